@@ -17,7 +17,8 @@ struct block {
     struct header header;
     hash32 hash; /* of the header */
     struct tx *txs;
-    bytes *tx_envelopes; /* each transaction's encoding, borrowed from the input where decoded */
+    bytes *tx_envelopes; /* each transaction's encoding, borrowed from the input where decoded;
+                          * whoever builds a block fills it */
     usize tx_count;
     struct header *ommers;
     usize ommer_count;
@@ -26,14 +27,22 @@ struct block {
     usize withdrawal_count;
 };
 
+/* Bytes that decoding a block of `size` bytes can take: the smallest transaction has 10 bytes, and
+ * what it becomes is the worst ratio of all. */
+static inline usize block_decode_bound(usize size)
+{
+    return 4096 + size * (sizeof(struct tx) + sizeof(bytes)) / 10;
+}
+
 /* Decodes a block as in the official tests and in geth's export files. Transactions' senders are
- * not recovered. Borrows from `in`. */
+ * not recovered. Borrows from `in`; takes at most block_decode_bound(in.size) from `arena`. */
 enum status block_decode(bytes in, struct block *out, struct arena *arena, struct err *err);
 bytes block_encode(const struct block *block, struct arena *arena);
 
-/* The body's commitments, to be compared with the header's or put into it. */
-hash32 block_transactions_root(const struct block *block, struct arena tmp);
+/* EIP-4895: the value of the withdrawals' trie. */
+bytes withdrawal_encode(const struct withdrawal *withdrawal, struct arena *arena);
+
+/* The ommers' commitment in the header; the ones that are tries are in stf/roots.h. */
 hash32 block_ommers_hash(const struct block *block, struct arena tmp);
-hash32 block_withdrawals_root(const struct block *block, struct arena tmp);
 
 #endif

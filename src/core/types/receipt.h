@@ -34,7 +34,6 @@ bool bloom_may_contain(const bloom256 *bloom, bytes value);
 
 /* The consensus encoding (EIP-2718 envelope). */
 bytes receipt_encode(const struct receipt *receipt, struct arena *arena);
-hash32 receipts_root(const struct receipt *receipts, usize count, struct arena tmp);
 
 /* keccak of the RLP of the list of logs: how the state tests judge them. */
 hash32 logs_hash(const struct log *logs, usize count, struct arena tmp);
