@@ -1,0 +1,287 @@
+#include "store/log.h"
+
+#include "store/crc32c.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { LOG_VERSION = 1, FILE_HEADER = 16, RECORD_HEADER = 12, ALIGNMENT = 8 };
+
+struct log_file {
+    const struct files *files;
+    struct file *file;
+    _Atomic u64 end; /* readers on other threads look at it */
+    u64 synced;
+    bool broken; /* a sync failed: what is on the disk is unknown */
+    u8 *draft;   /* the record being put together */
+    usize draft_size;
+};
+
+static u64 padded(u64 size)
+{
+    return (size + ALIGNMENT - 1) & ~(u64)(ALIGNMENT - 1);
+}
+
+static u64 record_size(usize payload_size)
+{
+    return padded(RECORD_HEADER + payload_size);
+}
+
+/* `record` holds header and payload; the crc field itself is left out. */
+static u32 record_crc(u64 position, const u8 *record, usize payload_size)
+{
+    u32 crc = crc32c(0, BYTES_OF(position));
+    crc = crc32c(crc, (bytes){record, 8});
+    return crc32c(crc, (bytes){record + RECORD_HEADER, payload_size});
+}
+
+static u32 load_le32(const u8 *from)
+{
+    u32 value;
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+static u32 header_crc(const u8 *header)
+{
+    return crc32c(0, (bytes){header, 12});
+}
+
+static enum status write_header(struct log_file *log, struct err *err)
+{
+    u8 header[FILE_HEADER] = "varvelog";
+    u32 version = LOG_VERSION;
+    memcpy(header + 8, &version, sizeof(version));
+    u32 crc = header_crc(header);
+    memcpy(header + 12, &crc, sizeof(crc));
+    TRY(log->files->truncate(log->files->self, log->file, 0, err));
+    TRY(log->files->write(log->files->self, log->file, 0, BYTES_OF(header), err));
+    return log->files->sync(log->files->self, log->file, err);
+}
+
+static enum status check_file_header(struct log_file *log, struct err *err)
+{
+    u8 header[FILE_HEADER];
+    TRY(log->files->read(log->files->self, log->file, 0, header, sizeof(header), err));
+    if (memcmp(header, "varvelog", 8) != 0)
+        return fail(err, ST_CORRUPT, "the block log does not begin as one");
+    u32 version = load_le32(header + 8);
+    if (load_le32(header + 12) != header_crc(header))
+        return fail(err, ST_CORRUPT, "the block log's header is damaged");
+    if (version > LOG_VERSION)
+        return fail(err, ST_INVALID,
+                    "the block log has version %u, this program knows up to %u; use a newer one",
+                    version, (u32)LOG_VERSION);
+    return ST_OK;
+}
+
+static void need_draft(struct log_file *log, usize size)
+{
+    if (size <= log->draft_size)
+        return;
+    free(log->draft);
+    log->draft_size = size + size / 2;
+    log->draft = malloc(log->draft_size);
+    assert(log->draft != NULL);
+}
+
+/* Whether the record at `position` is whole; then *next is where the one after it lies. */
+static enum status probe_record(struct log_file *log, u64 position, u64 file_size, bool *whole,
+                                u64 *next, struct err *err)
+{
+    *whole = false;
+    if (file_size - position < RECORD_HEADER)
+        return ST_OK;
+    u8 header[RECORD_HEADER];
+    TRY(log->files->read(log->files->self, log->file, position, header, sizeof(header), err));
+    usize size = load_le32(header);
+    if (size > LOG_MAX_RECORD || record_size(size) > file_size - position)
+        return ST_OK;
+    need_draft(log, RECORD_HEADER + size);
+    TRY(log->files->read(log->files->self, log->file, position, log->draft, RECORD_HEADER + size,
+                         err));
+    *whole = load_le32(header + 8) == record_crc(position, log->draft, size);
+    *next = position + record_size(size);
+    return ST_OK;
+}
+
+static enum status find_end(struct log_file *log, u64 known, u64 *cut, struct err *err)
+{
+    u64 size;
+    TRY(log->files->size(log->files->self, log->file, &size, err));
+    *cut = 0;
+    if (size < FILE_HEADER && known == 0) { /* made, and cut before its header was synced */
+        log->end = FILE_HEADER;
+        return write_header(log, err);
+    }
+    if (size < known)
+        return fail(err, ST_CORRUPT, "the block log has %lu bytes, the store knows %lu", size,
+                    known);
+    TRY(check_file_header(log, err));
+    u64 at = known == 0 ? FILE_HEADER : known;
+    for (bool whole = true; whole;) {
+        u64 next = at;
+        TRY(probe_record(log, at, size, &whole, &next, err));
+        at = whole ? next : at;
+    }
+    log->end = at;
+    *cut = size - at;
+    if (*cut == 0)
+        return ST_OK;
+    TRY(log->files->truncate(log->files->self, log->file, at, err));
+    return log->files->sync(log->files->self, log->file, err);
+}
+
+enum status log_open(const struct files *files, const char *path, u64 known, struct log_file **out,
+                     u64 *cut, struct err *err)
+{
+    struct log_file *log = calloc(1, sizeof(*log));
+    assert(log != NULL);
+    log->files = files;
+    enum status st = files->open(files->self, path, FILE_WRITE, &log->file, err);
+    if (st != ST_OK) {
+        free(log);
+        return st;
+    }
+    st = find_end(log, known, cut, err);
+    if (st != ST_OK) {
+        log_close(log);
+        return st;
+    }
+    /* Records that an earlier run appended but did not sync may have come back whole: from now on
+     * they count, so they have to stay. */
+    st = files->sync(files->self, log->file, err);
+    if (st != ST_OK) {
+        log_close(log);
+        return st;
+    }
+    log->synced = log->end;
+    *out = log;
+    return ST_OK;
+}
+
+void log_close(struct log_file *log)
+{
+    if (log == NULL)
+        return;
+    log->files->close(log->files->self, log->file);
+    free(log->draft);
+    free(log);
+}
+
+u64 log_start(const struct log_file *log)
+{
+    (void)log;
+    return FILE_HEADER;
+}
+
+u64 log_end(const struct log_file *log)
+{
+    return log->end;
+}
+
+u64 log_synced(const struct log_file *log)
+{
+    return log->synced;
+}
+
+enum status log_append(struct log_file *log, u8 kind, const bytes *parts, usize count,
+                       u64 *position, struct err *err)
+{
+    if (log->broken)
+        return fail(err, ST_IO, "the block log takes no more records since a sync failed");
+    usize size = 0;
+    for (usize i = 0; i < count; i++)
+        size += parts[i].size;
+    if (size > LOG_MAX_RECORD)
+        return fail(err, ST_FULL, "a record of %zu bytes is more than the log takes", size);
+    u64 whole = record_size(size);
+    need_draft(log, whole);
+    u8 *at = log->draft;
+    memset(at, 0, RECORD_HEADER);
+    u32 size32 = (u32)size;
+    memcpy(at, &size32, sizeof(size32));
+    at[4] = kind;
+    at += RECORD_HEADER;
+    for (usize i = 0; i < count; i++) {
+        bytes_copy(at, parts[i]);
+        at += parts[i].size;
+    }
+    memset(at, 0, (usize)(log->draft + whole - at));
+    u64 end = log->end;
+    u32 crc = record_crc(end, log->draft, size);
+    memcpy(log->draft + 8, &crc, sizeof(crc));
+    enum status st =
+        log->files->write(log->files->self, log->file, end, (bytes){log->draft, whole}, err);
+    if (st != ST_OK) { /* what did get written must not be taken for a record later */
+        if (log->files->truncate(log->files->self, log->file, end, NULL) != ST_OK)
+            log->broken = true;
+        return st;
+    }
+    *position = end;
+    log->end = end + whole;
+    return ST_OK;
+}
+
+enum status log_sync(struct log_file *log, struct err *err)
+{
+    if (log->broken)
+        return fail(err, ST_IO, "the block log takes no more records since a sync failed");
+    if (log->synced == log->end)
+        return ST_OK;
+    enum status st = log->files->sync(log->files->self, log->file, err);
+    if (st != ST_OK) {
+        log->broken = true;
+        return st;
+    }
+    log->synced = log->end;
+    return ST_OK;
+}
+
+static enum status read_header(struct log_file *log, u64 position, u8 *header, struct err *err)
+{
+    u64 end = log->end;
+    if (position >= end)
+        return fail(err, ST_MISSING, "the block log ends at %lu", end);
+    if (position % ALIGNMENT != 0 || end - position < RECORD_HEADER)
+        return fail(err, ST_CORRUPT, "no record of the block log is at %lu", position);
+    TRY(log->files->read(log->files->self, log->file, position, header, RECORD_HEADER, err));
+    if (load_le32(header) > end - position - RECORD_HEADER)
+        return fail(err, ST_CORRUPT, "no record of the block log is at %lu", position);
+    return ST_OK;
+}
+
+enum status log_read(struct log_file *log, u64 position, struct log_record *out,
+                     struct arena *arena, struct err *err)
+{
+    u8 header[RECORD_HEADER];
+    TRY(read_header(log, position, header, err));
+    usize size = load_le32(header);
+    u8 *record = arena_take(arena, RECORD_HEADER + size, 8);
+    TRY(log->files->read(log->files->self, log->file, position, record, RECORD_HEADER + size, err));
+    if (load_le32(header + 8) != record_crc(position, record, size))
+        return fail(err, ST_CORRUPT, "the block log is damaged at %lu", position);
+    *out = (struct log_record){
+        .position = position,
+        .next = position + record_size(size),
+        .kind = header[4],
+        .payload = {record + RECORD_HEADER, size},
+    };
+    return ST_OK;
+}
+
+enum status log_read_part(struct log_file *log, u64 position, usize from, usize size, bytes *out,
+                          struct arena *arena, struct err *err)
+{
+    u8 header[RECORD_HEADER];
+    TRY(read_header(log, position, header, err));
+    usize whole = load_le32(header);
+    if (from > whole)
+        return fail(err, ST_MISSING, "the record at %lu has %zu bytes", position, whole);
+    size = min_u64(size, whole - from);
+    u8 *to = arena_take(arena, size, 1);
+    TRY(log->files->read(log->files->self, log->file, position + RECORD_HEADER + from, to, size,
+                         err));
+    *out = (bytes){to, size};
+    return ST_OK;
+}

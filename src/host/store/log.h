@@ -1,0 +1,59 @@
+/* The append-only log: what a chain has promised, in the order in which it did.
+ *
+ *   file    = header record*
+ *   header  = "varvelog" version:u32 crc:u32
+ *   record  = size:u32 kind:u8 zero:3 crc:u32 payload zero-padding to 8 bytes
+ *
+ * Integers are little-endian. A record's crc covers its position, size, kind and payload, so that
+ * neither a torn record nor bytes of an older one can pass for it. A position is the record's
+ * offset in the file; it names the record for ever.
+ *
+ * A power cut may leave any part of what was not synced. Opening keeps the records up to the first
+ * one that is not whole and cuts the rest off: all that was synced comes before it. */
+#ifndef STORE_LOG_H
+#define STORE_LOG_H
+
+#include "sys/files.h"
+
+struct log_file;
+
+enum { LOG_MAX_RECORD = 1 << 30 };
+
+/* Opens `path`, made where absent, and finds the end, reading from `known` on: a position up to
+ * which an earlier run has checked the records (0: from the start). `cut` is what was cut off.
+ * ST_INVALID: written by a newer version.  ST_CORRUPT: no log, or it ends before `known`. */
+enum status log_open(const struct files *files, const char *path, u64 known, struct log_file **out,
+                     u64 *cut, struct err *err);
+void log_close(struct log_file *log);
+
+/* Where the first record lies, and where the next one will. */
+u64 log_start(const struct log_file *log);
+u64 log_end(const struct log_file *log);
+/* Everything before this position survives a power cut. */
+u64 log_synced(const struct log_file *log);
+
+/* Appends a record made of parts that need not lie together. ST_FULL: nothing was added. */
+enum status log_append(struct log_file *log, u8 kind, const bytes *parts, usize count,
+                       u64 *position, struct err *err);
+/* Makes all appended records durable. After a failure nothing is known about what is on the disk:
+ * the log takes no more records and says why. */
+enum status log_sync(struct log_file *log, struct err *err);
+
+struct log_record {
+    u64 position;
+    u64 next; /* position of the record that follows */
+    u8 kind;
+    bytes payload;
+};
+
+/* Reads a record, checked, into `arena`. From any thread, for positions below log_end.
+ * ST_MISSING: at the end.  ST_CORRUPT: its checksum is wrong. */
+enum status log_read(struct log_file *log, u64 position, struct log_record *out,
+                     struct arena *arena, struct err *err);
+
+/* Part of a payload, unchecked by the checksum: for a header out of a large block.
+ * ST_MISSING: the payload ends before `from`; what is returned may be shorter than `size`. */
+enum status log_read_part(struct log_file *log, u64 position, usize from, usize size, bytes *out,
+                          struct arena *arena, struct err *err);
+
+#endif

@@ -1,0 +1,213 @@
+#include "store/log.h"
+
+#include "base/fmt.h"
+#include "harness/test.h"
+#include "store/crc32c.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char *new_path(void)
+{
+    char *path = ARENA_TAKE(test_arena(), char, 600);
+    fmt(path, 512, "%s/log-XXXXXX", BUILD_ROOT);
+    CHECK(mkdtemp(path) != NULL);
+    strcat(path, "/log");
+    return path;
+}
+
+static struct log_file *open_log(const char *path, u64 *cut)
+{
+    struct err err = {""};
+    struct log_file *log = NULL;
+    if (log_open(files_of_system(), path, 0, &log, cut, &err) != ST_OK)
+        test_fail(__FILE__, __LINE__, "%s", err.text);
+    return log;
+}
+
+static u64 append(struct log_file *log, const char *text)
+{
+    struct err err;
+    u64 position = 0;
+    bytes parts[2] = {{(const u8 *)text, 1}, {(const u8 *)text + 1, strlen(text) - 1}};
+    CHECK(log_append(log, 7, parts, 2, &position, &err) == ST_OK);
+    return position;
+}
+
+static bool holds(struct log_file *log, u64 position, const char *text)
+{
+    struct err err;
+    struct log_record record;
+    return log_read(log, position, &record, test_arena(), &err) == ST_OK && record.kind == 7 &&
+           bytes_equal(record.payload, (bytes){(const u8 *)text, strlen(text)});
+}
+
+static void overwrite(const char *path, u64 offset, u8 value)
+{
+    const struct files *files = files_of_system();
+    struct err err;
+    struct file *file;
+    CHECK(files->open(files->self, path, FILE_WRITE, &file, &err) == ST_OK);
+    CHECK(files->write(files->self, file, offset, (bytes){&value, 1}, &err) == ST_OK);
+    files->close(files->self, file);
+}
+
+static u64 file_size(const char *path)
+{
+    const struct files *files = files_of_system();
+    struct err err;
+    struct file *file;
+    u64 size = 0;
+    CHECK(files->open(files->self, path, FILE_READ, &file, &err) == ST_OK);
+    CHECK(files->size(files->self, file, &size, &err) == ST_OK);
+    files->close(files->self, file);
+    return size;
+}
+
+TEST(crc32c_is_the_same_with_and_without_the_instruction)
+{
+    u8 data[100];
+    for (usize i = 0; i < sizeof(data); i++)
+        data[i] = (u8)(i * 37);
+    for (usize size = 0; size <= sizeof(data); size++)
+        CHECK_ROW(size, crc32c(0, (bytes){data, size}) == crc32c_portable(0, (bytes){data, size}));
+    CHECK(crc32c(0, BYTES_LIT("123456789")) == 0xe3069283); /* RFC 3720's check value */
+    CHECK(crc32c(crc32c(0, BYTES_LIT("1234")), BYTES_LIT("56789")) == 0xe3069283);
+}
+
+TEST(log_gives_back_its_records_after_reopening)
+{
+    const char *path = new_path();
+    u64 cut;
+    struct err err;
+    struct log_file *log = open_log(path, &cut);
+    u64 a = append(log, "first"), b = append(log, "second, which is longer");
+    CHECK(a == log_start(log) && log_synced(log) < log_end(log));
+    CHECK(log_sync(log, &err) == ST_OK && log_synced(log) == log_end(log));
+    u64 end = log_end(log);
+    log_close(log);
+    log = open_log(path, &cut);
+    CHECK(cut == 0 && log_end(log) == end);
+    CHECK(holds(log, a, "first") && holds(log, b, "second, which is longer"));
+    struct log_record record;
+    bytes part;
+    CHECK(log_read(log, a, &record, test_arena(), &err) == ST_OK && record.next == b);
+    CHECK(log_read(log, end, &record, test_arena(), &err) == ST_MISSING);
+    CHECK(log_read(log, a + 8, &record, test_arena(), &err) == ST_CORRUPT);
+    CHECK(log_read_part(log, b, 8, 5, &part, test_arena(), &err) == ST_OK);
+    CHECK(bytes_equal(part, BYTES_LIT("which")));
+    log_close(log);
+}
+
+TEST(log_cuts_a_torn_tail_at_every_length)
+{
+    const char *path = new_path();
+    u64 cut;
+    struct err err;
+    struct log_file *log = open_log(path, &cut);
+    u64 a = append(log, "whole");
+    u64 b = append(log, "torn, at some length or other");
+    u64 end = log_end(log);
+    log_close(log);
+    bytes content;
+    CHECK(files_read_whole(files_of_system(), path, 1 << 20, &content, test_arena(), &err) ==
+          ST_OK);
+    for (u64 size = b; size < end; size++) {
+        CHECK(files_write_whole(files_of_system(), path, bytes_slice(content, 0, size), &err) ==
+              ST_OK);
+        log = open_log(path, &cut);
+        CHECK_ROW(size, cut == size - b && log_end(log) == b && file_size(path) == b);
+        CHECK_ROW(size, holds(log, a, "whole"));
+        u64 c = append(log, "next");
+        CHECK_ROW(size, c == b && holds(log, c, "next"));
+        log_close(log);
+    }
+}
+
+TEST(log_ends_before_a_record_with_any_byte_wrong)
+{
+    const char *path = new_path();
+    u64 cut;
+    struct err err;
+    struct log_file *log = open_log(path, &cut);
+    append(log, "whole");
+    u64 b = append(log, "rotten");
+    append(log, "after");
+    log_close(log);
+    bytes content;
+    CHECK(files_read_whole(files_of_system(), path, 1 << 20, &content, test_arena(), &err) ==
+          ST_OK);
+    for (u64 at = b; at < b + 18; at++) {
+        CHECK(files_write_whole(files_of_system(), path, content, &err) == ST_OK);
+        overwrite(path, at, (u8)(content.data[at] ^ 0x40));
+        log = open_log(path, &cut);
+        CHECK_ROW(at, log_end(log) == b && cut == content.size - b);
+        log_close(log);
+    }
+}
+
+TEST(log_refuses_what_is_no_log_and_what_is_newer)
+{
+    const char *path = new_path();
+    u64 cut;
+    struct err err;
+    struct log_file *log = open_log(path, &cut);
+    log_close(log);
+    CHECK(log_open(files_of_system(), path, 4096, &log, &cut, &err) == ST_CORRUPT);
+    u8 header[16] = "varvelog\x02";
+    u32 crc = crc32c(0, (bytes){header, 12});
+    memcpy(header + 12, &crc, 4);
+    CHECK(files_write_whole(files_of_system(), path, BYTES_OF(header), &err) == ST_OK);
+    CHECK(log_open(files_of_system(), path, 0, &log, &cut, &err) == ST_INVALID);
+    overwrite(path, 12, (u8)~header[12]);
+    CHECK(log_open(files_of_system(), path, 0, &log, &cut, &err) == ST_CORRUPT);
+    overwrite(path, 0, 'x');
+    CHECK(log_open(files_of_system(), path, 0, &log, &cut, &err) == ST_CORRUPT);
+}
+
+/* Fails where told, else passes through to the system's files. */
+static struct {
+    bool write, sync;
+} failing;
+
+static enum status failing_write(void *self, struct file *file, u64 offset, bytes from,
+                                 struct err *err)
+{
+    const struct files *system = files_of_system();
+    if (!failing.write)
+        return system->write(self, file, offset, from, err);
+    TRY(system->write(self, file, offset, bytes_slice(from, 0, from.size / 2), err));
+    return fail(err, ST_FULL, "disk full");
+}
+
+static enum status failing_sync(void *self, struct file *file, struct err *err)
+{
+    if (failing.sync)
+        return fail(err, ST_IO, "sync failed");
+    return files_of_system()->sync(self, file, err);
+}
+
+TEST(log_survives_a_full_disk_and_stops_after_a_failed_sync)
+{
+    struct files files = *files_of_system();
+    files.write = failing_write;
+    files.sync = failing_sync;
+    const char *path = new_path();
+    u64 cut, position;
+    struct err err;
+    struct log_file *log;
+    bytes part = BYTES_LIT("something");
+    CHECK(log_open(&files, path, 0, &log, &cut, &err) == ST_OK);
+    u64 end = log_end(log);
+    failing.write = true;
+    CHECK(log_append(log, 7, &part, 1, &position, &err) == ST_FULL);
+    failing.write = false;
+    CHECK(log_end(log) == end && file_size(path) == end);
+    CHECK(log_append(log, 7, &part, 1, &position, &err) == ST_OK && position == end);
+    failing.sync = true;
+    CHECK(log_sync(log, &err) == ST_IO);
+    failing.sync = false;
+    CHECK(log_sync(log, &err) == ST_IO);
+    CHECK(log_append(log, 7, &part, 1, &position, &err) == ST_IO);
+    log_close(log);
+}
