@@ -94,6 +94,14 @@ void walk_begin(struct walk *walk, hash32 owner, hash32 root, hash32 key);
 enum status walk_step(struct walk *walk, const struct node_source *src, bytes *rlp,
                       struct err *err);
 
+static inline int path_compare(const struct trie_path *a, const struct trie_path *b)
+{
+    int order = memcmp(a->owner.b, b->owner.b, sizeof(a->owner.b));
+    if (order == 0)
+        order = memcmp(a->nibbles, b->nibbles, min_u64(a->length, b->length));
+    return order != 0 ? order : a->length - b->length;
+}
+
 /* Sorting by a 64-bit prefix, with `compare` deciding between equal ones. Stable, O(n log n)
  * whatever the input; `scratch` holds `count` items too. */
 struct sort_item {

@@ -69,6 +69,25 @@ enum status trie_prove(const struct node_source *src, hash32 owner, hash32 root,
 enum status trie_check_proof(hash32 root, hash32 key, const bytes *proof, usize count,
                              bytes *value);
 
+/* --- Changes in memory over another source: for the roots after each transaction that receipts
+ * held before Byzantium, and for blocks that are not written down yet. */
+
+struct trie_overlay;
+
+/* Lives in `arena`, with all that is added. `below` outlives it. */
+struct trie_overlay *trie_overlay_new(struct node_source below, struct arena *arena);
+
+/* Puts the result of a trie_apply on top, whose nodes outlive the overlay. */
+void trie_overlay_add(struct trie_overlay *overlay, const struct trie_changes *changes);
+
+/* The state with everything that was added; only the latest root can be read. Trusted. */
+struct node_source trie_overlay_source(struct trie_overlay *overlay);
+
+/* All that was added, as if one trie_apply had done it (a node that came and went again is listed
+ * as gone). Lives in `arena`. */
+void trie_overlay_changes(const struct trie_overlay *overlay, struct trie_changes *changes,
+                          struct arena *arena);
+
 /* --- Roots of whole maps, from nothing. */
 
 struct trie_entry {
