@@ -4,6 +4,12 @@
 
 enum { ORDER_BITS = 255 };
 
+/* Of the groups; BLS_MODULUS in the specification. */
+static const u8 ORDER[32] = {
+    0x73, 0xed, 0xa7, 0x53, 0x29, 0x9d, 0x7d, 0x48, 0x33, 0x39, 0xd8, 0x08, 0x09, 0xa1, 0xd8, 0x05,
+    0x53, 0xbd, 0xa4, 0x02, 0xff, 0xfe, 0x5b, 0xfe, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x01,
+};
+
 /* [tau]G2, the second power of tau in G2 from the KZG ceremony, as blst holds it: x.c0, x.c1, y.c0,
  * y.c1 in Montgomery form. Compressed it is b5bfd7dd…20c1def2 in c-kzg's trusted_setup.txt. */
 static const blst_p2_affine TAU_G2 = {
@@ -17,16 +23,16 @@ static const blst_p2_affine TAU_G2 = {
         0x09a1d368508afb93, 0x12cf3a4525b5e9bd}}}},
 };
 
-static enum status read_point(const u8 in[KZG_POINT_SIZE], blst_p1_affine *out)
+static enum status read_point(kzg_point in, blst_p1_affine *out)
 {
-    if (blst_p1_uncompress(out, in) != BLST_SUCCESS)
+    if (blst_p1_uncompress(out, in.b) != BLST_SUCCESS)
         return ST_INVALID;
     return blst_p1_affine_is_inf(out) || blst_p1_affine_in_g1(out) ? ST_OK : ST_INVALID;
 }
 
-static enum status read_scalar(const u8 in[KZG_SCALAR_SIZE], blst_scalar *out)
+static enum status read_scalar(hash32 in, blst_scalar *out)
 {
-    blst_scalar_from_bendian(out, in);
+    blst_scalar_from_bendian(out, in.b);
     return blst_scalar_fr_check(out) ? ST_OK : ST_INVALID;
 }
 
@@ -34,9 +40,7 @@ static enum status read_scalar(const u8 in[KZG_SCALAR_SIZE], blst_scalar *out)
  * leaves multiplications in G1 only, which are cheaper, and fixed points in G2:
  *
  *     e(C - [y]G1 + [z]proof, -G2) * e(proof, [tau]G2) = 1 */
-enum status kzg_verify_proof(const u8 commitment[KZG_POINT_SIZE], const u8 z[KZG_SCALAR_SIZE],
-                             const u8 y[KZG_SCALAR_SIZE], const u8 proof[KZG_POINT_SIZE],
-                             bool *holds)
+enum status kzg_verify_proof(kzg_point commitment, hash32 z, hash32 y, kzg_point proof, bool *holds)
 {
     blst_scalar at, value;
     blst_p1_affine claim, quotient;
@@ -69,62 +73,32 @@ enum status kzg_verify_proof(const u8 commitment[KZG_POINT_SIZE], const u8 z[KZG
     return ST_OK;
 }
 
-hash32 kzg_versioned_hash(const u8 commitment[KZG_POINT_SIZE])
+hash32 kzg_versioned_hash(kzg_point commitment)
 {
     hash32 hash;
-    blst_sha256(hash.b, commitment, KZG_POINT_SIZE);
+    blst_sha256(hash.b, commitment.b, sizeof(commitment.b));
     hash.b[0] = 0x01; /* VERSIONED_HASH_VERSION_KZG */
     return hash;
 }
 
 enum status kzg_point_evaluation(bytes in, u8 out[KZG_EVALUATION_OUTPUT_SIZE])
 {
-    static const u8 result[KZG_EVALUATION_OUTPUT_SIZE] = {
-        [30] = 4096 >> 8, /* FIELD_ELEMENTS_PER_BLOB, then BLS_MODULUS */
-        [32] = 0x73,
-        0xed,
-        0xa7,
-        0x53,
-        0x29,
-        0x9d,
-        0x7d,
-        0x48,
-        0x33,
-        0x39,
-        0xd8,
-        0x08,
-        0x09,
-        0xa1,
-        0xd8,
-        0x05,
-        0x53,
-        0xbd,
-        0xa4,
-        0x02,
-        0xff,
-        0xfe,
-        0x5b,
-        0xfe,
-        0xff,
-        0xff,
-        0xff,
-        0xff,
-        0x00,
-        0x00,
-        0x00,
-        0x01,
-    };
     if (in.size != KZG_EVALUATION_INPUT_SIZE)
         return ST_INVALID;
-    const u8 *z = in.data + sizeof(hash32), *y = z + KZG_SCALAR_SIZE;
-    const u8 *commitment = y + KZG_SCALAR_SIZE, *proof = commitment + KZG_POINT_SIZE;
-    hash32 hash = kzg_versioned_hash(commitment);
-    if (memcmp(in.data, hash.b, sizeof(hash.b)) != 0)
+    struct {
+        hash32 versioned_hash, z, y;
+        kzg_point commitment, proof;
+    } input;
+    static_assert(sizeof(input) == KZG_EVALUATION_INPUT_SIZE, "no padding");
+    memcpy(&input, in.data, sizeof(input));
+    if (!hash32_equal(kzg_versioned_hash(input.commitment), input.versioned_hash))
         return ST_INVALID;
     bool holds;
-    TRY(kzg_verify_proof(commitment, z, y, proof, &holds));
+    TRY(kzg_verify_proof(input.commitment, input.z, input.y, input.proof, &holds));
     if (!holds)
         return ST_INVALID;
-    memcpy(out, result, sizeof(result));
+    memset(out, 0, sizeof(hash32));
+    out[30] = 4096 >> 8; /* FIELD_ELEMENTS_PER_BLOB */
+    memcpy(out + sizeof(hash32), ORDER, sizeof(ORDER));
     return ST_OK;
 }

@@ -7,22 +7,22 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
-enum {
-    KZG_POINT_SIZE = 48,  /* a commitment or proof: a compressed point of G1 */
-    KZG_SCALAR_SIZE = 32, /* a field element, big-endian */
-    KZG_EVALUATION_INPUT_SIZE = 192,
-    KZG_EVALUATION_OUTPUT_SIZE = 64,
-};
+enum { KZG_EVALUATION_INPUT_SIZE = 192, KZG_EVALUATION_OUTPUT_SIZE = 64 };
 
-/* *holds: the polynomial behind `commitment` takes the value `y` at `z`, as `proof` shows.
+/* A commitment or a proof: a compressed point of G1. */
+typedef struct {
+    u8 b[48];
+} kzg_point;
+
+/* *holds: the polynomial behind `commitment` takes the value `y` at `z`, as `proof` shows. z and y
+ * are big-endian field elements.
  * ST_INVALID: z or y not below the group's order, or commitment or proof not the only encoding of a
  * point of the subgroup. */
-enum status kzg_verify_proof(const u8 commitment[KZG_POINT_SIZE], const u8 z[KZG_SCALAR_SIZE],
-                             const u8 y[KZG_SCALAR_SIZE], const u8 proof[KZG_POINT_SIZE],
+enum status kzg_verify_proof(kzg_point commitment, hash32 z, hash32 y, kzg_point proof,
                              bool *holds);
 
 /* What a transaction carries instead of the commitment: 0x01 and the rest of its SHA-256. */
-hash32 kzg_versioned_hash(const u8 commitment[KZG_POINT_SIZE]);
+hash32 kzg_versioned_hash(kzg_point commitment);
 
 /* The precompile: versioned hash, z, y, commitment, proof in; the number of field elements in a
  * blob and the group's order out. ST_INVALID: another length, the hash is not the commitment's, or
