@@ -2,19 +2,27 @@
 #ifndef CHAIN_GENESIS_H
 #define CHAIN_GENESIS_H
 
+#include "base/json.h"
 #include "evm/fork.h"
-#include "types/account.h"
+#include "trie/trie.h"
 #include "types/header.h"
 
 struct genesis {
     struct chain_config config;
     struct header header; /* state_root filled in from `alloc` */
     struct diff alloc; /* the allocation, as a change of the empty state; storage roots filled in */
+    struct trie_changes nodes; /* all nodes of its tries */
 };
 
 /* Reads a genesis file. Unknown keys are ignored, as geth does; a fork that this program does not
- * know is refused. Everything lives in `arena`.
+ * know is refused. Everything lives in `arena`; what the header's extra data and the code take is
+ * copied, so `text` may go.
  * ST_INVALID: malformed, with where and why. */
-enum status genesis_parse(bytes json, struct genesis *out, struct arena *arena, struct err *err);
+enum status genesis_parse(bytes text, struct genesis *out, struct arena *arena, struct err *err);
+
+/* A part of it that official tests have alone: the object of accounts ("alloc" here, "pre" there),
+ * and the state root that it makes. */
+enum status genesis_alloc_parse(json accounts, struct diff *alloc, hash32 *root,
+                                struct trie_changes *nodes, struct arena *arena, struct err *err);
 
 #endif
