@@ -8,8 +8,8 @@
 enum fork {
     FRONTIER,
     HOMESTEAD,
-    TANGERINE,  /* EIP-150 */
-    SPURIOUS,   /* EIP-155, 158, 160, 161, 170 */
+    TANGERINE, /* EIP-150 */
+    SPURIOUS,  /* EIP-155, 158, 160, 161, 170 */
     BYZANTIUM,
     CONSTANTINOPLE,
     PETERSBURG,
