@@ -79,7 +79,7 @@ static enum status apply_one(struct node_store *store, hash32 root, const struct
     place_list_init(&places);
     place_list_init(&none);
     place_list_init(&strays);
-    struct node_source src = store_source(store);
+    struct node_source src = node_store_source(store);
     struct job job = {.src = &src, .places = &places, .strays = &strays, .arena = test_arena()};
     TRY(update_trie(&job, root, updates, count, new_root));
     *changes = (struct trie_changes){0};
@@ -112,15 +112,15 @@ static void check_model(struct model *model)
     hash32 root = EMPTY_TRIE_ROOT;
     CHECK(hash32_equal(model->root, trie_root(entries, count, *test_arena())));
     CHECK(apply_one(&fresh, root, updates, count, &root, &changes) == ST_OK);
-    CHECK(store_apply(&fresh, &changes));
+    CHECK(node_store_apply(&fresh, &changes));
     CHECK(hash32_equal(model->root, root));
-    CHECK(store_equal(&model->store, &fresh));
-    store_free(&fresh);
+    CHECK(node_store_equal(&model->store, &fresh));
+    node_store_free(&fresh);
 }
 
 static void check_reads(struct model *model)
 {
-    struct node_source src = store_source(&model->store);
+    struct node_source src = node_store_source(&model->store);
     for (usize i = 0; i < KEYS; i++) {
         bytes value = BYTES_EMPTY;
         enum status st =
@@ -143,11 +143,11 @@ TEST(trie_updates_equal_rebuilding_from_nothing)
             usize count = draw_updates(&model, updates, most, &seed);
             CHECK(apply_one(&model.store, model.root, updates, count, &model.root, &changes) ==
                   ST_OK);
-            CHECK_ROW(round, store_apply(&model.store, &changes));
+            CHECK_ROW(round, node_store_apply(&model.store, &changes));
             check_model(&model);
         }
         check_reads(&model);
-        store_free(&model.store);
+        node_store_free(&model.store);
     }
 }
 
@@ -160,11 +160,11 @@ TEST(trie_update_without_effect_changes_nothing)
     struct trie_changes changes;
     usize count = draw_updates(&model, updates, KEYS, &seed);
     CHECK(apply_one(&model.store, model.root, updates, count, &model.root, &changes) == ST_OK);
-    CHECK(changes.count > 0 && store_apply(&model.store, &changes));
+    CHECK(changes.count > 0 && node_store_apply(&model.store, &changes));
     hash32 root;
     CHECK(apply_one(&model.store, model.root, updates, count, &root, &changes) == ST_OK);
     CHECK(hash32_equal(root, model.root) && changes.count == 0);
-    store_free(&model.store);
+    node_store_free(&model.store);
 }
 
 /* Whichever node of the trie is damaged or lost, whoever comes across it says so. */
@@ -177,7 +177,7 @@ TEST(trie_reports_nodes_that_are_not_what_their_parents_name)
     struct trie_changes changes;
     usize count = draw_updates(&model, updates, KEYS, &seed);
     CHECK(apply_one(&model.store, model.root, updates, count, &model.root, &changes) == ST_OK);
-    CHECK(store_apply(&model.store, &changes));
+    CHECK(node_store_apply(&model.store, &changes));
     for (usize i = 0; i < count; i++)
         updates[i].value = BYTES_EMPTY; /* clearing the trie passes every node */
     for (usize i = 0; i < model.store.count; i++) {
@@ -197,7 +197,7 @@ TEST(trie_reports_nodes_that_are_not_what_their_parents_name)
     }
     hash32 root;
     CHECK(apply_one(&model.store, model.root, updates, count, &root, &changes) == ST_OK);
-    CHECK(hash32_equal(root, EMPTY_TRIE_ROOT) && store_apply(&model.store, &changes));
+    CHECK(hash32_equal(root, EMPTY_TRIE_ROOT) && node_store_apply(&model.store, &changes));
     CHECK(model.store.count == 0);
-    store_free(&model.store);
+    node_store_free(&model.store);
 }

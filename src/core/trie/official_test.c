@@ -43,14 +43,14 @@ static hash32 step(struct node_store *store, hash32 root, bytes key, bytes value
     place_list_init(&places);
     place_list_init(&none);
     place_list_init(&strays);
-    struct node_source src = store_source(store);
+    struct node_source src = node_store_source(store);
     struct job job = {.src = &src, .places = &places, .strays = &strays, .arena = test_arena()};
     struct update one = {.value = value};
     memcpy(one.key.b, key.data, sizeof(one.key.b));
     CHECK(update_trie(&job, root, &one, 1, &root) == ST_OK);
     struct trie_changes changes = {0};
     places_collect(&places, &none, &strays, &changes, test_arena());
-    CHECK(store_apply(store, &changes));
+    CHECK(node_store_apply(store, &changes));
     return root;
 }
 
@@ -78,7 +78,7 @@ static void judge(json name, json test, bool secure)
     if (!bytes_equal(BYTES_OF(whole), want) || (secure && !hash32_equal(root, whole)))
         test_fail(__FILE__, __LINE__, "%.*s", (int)name.text.size, (const char *)name.text.data);
     roots_judged++;
-    store_free(&store);
+    node_store_free(&store);
 }
 
 static void judge_file(const char *path)

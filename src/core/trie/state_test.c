@@ -118,21 +118,21 @@ TEST(trie_apply_follows_accounts_and_their_storage)
     u64 seed = 2024;
     struct state state = {.root = EMPTY_TRIE_ROOT};
     struct node_store store = {0};
-    struct node_source src = store_source(&store);
+    struct node_source src = node_store_source(&store);
     for (usize round = 0; round < 120; round++) {
         struct trie_changes changes;
         struct diff diff = draw_diff(&state, &seed);
         CHECK(trie_apply(&src, state.root, &diff, &state.root, &changes, test_arena(), NULL) ==
               ST_OK);
         CHECK_ROW(round, hash32_equal(state.root, model_root(&state)));
-        CHECK_ROW(round, store_apply(&store, &changes));
+        CHECK_ROW(round, node_store_apply(&store, &changes));
         for (usize i = 0; i < diff.account_count; i++) {
             usize index = diff.accounts[i].who.b[1];
             struct account now = model_account(&state.accounts[index]);
             CHECK_ROW(i, hash32_equal(diff.accounts[i].after.storage_root, now.storage_root));
         }
     }
-    store_free(&store);
+    node_store_free(&store);
 }
 
 /* Several diffs through an overlay leave the store below as the same diffs one by one do. */
@@ -142,16 +142,16 @@ TEST(trie_overlay_adds_up_to_one_change)
     struct state state = {.root = EMPTY_TRIE_ROOT};
     struct node_store whole = {0}, stepwise = {0};
     for (usize block = 0; block < 20; block++) {
-        struct trie_overlay *overlay = trie_overlay_new(store_source(&whole), test_arena());
+        struct trie_overlay *overlay = trie_overlay_new(node_store_source(&whole), test_arena());
         struct trie_changes changes;
         for (usize tx = 0; tx < 6; tx++) {
             struct node_source over = trie_overlay_source(overlay);
-            struct node_source src = store_source(&stepwise);
+            struct node_source src = node_store_source(&stepwise);
             struct diff diff = draw_diff(&state, &seed);
             hash32 root;
             CHECK(trie_apply(&src, state.root, &diff, &root, &changes, test_arena(), NULL) ==
                   ST_OK);
-            CHECK(store_apply(&stepwise, &changes));
+            CHECK(node_store_apply(&stepwise, &changes));
             CHECK(trie_apply(&over, state.root, &diff, &state.root, &changes, test_arena(), NULL) ==
                   ST_OK);
             trie_overlay_add(overlay, &changes);
@@ -160,12 +160,12 @@ TEST(trie_overlay_adds_up_to_one_change)
         trie_overlay_changes(overlay, &changes, test_arena());
         for (usize i = 1; i < changes.count; i++)
             CHECK_ROW(i, path_compare(&changes.nodes[i - 1].path, &changes.nodes[i].path) < 0);
-        (void)store_apply(&whole, &changes); /* lists what came and went: the store objects */
-        CHECK_ROW(block, store_equal(&whole, &stepwise));
+        (void)node_store_apply(&whole, &changes); /* lists what came and went: the store objects */
+        CHECK_ROW(block, node_store_equal(&whole, &stepwise));
     }
     CHECK(hash32_equal(state.root, model_root(&state)));
-    store_free(&whole);
-    store_free(&stepwise);
+    node_store_free(&whole);
+    node_store_free(&stepwise);
 }
 
 TEST(trie_proofs_prove_values_and_absence_and_nothing_else)
@@ -173,13 +173,13 @@ TEST(trie_proofs_prove_values_and_absence_and_nothing_else)
     u64 seed = 7;
     struct state state = {.root = EMPTY_TRIE_ROOT};
     struct node_store store = {0};
-    struct node_source src = store_source(&store);
+    struct node_source src = node_store_source(&store);
     struct trie_changes changes;
     for (usize round = 0; round < 3; round++) {
         struct diff diff = draw_diff(&state, &seed);
         CHECK(trie_apply(&src, state.root, &diff, &state.root, &changes, test_arena(), NULL) ==
               ST_OK);
-        CHECK(store_apply(&store, &changes));
+        CHECK(node_store_apply(&store, &changes));
     }
     for (usize i = 0; i < ACCOUNTS; i++) {
         bytes *proof, value;
@@ -206,7 +206,7 @@ TEST(trie_proofs_prove_values_and_absence_and_nothing_else)
         CHECK_ROW(i, trie_check_proof(state.root, nth_key(i), longer, count + 1, &value) ==
                          ST_INVALID);
     }
-    store_free(&store);
+    node_store_free(&store);
 }
 
 TEST(trie_proof_of_the_empty_trie_has_no_nodes)

@@ -33,7 +33,7 @@ static enum status store_node(void *self, const struct trie_path *path, hash32 h
     return ST_OK;
 }
 
-struct node_source store_source(struct node_store *store)
+struct node_source node_store_source(struct node_store *store)
 {
     return (struct node_source){.self = store, .node = store_node};
 }
@@ -95,7 +95,7 @@ static void wipe(struct node_store *store, hash32 owner)
         remove_at(store, at);
 }
 
-bool store_apply(struct node_store *store, const struct trie_changes *changes)
+bool node_store_apply(struct node_store *store, const struct trie_changes *changes)
 {
     bool sound = true;
     for (usize i = 0; i < changes->wiped_count; i++)
@@ -108,7 +108,7 @@ bool store_apply(struct node_store *store, const struct trie_changes *changes)
     return sound;
 }
 
-bool store_equal(const struct node_store *a, const struct node_store *b)
+bool node_store_equal(const struct node_store *a, const struct node_store *b)
 {
     if (a->count != b->count)
         return false;
@@ -120,7 +120,7 @@ bool store_equal(const struct node_store *a, const struct node_store *b)
     return true;
 }
 
-void store_free(struct node_store *store)
+void node_store_free(struct node_store *store)
 {
     for (usize i = 0; i < store->count; i++)
         disown(store->nodes[i].node);

@@ -26,14 +26,14 @@ struct node_store {
     usize reads;
 };
 
-struct node_source store_source(struct node_store *store);
+struct node_source node_store_source(struct node_store *store);
 
 /* Writes the changes down. False if they are out of order, delete what is not there, or write what
  * is there already. */
-bool store_apply(struct node_store *store, const struct trie_changes *changes);
+bool node_store_apply(struct node_store *store, const struct trie_changes *changes);
 
-bool store_equal(const struct node_store *a, const struct node_store *b);
+bool node_store_equal(const struct node_store *a, const struct node_store *b);
 
-void store_free(struct node_store *store);
+void node_store_free(struct node_store *store);
 
 #endif

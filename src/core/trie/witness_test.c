@@ -28,12 +28,12 @@ static struct diff diff_of(usize first, usize step, usize count, bool exists, u6
 /* A state of ACCOUNTS accounts in `store`. */
 static hash32 make_state(struct node_store *store)
 {
-    struct node_source src = store_source(store);
+    struct node_source src = node_store_source(store);
     struct diff diff = diff_of(0, 1, ACCOUNTS, true, 1);
     struct trie_changes changes;
     hash32 root;
     CHECK(trie_apply(&src, EMPTY_TRIE_ROOT, &diff, &root, &changes, test_arena(), NULL) == ST_OK);
-    CHECK(store_apply(store, &changes));
+    CHECK(node_store_apply(store, &changes));
     return root;
 }
 
@@ -43,7 +43,7 @@ TEST(witness_of_an_update_is_enough_to_repeat_it)
     hash32 root = make_state(&store), with_all, with_witness;
     struct trie_changes changes;
     struct diff diff = diff_of(3, 7, TOUCHED, false, 2);
-    struct node_recorder *recorder = node_recorder_new(store_source(&store), test_arena());
+    struct node_recorder *recorder = node_recorder_new(node_store_source(&store), test_arena());
     struct node_source recording = node_recorder_source(recorder);
     for (usize again = 0; again < 2; again++) /* reading twice records once */
         CHECK(trie_apply(&recording, root, &diff, &with_all, &changes, test_arena(), NULL) ==
@@ -71,7 +71,7 @@ TEST(witness_of_an_update_is_enough_to_repeat_it)
                                       test_arena(), NULL) == ST_CORRUPT);
         decoded.nodes[missing] = kept;
     }
-    store_free(&store);
+    node_store_free(&store);
 }
 
 TEST(witness_decoding_refuses_other_shapes)
