@@ -14,10 +14,12 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int8_t i8;
 typedef int32_t i32;
 typedef int64_t i64;
 typedef size_t usize;
 __extension__ typedef unsigned __int128 u128;
+__extension__ typedef __int128 i128;
 
 static_assert(sizeof(usize) == 8, "varve is written for 64-bit machines");
 

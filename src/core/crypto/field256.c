@@ -51,8 +51,6 @@ bool field256_sqrt(const struct field256 *field, fe256 a, fe256 *root)
 #define LIMB_BITS 62
 #define LIMB_MASK ((u64)-1 >> (64 - LIMB_BITS))
 
-__extension__ typedef __int128 i128;
-
 /* Signed: limbs of 62 bits, all but the highest between 0 and 2^62. */
 struct signed310 {
     i64 limb[LIMBS];

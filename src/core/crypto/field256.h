@@ -132,6 +132,18 @@ static inline fe256 field256_double(const struct field256 *field, fe256 a)
     return field256_add(field, a, a);
 }
 
+/* a / 2: an odd a becomes even by adding the modulus. */
+static inline fe256 field256_half(const struct field256 *field, fe256 a)
+{
+    u256 add, sum;
+    u64 mask = -(a.w[0] & 1);
+    for (int i = 0; i < 4; i++)
+        add.w[i] = field->modulus.w[i] & mask;
+    u64 carry = u256_add_overflow(fe256_words(a), add, &sum);
+    return (fe256){{sum.w[0] >> 1 | sum.w[1] << 63, sum.w[1] >> 1 | sum.w[2] << 63,
+                    sum.w[2] >> 1 | sum.w[3] << 63, sum.w[3] >> 1 | carry << 63}};
+}
+
 /* a * b + add + *carry; the high word becomes the new carry. It cannot overflow. */
 static inline u64 field256_mul_add(u64 a, u64 b, u64 add, u64 *carry)
 {
