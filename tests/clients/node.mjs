@@ -1,0 +1,120 @@
+// Starts the node under test on a free port and speaks plain JSON-RPC to it.
+//
+// VARVE_BIN names the program (build/varve by default). It may be anvil's: these tests were written
+// against anvil, and a fact that fails on both is a fault of the test.
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+export const root = new URL('../../', import.meta.url);
+export const bin = process.env.VARVE_BIN ?? fileURLToPath(new URL('build/varve', root));
+export const isAnvil = /anvil$/.test(bin);
+
+export const chainId = 900;
+export const mnemonic = 'test test test test test test test test test test test junk';
+// The first four keys of the mnemonic, m/44'/60'/0'/0/i.
+export const keys = [
+  '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80',
+  '0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d',
+  '0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a',
+  '0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6',
+];
+export const addresses = [
+  '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266',
+  '0x70997970C51812dc3A010C7d01b50e0d17dc79C8',
+  '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC',
+  '0x90F79bf6EB2c4f870365E785982E1f101E93b906',
+];
+export const ether = 10n ** 18n;
+
+/** The program itself of forge, cast or anvil: npm's wrapper around it loses the exit status. */
+export function foundry(name) {
+  const arch = { x64: 'amd64', arm64: 'arm64' }[process.arch];
+  return fileURLToPath(new URL(`node_modules/@foundry-rs/${name}-linux-${arch}/bin/${name}`, import.meta.url));
+}
+
+/** { name: { address, keccak256, code } } of every predeployed contract. */
+export function predeploys() {
+  const folder = new URL('contracts/predeploys/', root);
+  return Object.fromEntries(readdirSync(folder).filter((f) => f.endsWith('.hex')).map((file) => {
+    const text = readFileSync(new URL(file, folder), 'utf8');
+    const field = (key) => text.match(new RegExp(`^# ${key} (\\S+)$`, 'm'))[1];
+    return [file.slice(0, -4), {
+      address: field('address'), keccak256: field('keccak256'), code: '0x' + text.replace(/^#.*$/gm, '').replace(/\s/g, ''),
+    }];
+  }));
+}
+
+/** ABI and creation code of one of contracts/sample. */
+export function artifact(name) {
+  return JSON.parse(readFileSync(new URL(`contracts/artifacts/${name}.json`, root), 'utf8'));
+}
+
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((done) => server.once('listening', done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** Asks again every 25 ms until `question` gives something; refuses after `ms`. */
+export async function until(question, ms = 10_000, what = 'the awaited thing') {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    const answer = await question();
+    if (answer) return answer;
+    if (Date.now() > deadline) throw new Error(`${what} did not come within ${ms} ms`);
+    await new Promise((done) => setTimeout(done, 25));
+  }
+}
+
+/** A running dev chain. Give `blockTime` (ms) for interval mining; without it, each transaction makes a block. */
+export async function startNode({ blockTime, datadir, args = [], word = 'up' } = {}) {
+  if (!existsSync(bin)) throw new Error(`${bin} is not there: build it, or name another with VARVE_BIN`);
+  const port = await freePort();
+  const scratch = datadir ?? mkdtempSync(`${tmpdir()}/varve-clients-`);
+  const argv = isAnvil
+    ? ['--port', String(port), '--chain-id', String(chainId), ...(blockTime ? ['--block-time', String(blockTime / 1000)] : [])]
+    : [word, '--http.port', String(port), '--datadir', scratch, ...(blockTime ? ['--block-time', String(blockTime)] : [])];
+  const child = spawn(bin, [...argv, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  let ended = null;
+  child.stdout.on('data', (data) => { output = (output + data).slice(-100_000); });
+  child.stderr.on('data', (data) => { output = (output + data).slice(-100_000); });
+  const exit = new Promise((done) => child.once('exit', (code, signal) => { ended = { code, signal }; done(ended); }));
+
+  const url = `http://127.0.0.1:${port}`;
+  const post = (body) => fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  let id = 0;
+  const node = {
+    url, port, ws: `ws://127.0.0.1:${port}`, pid: child.pid, datadir: scratch, exit, post,
+    output: () => output,
+    /** The whole answer object, error or not. */
+    ask: async (method, ...params) =>
+      (await post(JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params }))).json(),
+    /** The result; throws on an error. */
+    rpc: async (method, ...params) => {
+      const answer = await node.ask(method, ...params);
+      if (answer.error) throw Object.assign(new Error(`${method}: ${answer.error.message}`), answer.error);
+      return answer.result;
+    },
+    kill: async (signal) => { child.kill(signal); return exit; },
+    stop: async () => {
+      if (!ended) child.kill('SIGTERM');
+      const end = await exit;
+      if (!datadir) rmSync(scratch, { recursive: true, force: true });
+      return end;
+    },
+  };
+  await until(async () => {
+    if (ended) throw new Error(`${bin} ended with ${JSON.stringify(ended)}:\n${output}`);
+    try { return await node.rpc('eth_chainId'); } catch { return null; }
+  }, 15_000, 'the first answer');
+  if (isAnvil) { // which predeploys only some of them
+    for (const { address, code } of Object.values(predeploys())) await node.rpc('anvil_setCode', address, code);
+  }
+  return node;
+}
