@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEST_MEMORY ((usize)1 << 30)
+#define TEST_MEMORY ((usize)1 << 38)
 
 static struct test_case *all_tests;
 static bool current_failed;

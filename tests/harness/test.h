@@ -44,7 +44,7 @@ void test_skip(const char *why);
 #define CHECK_ROW(row, condition)                                                                  \
     ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, "row %lu: %s", (u64)(row), #condition))
 
-/* Memory for the running test, 1 GiB of address space, released when it ends. */
+/* Memory for the running test, 256 GiB of address space, released when it ends. */
 struct arena *test_arena(void);
 
 /* Bytes of a hexadecimal literal, in the test's memory. */
