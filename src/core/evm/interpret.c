@@ -3,6 +3,11 @@
  *
  * Three registers live in locals: `pc` at the running opcode, `top` at the topmost stack item,
  * `gas`. SLOW bodies get them through the frame. */
+#if !defined(__clang__)
+/* Otherwise gcc keeps pc and top in one vector register and joins all jumps into one. */
+#pragma GCC optimize("no-tree-slp-vectorize")
+#endif
+
 #include "evm/internal.h"
 #include "evm/ops_fast.h"
 #include "evm/ops_word.h"
@@ -163,8 +168,8 @@ enum evm_halt interpret(struct frame *f)
     };
     static const void *const traced[256] = {[0 ... 255] = &&trace};
 
-    const void *const *const real = tables[table_of[f->evm->fork]];
-    const void *const *const labels = f->evm->traced ? traced : real;
+    const void *const *const labels =
+        f->evm->traced ? traced : tables[table_of[f->evm->fork]];
     const u8 *pc = f->pc;
     u256 *top = f->top;
     u256 *const bottom = f->bottom;
@@ -254,7 +259,7 @@ trace:
     f->gas = gas;
     f->pc = pc;
     trace_step(f);
-    goto *real[*pc];
+    goto *tables[table_of[f->evm->fork]][*pc];
 
 bad:
     halt = EVM_BAD_OPCODE;
