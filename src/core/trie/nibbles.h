@@ -12,8 +12,9 @@ static inline u8 nibble_at(const u8 *key, usize index)
 
 static inline void nibble_put(u8 *key, usize index, u8 nibble)
 {
-    u8 *both = &key[index / 2];
-    *both = index % 2 == 0 ? (u8)(nibble << 4 | (*both & 15)) : (u8)((*both & 0xf0) | nibble);
+    unsigned shift = index % 2 == 0 ? 4 : 0;
+    unsigned other = key[index / 2] & 0xf0u >> shift;
+    key[index / 2] = (u8)(other | (unsigned)nibble << shift);
 }
 
 /* Index of the first nibble in [from, end) where the keys differ; `end` if there is none. */
