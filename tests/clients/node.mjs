@@ -71,19 +71,23 @@ export async function until(question, ms = 10_000, what = 'the awaited thing') {
   }
 }
 
-/** A running dev chain. Give `blockTime` (ms) for interval mining; without it, each transaction makes a block. */
-export async function startNode({ blockTime, datadir, args = [], word = 'up' } = {}) {
-  if (!existsSync(bin)) throw new Error(`${bin} is not there: build it, or name another with VARVE_BIN`);
+/**
+ * A running dev chain of `program`. Give `blockTime` (ms) for interval mining; without it, each
+ * transaction makes a block. Without `datadir`, data goes with the node. `quiet`: nobody reads its output.
+ */
+export async function startNode({ program = bin, blockTime, datadir, args = [], word = 'up', quiet = false } = {}) {
+  const isAnvil = /anvil$/.test(program);
+  if (!existsSync(program)) throw new Error(`${program} is not there: build it, or name another with VARVE_BIN`);
   const port = await freePort();
   const scratch = datadir ?? mkdtempSync(`${tmpdir()}/varve-clients-`);
   const argv = isAnvil
     ? ['--port', String(port), '--chain-id', String(chainId), ...(blockTime ? ['--block-time', String(blockTime / 1000)] : [])]
     : [word, '--http.port', String(port), '--datadir', scratch, ...(blockTime ? ['--block-time', String(blockTime)] : [])];
-  const child = spawn(bin, [...argv, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, [...argv, ...args], { stdio: quiet ? 'ignore' : ['ignore', 'pipe', 'pipe'] });
   let output = '';
   let ended = null;
-  child.stdout.on('data', (data) => { output = (output + data).slice(-100_000); });
-  child.stderr.on('data', (data) => { output = (output + data).slice(-100_000); });
+  child.stdout?.on('data', (data) => { output = (output + data).slice(-100_000); });
+  child.stderr?.on('data', (data) => { output = (output + data).slice(-100_000); });
   const exit = new Promise((done) => child.once('exit', (code, signal) => { ended = { code, signal }; done(ended); }));
 
   const url = `http://127.0.0.1:${port}`;
@@ -110,7 +114,7 @@ export async function startNode({ blockTime, datadir, args = [], word = 'up' } =
     },
   };
   await until(async () => {
-    if (ended) throw new Error(`${bin} ended with ${JSON.stringify(ended)}:\n${output}`);
+    if (ended) throw new Error(`${program} ended with ${JSON.stringify(ended)}:\n${output}`);
     try { return await node.rpc('eth_chainId'); } catch { return null; }
   }, 15_000, 'the first answer');
   if (isAnvil) { // which predeploys only some of them
