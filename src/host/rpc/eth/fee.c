@@ -1,0 +1,274 @@
+/* Prices: of the head, of the next block, of the past. */
+#include "rpc/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool is_merged(const struct header *header)
+{
+    return u256_is_zero(header->difficulty);
+}
+
+struct rules rpc_rules(const struct rpc_call *call, const struct header *header)
+{
+    return chain_rules(chain_config(call->serve->chain), header->number, header->timestamp,
+                       is_merged(header));
+}
+
+struct rules rpc_next_rules(const struct rpc_call *call, const struct header *header)
+{
+    return chain_rules(chain_config(call->serve->chain), header->number + 1, header->timestamp + 1,
+                       is_merged(header));
+}
+
+u256 rpc_blob_fee(const struct rpc_call *call, const struct header *header)
+{
+    if (header->fields < HEADER_CANCUN)
+        return U256_ZERO;
+    struct rules rules = rpc_rules(call, header);
+    return blob_base_fee(&rules, header->excess_blob_gas);
+}
+
+u256 rpc_next_base_fee(const struct rpc_call *call, const struct header *header)
+{
+    struct rules next = rpc_next_rules(call, header);
+    if (next.fork < LONDON)
+        return U256_ZERO;
+    return next_base_fee(header, header->fields < HEADER_LONDON);
+}
+
+static u256 next_blob_fee(const struct rpc_call *call, const struct header *header)
+{
+    struct rules next = rpc_next_rules(call, header);
+    if (next.fork < CANCUN)
+        return U256_ZERO;
+    return blob_base_fee(&next, next_excess_blob_gas(&next, header));
+}
+
+/* --- What tip to suggest. */
+
+static u256 effective_tip(const struct tx *tx, u256 base_fee)
+{
+    u256 left;
+    if (u256_sub_overflow(tx->max_fee_wei, base_fee, &left))
+        return U256_ZERO;
+    return u256_min(left, tx->max_priority_wei);
+}
+
+static int compare_tips(const void *a, const void *b)
+{
+    return u256_compare(*(const u256 *)a, *(const u256 *)b);
+}
+
+/* The 60th percentile of the three lowest tips of each of the newest 20 blocks, as geth has it;
+ * where they are empty, 1 gwei, which every wallet takes for granted. */
+enum status rpc_suggest_tip(struct rpc_call *call, u256 *out)
+{
+    enum { BLOCKS = 20, EACH = 3, PERCENTILE = 60, DEFAULT_WEI = 1000000000 };
+    TRY(rpc_open(call));
+    u256 tips[BLOCKS * EACH];
+    usize count = 0;
+    u64 head = call->at.head->header.number;
+    struct arena mark = call->arena;
+    for (u64 back = 0; back < BLOCKS && back < head; back++) {
+        struct block_ref ref;
+        struct stored_block stored;
+        TRY(snapshot_ref_by_number(&call->at, head - back, &ref));
+        TRY(block_ref_read(&call->at, &ref, &stored, &call->err));
+        usize tx_count = stored.block.tx_count;
+        u256 *own = ARENA_TAKE(&call->arena, u256, tx_count);
+        for (usize i = 0; i < tx_count; i++)
+            own[i] = effective_tip(&stored.block.txs[i], stored.block.header.base_fee_wei);
+        qsort(own, tx_count, sizeof(*own), compare_tips);
+        for (usize i = 0; i < tx_count && i < EACH; i++)
+            tips[count++] = own[i];
+        call->arena = mark;
+    }
+    if (count == 0) {
+        *out = u256_from_u64(DEFAULT_WEI);
+        return ST_OK;
+    }
+    qsort(tips, count, sizeof(tips[0]), compare_tips);
+    *out = tips[(count - 1) * PERCENTILE / 100];
+    return ST_OK;
+}
+
+enum status eth_max_priority_fee(struct rpc_call *call)
+{
+    u256 tip;
+    TRY(rpc_suggest_tip(call, &tip));
+    return rpc_reply_u256(call, tip);
+}
+
+enum status eth_gas_price(struct rpc_call *call)
+{
+    u256 tip;
+    TRY(rpc_suggest_tip(call, &tip));
+    return rpc_reply_u256(call, u256_add(tip, rpc_next_base_fee(call, &call->at.head->header)));
+}
+
+enum status eth_base_fee(struct rpc_call *call)
+{
+    TRY(rpc_open(call));
+    return rpc_reply_u256(call, rpc_next_base_fee(call, &call->at.head->header));
+}
+
+enum status eth_blob_base_fee(struct rpc_call *call)
+{
+    TRY(rpc_open(call));
+    return rpc_reply_u256(call, next_blob_fee(call, &call->at.head->header));
+}
+
+/* --- eth_feeHistory. */
+
+enum { MAX_BLOCKS = 1024, MAX_PERCENTILES = 100 };
+
+struct fee_block {
+    struct header header;
+    u256 *rewards; /* one for each percentile; NULL: none asked for */
+};
+
+struct paid {
+    u256 tip_wei;
+    u64 gas_used;
+};
+
+static int compare_paid(const void *a, const void *b)
+{
+    return u256_compare(((const struct paid *)a)->tip_wei, ((const struct paid *)b)->tip_wei);
+}
+
+/* The tip at each percentile of the block's gas. */
+static enum status read_rewards(struct rpc_call *call, const struct block_ref *ref,
+                                const double *percentiles, usize count, u256 *rewards)
+{
+    struct stored_block stored;
+    struct receipt *receipts;
+    usize tx_count;
+    TRY(block_ref_read(&call->at, ref, &stored, &call->err));
+    TRY(block_ref_receipts(&call->at, ref, &receipts, &tx_count, &call->err));
+    const struct block *block = &stored.block;
+    struct paid *paid = ARENA_TAKE(&call->arena, struct paid, tx_count);
+    for (usize i = 0; i < tx_count; i++)
+        paid[i] = (struct paid){effective_tip(&block->txs[i], block->header.base_fee_wei),
+                                receipts[i].gas_used};
+    qsort(paid, tx_count, sizeof(*paid), compare_paid);
+    usize at = 0;
+    u64 gas = tx_count > 0 ? paid[0].gas_used : 0;
+    for (usize i = 0; i < count; i++) {
+        u64 threshold = (u64)((double)block->header.gas_used * percentiles[i] / 100);
+        while (gas < threshold && at + 1 < tx_count)
+            gas += paid[++at].gas_used;
+        rewards[i] = tx_count > 0 ? paid[at].tip_wei : U256_ZERO;
+    }
+    return ST_OK;
+}
+
+static enum status read_percentiles(struct rpc_call *call, double **out, usize *count)
+{
+    json list = rpc_arg(call, 2), ignored, item;
+    *count = json_count(list);
+    if (*count > MAX_PERCENTILES)
+        return rpc_refuse(call, RPC_BAD_PARAMS, "over the query limit %d: number of percentiles",
+                          MAX_PERCENTILES);
+    *out = ARENA_TAKE(&call->arena, double, *count);
+    usize i = 0;
+    for (struct json_walk at = json_begin(list); json_next(&at, &ignored, &item); i++) {
+        char text[32];
+        if (!json_is(item, JSON_NUMBER) || item.text.size >= sizeof(text))
+            return rpc_refuse(call, RPC_BAD_PARAMS, "invalid reward percentile: not a number");
+        bytes_copy(text, item.text);
+        text[item.text.size] = 0;
+        (*out)[i] = strtod(text, NULL);
+        if ((*out)[i] < 0 || (*out)[i] > 100 || (i > 0 && (*out)[i] < (*out)[i - 1]))
+            return rpc_refuse(call, RPC_BAD_PARAMS,
+                              "invalid reward percentile: want ascending "
+                              "numbers from 0 to 100");
+    }
+    return ST_OK;
+}
+
+/* The shortest digits that read back as the same double. */
+static void put_ratio(struct json_out *out, u64 part, u64 whole)
+{
+    char text[32];
+    double ratio = whole == 0 ? 0 : (double)part / (double)whole;
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, ratio);
+        if (strtod(text, NULL) == ratio)
+            break;
+    }
+    json_put_raw(out, (bytes){(const u8 *)text, strlen(text)});
+}
+
+static void put_fee_history(struct rpc_call *call, const struct fee_block *blocks, usize count,
+                            usize percentile_count)
+{
+    struct json_out *out = call->out;
+    const struct header *newest = &blocks[count - 1].header;
+    json_open_object(out);
+    put_member_u64(out, "oldestBlock", blocks[0].header.number);
+    json_key(out, "baseFeePerGas");
+    json_open_array(out);
+    for (usize i = 0; i < count; i++)
+        json_put_quantity(out, blocks[i].header.base_fee_wei);
+    json_put_quantity(out, rpc_next_base_fee(call, newest));
+    json_close_array(out);
+    json_key(out, "gasUsedRatio");
+    json_open_array(out);
+    for (usize i = 0; i < count; i++)
+        put_ratio(out, blocks[i].header.gas_used, blocks[i].header.gas_limit);
+    json_close_array(out);
+    json_key(out, "baseFeePerBlobGas");
+    json_open_array(out);
+    for (usize i = 0; i < count; i++)
+        json_put_quantity(out, rpc_blob_fee(call, &blocks[i].header));
+    json_put_quantity(out, next_blob_fee(call, newest));
+    json_close_array(out);
+    json_key(out, "blobGasUsedRatio");
+    json_open_array(out);
+    for (usize i = 0; i < count; i++) {
+        struct rules rules = rpc_rules(call, &blocks[i].header);
+        put_ratio(out, blocks[i].header.blob_gas_used, rules.blobs.max * GAS_BLOB);
+    }
+    json_close_array(out);
+    if (percentile_count > 0) {
+        json_key(out, "reward");
+        json_open_array(out);
+        for (usize i = 0; i < count; i++) {
+            json_open_array(out);
+            for (usize k = 0; k < percentile_count; k++)
+                json_put_quantity(out, blocks[i].rewards[k]);
+            json_close_array(out);
+        }
+        json_close_array(out);
+    }
+    json_close_object(out);
+}
+
+enum status eth_fee_history(struct rpc_call *call)
+{
+    u64 count;
+    struct block_ref newest;
+    double *percentiles = NULL;
+    usize percentile_count = 0;
+    TRY(rpc_arg_u64(call, 0, &count));
+    TRY(rpc_arg_block_number(call, 1, &newest));
+    TRY(read_percentiles(call, &percentiles, &percentile_count));
+    count = min_u64(min_u64(count, MAX_BLOCKS), newest.number + 1);
+    if (count == 0)
+        return rpc_refuse(call, RPC_BAD_PARAMS, "blockCount must be at least 1");
+    struct fee_block *blocks = ARENA_TAKE(&call->arena, struct fee_block, count);
+    for (u64 i = 0; i < count; i++) {
+        struct block_ref ref;
+        TRY(snapshot_ref_by_number(&call->at, newest.number + 1 - count + i, &ref));
+        TRY(block_ref_header(&call->at, &ref, &blocks[i].header, &call->err));
+        blocks[i].rewards = ARENA_TAKE(&call->arena, u256, percentile_count);
+        struct arena mark = call->arena;
+        if (percentile_count > 0)
+            TRY(read_rewards(call, &ref, percentiles, percentile_count, blocks[i].rewards));
+        call->arena = mark;
+    }
+    put_fee_history(call, blocks, count, percentile_count);
+    return ST_OK;
+}

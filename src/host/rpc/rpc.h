@@ -1,0 +1,109 @@
+/* JSON-RPC methods: what wallets and tools ask of a chain.
+ *
+ *   net (HTTP, WebSocket) -> rpc_answer -> methods.def -> handler -> chain, txpool, keys
+ *
+ * Each method is a row in methods.def and a function in the folder of its namespace. A handler
+ * reads its arguments with rpc_arg_*, reads the chain through call->at (one head for the whole
+ * call), and writes its result to call->out. Errors have JSON-RPC's codes and geth's words.
+ *
+ * Source: ethereum/execution-apis; for what is not there, geth (eth, txpool, debug) and anvil
+ * (evm, anvil, hardhat). */
+#ifndef RPC_RPC_H
+#define RPC_RPC_H
+
+#include "base/hex.h"
+#include "base/json.h"
+#include "base/json_out.h"
+#include "chain/chain.h"
+#include "client/keys.h"
+#include "txpool/txpool.h"
+
+/* Namespaces, as bits. */
+enum {
+    RPC_ETH = 1 << 0,
+    RPC_NET = 1 << 1,
+    RPC_WEB3 = 1 << 2,
+    RPC_TXPOOL = 1 << 3,
+    RPC_DEBUG = 1 << 4,
+    RPC_EVM = 1 << 5, /* test methods: evm_, anvil_, hardhat_ */
+    RPC_RPC = 1 << 6, /* rpc_modules: with every choice */
+};
+
+/* "eth,net,web3" as bits. ST_INVALID: names the one that is not known. */
+enum status rpc_namespaces(const char *list, unsigned *out, struct err *err);
+
+/* --- What the test methods tell the orderer to do. It runs on the chain's thread. */
+
+enum dev_order_kind {
+    DEV_MINE,           /* `count` blocks, `seconds` apart (0: as time goes) */
+    DEV_ADD_TIME,       /* shifts the clock by `seconds`; result: the whole shift */
+    DEV_SET_TIME,       /* sets the clock to `seconds` */
+    DEV_NEXT_TIMESTAMP, /* the next block's, in `seconds` */
+    DEV_AUTOMINE,       /* `flag` */
+    DEV_INTERVAL,       /* a block every `count` milliseconds; 0: none */
+    DEV_MARK,           /* result: the mark */
+    DEV_RETURN,         /* to mark `count`; ST_MISSING */
+    DEV_PATCH,          /* `diff` */
+    DEV_GAS_LIMIT,      /* of the next blocks: `count` */
+    DEV_COINBASE,       /* `who` gets the fees of the next blocks */
+    DEV_BASE_FEE,       /* of the next block: `wei` */
+    DEV_IMPERSONATE,    /* `who`, `flag` */
+    DEV_RANDAO,         /* of the next block: `hash` */
+};
+
+struct dev_order {
+    enum dev_order_kind kind;
+    bool flag;
+    u64 count, seconds;
+    address who;
+    u256 wei;
+    hash32 hash;
+    const struct diff *diff;
+    u64 result;
+};
+
+/* What a node gives its RPC. Everything outlives it. */
+struct rpc_services {
+    struct chain *chain;
+    struct txpool *pool;
+    const struct keys *keys; /* unlocked accounts; NULL: none */
+    const char *version;     /* "varve/v0.1.0/linux-amd64/gcc12.2.0" */
+    unsigned namespaces;     /* those that may be called */
+    u64 (*now_ms)(void);
+    /* Wakes the orderer: the pool has something new. */
+    void (*pool_grew)(void *node);
+    /* Carries out a test method's order, and waits for it. NULL: no test methods. */
+    enum status (*dev)(void *node, struct dev_order *order, struct err *err);
+    /* Whether transactions from this address need no signature. NULL: none. */
+    bool (*impersonated)(void *node, address who);
+    void *node;
+};
+
+struct rpc;
+
+struct rpc *rpc_new(const struct rpc_services *services);
+void rpc_free(struct rpc *rpc);
+
+/* Where notifications of eth_subscribe go: one for each connection that lasts (a WebSocket). */
+struct rpc_peer {
+    void *self;
+    /* Queues one message for the peer; from any thread. False: gone, or too slow to be worth it. */
+    bool (*send)(void *self, bytes message);
+};
+
+/* Answers one call: appends either `"result":…` or `"error":{…}` to `out`. `peer` is NULL where
+ * the connection cannot take notifications. `arena` is scratch for the call. */
+void rpc_answer(struct rpc *rpc, bytes method, json params, const struct rpc_peer *peer,
+                struct json_out *out, struct arena arena);
+
+/* Whether a method does real work, so that it should not run on the thread that reads sockets. */
+bool rpc_is_heavy(const struct rpc *rpc, bytes method);
+
+/* Ends the subscriptions of a peer that went away. */
+void rpc_peer_gone(struct rpc *rpc, const void *peer_self);
+
+/* Tells subscribers and filters; called where the chain's and the pool's listeners are. */
+void rpc_head_changed(struct rpc *rpc, const struct chain_event *event);
+void rpc_tx_pending(struct rpc *rpc, const struct tx *tx);
+
+#endif
