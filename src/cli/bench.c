@@ -2,7 +2,7 @@
  *
  * Runs programs of one frame on an empty world and times them, code analysis included. Each run
  * starts from nothing but memory: a new state, a new machine, the code's bytes. */
-#include "cli/bench.h"
+#include "cli/commands.h"
 #include "base/hex.h"
 #include "base/json.h"
 #include "evm/evm.h"

@@ -1,0 +1,10 @@
+/* The subcommands of `varve`: each is given what stands after its name and returns the exit code.
+ */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+int statetest_main(int argc, char **argv);
+int blocktest_main(int argc, char **argv);
+int bench_main(int argc, char **argv);
+
+#endif

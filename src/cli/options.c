@@ -1,0 +1,46 @@
+#include "cli/options.h"
+
+#include "stf/stf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int usage(const char *command, const char *wrong)
+{
+    fprintf(stderr, "varve %s: %s; usage: varve %s [--fork NAME] [--jobs N] PATH...\n", command,
+            wrong, command);
+    return 2;
+}
+
+static bool read_jobs(const char *text, unsigned *out)
+{
+    char *end;
+    unsigned long value = text != NULL ? strtoul(text, &end, 10) : 0;
+    *out = (unsigned)value;
+    return text != NULL && *end == 0 && value >= 1 && value <= 64;
+}
+
+int run_suite(void (*run_file)(struct suite_run *run, json file), int argc, char **argv)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct suite suite = {.jobs = cores > 0 ? (unsigned)cores : 1,
+                          .paths = argv + 1,
+                          .scratch_room = stf_arena_bound(STF_MAX_GAS_LIMIT) + ((usize)1 << 36),
+                          .run_file = run_file};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--fork") == 0) {
+            if (++i == argc)
+                return usage(argv[0], "--fork needs a name");
+            suite.fork = argv[i];
+        } else if (strcmp(argv[i], "--jobs") == 0) {
+            if (!read_jobs(++i < argc ? argv[i] : NULL, &suite.jobs))
+                return usage(argv[0], "--jobs needs a number from 1 to 64");
+        } else if (argv[i][0] == '-') {
+            return usage(argv[0], "unknown option");
+        } else {
+            suite.paths[suite.path_count++] = argv[i];
+        }
+    }
+    return suite.path_count > 0 ? suite_main(&suite) : usage(argv[0], "no path");
+}

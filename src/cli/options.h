@@ -1,0 +1,11 @@
+/* The command line that the test runners share: [--fork NAME] [--jobs N] PATH… */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "cli/suite.h"
+
+/* argv[0] is the command. Returns the exit code; 2 with one sentence where the command line is
+ * wrong. */
+int run_suite(void (*run_file)(struct suite_run *run, json file), int argc, char **argv);
+
+#endif
