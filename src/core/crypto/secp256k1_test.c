@@ -1,59 +1,9 @@
 #include "crypto/secp256k1.h"
 
 #include "crypto/field256.h"
+#include "crypto/oracles.h"
 
 #include "harness/vectors.h"
-
-#include <secp256k1_recovery.h>
-
-/* The library that the host signs with: both bodies must answer alike. */
-static secp256k1_context *library(void)
-{
-    static secp256k1_context *context;
-    if (context == NULL)
-        context = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
-    return context;
-}
-
-static bool library_key(const secp256k1_pubkey *key, pubkey64 *out)
-{
-    u8 text[65];
-    size_t size = sizeof(text);
-    int done =
-        secp256k1_ec_pubkey_serialize(library(), text, &size, key, SECP256K1_EC_UNCOMPRESSED);
-    memcpy(out->b, text + 1, sizeof(out->b));
-    return done == 1 && size == sizeof(text);
-}
-
-static bool library_recover(hash32 hash, u256 r, u256 s, bool y_odd, pubkey64 *out)
-{
-    u8 text[64];
-    secp256k1_ecdsa_recoverable_signature signature;
-    secp256k1_pubkey key;
-    u256_store_be(text, r);
-    u256_store_be(text + 32, s);
-    return secp256k1_ecdsa_recoverable_signature_parse_compact(library(), &signature, text,
-                                                               y_odd) == 1 &&
-           secp256k1_ecdsa_recover(library(), &key, &signature, hash.b) == 1 &&
-           library_key(&key, out);
-}
-
-/* The library refuses high s, which is a rule of callers here. */
-static bool library_verify(hash32 hash, u256 r, u256 s, const pubkey64 *key)
-{
-    u8 text[65] = {4};
-    secp256k1_pubkey parsed;
-    secp256k1_ecdsa_signature signature;
-    memcpy(text + 1, key->b, sizeof(key->b));
-    if (secp256k1_ec_pubkey_parse(library(), &parsed, text, sizeof(text)) != 1)
-        return false;
-    u256_store_be(text, r);
-    u256_store_be(text + 32, s);
-    if (secp256k1_ecdsa_signature_parse_compact(library(), &signature, text) != 1)
-        return false;
-    (void)secp256k1_ecdsa_signature_normalize(library(), &signature, &signature);
-    return secp256k1_ecdsa_verify(library(), &signature, hash.b, &parsed) == 1;
-}
 
 /* Values where arithmetic has edges: around 0, the order, its half, the field's prime, 2^128 and
  * 2^256, and the numbers of the endomorphism. */
@@ -110,8 +60,8 @@ TEST(secp256k1_table_holds_the_odd_multiples)
                 u256_to_hash((u256){{half ? 0 : 2 * i + 1, 0, half ? 2 * i + 1 : 0, 0}});
             secp256k1_pubkey public;
             pubkey64 want, got;
-            CHECK(secp256k1_ec_pubkey_create(library(), &public, factor.b) == 1);
-            CHECK(library_key(&public, &want));
+            CHECK(secp256k1_ec_pubkey_create(oracle_context(), &public, factor.b) == 1);
+            CHECK(oracle_key(&public, &want));
             field256_write(&field, got.b, BASE[half][i].x);
             field256_write(&field, got.b + 32, BASE[half][i].y);
             CHECK_ROW(i, bytes_equal(BYTES_OF(want), BYTES_OF(got)));
@@ -130,7 +80,7 @@ TEST(secp256k1_recovers_and_verifies_as_the_library_at_every_edge)
                     /* With h = s and r = x(G) the key is infinity for one of the parities. */
                     hash32 hash = u256_to_hash(h);
                     pubkey64 want, got;
-                    bool there = library_recover(hash, EDGES[i], EDGES[j], odd, &want);
+                    bool there = oracle_recover(hash, EDGES[i], EDGES[j], odd, &want);
                     CHECK_ROW(k, (secp256k1_recover(hash, EDGES[i], EDGES[j], odd, &got) ==
                                   ST_OK) == there);
                     if (!there)
@@ -139,7 +89,7 @@ TEST(secp256k1_recovers_and_verifies_as_the_library_at_every_edge)
                     CHECK_ROW(k, bytes_equal(BYTES_OF(want), BYTES_OF(got)));
                     CHECK_ROW(k, secp256k1_verify(hash, EDGES[i], EDGES[j], &got));
                     CHECK_ROW(k, secp256k1_verify(hash, EDGES[j], EDGES[i], &got) ==
-                                     library_verify(hash, EDGES[j], EDGES[i], &got));
+                                     oracle_verify(hash, EDGES[j], EDGES[i], &got));
                 }
     CHECK(recovered > 1000);
 }
@@ -152,7 +102,7 @@ TEST(secp256k1_recovers_as_the_library_from_random_values)
         hash32 hash = u256_to_hash(next_random(&seed));
         u256 r = next_random(&seed), s = next_random(&seed);
         pubkey64 want, got;
-        bool there = library_recover(hash, r, s, i & 1, &want);
+        bool there = oracle_recover(hash, r, s, i & 1, &want);
         CHECK_ROW(i, (secp256k1_recover(hash, r, s, i & 1, &got) == ST_OK) == there);
         if (!there)
             continue;
@@ -174,11 +124,11 @@ TEST(secp256k1_verifies_as_the_library_what_the_library_signed)
         /* Small and large keys, so that the public key is also one of the table's points. */
         hash32 secret = u256_to_hash(i < 70 ? u256_from_u64((u64)i + 1) : next_random(&seed));
         hash32 hash = u256_to_hash(next_random(&seed));
-        CHECK(secp256k1_ec_pubkey_create(library(), &public, secret.b) == 1);
-        CHECK(library_key(&public, &key));
-        CHECK(secp256k1_ecdsa_sign_recoverable(library(), &signature, hash.b, secret.b, NULL,
+        CHECK(secp256k1_ec_pubkey_create(oracle_context(), &public, secret.b) == 1);
+        CHECK(oracle_key(&public, &key));
+        CHECK(secp256k1_ecdsa_sign_recoverable(oracle_context(), &signature, hash.b, secret.b, NULL,
                                                NULL) == 1);
-        (void)secp256k1_ecdsa_recoverable_signature_serialize_compact(library(), text, &odd,
+        (void)secp256k1_ecdsa_recoverable_signature_serialize_compact(oracle_context(), text, &odd,
                                                                       &signature);
         u256 r = u256_load_be(text), s = u256_load_be(text + 32);
         CHECK_ROW(i, secp256k1_recover(hash, r, s, odd, &got) == ST_OK);
@@ -187,7 +137,7 @@ TEST(secp256k1_verifies_as_the_library_what_the_library_signed)
         CHECK_ROW(i, secp256k1_verify(hash, r, u256_sub(SECP256K1_ORDER, s), &key));
         hash.b[i % 32] ^= 1;
         CHECK_ROW(i, !secp256k1_verify(hash, r, s, &key));
-        CHECK_ROW(i, !library_verify(hash, r, s, &key));
+        CHECK_ROW(i, !oracle_verify(hash, r, s, &key));
         key.b[i % 64] ^= 1; /* no longer on the curve */
         CHECK_ROW(i, !secp256k1_verify(hash, r, s, &key));
     }
