@@ -2,8 +2,11 @@
  *
  *   bench_crypto [name…] */
 #include "base/bug.h"
+#include "base/hex.h"
+#include "crypto/bn254.h"
 #include "crypto/field256.h"
 #include "crypto/keccak.h"
+#include "crypto/kzg.h"
 #include "crypto/secp256k1.h"
 #include "crypto/sha256.h"
 
@@ -96,6 +99,72 @@ static void run_library_recover(void)
     hash.b[3]++;
 }
 
+static void from_hex(const char *digits, u8 *to, usize size)
+{
+    if (hex_read_fixed((bytes){(const u8 *)digits, strlen(digits)}, to, size) != ST_OK)
+        abort();
+}
+
+static void pair_bn254(usize count)
+{
+    static u8 pairs[2 * BN254_PAIR_SIZE]; /* of the generators */
+    if (pairs[31] == 0) {
+        for (u8 *pair = pairs; pair != pairs + sizeof(pairs); pair += BN254_PAIR_SIZE) {
+            pair[31] = 1;
+            pair[63] = 2;
+            from_hex("198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2"
+                     "1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed"
+                     "090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b"
+                     "12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa",
+                     pair + BN254_G1_SIZE, BN254_G2_SIZE);
+        }
+    }
+    bool is_one;
+    if (bn254_pairing_check((bytes){pairs, count * BN254_PAIR_SIZE}, &is_one) != ST_OK)
+        abort();
+}
+
+static void run_bn254_pair(void)
+{
+    pair_bn254(1);
+}
+
+static void run_bn254_pairs(void)
+{
+    pair_bn254(2);
+}
+
+static void run_bn254_mul(void)
+{
+    static u8 in[96] = {[31] = 1, [63] = 2};
+    u256_store_be(in + BN254_G1_SIZE, R);
+    if (bn254_mul((bytes){in, sizeof(in)}, in) != ST_OK) /* on from the last one's point */
+        abort();
+}
+
+static void run_bn254_add(void)
+{
+    static u8 in[128] = {[31] = 1, [63] = 2, [95] = 1, [127] = 2};
+    if (bn254_add((bytes){in, sizeof(in)}, in) != ST_OK)
+        abort();
+}
+
+static void run_kzg(void)
+{
+    static u8 in[KZG_EVALUATION_INPUT_SIZE];
+    u8 out[KZG_EVALUATION_OUTPUT_SIZE];
+    if (in[0] == 0)
+        from_hex("01e798154708fe7789429634053cbf9f99b619f9f084048927333fce637f549b"
+                 "564c0a11a0f704f4fc3e8acfe0f8245f0ad1347b378fbf96e206da11a5d36306"
+                 "24d25032e67a7e6a4910df5834b8fe70e6bcfeeac0352434196bdf4b2485d5a1"
+                 "8f59a8d2a1a625a17f3fea0fe5eb8c896db3764f3185481bc22f91b4aaffcca2"
+                 "5f26936857bc3a7c2539ea8ec3a952b7873033e038326e87ed3e1276fd140253"
+                 "fa08e9fc25fb2d9a98527fc22a2c9612fbeafdad446cbc7bcdbdcd780af2c16a",
+                 in, sizeof(in));
+    if (kzg_point_evaluation((bytes){in, sizeof(in)}, out) != ST_OK)
+        abort();
+}
+
 static const struct {
     const char *name;
     int calls;
@@ -109,6 +178,11 @@ static const struct {
     {"secp256k1_recover", 500, run_recover},
     {"libsecp256k1 recover", 500, run_library_recover},
     {"secp256k1_verify", 500, run_verify},
+    {"bn254_add", 5000, run_bn254_add},
+    {"bn254_mul", 500, run_bn254_mul},
+    {"bn254_pairing_check 1", 50, run_bn254_pair},
+    {"bn254_pairing_check 2", 50, run_bn254_pairs},
+    {"kzg_point_evaluation", 20, run_kzg},
 };
 
 static double now_ns(void)
