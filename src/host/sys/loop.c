@@ -108,17 +108,25 @@ void loop_drop_timer(struct timer *timer)
     timer->back = NULL;
 }
 
+/* Those that are due leave the list first, so that one which sets itself to now waits a turn. */
 static void run_due_timers(struct loop *loop)
 {
     if (loop->timers == NULL)
         return;
-    u64 now_ms = clock_now_ms(); /* once: a timer that sets itself to now waits for the next turn */
-    while (loop->timers != NULL && loop->timers->at_ms <= now_ms) {
-        struct timer *timer = loop->timers;
+    u64 now_ms = clock_now_ms();
+    struct timer *due = loop->timers, **end = &due;
+    while (*end != NULL && (*end)->at_ms <= now_ms)
+        end = &(*end)->next;
+    loop->timers = *end;
+    if (loop->timers != NULL)
+        loop->timers->back = &loop->timers;
+    *end = NULL;
+    if (due != NULL)
+        due->back = &due;
+    while (due != NULL) {
+        struct timer *timer = due;
         loop_drop_timer(timer);
         timer->due(timer);
-        if (timer->at_ms <= now_ms && loop->timers == timer)
-            break;
     }
 }
 
