@@ -108,6 +108,8 @@ static enum status chain_before(struct writer *w, const struct past_key *row, u8
 static enum status draft_past(struct writer *w, enum table table, const struct past_key *row,
                               bytes old, bytes newer, bytes *out)
 {
+    old = past_form(table, old);
+    newer = past_form(table, newer);
     need_draft(w, old.size + 1);
     usize size;
     if (past_kind_of(table) == PAST_NODES && node_delta(old, newer, w->draft + 1, &size)) {
@@ -127,7 +129,8 @@ static enum status draft_past(struct writer *w, enum table table, const struct p
 
 /* A second change under the same number (a patch): the row stays, but what it is a difference from
  * is about to go, so it is made whole. */
-static enum status make_whole(struct writer *w, const struct past_key *key, bytes row, bytes now)
+static enum status make_whole(struct writer *w, enum table table, const struct past_key *key,
+                              bytes row, bytes now)
 {
     if (row.size == 0 || row.data[0] == 0)
         return ST_OK;
@@ -135,7 +138,7 @@ static enum status make_whole(struct writer *w, const struct past_key *key, byte
     struct arena arena = arena_over(w->draft, w->draft_room);
     u8 *whole = arena_take(&arena, 1, 1);
     bytes old;
-    TRY(past_value(row, now, &old, &arena));
+    TRY(past_value(row, past_form(table, now), &old, &arena));
     whole[0] = 0;
     assert(old.data == whole + 1);
     return put(w, DBI_PAST, past_key_bytes(key), (bytes){whole, old.size + 1});
@@ -152,7 +155,7 @@ static enum status keep_past(struct writer *w, u64 number, enum table table, byt
     TRY(get_or_empty(w, (enum dbi)table, key, &old));
     enum status st = dbi_get(w->store, w->txn, DBI_PAST, past_key_bytes(&row_key), &row);
     if (st == ST_OK)
-        return make_whole(w, &row_key, row, old);
+        return make_whole(w, table, &row_key, row, old);
     if (st != ST_MISSING)
         return fail(w->err, st, "reading older state");
     TRY(draft_past(w, table, &row_key, old, newer, &row));
@@ -273,11 +276,11 @@ static enum status undo_key(struct writer *w, u64 number, enum table table, byte
     TRY(get_or_empty(w, (enum dbi)table, key, &now));
     if (dbi_get(w->store, w->txn, DBI_PAST, past_key_bytes(&row_key), &row) != ST_OK)
         return fail(w->err, ST_CORRUPT, "the history of block %lu is damaged", number);
-    need_draft(w, 2 * (row.size + now.size) + 64);
+    need_draft(w, 3 * (row.size + now.size) + 128);
     struct arena arena = arena_over(w->draft, w->draft_room);
-    TRY(past_value(row, now, &old, &arena));
-    /* LMDB may move the page that `old` borrows from while it writes. */
-    old = arena_copy(&arena, old);
+    TRY(past_value(row, past_form(table, now), &old, &arena));
+    /* Copied: LMDB may move the page that `old` borrows from while it writes. */
+    old = arena_copy(&arena, past_form_undo(table, old, &arena));
     TRY(put_or_delete(w, table, key, old));
     return delete_row(w, DBI_PAST, past_key_bytes(&row_key));
 }
@@ -358,6 +361,9 @@ static enum status write_batch(struct writer *w)
         TRY(undo_block(w, w->meta.number));
     for (usize i = 0; i < batch->count; i++)
         TRY(apply_step(w, &batch->steps[i]));
+    struct layer_row row;
+    for (usize at = 0; batch->index != NULL && layer_next(batch->index, &at, &row);)
+        TRY(apply_row(w, 0, &row));
     struct store_meta meta = batch->meta;
     meta.history_from = w->meta.history_from;
     meta.proofs_from = w->meta.proofs_from;

@@ -75,14 +75,20 @@ static inline bytes past_key_bytes(const struct past_key *key)
     return (bytes){key->data, key->size};
 }
 
-/* A row of `past`: its chain length (0: whole), then the value or the difference. Tries to write
+/* A row of `past` is its chain length (0: whole), then the value or the difference. Nodes are there
+ * without the hash that stands before them elsewhere; these two take it off and put it back. */
+bytes past_form(enum table table, bytes value);
+bytes past_form_undo(enum table table, bytes value, struct arena *arena);
+
+/* Tries to write
  * the difference of branch `old` from `newer`; false: not worth it, keep it whole. `to` has room
  * for old.size. */
 bool node_delta(bytes old, bytes newer, u8 *to, usize *size);
 /* Undoes it. ST_CORRUPT: not what node_delta wrote. */
 enum status node_undelta(bytes newer, bytes delta, bytes *old, struct arena *arena);
 
-/* What the key held before the change that `row` is about, given what it held after. */
+/* What the key held before the change that `row` is about, given what it held after; both in the
+ * form of `past`. */
 enum status past_value(bytes row, bytes newer, bytes *old, struct arena *arena);
 
 #endif

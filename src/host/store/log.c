@@ -169,6 +169,14 @@ void log_close(struct log_file *log)
     free(log);
 }
 
+enum status log_clear(struct log_file *log, struct err *err)
+{
+    TRY(log->files->truncate(log->files->self, log->file, FILE_HEADER, err));
+    TRY(log->files->sync(log->files->self, log->file, err));
+    log->end = log->synced = FILE_HEADER;
+    return ST_OK;
+}
+
 u64 log_start(const struct log_file *log)
 {
     (void)log;

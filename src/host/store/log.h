@@ -26,6 +26,9 @@ enum status log_open(const struct files *files, const char *path, u64 known, str
                      u64 *cut, struct err *err);
 void log_close(struct log_file *log);
 
+/* Drops every record: for a log in which nothing was promised yet. */
+enum status log_clear(struct log_file *log, struct err *err);
+
 /* Where the first record lies, and where the next one will. */
 u64 log_start(const struct log_file *log);
 u64 log_end(const struct log_file *log);

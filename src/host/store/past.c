@@ -1,5 +1,6 @@
 /* Older states: rows of `past`, and the differences in which branch nodes are kept there. */
 #include "base/rlp.h"
+#include "crypto/keccak.h"
 #include "store/internal.h"
 
 struct past_key past_key_of(enum table table, bytes key, u64 number)
@@ -12,6 +13,23 @@ struct past_key past_key_of(enum table table, bytes key, u64 number)
     store_be64(out.data + 2 + key.size, number);
     out.size = 2 + key.size + 8;
     return out;
+}
+
+bytes past_form(enum table table, bytes value)
+{
+    return past_kind_of(table) == PAST_NODES ? bytes_slice(value, sizeof(hash32), value.size)
+                                             : value;
+}
+
+bytes past_form_undo(enum table table, bytes value, struct arena *arena)
+{
+    if (past_kind_of(table) != PAST_NODES || value.size == 0)
+        return value;
+    hash32 hash = keccak256(value);
+    u8 *out = arena_take(arena, sizeof(hash) + value.size, 1);
+    memcpy(out, hash.b, sizeof(hash));
+    memcpy(out + sizeof(hash), value.data, value.size);
+    return (bytes){out, sizeof(hash) + value.size};
 }
 
 /* --- Differences: a mask of the items that differ (3 bytes, item 0 lowest), and the old items. */
@@ -131,14 +149,17 @@ enum status store_get_past(struct store_read *read, enum table table, bytes key,
         return store_get(read, table, key, value);
     struct past_rows past;
     TRY(collect(read, table, key, number, &past));
+    if (past.count == 0)
+        return store_get(read, table, key, value);
     bytes newer = BYTES_EMPTY;
     if (!past.whole) {
         enum status st = store_get(read, table, key, &newer);
         if (st != ST_OK && st != ST_MISSING)
             return st;
+        newer = past_form(table, newer);
     }
     for (usize i = past.count; i-- > 0;)
         TRY(past_value(past.rows[i], newer, &newer, arena));
-    *value = newer;
-    return newer.size == 0 ? ST_MISSING : ST_OK;
+    *value = past_form_undo(table, newer, arena);
+    return value->size == 0 ? ST_MISSING : ST_OK;
 }

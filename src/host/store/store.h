@@ -98,6 +98,7 @@ struct store_batch {
     u64 undo_to;
     const struct store_step *steps;
     usize count;
+    const struct layer *index; /* rows of BLOCK for blocks off the chain; may be NULL */
     /* How many blocks back states and nodes are to be kept. */
     u64 history_blocks, proof_blocks;
     /* As it will be; history_from and proofs_from are filled in. */

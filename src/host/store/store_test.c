@@ -2,6 +2,7 @@
 
 #include "base/fmt.h"
 #include "base/rlp.h"
+#include "crypto/keccak.h"
 #include "harness/test.h"
 #include "store/internal.h"
 #include "sys/files.h"
@@ -59,7 +60,7 @@ static struct table_key model_node(usize owner, usize key)
     return node_key(&path, &table);
 }
 
-/* A branch whose children are one byte each, so that old and new are easily told apart. */
+/* The RLP of a branch. */
 static bytes branch_of(const u8 *children, u8 *to)
 {
     bool none = true;
@@ -79,6 +80,17 @@ static bytes branch_of(const u8 *children, u8 *to)
     for (usize i = 0; i < 17; i++)
         at = rlp_put_bytes(at, values[i]);
     return (bytes){to, (usize)(at - to)};
+}
+
+/* As the tables hold it: hash and RLP. */
+static bytes node_of(const u8 *children, u8 *to)
+{
+    bytes rlp = branch_of(children, to + sizeof(hash32));
+    if (rlp.size == 0)
+        return rlp;
+    hash32 hash = keccak256(rlp);
+    memcpy(to, hash.b, sizeof(hash));
+    return (bytes){to, sizeof(hash) + rlp.size};
 }
 
 static void wipe_owner(struct layer *layer, struct version *now, usize owner)
@@ -113,7 +125,7 @@ static struct layer *random_layer(struct model *model, struct version *now, u64 
         else
             node[next_random(model) % 17] = (u8)(1 + next_random(model) % 200);
         struct table_key name = model_node(owner, key);
-        layer_put(layer, TABLE_SLOT_NODE, table_key_bytes(&name), branch_of(node, text));
+        layer_put(layer, TABLE_SLOT_NODE, table_key_bytes(&name), node_of(node, text));
     }
     layer_seal(layer);
     return layer;
@@ -155,7 +167,7 @@ static void check_version(struct store_read *read, const struct version *want, u
             CHECK_ROW(number, st == (value == 0 ? ST_MISSING : ST_OK));
             CHECK_ROW(number, st != ST_OK || (got.size == 1 && got.data[0] == value));
             name = model_node(owner, key);
-            bytes node = branch_of(want->node[owner][key], text);
+            bytes node = node_of(want->node[owner][key], text);
             st = store_get_past(read, TABLE_SLOT_NODE, table_key_bytes(&name), number, &got,
                                 test_arena());
             CHECK_ROW(number, st == (node.size == 0 ? ST_MISSING : ST_OK));

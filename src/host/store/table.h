@@ -4,8 +4,8 @@
  *   table          key                       value
  *   ACCOUNT        address                   account_pack
  *   SLOT           address slot              big-endian, leading zeros left out
- *   NODE           path                      RLP of a node of the account trie
- *   SLOT_NODE      keccak(address) path      RLP of a node of a storage trie
+ *   NODE           path                      a node of the account trie: its hash, then its RLP
+ *   SLOT_NODE      keccak(address) path      a node of a storage trie, likewise
  *   CODE           code hash                 the code
  *   TX             transaction hash          tx_place_pack
  *   BLOCK          block hash                number, position in the log
