@@ -16,6 +16,7 @@
 #include "evm/state_view.h"
 #include "stf/stf.h"
 #include "sys/files.h"
+#include "sys/thread.h"
 
 struct chain;
 
@@ -28,7 +29,7 @@ struct chain_options {
         *genesis;       /* NULL: take the one that the folder holds. Borrowed for the call */
     u64 history_blocks; /* how far back state can be read; UINT64_MAX: archive */
     u64 proof_blocks;   /* how far back proofs can be made; at most history_blocks */
-    usize worker_count; /* threads that recover senders of imported blocks; 0: the owner does it */
+    struct pool *pool;  /* recovers senders of imported blocks; NULL: the owner does it alone */
 };
 
 /* Opens the folder, cuts a torn tail off the log and replays what the state on disk lacks.
@@ -117,9 +118,9 @@ enum status chain_set_finality(struct chain *chain, hash32 safe, hash32 finalize
 /* Where transactions of a block come from: the pool, a list, nothing. */
 struct tx_source {
     void *self;
-    /* The next candidate, or NULL when there are none; lives until the next call. `gas_left` and
-     * `blob_gas_left` are what the block still takes. *envelope may be left empty: then the chain
-     * encodes it itself. tx->from must be known. */
+    /* The next candidate, or NULL when there are none; lives until `done` is called for it.
+     * `gas_left` and `blob_gas_left` are what the block still takes. *envelope may be left empty:
+     * then the chain encodes it itself. tx->from must be known. */
     const struct tx *(*next)(void *self, u64 gas_left, u64 blob_gas_left, bytes *envelope);
     /* Says what became of the candidate: ST_OK it is in the block; ST_INVALID it can not be
      * included, and why; ST_FULL it did not fit into what is left of this block. */
@@ -140,7 +141,7 @@ struct build_params {
     const struct tx_source *txs; /* NULL: an empty block */
 };
 
-/* A block made on the head. What it holds lives in `arena`. */
+/* A block made on the head. It lives until the owner's next call. */
 struct built_block {
     struct block block;
     struct receipt *receipts;
@@ -152,11 +153,11 @@ struct built_block {
 /* Builds on the head, writes the block to the log, syncs, and makes it the head.
  * ST_INVALID: the parameters break a rule (a timestamp not after the parent's). */
 enum status chain_build(struct chain *chain, const struct build_params *params,
-                        struct built_block *out, struct arena *arena, struct err *err);
+                        struct built_block *out, struct err *err);
 
 /* Builds and forgets: for getPayload, `pending`, simulations. The head stays. */
 enum status chain_build_preview(struct chain *chain, const struct build_params *params,
-                                struct built_block *out, struct arena *arena, struct err *err);
+                                struct built_block *out, struct err *err);
 
 /* --- The owner: test methods. Only for orderer `dev`. */
 
@@ -179,9 +180,10 @@ struct snapshot {
     const struct head *head;
     u64 number;          /* of the block whose state is read */
     struct arena *arena; /* the caller's, for what must be decoded */
-    void *reader;        /* private, with what follows */
-    const void *layers;
-    bool historical;
+    struct store_read *read;
+    const struct layer_stack *layers; /* above what `read` shows; NULL: none */
+    bool past;                        /* below the layers: the state after block `past_number`, */
+    u64 past_number;                  /* else the newest on disk */
 };
 
 /* Opens at the head. ST_IO: the store can not be read. */
@@ -204,6 +206,8 @@ enum status snapshot_seek(struct snapshot *snapshot, u64 number, struct err *err
 /* The chosen state, for execution and for proofs; alive as long as the snapshot. */
 struct state_view snapshot_view(struct snapshot *snapshot);
 struct node_source snapshot_nodes(struct snapshot *snapshot);
+/* Whether the trie nodes of the chosen state are there: chain_options.proof_blocks. */
+bool snapshot_has_nodes(const struct snapshot *snapshot);
 /* Root of the chosen state: the header's, unless a patch changed it. */
 enum status snapshot_state_root(struct snapshot *snapshot, hash32 *out, struct err *err);
 

@@ -1,0 +1,158 @@
+#include "chain/chain.h"
+
+#include "base/fmt.h"
+#include "harness/test.h"
+
+#include <stdlib.h>
+
+static const char *new_folder(void)
+{
+    char *path = ARENA_TAKE(test_arena(), char, 600);
+    fmt(path, 512, "%s/chain-XXXXXX", BUILD_ROOT);
+    CHECK(mkdtemp(path) != NULL);
+    return path;
+}
+
+static struct chain *open_chain(const char *folder, const struct genesis *genesis)
+{
+    struct err err = {""};
+    struct chain *chain = NULL;
+    struct chain_options options = {
+        .files = files_of_system(),
+        .folder = folder,
+        .genesis = genesis,
+        .history_blocks = UINT64_MAX,
+        .proof_blocks = UINT64_MAX,
+    };
+    if (chain_open(&options, &chain, &err) != ST_OK) {
+        test_fail(__FILE__, __LINE__, "%s", err.text);
+        abort();
+    }
+    return chain;
+}
+
+#define MUST(call)                                                                                 \
+    do {                                                                                           \
+        struct err err = {""};                                                                     \
+        enum status must_ = (call);                                                                \
+        if (must_ != ST_OK)                                                                        \
+            test_fail(__FILE__, __LINE__, "%s: %s", status_name(must_), err.text);                 \
+    } while (0)
+
+/* --- Official chain: every fork from Frontier to BPO2. */
+
+static bytes fixture_file(const char *folder, const char *name)
+{
+    char path[600];
+    fmt(path, sizeof(path), "%s/%s", folder, name);
+    return test_read_file(path);
+}
+
+static struct genesis *official_genesis(const char *folder)
+{
+    struct genesis *genesis = ARENA_NEW(test_arena(), struct genesis, 1);
+    MUST(genesis_parse(fixture_file(folder, "genesis.json"), genesis, test_arena(), &err));
+    return genesis;
+}
+
+/* Every block by number and by hash, every transaction, every receipt, every state's root. */
+static void check_everything(struct chain *chain)
+{
+    struct snapshot at;
+    struct err err;
+    CHECK(snapshot_open(chain, test_arena(), &at, &err) == ST_OK);
+    for (u64 number = 0; number <= at.head->header.number; number++) {
+        struct block_ref ref, again;
+        struct stored_block stored;
+        struct header header;
+        struct receipt *receipts;
+        usize count;
+        hash32 root;
+        bool canonical = false;
+        CHECK_ROW(number, snapshot_ref_by_number(&at, number, &ref) == ST_OK);
+        CHECK_ROW(number, snapshot_ref_by_hash(&at, ref.hash, &again, &canonical) == ST_OK);
+        CHECK_ROW(number, canonical && again.number == number);
+        CHECK_ROW(number, block_ref_read(&at, &ref, &stored, &err) == ST_OK);
+        CHECK_ROW(number, hash32_equal(stored.block.hash, ref.hash));
+        CHECK_ROW(number, block_ref_header(&at, &ref, &header, &err) == ST_OK);
+        CHECK_ROW(number, header.number == number);
+        CHECK_ROW(number, block_ref_receipts(&at, &ref, &receipts, &count, &err) == ST_OK);
+        CHECK_ROW(number, count == stored.block.tx_count);
+        for (usize i = 0; i < count; i++) {
+            struct tx_location location;
+            CHECK_ROW(number, stored.block.txs[i].from_known);
+            CHECK_ROW(number,
+                      snapshot_tx_location(&at, stored.block.txs[i].hash, &location) == ST_OK &&
+                          location.block.number == number && location.index == i);
+        }
+        CHECK_ROW(number, snapshot_seek(&at, number, &err) == ST_OK);
+        CHECK_ROW(number, snapshot_has_nodes(&at));
+        CHECK_ROW(number, snapshot_state_root(&at, &root, &err) == ST_OK);
+        CHECK_ROW(number, hash32_equal(root, header.state_root));
+    }
+    snapshot_close(&at);
+}
+
+static hash32 head_hash(struct chain *chain)
+{
+    const struct head *head = chain_head(chain);
+    hash32 hash = head->hash;
+    head_release(head);
+    return hash;
+}
+
+static u64 head_number(struct chain *chain)
+{
+    const struct head *head = chain_head(chain);
+    u64 number = head->header.number;
+    head_release(head);
+    return number;
+}
+
+static const char *official_head =
+    "d226371d0b1551adb03fb52b71f08e3e11247fe9b1af994768af8cdaa8e7dcd7";
+
+TEST(chain_imports_the_official_chain_through_every_fork)
+{
+    const char *fixtures = test_fixture_folder("rpc_compat");
+    if (fixtures == NULL)
+        return;
+    const char *folder = new_folder();
+    struct genesis *genesis = official_genesis(fixtures);
+    struct chain *chain = open_chain(folder, genesis);
+    usize imported;
+    MUST(chain_import_all(chain, fixture_file(fixtures, "chain.rlp"), &imported, &err));
+    hash32 head = head_hash(chain);
+    CHECK(bytes_equal(BYTES_OF(head), hex(official_head)));
+    CHECK(imported == head_number(chain));
+    check_everything(chain);
+    MUST(chain_flush(chain, &err));
+    check_everything(chain);
+    chain_close(chain);
+
+    chain = open_chain(folder, NULL); /* the folder knows its genesis */
+    CHECK(chain_stats(chain).replayed_blocks == 0);
+    head = head_hash(chain);
+    CHECK(bytes_equal(BYTES_OF(head), hex(official_head)));
+    check_everything(chain);
+    chain_close(chain);
+}
+
+TEST(chain_rebuilds_a_lost_state_from_its_log)
+{
+    const char *fixtures = test_fixture_folder("rpc_compat");
+    if (fixtures == NULL)
+        return;
+    const char *folder = new_folder();
+    struct chain *chain = open_chain(folder, official_genesis(fixtures));
+    usize imported;
+    MUST(chain_import_all(chain, fixture_file(fixtures, "chain.rlp"), &imported, &err));
+    chain_close(chain);
+    char path[700];
+    fmt(path, sizeof(path), "%s/state", folder);
+    MUST(files_of_system()->remove(NULL, path, &err));
+    chain = open_chain(folder, NULL);
+    CHECK(chain_stats(chain).replayed_blocks == imported);
+    check_everything(chain);
+    chain_close(chain);
+}

@@ -1,0 +1,185 @@
+#include "chain/internal.h"
+#include "chain/receipts.h"
+
+#include <stdlib.h>
+
+/* --- Bodies. */
+
+static bytes keep(u8 **at, bytes from)
+{
+    bytes_copy(*at, from);
+    bytes kept = {*at, from.size};
+    *at += from.size;
+    return kept;
+}
+
+struct body *body_new(u64 position, const struct header *header, hash32 hash, u256 total_difficulty,
+                      bytes rlp, bytes senders, const struct receipt *receipts, usize receipt_count)
+{
+    usize receipts_size = receipts_pack_size(receipts, receipt_count);
+    usize size = rlp.size + senders.size + header->extra_data.size + receipts_size;
+    struct body *body = malloc(sizeof(*body) + size);
+    assert(body != NULL);
+    u8 *at = body->memory;
+    body->refs = 1;
+    body->position = position;
+    body->hash = hash;
+    body->header = *header;
+    body->header.extra_data = keep(&at, header->extra_data);
+    body->total_difficulty = total_difficulty;
+    body->rlp = keep(&at, rlp);
+    body->senders = keep(&at, senders);
+    body->tx_count = senders.size / sizeof(address);
+    body->receipts = (bytes){at, receipts_size};
+    receipts_pack(receipts, receipt_count, at);
+    return body;
+}
+
+struct body *body_hold(struct body *body)
+{
+    atomic_fetch_add_explicit(&body->refs, 1, memory_order_relaxed);
+    return body;
+}
+
+void body_release(struct body *body)
+{
+    if (atomic_fetch_sub_explicit(&body->refs, 1, memory_order_acq_rel) == 1)
+        free(body);
+}
+
+/* --- Points. */
+
+struct point *point_new(struct point *parent, struct body *body, u64 position, bool patch,
+                        hash32 state_root, struct layer *own)
+{
+    struct point *point = calloc(1, sizeof(*point));
+    assert(point != NULL);
+    point->refs = 1;
+    point->position = position;
+    point->patch = patch;
+    point->body = body_hold(body);
+    point->state_root = state_root;
+    point->own = own;
+    if (parent == NULL) {
+        point->depth = depth_of(body->header.number, 0);
+        point->root = (struct root){body->header.number, position, point->depth};
+        return point;
+    }
+    point->depth = patch ? parent->depth + 1 : depth_of(body->header.number, 0);
+    point->root = parent->root;
+    point->parent = point_hold(parent);
+    stack_push(&parent->stack, own, point->root.depth, &point->stack);
+    return point;
+}
+
+struct point *point_hold(struct point *point)
+{
+    atomic_fetch_add_explicit(&point->refs, 1, memory_order_relaxed);
+    return point;
+}
+
+void point_release(struct point *point)
+{
+    while (point != NULL && atomic_fetch_sub_explicit(&point->refs, 1, memory_order_acq_rel) == 1) {
+        struct point *parent = point->parent;
+        stack_release(&point->stack);
+        layer_release(point->own);
+        body_release(point->body);
+        free(point);
+        point = parent;
+    }
+}
+
+/* --- Lineages. */
+
+struct lineage lineage_of(struct point *tip)
+{
+    struct lineage lineage = {.count = 0};
+    for (struct point *at = tip; at->position != at->root.position && at->parent != NULL;
+         at = at->parent)
+        lineage.count++;
+    lineage.at = malloc((lineage.count + 1) * sizeof(*lineage.at));
+    assert(lineage.at != NULL);
+    struct point *at = tip;
+    for (usize i = lineage.count; i-- > 0; at = at->parent)
+        lineage.at[i] = point_hold(at);
+    return lineage;
+}
+
+void lineage_release(struct lineage *lineage)
+{
+    for (usize i = 0; i < lineage->count; i++)
+        point_release(lineage->at[i]);
+    free(lineage->at);
+    *lineage = (struct lineage){NULL, 0};
+}
+
+struct point *lineage_find(const struct lineage *lineage, u64 number)
+{
+    usize low = 0, high = lineage->count; /* the first point above `number` lies in [low, high] */
+    while (low < high) {
+        usize middle = (low + high) / 2;
+        if (point_number(lineage->at[middle]) <= number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0 || point_number(lineage->at[low - 1]) != number)
+        return NULL;
+    return lineage->at[low - 1];
+}
+
+/* --- Rows. */
+
+static void put_account(struct layer *layer, const struct account_change *change)
+{
+    u8 packed[ACCOUNT_PACKED_MAX], one = 1;
+    bytes who = BYTES_OF(change->who);
+    /* First, so that the flusher deletes the old slots before it writes the new ones. */
+    if (change->storage_wiped)
+        layer_put(layer, TABLE_WIPED, who, (bytes){&one, 1});
+    usize size = change->exists ? account_pack(&change->after, packed) : 0;
+    layer_put(layer, TABLE_ACCOUNT, who, (bytes){packed, size});
+    for (usize i = 0; i < change->slot_count; i++) {
+        const struct slot_change *slot = &change->slots[i];
+        struct table_key key = slot_key(change->who, slot->slot);
+        size = slot_pack(slot->after, packed);
+        layer_put(layer, TABLE_SLOT, table_key_bytes(&key), (bytes){packed, size});
+    }
+}
+
+void layer_put_diff(struct layer *layer, const struct diff *diff)
+{
+    for (usize i = 0; i < diff->account_count; i++)
+        put_account(layer, &diff->accounts[i]);
+    for (usize i = 0; i < diff->code_count; i++)
+        layer_put(layer, TABLE_CODE, BYTES_OF(diff->codes[i].hash), diff->codes[i].code);
+}
+
+void layer_put_nodes(struct layer *layer, const struct trie_changes *changes)
+{
+    u8 one = 1, value[2048];
+    for (usize i = 0; i < changes->wiped_count; i++)
+        layer_put(layer, TABLE_WIPED, BYTES_OF(changes->wiped_owners[i]), (bytes){&one, 1});
+    for (usize i = 0; i < changes->count; i++) {
+        const struct node_change *change = &changes->nodes[i];
+        enum table table;
+        struct table_key key = node_key(&change->path, &table);
+        usize size = 0;
+        if (change->node.size != 0) {
+            size = sizeof(hash32) + change->node.size;
+            assert(size <= sizeof(value)); /* a branch of sixteen hashes has 532 bytes */
+            memcpy(value, change->hash.b, sizeof(hash32));
+            memcpy(value + sizeof(hash32), change->node.data, change->node.size);
+        }
+        layer_put(layer, table, table_key_bytes(&key), (bytes){value, size});
+    }
+}
+
+void layer_put_block(struct layer *layer, hash32 hash, u64 number, u64 position)
+{
+    u8 place[BLOCK_PLACE_SIZE];
+    store_be64(place, number);
+    store_be64(place + 8, position);
+    layer_put(layer, TABLE_BLOCK, BYTES_OF(hash), BYTES_OF(place));
+}

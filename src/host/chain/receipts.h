@@ -1,0 +1,15 @@
+/* Receipts as the store keeps them: all that they say, bloom filters left out (they follow from
+ * the logs). */
+#ifndef CHAIN_RECEIPTS_H
+#define CHAIN_RECEIPTS_H
+
+#include "types/receipt.h"
+
+/* Bytes that receipts_pack writes, and the writing. */
+usize receipts_pack_size(const struct receipt *receipts, usize count);
+void receipts_pack(const struct receipt *receipts, usize count, u8 *to);
+
+/* ST_CORRUPT: not what receipts_pack wrote. Log data borrow from `in`. */
+enum status receipts_unpack(bytes in, struct receipt **out, usize *count, struct arena *arena);
+
+#endif
