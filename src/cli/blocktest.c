@@ -201,19 +201,22 @@ static bool run_blocks(struct suite_run *run, struct tree *tree, json test)
 static void judge(struct suite_run *run, const struct tree *tree, json test)
 {
     hash32 last;
-    json expected = json_get(test, "postState");
+    const struct world *world = tree->head->world;
+    const struct block *head = &tree->head->block;
     struct arena *scratch = suite_scratch(run);
-    if (json_read_word(json_get(test, "lastblockhash"), &last) != ST_OK)
+    json expected = json_get(test, "postState"); /* a few tests give its hash alone */
+    bool listed = json_is(expected, JSON_OBJECT);
+    if (json_read_word(json_get(test, "lastblockhash"), &last) != ST_OK) {
         suite_fail(run, "the test is malformed: bad lastblockhash");
-    else if (!hash32_equal(tree->head->block.hash, last))
-        suite_fail(run, "head is block %lu %s, expected %s", tree->head->block.header.number,
-                   hex_text(BYTES_OF(tree->head->block.hash), scratch),
-                   hex_text(BYTES_OF(last), scratch));
-    else if (json_is(expected, JSON_OBJECT) &&
-             world_compare(tree->head->world, expected, *scratch, note, run) > 0)
-        suite_fail(run, "the state is not as expected (differences above)");
-    else
+    } else if (!hash32_equal(head->hash, last)) {
+        suite_fail(run, "head is block %lu %s, expected %s", head->header.number,
+                   hex_text(BYTES_OF(head->hash), scratch), hex_text(BYTES_OF(last), scratch));
+    } else if (listed && world_compare(world, expected, *scratch, NULL, NULL) > 0) {
+        suite_fail(run, "the state is not as expected");
+        world_compare(world, expected, *scratch, note, run);
+    } else {
         suite_pass(run);
+    }
 }
 
 static void run_test(struct suite_run *run, json name, json test)

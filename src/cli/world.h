@@ -38,7 +38,7 @@ struct state_view world_view(const struct world *world);
 struct node_source world_nodes(const struct world *world);
 
 /* Reports each difference between the accounts as a test expects them and the state `world`, a
- * line each, the first dozen of them. Returns how many there are. */
+ * line each, the first dozen of them (`tell` NULL: none). Returns how many there are. */
 usize world_compare(const struct world *world, json expected, struct arena tmp,
                     void (*tell)(void *self, const char *line), void *self);
 
