@@ -25,19 +25,25 @@ const char *fork_name(enum fork fork)
     return names[fork];
 }
 
+/* A block or time that is as large as FORK_NEVER does not make never come. */
+static bool has_come(u64 since, u64 now)
+{
+    return since != FORK_NEVER && now >= since;
+}
+
 static enum fork fork_at(const struct chain_config *config, u64 number, u64 timestamp, bool merged)
 {
     if (merged) { /* forks since the merge go by time */
-        if (timestamp >= config->osaka_time)
+        if (has_come(config->osaka_time, timestamp))
             return OSAKA;
-        if (timestamp >= config->prague_time)
+        if (has_come(config->prague_time, timestamp))
             return PRAGUE;
-        if (timestamp >= config->cancun_time)
+        if (has_come(config->cancun_time, timestamp))
             return CANCUN;
-        return timestamp >= config->shanghai_time ? SHANGHAI : PARIS;
+        return has_come(config->shanghai_time, timestamp) ? SHANGHAI : PARIS;
     }
     enum fork fork = LONDON;
-    while (fork > FRONTIER && number < config->fork_block[fork])
+    while (fork > FRONTIER && !has_come(config->fork_block[fork], number))
         fork--;
     return fork;
 }
