@@ -52,20 +52,10 @@ static void fp2_triple(struct fp2 *out, const struct fp2 *a)
     fp2_add(out, &twice, a);
 }
 
-/* a / 2: an odd value becomes even by adding the modulus. */
-static fe256 fp_half(fe256 a)
-{
-    u256 even, m = BN254_FP.modulus;
-    u64 odd = -(a.w[0] & 1);
-    m = (u256){{m.w[0] & odd, m.w[1] & odd, m.w[2] & odd, m.w[3] & odd}};
-    (void)u256_add_overflow(fe256_words(a), m, &even); /* both are below 2^254 */
-    return fe256_from_words(u256_shr(even, 1));
-}
-
 static void fp2_half(struct fp2 *out, const struct fp2 *a)
 {
-    out->c0 = fp_half(a->c0);
-    out->c1 = fp_half(a->c1);
+    out->c0 = field256_half(&BN254_FP, a->c0);
+    out->c1 = field256_half(&BN254_FP, a->c1);
 }
 
 /* --- Steps of the loop. Costello, Lange, Naehrig, "Faster Pairing Computations on Curves with
