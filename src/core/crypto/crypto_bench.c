@@ -3,14 +3,18 @@
  *   bench_crypto [name…] */
 #include "base/bug.h"
 #include "base/hex.h"
+#include "crypto/blake2.h"
 #include "crypto/bn254.h"
 #include "crypto/field256.h"
 #include "crypto/keccak.h"
 #include "crypto/kzg.h"
+#include "crypto/modexp.h"
+#include "crypto/oracles.h"
+#include "crypto/p256.h"
+#include "crypto/ripemd160.h"
 #include "crypto/secp256k1.h"
 #include "crypto/sha256.h"
 
-#include <secp256k1_recovery.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -30,7 +34,6 @@ static fe256 element = {{1, 2, 3, 4}};
 static u64 lanes[25];
 static u8 text[1024];
 static hash32 hash = {{7}};
-static secp256k1_context *library;
 
 /* A signature of some key: any s will do, and r = x(G). */
 static const u256 R = {
@@ -88,13 +91,8 @@ static void run_verify(void)
 
 static void run_library_recover(void)
 {
-    secp256k1_ecdsa_recoverable_signature signature;
-    secp256k1_pubkey public;
-    u8 both[64];
-    u256_store_be(both, R);
-    u256_store_be(both + 32, S);
-    if (!secp256k1_ecdsa_recoverable_signature_parse_compact(library, &signature, both, 0) ||
-        !secp256k1_ecdsa_recover(library, &public, &signature, hash.b))
+    pubkey64 key;
+    if (!oracle_recover(hash, R, S, false, &key))
         abort();
     hash.b[3]++;
 }
@@ -165,6 +163,82 @@ static void run_kzg(void)
         abort();
 }
 
+/* A pair (r, s) that is no signature of the generator: refused after all the work. */
+static void run_p256_verify(void)
+{
+    static const u256 x = {
+        {0xf4a13945d898c296, 0x77037d812deb33a0, 0xf8bce6e563a440f2, 0x6b17d1f2e12c4247}};
+    static const u256 y = {
+        {0xcbb6406837bf51f5, 0x2bce33576b315ece, 0x8ee7eb4a7c0f9e16, 0x4fe342e2fe1a7f9b}};
+    if (p256_verify(hash, R, S, x, y))
+        abort();
+    hash.b[3]++;
+}
+
+static void run_ripemd160_1024(void)
+{
+    hash20 out = ripemd160(BYTES_OF(text));
+    text[0] ^= out.b[0];
+}
+
+static void run_blake2b(void)
+{
+    static const u64 block[16] = {1, 2, 3}, offset[2] = {128};
+    blake2b_compress(lanes, block, offset, false, 12);
+}
+
+/* text ^ text modulo (text | 1). */
+static u8 modulus[1024], scratch[MODEXP_SCRATCH(1024)];
+
+static void run_modexp(usize size)
+{
+    u8 out[1024];
+    memset(modulus, 0xed, size);
+    memset(text, 0xab, size);
+    modexp((bytes){text, size}, (bytes){text, size}, (bytes){modulus, size}, out,
+           arena_over(scratch, sizeof(scratch)));
+    if (out[size - 1] == 0 && out[0] == 0)
+        abort();
+}
+
+static void run_modexp_32(void)
+{
+    run_modexp(32);
+}
+
+static void run_modexp_256(void)
+{
+    run_modexp(256);
+}
+
+static void run_modexp_1024(void)
+{
+    run_modexp(1024);
+}
+
+static void run_gmp(usize size)
+{
+    memset(modulus, 0xed, size);
+    memset(text, 0xab, size);
+    struct arena tmp = arena_over(scratch, sizeof(scratch));
+    (void)oracle_modexp((bytes){text, size}, (bytes){text, size}, (bytes){modulus, size}, &tmp);
+}
+
+static void run_gmp_32(void)
+{
+    run_gmp(32);
+}
+
+static void run_gmp_256(void)
+{
+    run_gmp(256);
+}
+
+static void run_gmp_1024(void)
+{
+    run_gmp(1024);
+}
+
 static const struct {
     const char *name;
     int calls;
@@ -183,6 +257,15 @@ static const struct {
     {"bn254_pairing_check 1", 50, run_bn254_pair},
     {"bn254_pairing_check 2", 50, run_bn254_pairs},
     {"kzg_point_evaluation", 20, run_kzg},
+    {"p256_verify", 200, run_p256_verify},
+    {"ripemd160 of 1024 B", 2000, run_ripemd160_1024},
+    {"blake2b, 12 rounds", 20000, run_blake2b},
+    {"modexp, 32 B", 500, run_modexp_32},
+    {"GMP's, 32 B", 500, run_gmp_32},
+    {"modexp, 256 B", 3, run_modexp_256},
+    {"GMP's, 256 B", 3, run_gmp_256},
+    {"modexp, 1024 B", 1, run_modexp_1024},
+    {"GMP's, 1024 B", 1, run_gmp_1024},
 };
 
 static double now_ns(void)
@@ -208,7 +291,6 @@ static double best_ns(void (*run)(void), int calls)
 
 int main(int argc, char **argv)
 {
-    library = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
     for (usize i = 0; i < countof(cases); i++) {
         bool wanted = argc == 1;
         for (int j = 1; j < argc; j++)

@@ -18,3 +18,16 @@ TEST(sha256_known_answers)
         CHECK_ROW(i, bytes_equal(BYTES_OF(got), hex(rows[i].want)));
     }
 }
+
+TEST(sha256_at_the_edges_of_a_block)
+{
+    /* The hash of all hashes of 0, 1, … 299 times the byte 7; from Python's hashlib. */
+    u8 text[300];
+    hash32 all[300];
+    memset(text, 7, sizeof(text));
+    for (usize size = 0; size < countof(all); size++)
+        all[size] = sha256((bytes){text, size});
+    hash32 got = sha256(BYTES_OF(all));
+    CHECK(bytes_equal(BYTES_OF(got),
+                      hex("336f804345e57323baf1f65300619bc11f331671bdf18d6b5558b7704cfee8f0")));
+}
