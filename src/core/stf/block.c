@@ -30,10 +30,11 @@ static struct evm_block_env environment(const struct stf *stf)
     };
 }
 
-/* Everything of a block but what the protocol does at its beginning. */
+/* Everything of a block but what the protocol does at its beginning; no message will have more
+ * than `max_gas`. */
 static struct stf *new_stf(const struct rules *rules, const struct header *header,
                            const struct state_view *view, struct stf_options options,
-                           struct arena *arena)
+                           u64 max_gas, struct arena *arena)
 {
     struct stf *stf = ARENA_NEW(arena, struct stf, 1);
     stf->rules = rules;
@@ -46,8 +47,8 @@ static struct stf *new_stf(const struct rules *rules, const struct header *heade
         stf->blob_base_fee_wei = blob_base_fee(rules, header->excess_blob_gas);
     stf->state = state_new(view, load_be64(header->parent_hash.b), arena);
     struct evm_block_env env = environment(stf);
-    i64 max_gas = (i64)min_u64(header->gas_limit, STF_MAX_GAS_LIMIT);
-    stf->evm = evm_new(rules, &env, stf->state, max_gas, arena);
+    i64 most = (i64)min_u64(max_gas, STF_MAX_GAS_LIMIT);
+    stf->evm = evm_new(rules, &env, stf->state, most, arena);
     evm_set_tracer(stf->evm, options.tracer);
     return stf;
 }
@@ -56,7 +57,7 @@ struct stf *stf_begin(const struct rules *rules, const struct header *header,
                       const struct state_view *view, struct stf_options options,
                       struct arena *arena)
 {
-    struct stf *stf = new_stf(rules, header, view, options, arena);
+    struct stf *stf = new_stf(rules, header, view, options, header->gas_limit, arena);
     if (!options.transactions_only)
         begin_block(stf);
     return stf;
@@ -217,7 +218,8 @@ enum status stf_call(const struct rules *rules, const struct header *header,
                      const struct evm_tracer *tracer, struct stf_call_result *out,
                      struct arena *arena, struct err *err)
 {
-    struct stf *stf = new_stf(rules, header, view, (struct stf_options){.tracer = tracer}, arena);
+    struct stf_options options = {.tracer = tracer};
+    struct stf *stf = new_stf(rules, header, view, options, tx->gas_limit, arena);
     struct tx_gas gas = tx_gas(rules, tx);
     if (tx->gas_limit < max_u64(gas.intrinsic, gas.floor))
         return fail(err, ST_INVALID, "intrinsic gas too low: have %lu, want %lu", tx->gas_limit,

@@ -106,7 +106,8 @@ struct stf_call_result {
 
 /* Runs `tx` from tx->from as if it opened the block of `header`, without asking for a nonce or a
  * signature; fees are neither charged nor needed where its max_fee is zero, and the value must be
- * there. ST_INVALID: it could not be in any block (below its intrinsic gas, say). */
+ * there. ST_INVALID: it could not be in any block (below its intrinsic gas, say). Takes at most
+ * stf_arena_bound(tx->gas_limit) from the arena, whatever the block's limit. */
 enum status stf_call(const struct rules *rules, const struct header *header,
                      const struct state_view *view, const struct tx *tx,
                      const struct evm_tracer *tracer, struct stf_call_result *out,
