@@ -125,6 +125,12 @@ static void put_error(struct json_out *out, int code, const char *text, bytes da
     json_close_object(out);
 }
 
+usize rpc_scratch_size(void)
+{
+    enum { ANSWERS = 256 << 20 }; /* blocks, receipts and arguments beside it */
+    return stf_arena_bound(RPC_CALL_GAS) + ANSWERS;
+}
+
 static void run_method(struct rpc_call *call, const struct method *method)
 {
     struct json_out *out = call->out;
@@ -141,7 +147,7 @@ static void run_method(struct rpc_call *call, const struct method *method)
     put_error(out, call->code != 0 ? call->code : code_of(st), text, call->data, call->has_data);
 }
 
-void rpc_answer(struct rpc *rpc, bytes name, json params, const struct rpc_peer *peer,
+void rpc_answer(struct rpc *rpc, bytes name, json params, const struct net_peer *peer,
                 struct json_out *out, struct arena arena)
 {
     const struct method *method = find_method(rpc, name);

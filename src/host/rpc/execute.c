@@ -185,7 +185,10 @@ enum status rpc_execute(struct rpc_call *call, const struct execution *in, const
         return rpc_refuse(call, RPC_SERVER, "max fee per gas less than block base fee");
     if (u256_less(tx->max_fee_wei, tx->max_priority_wei))
         return rpc_refuse(call, RPC_SERVER, "max priority fee per gas higher than max fee per gas");
-    return stf_call(&in->rules, &in->header, &in->view, tx, tracer, out, &call->arena, &call->err);
+    struct header header = in->header;
+    if (u256_is_zero(tx->max_fee_wei)) /* who pays nothing sees no price either, as in geth */
+        header.base_fee_wei = U256_ZERO;
+    return stf_call(&in->rules, &header, &in->view, tx, tracer, out, &call->arena, &call->err);
 }
 
 /* Solidity's Panic(uint256). Source: its documentation, "Panic via assert and Error via require".

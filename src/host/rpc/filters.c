@@ -32,7 +32,7 @@ struct filter {
     u64 id;
     u64 next_change, next_pending; /* what the poller has not seen */
     u64 last_polled_ms;
-    struct rpc_peer peer; /* of a subscription */
+    struct net_peer peer; /* of a subscription */
     u8 *criteria;         /* the filter object's text, owned */
     usize criteria_size;
 };
@@ -353,14 +353,14 @@ enum status eth_unsubscribe(struct rpc_call *call)
     return remove_by_id(call, false);
 }
 
-void rpc_peer_gone(struct rpc *rpc, const void *peer_self)
+void rpc_peer_gone(struct rpc *rpc, const struct net_peer *peer)
 {
     struct filters *filters = rpc->filters;
     pthread_mutex_lock(&filters->lock);
     for (usize i = filters->count; i-- > 0;) {
         struct filter *each = &filters->list[i];
         if (i < filters->count && each->kind != FILTER_NONE && !is_polled(each->kind) &&
-            each->peer.self == peer_self)
+            each->peer.self == peer->self)
             remove_filter(filters, each);
     }
     pthread_mutex_unlock(&filters->lock);

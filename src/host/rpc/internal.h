@@ -29,7 +29,7 @@ struct rpc_call {
     struct rpc *rpc;
     const struct rpc_services *serve;
     json params;
-    const struct rpc_peer *peer; /* NULL: cannot be notified */
+    const struct net_peer *peer; /* NULL: cannot be notified */
     struct json_out *out;
     struct arena arena;
     struct snapshot at; /* of one head for the whole call; opened by rpc_open */

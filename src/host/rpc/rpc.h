@@ -16,6 +16,7 @@
 #include "base/json_out.h"
 #include "chain/chain.h"
 #include "client/keys.h"
+#include "net/net.h"
 #include "txpool/txpool.h"
 
 /* Namespaces, as bits. */
@@ -84,23 +85,19 @@ struct rpc;
 struct rpc *rpc_new(const struct rpc_services *services);
 void rpc_free(struct rpc *rpc);
 
-/* Where notifications of eth_subscribe go: one for each connection that lasts (a WebSocket). */
-struct rpc_peer {
-    void *self;
-    /* Queues one message for the peer; from any thread. False: gone, or too slow to be worth it. */
-    bool (*send)(void *self, bytes message);
-};
+/* The address space that a call's arena must have: the most gas that a call may use decides. */
+usize rpc_scratch_size(void);
 
 /* Answers one call: appends either `"result":…` or `"error":{…}` to `out`. `peer` is NULL where
- * the connection cannot take notifications. `arena` is scratch for the call. */
-void rpc_answer(struct rpc *rpc, bytes method, json params, const struct rpc_peer *peer,
+ * the connection cannot take notifications. `arena` is scratch for the call. From any thread. */
+void rpc_answer(struct rpc *rpc, bytes method, json params, const struct net_peer *peer,
                 struct json_out *out, struct arena arena);
 
 /* Whether a method does real work, so that it should not run on the thread that reads sockets. */
 bool rpc_is_heavy(const struct rpc *rpc, bytes method);
 
 /* Ends the subscriptions of a peer that went away. */
-void rpc_peer_gone(struct rpc *rpc, const void *peer_self);
+void rpc_peer_gone(struct rpc *rpc, const struct net_peer *peer);
 
 /* Tells subscribers and filters; called where the chain's and the pool's listeners are. */
 void rpc_head_changed(struct rpc *rpc, const struct chain_event *event);

@@ -157,9 +157,11 @@ static enum status run_until_stable(struct rpc_call *call, const struct executio
     tracer.list = ARENA_TAKE(&call->arena, struct touched, MAX_TOUCHED);
     touch_declared(&tracer, tx);
     struct evm_tracer hooks = {.self = &tracer, .step = access_step};
+    struct arena mark = call->arena;
     usize before;
     do {
         before = tracer.count;
+        call->arena = mark; /* of the last round only its list is wanted, and that grew */
         list_touched(&tracer, tx, &call->arena);
         TRY(rpc_execute(call, in, tx, &hooks, result));
         if (tracer.overflowed)
