@@ -3,6 +3,9 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
+int up_main(int argc, char **argv);
+int node_main(int argc, char **argv);
+int version_main(int argc, char **argv);
 int statetest_main(int argc, char **argv);
 int blocktest_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
