@@ -138,7 +138,7 @@ enum rv_stop rv_run(struct rv *rv, u64 max_steps)
 {
     u64 *x = rv->x, left = max_steps, target;
     struct rv_memory *memory = &rv->memory;
-    enum rv_stop stop = RV_STEPS;
+    enum rv_stop stop;
     const struct rv_op *op = op_at(rv, rv->pc);
     if (op == NULL)
         return RV_JUMP;
@@ -162,6 +162,7 @@ enum rv_stop rv_run(struct rv *rv, u64 max_steps)
         }
         op--; /* the loop goes on behind it */
     }
+    stop = RV_STEPS;
 stopped:
     rv->pc = rv->code_start + 4 * (u64)(op - rv->code);
     rv->steps += max_steps - left;

@@ -276,10 +276,12 @@ TEST(rv_stops_where_a_program_goes_wrong)
 
 TEST(rv_runs_on_after_any_number_of_steps)
 {
-    const u32 loop[] = {i_type(0x13, 1, 1, 1), b_type(0x1063, 1, 2, -4), ECALL};
+    const u32 loop[] = {i_type(0x13, 1, 1, 1), s_type(0x3023, 3, 1, 0), i_type(0x3003, 1, 3, 0),
+                        b_type(0x1063, 1, 2, -12), ECALL};
     struct rv *whole = machine(loop, countof(loop)), *stepped = machine(loop, countof(loop));
     whole->x[2] = stepped->x[2] = 1000;
-    CHECK(rv_run(whole, UINT64_MAX) == RV_ECALL && whole->steps == 2000);
+    whole->x[3] = stepped->x[3] = DATA;
+    CHECK(rv_run(whole, UINT64_MAX) == RV_ECALL && whole->steps == 4000);
     while (rv_run(stepped, 3) == RV_STEPS)
         ;
     CHECK(stepped->steps == whole->steps && stepped->pc == whole->pc);
