@@ -31,13 +31,15 @@ static struct chain *open_chain(const char *folder, const struct genesis *genesi
     return chain;
 }
 
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        struct err err = {""};                                                                     \
-        enum status must_ = (call);                                                                \
-        if (must_ != ST_OK)                                                                        \
-            test_fail(__FILE__, __LINE__, "%s: %s", status_name(must_), err.text);                 \
-    } while (0)
+static struct err why; /* of the last MUST */
+
+#define MUST(call) must((call), #call, __LINE__)
+
+static void must(enum status st, const char *call, int line)
+{
+    if (st != ST_OK)
+        test_fail(__FILE__, line, "%s: %s: %s", call, status_name(st), why.text);
+}
 
 /* --- Official chain: every fork from Frontier to BPO2. */
 
@@ -51,7 +53,7 @@ static bytes fixture_file(const char *folder, const char *name)
 static struct genesis *official_genesis(const char *folder)
 {
     struct genesis *genesis = ARENA_NEW(test_arena(), struct genesis, 1);
-    MUST(genesis_parse(fixture_file(folder, "genesis.json"), genesis, test_arena(), &err));
+    MUST(genesis_parse(fixture_file(folder, "genesis.json"), genesis, test_arena(), &why));
     return genesis;
 }
 
@@ -121,12 +123,12 @@ TEST(chain_imports_the_official_chain_through_every_fork)
     struct genesis *genesis = official_genesis(fixtures);
     struct chain *chain = open_chain(folder, genesis);
     usize imported;
-    MUST(chain_import_all(chain, fixture_file(fixtures, "chain.rlp"), &imported, &err));
+    MUST(chain_import_all(chain, fixture_file(fixtures, "chain.rlp"), &imported, &why));
     hash32 head = head_hash(chain);
     CHECK(bytes_equal(BYTES_OF(head), hex(official_head)));
     CHECK(imported == head_number(chain));
     check_everything(chain);
-    MUST(chain_flush(chain, &err));
+    MUST(chain_flush(chain, &why));
     check_everything(chain);
     chain_close(chain);
 
@@ -146,11 +148,11 @@ TEST(chain_rebuilds_a_lost_state_from_its_log)
     const char *folder = new_folder();
     struct chain *chain = open_chain(folder, official_genesis(fixtures));
     usize imported;
-    MUST(chain_import_all(chain, fixture_file(fixtures, "chain.rlp"), &imported, &err));
+    MUST(chain_import_all(chain, fixture_file(fixtures, "chain.rlp"), &imported, &why));
     chain_close(chain);
     char path[700];
     fmt(path, sizeof(path), "%s/state", folder);
-    MUST(files_of_system()->remove(NULL, path, &err));
+    MUST(files_of_system()->remove(NULL, path, &why));
     chain = open_chain(folder, NULL);
     CHECK(chain_stats(chain).replayed_blocks == imported);
     check_everything(chain);
