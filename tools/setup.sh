@@ -1,4 +1,4 @@
-# Set-up shared by ./varve and tools/test: packages, fetched sources, builds. Source it; it needs $root.
+# Set-up shared by ./varve and tools/test: packages and builds. Source it; it needs $root.
 
 # What building needs, and what the tests need besides.
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libsecp256k1-dev liblmdb-dev
@@ -54,16 +54,14 @@ apt_quietly() {
     return $status
 }
 
-# build FOLDER [MESON_OPTION…]: fetches, configures where there is nothing yet, and builds.
+# build FOLDER [MESON_OPTION…]: configures where there is nothing yet (which fetches what
+# third_party/packages lists), and builds.
 build() {
     local folder=$1 log line
     shift
-    if [ -x "$root/third_party/fetch" ]; then
-        "$root/third_party/fetch" >&2 || die "third_party/fetch failed; the reason is above"
-    fi
     log=$root/$folder/varve-build.log
     if [ ! -f "$root/$folder/build.ninja" ]; then
-        progress "configuring $folder"
+        progress "fetching sources and configuring $folder"
         mkdir -p "$root/$folder"
         [ $# -gt 0 ] || set -- --buildtype=release
         if ! meson setup "$root/$folder" "$root" "$@" >"$log" 2>&1; then
