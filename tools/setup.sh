@@ -40,11 +40,13 @@ need_packages() {
         die "the packages could not be installed: apt-get's own words are above"
 }
 
-# Runs apt-get: percentages on a terminal, its output only if it fails.
+# Runs apt-get: percentages on a terminal, its output only if it fails. dpkg need not sync every
+# file (61 s instead of 168 s for all of what `up` needs): a power cut means installing again.
 apt_quietly() {
     local log status=0 kind percent
     log=$(mktemp)
-    DEBIAN_FRONTEND=noninteractive apt-get -q -o APT::Status-Fd=3 -o Dpkg::Use-Pty=0 "$@" \
+    DEBIAN_FRONTEND=noninteractive apt-get -q -o APT::Status-Fd=3 -o Dpkg::Use-Pty=0 \
+        -o Dpkg::Options::=--force-unsafe-io "$@" \
         </dev/null 3> >(while IFS=: read -r kind _ percent _; do
             progress "${kind/status/} ${percent%.*}%"
         done) >"$log" 2>&1 || status=$?
