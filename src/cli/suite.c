@@ -80,8 +80,9 @@ bool suite_begin(struct suite_run *run, json name, const char *variant)
         return false;
     slot->test = number;
     slot->running = true;
-    fmt(slot->name, sizeof(slot->name), "%.*s%s%s", (int)name.text.size,
-        (const char *)name.text.data, variant[0] != 0 ? " " : "", variant);
+    const char *text = name.text.size > 0 ? (const char *)name.text.data : "";
+    fmt(slot->name, sizeof(slot->name), "%.*s%s%s", (int)name.text.size, text,
+        variant[0] != 0 ? " " : "", variant);
     if (run->scratch.at != NULL && run->scratch.at > run->scratch_pages.start + KEEP)
         pages_trim(&run->scratch_pages, KEEP);
     run->scratch = pages_arena(&run->scratch_pages);
