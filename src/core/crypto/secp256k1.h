@@ -1,6 +1,7 @@
 /* secp256k1 in core's own words: recovery and verification, small and freestanding, also for the
  * guest. The host signs and recovers in bulk with libsecp256k1; a difference between the two would
  * split the chain, so tests and a fuzzer hold them against each other.
+ * Signatures are public, so nothing here runs in constant time: never pass a secret.
  * Source: SEC 1, section 4.1; SEC 2, section 2.4.1. */
 #ifndef CRYPTO_SECP256K1_H
 #define CRYPTO_SECP256K1_H
