@@ -217,7 +217,7 @@ struct rpc *rpc_new(const struct rpc_services *services)
     struct rpc *rpc = calloc(1, sizeof(*rpc));
     assert(rpc != NULL);
     rpc->serve = *services;
-    rpc->filters = filters_new(services);
+    rpc->filters = filters_new(&rpc->serve);
     fill_slots(rpc->method_slots);
     return rpc;
 }

@@ -178,16 +178,29 @@ enum status rpc_arg_execution(struct rpc_call *call, usize block_index, struct e
 
 /* --- One run. */
 
+/* The base fee that the message sees. Who pays nothing sees no price either, as in geth; who could
+ * pay the next block's, though not this one's, sees that. */
+static enum status choose_base_fee(struct rpc_call *call, const struct tx *tx,
+                                   struct header *header)
+{
+    if (u256_is_zero(tx->max_fee_wei)) {
+        header->base_fee_wei = U256_ZERO;
+    } else if (u256_less(tx->max_fee_wei, header->base_fee_wei)) {
+        u256 next = rpc_next_base_fee(call, header);
+        if (u256_less(tx->max_fee_wei, next))
+            return rpc_refuse(call, RPC_SERVER, "max fee per gas less than block base fee");
+        header->base_fee_wei = next;
+    }
+    return ST_OK;
+}
+
 enum status rpc_execute(struct rpc_call *call, const struct execution *in, const struct tx *tx,
                         const struct evm_tracer *tracer, struct stf_call_result *out)
 {
-    if (!u256_is_zero(tx->max_fee_wei) && u256_less(tx->max_fee_wei, in->header.base_fee_wei))
-        return rpc_refuse(call, RPC_SERVER, "max fee per gas less than block base fee");
+    struct header header = in->header;
+    TRY(choose_base_fee(call, tx, &header));
     if (u256_less(tx->max_fee_wei, tx->max_priority_wei))
         return rpc_refuse(call, RPC_SERVER, "max priority fee per gas higher than max fee per gas");
-    struct header header = in->header;
-    if (u256_is_zero(tx->max_fee_wei)) /* who pays nothing sees no price either, as in geth */
-        header.base_fee_wei = U256_ZERO;
     return stf_call(&in->rules, &header, &in->view, tx, tracer, out, &call->arena, &call->err);
 }
 

@@ -7,6 +7,7 @@
 
 struct filters;
 
+/* Borrows the services. */
 struct filters *filters_new(const struct rpc_services *services);
 void filters_free(struct filters *filters);
 

@@ -100,11 +100,14 @@ enum status eth_max_priority_fee(struct rpc_call *call)
     return rpc_reply_u256(call, tip);
 }
 
+/* Enough for the head's own block as well, in whose environment estimates run. */
 enum status eth_gas_price(struct rpc_call *call)
 {
     u256 tip;
     TRY(rpc_suggest_tip(call, &tip));
-    return rpc_reply_u256(call, u256_add(tip, rpc_next_base_fee(call, &call->at.head->header)));
+    const struct header *head = &call->at.head->header;
+    u256 next = rpc_next_base_fee(call, head), now = head->base_fee_wei;
+    return rpc_reply_u256(call, u256_add(tip, u256_less(next, now) ? now : next));
 }
 
 enum status eth_base_fee(struct rpc_call *call)

@@ -2,6 +2,7 @@
 #include "rpc/internal.h"
 
 #include "base/rlp.h"
+#include "blob/blob.h"
 #include "crypto/sha256.h"
 
 #include <time.h>
@@ -9,31 +10,38 @@
 /* --- Raw transactions. */
 
 /* EIP-4844, networking: 0x03 ‖ [transaction, blobs, commitments, proofs], and since EIP-7594
- * 0x03 ‖ [transaction, 1, blobs, commitments, cell proofs]. */
+ * 0x03 ‖ [transaction, 1, blobs, commitments, cell proofs]. Wallets still send the first form after
+ * Osaka, and geth takes it: so both are taken, and whichever proofs came are checked. */
 struct sidecar {
     bytes payload; /* the transaction's list */
-    bytes commitments;
+    struct blob *blobs;
+    kzg_point *commitments, *proofs;
     usize blob_count, commitment_count, proof_count;
     bool has_cells;
 };
 
-enum { BLOB_SIZE = 131072, COMMITMENT_SIZE = 48, CELLS_PER_BLOB = 128 };
-
-/* Every item of the list is a string of that size. */
-static enum status check_items(bytes list, usize size, usize *count)
+/* Strings of one size, laid together. */
+static enum status read_items(bytes *fields, usize size, void **items, usize *count,
+                              struct arena *arena)
 {
-    bytes item;
-    for (*count = 0; list.size > 0; (*count)++) {
+    bytes list, item;
+    TRY(rlp_read_list(fields, &list));
+    TRY(rlp_count(list, count));
+    if (*count > list.size / size)
+        return ST_INVALID;
+    u8 *to = ARENA_TAKE(arena, u8, *count * size);
+    *items = to;
+    for (; list.size > 0; to += size) {
         TRY(rlp_read_bytes(&list, &item));
         if (item.size != size)
             return ST_INVALID;
+        bytes_copy(to, item);
     }
     return ST_OK;
 }
 
-static enum status read_sidecar(bytes fields, struct sidecar *out)
+static enum status read_sidecar(bytes fields, struct sidecar *out, struct arena *arena)
 {
-    bytes blobs, proofs;
     u64 version = 0;
     TRY(rlp_read_item(&fields, &out->payload));
     out->has_cells = !rlp_next_is_list(fields);
@@ -41,38 +49,66 @@ static enum status read_sidecar(bytes fields, struct sidecar *out)
         TRY(rlp_read_u64(&fields, &version));
     if (out->has_cells && version != 1)
         return ST_INVALID;
-    TRY(rlp_read_list(&fields, &blobs));
-    TRY(rlp_read_list(&fields, &out->commitments));
-    TRY(rlp_read_list(&fields, &proofs));
-    TRY(rlp_read_end(fields));
-    TRY(check_items(blobs, BLOB_SIZE, &out->blob_count));
-    TRY(check_items(out->commitments, COMMITMENT_SIZE, &out->commitment_count));
-    return check_items(proofs, COMMITMENT_SIZE, &out->proof_count);
+    void *blobs, *commitments, *proofs;
+    TRY(read_items(&fields, sizeof(struct blob), &blobs, &out->blob_count, arena));
+    TRY(read_items(&fields, sizeof(kzg_point), &commitments, &out->commitment_count, arena));
+    TRY(read_items(&fields, sizeof(kzg_point), &proofs, &out->proof_count, arena));
+    out->blobs = blobs;
+    out->commitments = commitments;
+    out->proofs = proofs;
+    return rlp_read_end(fields);
+}
+
+/* Every cell of one blob against its 128 proofs. */
+static enum status check_cells(const struct sidecar *sidecar, usize index, struct arena tmp,
+                               bool *holds)
+{
+    struct blob_cell *cells = ARENA_TAKE(&tmp, struct blob_cell, BLOB_CELL_COUNT);
+    kzg_point *commitments = ARENA_TAKE(&tmp, kzg_point, BLOB_CELL_COUNT);
+    u64 indices[BLOB_CELL_COUNT];
+    for (usize i = 0; i < BLOB_CELL_COUNT; i++) {
+        indices[i] = i;
+        commitments[i] = sidecar->commitments[index];
+    }
+    TRY(blob_cells(&sidecar->blobs[index], cells, NULL));
+    return blob_check_cells(commitments, indices, cells, sidecar->proofs + index * BLOB_CELL_COUNT,
+                            BLOB_CELL_COUNT, holds);
+}
+
+static enum status check_proofs(struct rpc_call *call, const struct sidecar *sidecar)
+{
+    bool holds = true;
+    enum status st = ST_OK;
+    if (!sidecar->has_cells)
+        st = blob_check(sidecar->blobs, sidecar->commitments, sidecar->proofs, sidecar->blob_count,
+                        &holds);
+    for (usize i = 0; sidecar->has_cells && st == ST_OK && holds && i < sidecar->blob_count; i++)
+        st = check_cells(sidecar, i, call->arena, &holds);
+    if (st == ST_INVALID || (st == ST_OK && !holds))
+        return rpc_refuse(call, RPC_SERVER,
+                          "invalid blob proof: a blob is not what its commitment "
+                          "says");
+    return st;
 }
 
 /* That the sidecar is the one that the transaction's hashes name. */
 static enum status check_sidecar(struct rpc_call *call, const struct tx *tx,
-                                 const struct sidecar *sidecar, const struct rules *rules)
+                                 const struct sidecar *sidecar)
 {
     usize count = tx->blob_hash_count;
-    usize proofs = sidecar->has_cells ? count * CELLS_PER_BLOB : count;
-    if (sidecar->has_cells != (rules->fork >= OSAKA))
-        return rpc_refuse(call, RPC_SERVER, "blob sidecar is of the wrong version for %s",
-                          fork_name(rules->fork));
+    usize proofs = sidecar->has_cells ? count * BLOB_CELL_COUNT : count;
     if (sidecar->blob_count != count || sidecar->commitment_count != count ||
         sidecar->proof_count != proofs)
         return rpc_refuse(call, RPC_SERVER,
                           "invalid number of blobs, commitments or proofs for %zu blob hashes",
                           count);
-    bytes rest = sidecar->commitments, commitment;
     for (usize i = 0; i < count; i++) {
-        TRY(rlp_read_bytes(&rest, &commitment));
-        hash32 hash = sha256(commitment);
+        hash32 hash = sha256(BYTES_OF(sidecar->commitments[i]));
         hash.b[0] = 1; /* VERSIONED_HASH_VERSION_KZG */
         if (!hash32_equal(hash, tx->blob_hashes[i]))
             return rpc_refuse(call, RPC_SERVER, "blob %zu: versioned hash mismatch", i);
     }
-    return ST_OK;
+    return check_proofs(call, sidecar);
 }
 
 /* The envelope as it goes into a block, out of either form. */
@@ -88,7 +124,7 @@ static enum status split_network_form(struct rpc_call *call, bytes raw, bytes *e
         return rpc_refuse(call, RPC_SERVER, "rlp: blob transaction is not one list");
     if (!rlp_next_is_list(fields))
         return ST_OK;
-    if (read_sidecar(fields, sidecar) != ST_OK)
+    if (read_sidecar(fields, sidecar, &call->arena) != ST_OK)
         return rpc_refuse(call, RPC_SERVER, "rlp: malformed blob sidecar");
     u8 *joined = ARENA_TAKE(&call->arena, u8, sidecar->payload.size + 1);
     joined[0] = TX_BLOB;
@@ -110,10 +146,7 @@ static enum status accept_raw(struct rpc_call *call, bytes raw, hash32 *hash)
     if (tx.type == TX_BLOB) {
         if (!has_sidecar)
             return rpc_refuse(call, RPC_SERVER, "missing sidecar in blob transaction");
-        const struct head *head = chain_head(call->serve->chain);
-        struct rules rules = rpc_next_rules(call, &head->header);
-        head_release(head);
-        TRY(check_sidecar(call, &tx, &sidecar, &rules));
+        TRY(check_sidecar(call, &tx, &sidecar));
     }
     TRY(keys_recover_tx(&tx, true, call->arena, &call->err));
     TRY(txpool_add(call->serve->pool, &tx, envelope, has_sidecar ? raw : BYTES_EMPTY,
@@ -162,16 +195,14 @@ enum status eth_send_raw_transaction_sync(struct rpc_call *call)
 
 /* --- Transactions made here. */
 
-static enum status fill_nonce(struct rpc_call *call, struct message *message)
+/* `next` is what the pool said before the state was opened; see eth_get_transaction_count. */
+static enum status fill_nonce(struct rpc_call *call, struct message *message, u64 next)
 {
     struct account account;
-    u64 next;
     if (message->has_nonce)
         return ST_OK;
     TRY(rpc_account(call, message->tx.from, &account));
-    message->tx.nonce = account.nonce;
-    if (txpool_next_nonce(call->serve->pool, message->tx.from, &next) == ST_OK)
-        message->tx.nonce = max_u64(next, account.nonce);
+    message->tx.nonce = max_u64(next, account.nonce);
     return ST_OK;
 }
 
@@ -199,8 +230,11 @@ static enum status fill_message(struct rpc_call *call, struct message *message)
 {
     if (!message->has_from)
         return rpc_refuse(call, RPC_BAD_PARAMS, "missing \"from\"");
+    u64 next;
+    if (txpool_next_nonce(call->serve->pool, message->tx.from, &next) != ST_OK)
+        next = 0;
     TRY(rpc_open(call));
-    TRY(fill_nonce(call, message));
+    TRY(fill_nonce(call, message, next));
     TRY(fill_fees(call, message));
     if (message->has_gas)
         return ST_OK;
@@ -269,6 +303,8 @@ enum status eth_fill_transaction(struct rpc_call *call)
 {
     struct message message;
     TRY(rpc_arg_message(call, 0, &message));
+    if (message.tx.type == TX_BLOB || !json_is(json_get(rpc_arg(call, 0), "blobs"), JSON_ABSENT))
+        return rpc_refuse(call, RPC_SERVER, "blob transactions are not filled in here");
     TRY(fill_message(call, &message));
     tx_set_hash(&message.tx, call->arena);
     return reply_raw_and_tx(call, &message.tx);

@@ -13,17 +13,19 @@ enum status eth_get_balance(struct rpc_call *call)
     return rpc_reply_u256(call, account.balance_wei);
 }
 
+/* The pool is asked before the state: a transaction that leaves it for a block is in the state by
+ * then, so that none falls between the two. */
 enum status eth_get_transaction_count(struct rpc_call *call)
 {
     address who;
     struct account account;
+    u64 next = 0;
     TRY(rpc_arg_address(call, 0, &who));
+    if (rpc_arg_is_pending(call, 1) && txpool_next_nonce(call->serve->pool, who, &next) != ST_OK)
+        next = 0;
     TRY(rpc_arg_state(call, 1));
     TRY(rpc_account(call, who, &account));
-    u64 next;
-    if (rpc_arg_is_pending(call, 1) && txpool_next_nonce(call->serve->pool, who, &next) == ST_OK)
-        return rpc_reply_u64(call, max_u64(next, account.nonce));
-    return rpc_reply_u64(call, account.nonce);
+    return rpc_reply_u64(call, max_u64(next, account.nonce));
 }
 
 static enum status account_code(struct rpc_call *call, const struct account *account, bytes *out)
