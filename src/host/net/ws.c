@@ -48,9 +48,10 @@ struct ws {
     usize running; /* exchanges on the pool */
     u64 heard_ms, moved_ms;
     bool pinged;
-    bool failed; /* to be ended at the end of the turn */
-    bool ended;  /* freed as soon as nothing refers to it */
-    bool told;   /* peer_gone has been called */
+    bool refused; /* a close frame is on its way: what arrives no longer counts */
+    bool failed;  /* to be ended at the end of the turn */
+    bool ended;   /* freed as soon as nothing refers to it */
+    bool told;    /* peer_gone has been called */
 
     pthread_mutex_t lock; /* over what follows */
     struct push *first, **end;
@@ -276,14 +277,25 @@ static void calls_answered(struct exchange *exchange)
     turn(ws);
 }
 
+/* NULL: no memory; the socket is given up. */
 static struct exchange *incoming(struct ws *ws)
 {
     if (ws->incoming == NULL) {
         ws->incoming = malloc(sizeof(*ws->incoming));
-        if (ws->incoming != NULL)
+        if (ws->incoming == NULL)
+            ws->failed = true;
+        else
             exchange_init(ws->incoming, ws->net, &ws->peer, ws, calls_answered);
     }
     return ws->incoming;
+}
+
+static void refuse(struct ws *ws, u16 code)
+{
+    ws->refused = true;
+    if (wslay_event_queue_close(ws->frames, code, NULL, 0) != 0)
+        ws->failed = true;
+    wslay_event_shutdown_read(ws->frames);
 }
 
 static void on_part(wslay_event_context_ptr frames,
@@ -291,12 +303,12 @@ static void on_part(wslay_event_context_ptr frames,
 {
     (void)frames;
     struct ws *ws = self;
-    if (ws->in_control || ws->failed)
+    struct exchange *exchange = ws->in_control || ws->refused ? NULL : incoming(ws);
+    if (exchange == NULL)
         return;
-    struct exchange *exchange = incoming(ws);
-    ws->failed = exchange == NULL || !buffer_add(&exchange->body, &ws->net->memory,
-                                                 (bytes){part->data, part->data_length},
-                                                 ws->net->options.request_limit);
+    bytes content = {part->data, part->data_length};
+    if (!buffer_add(&exchange->body, &ws->net->memory, content, ws->net->options.request_limit))
+        refuse(ws, WSLAY_CODE_MESSAGE_TOO_BIG);
 }
 
 static void on_message(wslay_event_context_ptr frames,
@@ -304,8 +316,9 @@ static void on_message(wslay_event_context_ptr frames,
 {
     (void)frames;
     struct ws *ws = self;
-    struct exchange *exchange = wslay_is_ctrl_frame(message->opcode) ? NULL : incoming(ws);
-    if (exchange == NULL || ws->failed)
+    bool is_data = !wslay_is_ctrl_frame(message->opcode);
+    struct exchange *exchange = is_data && !ws->refused ? incoming(ws) : NULL;
+    if (exchange == NULL)
         return;
     ws->incoming = NULL;
     if (exchange_start(exchange))
@@ -337,7 +350,9 @@ static void keep_input(struct ws *ws)
 static void turn(struct ws *ws)
 {
     if (ws->input.size > 0 && wslay_event_recv(ws->frames) != 0)
-        ws->failed = true;
+        ws->refused = true; /* wslay has queued a close frame and stopped reading */
+    if (!wslay_event_get_read_enabled(ws->frames))
+        ws->input = BYTES_EMPTY;
     keep_input(ws);
     if (wslay_event_send(ws->frames) != 0)
         ws->failed = true;
