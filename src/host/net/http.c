@@ -333,10 +333,19 @@ static bool is_late(const struct http *http, u64 now_ms)
     return now_ms - http->since_ms > allowed_ms;
 }
 
+/* libmicrohttpd learns of changes alone (EPOLLET): an end that arrives along with data stays unseen
+ * when it reads no further. */
+static bool has_left(const struct http *http)
+{
+    u8 next;
+    return (http->phase == PHASE_WAITING || http->phase == PHASE_READING) &&
+           recv(http->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void http_sweep(struct net *net, u64 now_ms)
 {
     for (const struct http *http = net->https; http != NULL; http = http->next)
-        if (is_late(http, now_ms))
+        if (is_late(http, now_ms) || has_left(http))
             hang_up(http);
 }
 

@@ -83,7 +83,7 @@ void http_completed(void *net, struct MHD_Connection *connection, void **request
                     enum MHD_RequestTerminationCode why);
 void http_connection(void *net, struct MHD_Connection *connection, void **place,
                      enum MHD_ConnectionNotificationCode what);
-/* Closes connections that took too long. */
+/* Closes connections that took too long, or whose client has left. */
 void http_sweep(struct net *net, u64 now_ms);
 /* Whether a request is being answered. */
 bool http_is_busy(const struct net *net);
