@@ -257,7 +257,7 @@ int bench_main(int argc, char **argv)
         return usage();
     struct pages pages;
     struct err err = {{0}};
-    enum status status = pages_reserve((usize)1 << 38, &pages, &err);
+    enum status status = pages_reserve((usize)1 << 34, &pages, &err);
     if (status == ST_OK) {
         bench.arena = pages_arena(&pages);
         status = bench_file(&bench, path, &err);

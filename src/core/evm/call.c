@@ -73,10 +73,11 @@ static usize frames_memory_bound(i64 max_gas)
     return memory_bound(max_gas) * 5 / 2 + (MAX_CALL_DEPTH + 1) * 256;
 }
 
-/* Precompiles work on their input, which is in memory; modexp takes some multiples of it. */
+/* Precompiles price what they take: modexp is quadratic in its operands (under 1 MB for a billion
+ * gas), a point of a multiplication costs thousands. */
 static usize scratch_bound(i64 max_gas)
 {
-    return memory_bound(max_gas) * 16 + ((usize)16 << 20);
+    return ((usize)64 << 20) + (usize)max_gas;
 }
 
 usize evm_arena_bound(i64 max_gas)
