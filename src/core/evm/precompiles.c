@@ -2,7 +2,9 @@
  * in crypto; here are the wire formats and the gas. Source: Yellow Paper, appendix E; EIPs as
  * cited. */
 #include "crypto/bls.h"
+#include "crypto/bn254.h"
 #include "crypto/kzg.h"
+#include "crypto/p256.h"
 #include "crypto/secp256k1.h"
 #include "crypto/sha256.h"
 #include "evm/internal.h"
@@ -86,6 +88,49 @@ static enum status run_identity(enum fork fork, bytes input, bytes *output, stru
 {
     (void)fork, (void)arena;
     *output = input;
+    return ST_OK;
+}
+
+/* --- 0x06 to 0x08: EIP-196, EIP-197; repriced by EIP-1108. */
+
+static u64 price_bn254_add(enum fork fork, bytes input, struct arena tmp)
+{
+    (void)input, (void)tmp;
+    return fork >= ISTANBUL ? 150 : 500;
+}
+
+static enum status run_bn254_add(enum fork fork, bytes input, bytes *output, struct arena *arena)
+{
+    (void)fork;
+    return bn254_add(input, make_output(output, BN254_G1_SIZE, arena));
+}
+
+static u64 price_bn254_mul(enum fork fork, bytes input, struct arena tmp)
+{
+    (void)input, (void)tmp;
+    return fork >= ISTANBUL ? 6000 : 40000;
+}
+
+static enum status run_bn254_mul(enum fork fork, bytes input, bytes *output, struct arena *arena)
+{
+    (void)fork;
+    return bn254_mul(input, make_output(output, BN254_G1_SIZE, arena));
+}
+
+static u64 price_bn254_pairing(enum fork fork, bytes input, struct arena tmp)
+{
+    (void)tmp;
+    u64 pairs = input.size / BN254_PAIR_SIZE;
+    return fork >= ISTANBUL ? 45000 + 34000 * pairs : 100000 + 80000 * pairs;
+}
+
+static enum status run_bn254_pairing(enum fork fork, bytes input, bytes *output,
+                                     struct arena *arena)
+{
+    (void)fork;
+    bool is_one;
+    TRY(bn254_pairing_check(input, &is_one));
+    output_flag(is_one, output, arena);
     return ST_OK;
 }
 
@@ -233,6 +278,31 @@ static enum status run_bls_map_fp2(enum fork fork, bytes input, bytes *output, s
     return bls_map_fp2_to_g2(input, make_output(output, BLS_G2_SIZE, arena));
 }
 
+/* --- 0x100: EIP-7951. */
+
+static u64 price_p256(enum fork fork, bytes input, struct arena tmp)
+{
+    (void)fork, (void)input, (void)tmp;
+    return 6900;
+}
+
+/* Whatever does not verify gives an empty answer, not a failure. */
+static enum status run_p256(enum fork fork, bytes input, bytes *output, struct arena *arena)
+{
+    (void)fork;
+    struct {
+        hash32 hash, r, s, x, y;
+    } in;
+    *output = BYTES_EMPTY;
+    if (input.size != sizeof(in))
+        return ST_OK;
+    memcpy(&in, input.data, sizeof(in));
+    if (p256_verify(in.hash, u256_from_hash(in.r), u256_from_hash(in.s), u256_from_hash(in.x),
+                    u256_from_hash(in.y)))
+        output_flag(true, output, arena);
+    return ST_OK;
+}
+
 /* --- The table. */
 
 static const struct precompile {
@@ -242,17 +312,21 @@ static const struct precompile {
     run_fn run;
 } PRECOMPILES[] = {
     /* clang-format off */
-    {0x01, FRONTIER, price_ecrecover,        run_ecrecover},
-    {0x02, FRONTIER, price_sha256,           run_sha256},
-    {0x04, FRONTIER, price_identity,         run_identity},
-    {0x0a, CANCUN,   price_point_evaluation, run_point_evaluation},
-    {0x0b, PRAGUE,   price_bls_g1_add,       run_bls_g1_add},
-    {0x0c, PRAGUE,   price_bls_g1_msm,       run_bls_g1_msm},
-    {0x0d, PRAGUE,   price_bls_g2_add,       run_bls_g2_add},
-    {0x0e, PRAGUE,   price_bls_g2_msm,       run_bls_g2_msm},
-    {0x0f, PRAGUE,   price_bls_pairing,      run_bls_pairing},
-    {0x10, PRAGUE,   price_bls_map_fp,       run_bls_map_fp},
-    {0x11, PRAGUE,   price_bls_map_fp2,      run_bls_map_fp2},
+    {0x01,  FRONTIER,  price_ecrecover,        run_ecrecover},
+    {0x02,  FRONTIER,  price_sha256,           run_sha256},
+    {0x04,  FRONTIER,  price_identity,         run_identity},
+    {0x06,  BYZANTIUM, price_bn254_add,        run_bn254_add},
+    {0x07,  BYZANTIUM, price_bn254_mul,        run_bn254_mul},
+    {0x08,  BYZANTIUM, price_bn254_pairing,    run_bn254_pairing},
+    {0x0a,  CANCUN,    price_point_evaluation, run_point_evaluation},
+    {0x0b,  PRAGUE,    price_bls_g1_add,       run_bls_g1_add},
+    {0x0c,  PRAGUE,    price_bls_g1_msm,       run_bls_g1_msm},
+    {0x0d,  PRAGUE,    price_bls_g2_add,       run_bls_g2_add},
+    {0x0e,  PRAGUE,    price_bls_g2_msm,       run_bls_g2_msm},
+    {0x0f,  PRAGUE,    price_bls_pairing,      run_bls_pairing},
+    {0x10,  PRAGUE,    price_bls_map_fp,       run_bls_map_fp},
+    {0x11,  PRAGUE,    price_bls_map_fp2,      run_bls_map_fp2},
+    {0x100, OSAKA,     price_p256,             run_p256},
     /* clang-format on */
 };
 
