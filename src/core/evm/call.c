@@ -77,7 +77,7 @@ static usize frames_memory_bound(i64 max_gas)
  * gas), a point of a multiplication costs thousands. */
 static usize scratch_bound(i64 max_gas)
 {
-    return ((usize)64 << 20) + (usize)max_gas;
+    return ((usize)64 << 20) + (usize)max_gas * 4;
 }
 
 usize evm_arena_bound(i64 max_gas)

@@ -1,10 +1,13 @@
 /* Precompiled contracts: a table of addresses, what each costs and what it does. The mathematics is
  * in crypto; here are the wire formats and the gas. Source: Yellow Paper, appendix E; EIPs as
  * cited. */
+#include "crypto/blake2.h"
 #include "crypto/bls.h"
 #include "crypto/bn254.h"
 #include "crypto/kzg.h"
+#include "crypto/modexp.h"
 #include "crypto/p256.h"
+#include "crypto/ripemd160.h"
 #include "crypto/secp256k1.h"
 #include "crypto/sha256.h"
 #include "evm/internal.h"
@@ -78,6 +81,20 @@ static enum status run_sha256(enum fork fork, bytes input, bytes *output, struct
     return ST_OK;
 }
 
+static u64 price_ripemd160(enum fork fork, bytes input, struct arena tmp)
+{
+    (void)fork, (void)tmp;
+    return 600 + 120 * (u64)words(input.size);
+}
+
+static enum status run_ripemd160(enum fork fork, bytes input, bytes *output, struct arena *arena)
+{
+    (void)fork;
+    hash20 hash = ripemd160(input);
+    memcpy(make_output(output, 32, arena) + 12, hash.b, sizeof(hash.b));
+    return ST_OK;
+}
+
 static u64 price_identity(enum fork fork, bytes input, struct arena tmp)
 {
     (void)fork, (void)tmp;
@@ -88,6 +105,90 @@ static enum status run_identity(enum fork fork, bytes input, bytes *output, stru
 {
     (void)fork, (void)arena;
     *output = input;
+    return ST_OK;
+}
+
+/* --- 0x05: EIP-198; repriced by EIP-2565 and EIP-7883, bounded by EIP-7823. */
+
+enum { MODEXP_HEAD = 96, MODEXP_MAX_OPERAND = 1024 };
+
+struct modexp_sizes {
+    u64 base, exponent, modulus; /* UINT64_MAX: at least that */
+};
+
+static struct modexp_sizes modexp_sizes(bytes input)
+{
+    hash32 head[3];
+    read_padded((u8 *)head, input, 0, MODEXP_HEAD);
+    return (struct modexp_sizes){
+        .base = u256_to_u64_sat(u256_from_hash(head[0])),
+        .exponent = u256_to_u64_sat(u256_from_hash(head[1])),
+        .modulus = u256_to_u64_sat(u256_from_hash(head[2])),
+    };
+}
+
+/* Squarings, roughly: the exponent's bit length less one, judged by its first 32 bytes. */
+static u64 modexp_iterations(enum fork fork, bytes input, struct modexp_sizes size)
+{
+    u8 head[32];
+    u64 shown = min_u64(size.exponent, sizeof(head));
+    read_padded(head, input, add_sat_u64(MODEXP_HEAD, size.base), shown);
+    u64 bits = u256_bit_length(u256_from_be((bytes){head, shown}));
+    u64 iterations = bits > 0 ? bits - 1 : 0;
+    u64 per_byte = fork >= OSAKA ? 16 : 8;
+    if (size.exponent > sizeof(head))
+        iterations = add_sat_u64(iterations,
+                                 mul_sat_u64(per_byte, size.exponent - sizeof(head)));
+    return max_u64(iterations, 1);
+}
+
+static u64 modexp_complexity(enum fork fork, u64 x)
+{
+    if (x > (u64)1 << 31)
+        return GAS_UNPAYABLE;
+    u64 eights = (x + 7) / 8;
+    if (fork >= OSAKA)
+        return x <= 32 ? 16 : 2 * eights * eights;
+    if (fork >= BERLIN)
+        return eights * eights;
+    if (x <= 64)
+        return x * x;
+    return x <= 1024 ? x * x / 4 + 96 * x - 3072 : x * x / 16 + 480 * x - 199680;
+}
+
+static u64 price_modexp(enum fork fork, bytes input, struct arena tmp)
+{
+    (void)tmp;
+    struct modexp_sizes size = modexp_sizes(input);
+    u64 complexity = modexp_complexity(fork, max_u64(size.base, size.modulus));
+    u64 work = mul_sat_u64(complexity, modexp_iterations(fork, input, size));
+    if (fork >= OSAKA)
+        return max_u64(500, work);
+    return fork >= BERLIN ? max_u64(200, work / 3) : work / 20;
+}
+
+static bytes modexp_operand(bytes input, u64 at, u64 size, struct arena *arena)
+{
+    u8 *to = ARENA_TAKE(arena, u8, size);
+    read_padded(to, input, at, size);
+    return (bytes){to, size};
+}
+
+static enum status run_modexp(enum fork fork, bytes input, bytes *output, struct arena *arena)
+{
+    struct modexp_sizes size = modexp_sizes(input);
+    *output = BYTES_EMPTY;
+    if (fork >= OSAKA && (size.base > MODEXP_MAX_OPERAND || size.exponent > MODEXP_MAX_OPERAND ||
+                          size.modulus > MODEXP_MAX_OPERAND))
+        return ST_INVALID;
+    if (size.modulus == 0) /* also where nothing was paid for an exponent of any size */
+        return ST_OK;
+    u8 *to = make_output(output, size.modulus, arena);
+    u64 at = MODEXP_HEAD;
+    bytes base = modexp_operand(input, at, size.base, arena);
+    bytes exponent = modexp_operand(input, at += size.base, size.exponent, arena);
+    bytes modulus = modexp_operand(input, at += size.exponent, size.modulus, arena);
+    modexp(base, exponent, modulus, to, *arena);
     return ST_OK;
 }
 
@@ -131,6 +232,31 @@ static enum status run_bn254_pairing(enum fork fork, bytes input, bytes *output,
     bool is_one;
     TRY(bn254_pairing_check(input, &is_one));
     output_flag(is_one, output, arena);
+    return ST_OK;
+}
+
+/* --- 0x09: EIP-152. */
+
+enum { BLAKE2_INPUT = 213 };
+
+static u64 price_blake2(enum fork fork, bytes input, struct arena tmp)
+{
+    (void)fork, (void)tmp;
+    return input.size == BLAKE2_INPUT ? load_be32(input.data) : 0; /* else the run will fail */
+}
+
+static enum status run_blake2(enum fork fork, bytes input, bytes *output, struct arena *arena)
+{
+    (void)fork;
+    if (input.size != BLAKE2_INPUT || input.data[BLAKE2_INPUT - 1] > 1)
+        return ST_INVALID;
+    u64 state[8], block[16], offset[2]; /* little-endian on the wire, as in memory */
+    memcpy(state, input.data + 4, sizeof(state));
+    memcpy(block, input.data + 68, sizeof(block));
+    memcpy(offset, input.data + 196, sizeof(offset));
+    blake2b_compress(state, block, offset, input.data[BLAKE2_INPUT - 1] == 1,
+                     load_be32(input.data));
+    memcpy(make_output(output, sizeof(state), arena), state, sizeof(state));
     return ST_OK;
 }
 
@@ -314,10 +440,13 @@ static const struct precompile {
     /* clang-format off */
     {0x01,  FRONTIER,  price_ecrecover,        run_ecrecover},
     {0x02,  FRONTIER,  price_sha256,           run_sha256},
+    {0x03,  FRONTIER,  price_ripemd160,         run_ripemd160},
     {0x04,  FRONTIER,  price_identity,         run_identity},
+    {0x05,  BYZANTIUM, price_modexp,            run_modexp},
     {0x06,  BYZANTIUM, price_bn254_add,        run_bn254_add},
     {0x07,  BYZANTIUM, price_bn254_mul,        run_bn254_mul},
     {0x08,  BYZANTIUM, price_bn254_pairing,    run_bn254_pairing},
+    {0x09,  ISTANBUL,  price_blake2,            run_blake2},
     {0x0a,  CANCUN,    price_point_evaluation, run_point_evaluation},
     {0x0b,  PRAGUE,    price_bls_g1_add,       run_bls_g1_add},
     {0x0c,  PRAGUE,    price_bls_g1_msm,       run_bls_g1_msm},

@@ -112,10 +112,7 @@ enum status stf_end(struct stf *stf, const struct block *block, struct receipt *
     *out = (struct stf_result){.receipts = receipts, .receipt_count = receipt_count};
     state_begin_tx(stf->state);
     if (stf->options.transactions_only) {
-        /* A reward of nothing, as the official runners give: it matters where the beneficiary
-         * destructed itself. */
-        if (stf->gas_used > 0)
-            credit(stf, stf->header->beneficiary, U256_ZERO);
+        credit(stf, stf->header->beneficiary, U256_ZERO); /* as the official runners do */
     } else {
         pay_withdrawals(stf, block);
         pay_rewards(stf, block);
