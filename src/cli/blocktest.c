@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/networks.h"
 #include "cli/options.h"
+#include "cli/stateless.h"
 #include "cli/world.h"
 #include "stf/check.h"
 #include "stf/stf.h"
@@ -27,6 +28,7 @@ struct tree {
     struct arena arena; /* of the test */
     struct tree_block *newest;
     const struct tree_block *head;
+    bool witness; /* blocks run from a witness too */
 };
 
 static bool merge_reached(const struct chain_config *config, u256 total_difficulty)
@@ -78,7 +80,14 @@ static enum status check_family(const struct tree *tree, const struct block *blo
     return check_ommers(&tree->config, block, ancestors, count, tmp, err);
 }
 
-/* *world: the parent's where the block cannot be executed. */
+static bytes ancestor_header(const void *self, usize back, struct arena *arena)
+{
+    const struct tree_block *block = self;
+    while (back-- > 0)
+        block = block->parent;
+    return header_encode(&block->block.header, arena);
+}
+
 static enum status import(struct tree *tree, bytes rlp, struct arena *scratch, struct err *err)
 {
     struct block block;
@@ -95,7 +104,11 @@ static enum status import(struct tree *tree, bytes rlp, struct arena *scratch, s
     TRY(check_family(tree, &block, parent, *scratch, err));
     struct state_view view = world_view(parent->world);
     struct node_source nodes = world_nodes(parent->world);
-    TRY(stf_block(&rules, &parent->block.header, &block, &view, &nodes, &result, scratch, err));
+    if (tree->witness)
+        TRY(stateless_block(&rules, &parent->block.header, &block, &view, &nodes, ancestor_header,
+                            parent, &result, scratch, err));
+    else
+        TRY(stf_block(&rules, &parent->block.header, &block, &view, &nodes, &result, scratch, err));
     const struct world *world =
         world_after(parent->world, &result.diff, &result.changes, header->number, block.hash);
     keep(tree, &block, parent, rules.fork, world);
@@ -229,7 +242,7 @@ static void run_test(struct suite_run *run, json name, json test)
         suite_skip(run, "another fork than --fork asks for");
         return;
     }
-    struct tree tree = {.arena = *suite_file_arena(run)};
+    struct tree tree = {.arena = *suite_file_arena(run), .witness = suite_flag(run)};
     tree.contents.arena = &tree.arena;
     enum status st = network_config(json_text(network, &tree.arena), json_get(test, "config"),
                                     &tree.config, &err);
@@ -254,5 +267,5 @@ static void run_file(struct suite_run *run, json file)
 
 int blocktest_main(int argc, char **argv)
 {
-    return run_suite(run_file, argc, argv);
+    return run_suite(run_file, "--witness", argc, argv);
 }

@@ -21,7 +21,8 @@ static bool read_jobs(const char *text, unsigned *out)
     return text != NULL && *end == 0 && value >= 1 && value <= 64;
 }
 
-int run_suite(void (*run_file)(struct suite_run *run, json file), int argc, char **argv)
+int run_suite(void (*run_file)(struct suite_run *run, json file), const char *flag, int argc,
+              char **argv)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct suite suite = {.jobs = cores > 0 ? (unsigned)cores : 1,
@@ -36,6 +37,8 @@ int run_suite(void (*run_file)(struct suite_run *run, json file), int argc, char
         } else if (strcmp(argv[i], "--jobs") == 0) {
             if (!read_jobs(++i < argc ? argv[i] : NULL, &suite.jobs))
                 return usage(argv[0], "--jobs needs a number from 1 to 64");
+        } else if (flag != NULL && strcmp(argv[i], flag) == 0) {
+            suite.flag = true;
         } else if (argv[i][0] == '-') {
             return usage(argv[0], "unknown option");
         } else {

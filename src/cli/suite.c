@@ -147,6 +147,11 @@ bool suite_wants_fork(const struct suite_run *run, json fork)
     return run->suite->fork == NULL || json_says(fork, run->suite->fork);
 }
 
+bool suite_flag(const struct suite_run *run)
+{
+    return run->suite->flag;
+}
+
 struct arena *suite_file_arena(struct suite_run *run)
 {
     return &run->file_arena;

@@ -12,6 +12,7 @@ struct suite_run;
 
 struct suite {
     const char *fork; /* --fork; NULL: all */
+    bool flag;        /* the command's own option is given */
     unsigned jobs;
     char **paths; /* files (.json), folders, archives (.tar.zst) */
     usize path_count;
@@ -36,6 +37,9 @@ void suite_skip(struct suite_run *run, const char *why);
 
 /* Whether --fork lets this fork pass. */
 bool suite_wants_fork(const struct suite_run *run, json fork);
+
+/* Whether the command's own option is given. */
+bool suite_flag(const struct suite_run *run);
 
 /* What lives as long as the file, and scratch, which suite_begin clears. */
 struct arena *suite_file_arena(struct suite_run *run);
