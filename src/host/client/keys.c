@@ -7,7 +7,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <secp256k1.h>
 #include <secp256k1_recovery.h>
 #include <stdlib.h>
 
@@ -197,24 +196,4 @@ hash32 keys_message_hash(bytes message)
     keccak_update(&keccak, (bytes){(const u8 *)prefix, size});
     keccak_update(&keccak, message);
     return keccak_final(&keccak);
-}
-
-enum status keys_recover_tx(struct tx *tx, bool homestead, struct arena tmp, struct err *err)
-{
-    if (homestead && u256_less(SECP256K1_HALF_ORDER, tx->s))
-        return fail(err, ST_INVALID, "invalid transaction v, r, s values: s is high (EIP-2)");
-    u8 wire[64];
-    u256_store_be(wire, tx->r);
-    u256_store_be(wire + 32, tx->s);
-    secp256k1_ecdsa_recoverable_signature signature;
-    secp256k1_pubkey point;
-    hash32 hash = tx_signing_hash(tx, tmp);
-    const secp256k1_context *secp = secp256k1_context_static; /* recovery needs no tables */
-    if (secp256k1_ecdsa_recoverable_signature_parse_compact(secp, &signature, wire,
-                                                            tx->y_parity & 1) != 1 ||
-        secp256k1_ecdsa_recover(secp, &point, &signature, hash.b) != 1)
-        return fail(err, ST_INVALID, "invalid transaction v, r, s values");
-    tx->from = point_address(secp, &point);
-    tx->from_known = true;
-    return ST_OK;
 }

@@ -45,8 +45,4 @@ enum status keys_sign_tx(const struct keys *keys, struct tx *tx, struct arena tm
 /* What personal_sign signs: keccak("\x19Ethereum Signed Message:\n" size message). EIP-191. */
 hash32 keys_message_hash(bytes message);
 
-/* Fills tx->from from the signature with libsecp256k1, several times as fast as core's tx_recover,
- * with the same verdicts. */
-enum status keys_recover_tx(struct tx *tx, bool homestead, struct arena tmp, struct err *err);
-
 #endif

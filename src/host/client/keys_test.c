@@ -1,6 +1,7 @@
 #include "client/keys.h"
 
 #include "harness/test.h"
+#include "sys/recover.h"
 
 static struct keys *test_keys(u32 count)
 {
@@ -32,7 +33,7 @@ TEST(test_mnemonic_gives_the_addresses_and_keys_that_every_tool_prints)
     keys_free(keys);
 }
 
-TEST(signed_transaction_recovers_to_its_signer_in_both_bodies)
+TEST(signed_transaction_recovers_to_its_signer)
 {
     struct keys *keys = test_keys(2);
     for (int type = TX_LEGACY; type <= TX_SET_CODE; type++) {
@@ -45,13 +46,13 @@ TEST(signed_transaction_recovers_to_its_signer_in_both_bodies)
                         .from = keys_address(keys, 1)};
         CHECK_ROW(type, keys_sign_tx(keys, &tx, *test_arena()) == ST_OK);
         struct tx again = tx;
-        CHECK_ROW(type, keys_recover_tx(&again, true, *test_arena(), NULL) == ST_OK);
+        CHECK_ROW(type, recover_sender(&again, true, *test_arena(), NULL) == ST_OK);
         CHECK_ROW(type, address_equal(again.from, keys_address(keys, 1)));
     }
     struct tx foreign = {.from = {{1}}};
     CHECK(keys_sign_tx(keys, &foreign, *test_arena()) == ST_MISSING);
     foreign.r = U256_MAX;
-    CHECK(keys_recover_tx(&foreign, true, *test_arena(), NULL) == ST_INVALID);
+    CHECK(recover_sender(&foreign, true, *test_arena(), NULL) == ST_INVALID);
     keys_free(keys);
 }
 

@@ -16,6 +16,7 @@ struct node {
     struct pool *workers;
     char folder[4096];
     bool folder_is_temporary;
+    struct files files;
     struct keys *keys;
     struct pages pages;         /* of whoever starts the node, then of the chain's listener */
     struct pages account_pages; /* of reads for the pool, which its lock keeps apart */

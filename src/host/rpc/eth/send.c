@@ -4,6 +4,7 @@
 #include "base/rlp.h"
 #include "blob/blob.h"
 #include "crypto/sha256.h"
+#include "sys/recover.h"
 
 #include <time.h>
 
@@ -148,7 +149,7 @@ static enum status accept_raw(struct rpc_call *call, bytes raw, hash32 *hash)
             return rpc_refuse(call, RPC_SERVER, "missing sidecar in blob transaction");
         TRY(check_sidecar(call, &tx, &sidecar));
     }
-    TRY(keys_recover_tx(&tx, true, call->arena, &call->err));
+    TRY(recover_sender(&tx, true, call->arena, &call->err));
     TRY(txpool_add(call->serve->pool, &tx, envelope, has_sidecar ? raw : BYTES_EMPTY,
                    call->serve->now_ms(), &call->err));
     call->serve->pool_grew(call->serve->node);
