@@ -165,6 +165,38 @@ static enum status read_checked(struct chain *chain, u64 *out, struct err *err)
     return ST_OK;
 }
 
+static enum status remove_if_there(const struct files *files, const char *path, struct err *err)
+{
+    enum status st = files->remove(files->self, path, err);
+    return st == ST_MISSING ? ST_OK : st;
+}
+
+/* LMDB does not make its file at once, so a new one gets its name when it is whole: a power cut
+ * leaves no half of it behind. */
+static enum status open_store(struct chain *chain, const char *folder, struct err *err)
+{
+    char path[PATH_MAX_SIZE], draft[PATH_MAX_SIZE], draft_lock[PATH_MAX_SIZE];
+    const struct files *files = chain->files;
+    struct file *file;
+    TRY(path_in(folder, "state", path, err));
+    TRY(path_in(folder, "state.new", draft, err));
+    TRY(path_in(folder, "state.new-lock", draft_lock, err));
+    enum status st = files->open(files->self, path, FILE_READ, &file, err);
+    if (st == ST_OK) {
+        files->close(files->self, file);
+        return store_open(path, &chain->store, err);
+    }
+    if (st != ST_MISSING)
+        return st;
+    TRY(remove_if_there(files, draft, err));
+    TRY(store_open(draft, &chain->store, err));
+    store_close(chain->store);
+    chain->store = NULL;
+    TRY(remove_if_there(files, draft_lock, err));
+    TRY(files->rename(files->self, draft, path, err));
+    return store_open(path, &chain->store, err);
+}
+
 static enum status open_parts(struct chain *chain, const struct chain_options *options,
                               struct arena arena, struct err *err)
 {
@@ -176,8 +208,7 @@ static enum status open_parts(struct chain *chain, const struct chain_options *o
     TRY(path_in(options->folder, "lock", path, err));
     TRY(files->open(files->self, path, FILE_WRITE, &chain->lock_file, err));
     TRY(files->lock(files->self, chain->lock_file, err));
-    TRY(path_in(options->folder, "state", path, err));
-    TRY(store_open(path, &chain->store, err));
+    TRY(open_store(chain, options->folder, err));
     TRY(read_checked(chain, &checked, err));
     TRY(path_in(options->folder, "blocks", path, err));
     TRY(log_open(files, path, checked, &chain->log, &cut, err));
