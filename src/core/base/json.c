@@ -223,6 +223,8 @@ static bool take_value(struct scan *scan, usize max_depth)
 enum status json_check(bytes text, usize max_depth, json *out, struct err *err)
 {
     assert(max_depth <= JSON_MAX_DEPTH);
+    if (text.size == 0)
+        return fail(err, ST_INVALID, "JSON: expected a value at byte 0");
     struct scan scan = {text.data, text.data, text.data + text.size, NULL};
     skip_space(&scan);
     const u8 *from = scan.at;
@@ -305,6 +307,8 @@ static const u8 *value_end(const u8 *at, const u8 *end)
 
 static json take_item(bytes *rest)
 {
+    if (rest->size == 0)
+        return (json){BYTES_EMPTY};
     const u8 *at = rest->data, *end = rest->data + rest->size;
     while (at < end && (is_space(*at) || *at == ',' || *at == ':'))
         at++;

@@ -40,11 +40,11 @@ struct slot_change {
 
 struct account_change {
     address who;
-    bool existed;          /* before; else `before` is account_new() */
-    bool exists;           /* after */
-    bool storage_wiped;    /* every slot not listed in `slots` went to zero first */
+    bool existed;       /* before; else `before` is account_new() */
+    bool exists;        /* after */
+    bool storage_wiped; /* every slot not listed in `slots` went to zero first */
     struct account before;
-    struct account after;  /* storage_root is filled in by trie_apply */
+    struct account after;      /* storage_root is filled in by trie_apply */
     struct slot_change *slots; /* sorted by slot, only slots whose value differs */
     usize slot_count;
 };

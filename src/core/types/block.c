@@ -6,7 +6,7 @@
 static enum status read_transactions(bytes list, struct block *out, struct arena *arena,
                                      struct err *err)
 {
-    if (rlp_count(list, &out->tx_count) != ST_OK)
+    if (count_items(list, TX_LEAST_SIZE, &out->tx_count) != ST_OK)
         return fail(err, ST_INVALID, "block: bad list of transactions");
     out->txs = ARENA_TAKE(arena, struct tx, out->tx_count);
     out->tx_envelopes = ARENA_TAKE(arena, bytes, out->tx_count);
@@ -56,7 +56,8 @@ static enum status read_withdrawal(bytes *list, struct withdrawal *out)
 static enum status read_withdrawals(bytes list, struct block *out, struct arena *arena,
                                     struct err *err)
 {
-    if (rlp_count(list, &out->withdrawal_count) != ST_OK)
+    enum { LEAST_WITHDRAWAL = 1 + 3 + RLP_SIZE_ADDRESS };
+    if (count_items(list, LEAST_WITHDRAWAL, &out->withdrawal_count) != ST_OK)
         return fail(err, ST_INVALID, "block: bad list of withdrawals");
     out->withdrawals = ARENA_TAKE(arena, struct withdrawal, out->withdrawal_count);
     for (usize i = 0; i < out->withdrawal_count; i++)

@@ -27,11 +27,14 @@ struct block {
     usize withdrawal_count;
 };
 
-/* Bytes that decoding a block of `size` bytes can take: the smallest transaction has 10 bytes, and
- * what it becomes is the worst ratio of all. */
+/* The shortest encoding of a transaction: a legacy one whose nine fields are a byte each. */
+enum { TX_LEAST_SIZE = 10 };
+
+/* Bytes that decoding a block of `size` bytes can take: what the shortest transaction becomes is
+ * the worst ratio of all. */
 static inline usize block_decode_bound(usize size)
 {
-    return 4096 + size * (sizeof(struct tx) + sizeof(bytes)) / 10;
+    return 4096 + size * (sizeof(struct tx) + sizeof(bytes)) / TX_LEAST_SIZE;
 }
 
 /* Decodes a block as in the official tests and in geth's export files. Transactions' senders are

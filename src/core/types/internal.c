@@ -76,3 +76,9 @@ bytes encode_envelope(u8 type, rlp_fields *fields, const void *self, struct aren
     out_list(&out, fields, self);
     return (bytes){to, size};
 }
+
+enum status count_items(bytes list, usize least, usize *out)
+{
+    TRY(rlp_count(list, out));
+    return *out <= list.size / least ? ST_OK : ST_INVALID;
+}

@@ -1,4 +1,4 @@
-/* Writing RLP lists: one description of the fields serves both passes, the one that counts bytes
+/* RLP lists. Writing: one description of the fields serves both passes, the one that counts bytes
  * and the one that puts them. */
 #ifndef TYPES_INTERNAL_H
 #define TYPES_INTERNAL_H
@@ -28,6 +28,10 @@ void out_list(struct rlp_out *out, rlp_fields *fields, const void *self);
 /* The list alone, and as the payload of an EIP-2718 envelope (`type` 0: no envelope). */
 bytes encode_list(rlp_fields *fields, const void *self, struct arena *arena);
 bytes encode_envelope(u8 type, rlp_fields *fields, const void *self, struct arena *arena);
+
+/* How many items a list has, of which none is shorter than `least` bytes where it is valid: so that
+ * what is allocated for them is in proportion to the input, whatever it is. */
+enum status count_items(bytes list, usize least, usize *out);
 
 /* A header as an item of the list that is being written. */
 struct header;

@@ -14,7 +14,7 @@ struct log {
 
 struct receipt {
     enum tx_type type;
-    bool has_root;    /* before Byzantium: post_root instead of succeeded (EIP-658) */
+    bool has_root; /* before Byzantium: post_root instead of succeeded (EIP-658) */
     hash32 post_root;
     bool succeeded;
     u64 cumulative_gas;
@@ -22,7 +22,7 @@ struct receipt {
     bloom256 bloom;
     struct log *logs;
     usize log_count;
-    bool created;     /* `contract` holds the created address; not part of the encoding */
+    bool created; /* `contract` holds the created address; not part of the encoding */
     address contract;
 };
 

@@ -26,8 +26,7 @@ static enum status read_to(bytes *in, struct tx *out)
 
 static enum status read_hashes(bytes list, const hash32 **out, usize *count, struct arena *arena)
 {
-    /* Counted by walking, not by dividing: each item's header still has to be judged. */
-    TRY(rlp_count(list, count));
+    TRY(count_items(list, RLP_SIZE_HASH, count));
     hash32 *hashes = ARENA_TAKE(arena, hash32, *count);
     for (usize i = 0; i < *count; i++)
         TRY(rlp_read_hash(&list, &hashes[i]));
@@ -38,9 +37,10 @@ static enum status read_hashes(bytes list, const hash32 **out, usize *count, str
 /* EIP-2930: [[address, [slot, ...]], ...] */
 static enum status read_access_list(bytes *in, struct tx *out, struct arena *arena)
 {
+    enum { LEAST_ENTRY = 1 + RLP_SIZE_ADDRESS + 1 };
     bytes list, pair, slots;
     TRY(rlp_read_list(in, &list));
-    TRY(rlp_count(list, &out->access_count));
+    TRY(count_items(list, LEAST_ENTRY, &out->access_count));
     struct access_entry *entries = ARENA_TAKE(arena, struct access_entry, out->access_count);
     for (usize i = 0; i < out->access_count; i++) {
         TRY(rlp_read_list(&list, &pair));
@@ -76,9 +76,10 @@ static enum status read_authorization(bytes *in, struct authorization *out)
 
 static enum status read_authorizations(bytes *in, struct tx *out, struct arena *arena)
 {
+    enum { LEAST_AUTHORIZATION = 1 + 5 + RLP_SIZE_ADDRESS };
     bytes list;
     TRY(rlp_read_list(in, &list));
-    TRY(rlp_count(list, &out->authorization_count));
+    TRY(count_items(list, LEAST_AUTHORIZATION, &out->authorization_count));
     struct authorization *all = ARENA_TAKE(arena, struct authorization, out->authorization_count);
     for (usize i = 0; i < out->authorization_count; i++)
         TRY(read_authorization(&list, &all[i]));

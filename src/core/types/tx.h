@@ -57,7 +57,8 @@ struct tx {
 
 /* Decodes the EIP-2718 envelope as gossiped and as counted in a block's list (a typed
  * transaction's type byte and payload; a legacy transaction's list), hash included. Blob
- * transactions are read without their sidecar. Everything borrows from `in` or lives in `arena`.
+ * transactions are read without their sidecar. Everything borrows from `in` or lives in `arena`, of
+ * which it takes at most 8 bytes for each of the input's.
  * ST_INVALID: not the only encoding of a transaction. */
 enum status tx_decode(bytes in, struct tx *out, struct arena *arena, struct err *err);
 
