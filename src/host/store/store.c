@@ -3,8 +3,13 @@
 #include "store/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_READERS = 1024 };
 
 /* Address space, not disk: LMDB's file grows as it is used. Halved where the machine gives less. */
 static const usize MAP_SIZE_MAX = (usize)1 << 42, MAP_SIZE_MIN = (usize)1 << 32;
@@ -94,6 +99,25 @@ static enum status check_size(struct store *store, const char *path, struct err 
     return ST_OK;
 }
 
+/* LMDB writes its readers' table through a sparse mapping, where a full disk is a SIGBUS: so the
+ * table gets its blocks first. ST_FULL: there are none. */
+static enum status reserve_lock_file(const char *path, struct err *err)
+{
+    enum { READER_SIZE = 64, HEADER_SIZE = 128 }; /* lmdb 0.9: MDB_reader and the fixed part */
+    char name[4096];
+    if ((usize)snprintf(name, sizeof(name), "%s-lock", path) >= sizeof(name))
+        return fail(err, ST_INVALID, "the path %s is too long", path);
+    int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0)
+        return fail(err, ST_IO, "cannot open %s: %s", name, strerrordesc_np(errno));
+    int code = posix_fallocate(file, 0, HEADER_SIZE + MAX_READERS * READER_SIZE);
+    close(file);
+    if (code == 0)
+        return ST_OK;
+    return fail(err, code == ENOSPC ? ST_FULL : ST_IO, "cannot make room for %s: %s", name,
+                strerrordesc_np(code));
+}
+
 static int open_env(struct store *store, const char *path)
 {
     for (usize size = MAP_SIZE_MAX;; size /= 2) {
@@ -101,7 +125,7 @@ static int open_env(struct store *store, const char *path)
         if (code != 0)
             return code;
         mdb_env_set_maxdbs(store->env, DBI_COUNT);
-        mdb_env_set_maxreaders(store->env, 1024);
+        mdb_env_set_maxreaders(store->env, MAX_READERS);
         mdb_env_set_mapsize(store->env, size);
         code = mdb_env_open(store->env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, 0600);
         if (code == 0)
@@ -142,8 +166,10 @@ enum status store_open(const char *path, struct store **out, struct err *err)
     struct store *store = calloc(1, sizeof(*store));
     assert(store != NULL);
     pthread_mutex_init(&store->lock, NULL);
-    int code = open_env(store, path);
-    enum status st = code == 0 ? ST_OK : store_failed(code, "opening the state database", err);
+    enum status st = reserve_lock_file(path, err);
+    int code = st == ST_OK ? open_env(store, path) : 0;
+    if (code != 0)
+        st = store_failed(code, "opening the state database", err);
     if (st == ST_OK)
         st = check_size(store, path, err);
     if (st == ST_OK)
