@@ -7,7 +7,7 @@ enum {
     KEPT_SIZE = 16 << 10, /* a buffer that stays with its connection between requests */
     SMALLEST_ROOM = 512,
     LARGE_BODY = 256 << 10, /* even to judge it takes the loop's thread too long */
-    KEPT_SCRATCH = 4 << 20, /* of an arena, after a call on the pool */
+    KEPT_SCRATCH = 4 << 20, /* of an arena, between calls */
 };
 
 /* --- Memory. */
@@ -98,7 +98,7 @@ void exchange_reset(struct exchange *exchange)
 static struct pages take_scratch(struct net *net)
 {
     pthread_mutex_lock(&net->scratch_lock);
-    assert(net->scratch_free > 0); /* there are as many as threads in the pool */
+    assert(net->scratch_free > 0); /* there is one more than threads in the pool */
     struct pages pages = net->scratch[--net->scratch_free];
     pthread_mutex_unlock(&net->scratch_lock);
     return pages;
@@ -106,10 +106,23 @@ static struct pages take_scratch(struct net *net)
 
 static void return_scratch(struct net *net, struct pages pages)
 {
-    pages_trim(&pages, KEPT_SCRATCH);
     pthread_mutex_lock(&net->scratch_lock);
     net->scratch[net->scratch_free++] = pages;
     pthread_mutex_unlock(&net->scratch_lock);
+}
+
+/* From the bottom, which was used longest ago; so each gets its turn as long as it is not in use.
+ */
+void exchange_trim_scratch(struct net *net)
+{
+    pages_trim(&net->loop_scratch, KEPT_SCRATCH);
+    pthread_mutex_lock(&net->scratch_lock);
+    struct pages pages = net->scratch[0];
+    net->scratch_free--;
+    memmove(net->scratch, net->scratch + 1, net->scratch_free * sizeof(pages));
+    pthread_mutex_unlock(&net->scratch_lock);
+    pages_trim(&pages, KEPT_SCRATCH);
+    return_scratch(net, pages);
 }
 
 static bytes body_of(const struct exchange *exchange)

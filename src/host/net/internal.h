@@ -52,6 +52,9 @@ void exchange_free_buffers(struct exchange *exchange);
 void exchange_reset(struct exchange *exchange);
 /* True: answered. False: it runs on the pool. */
 bool exchange_start(struct exchange *exchange);
+/* Gives back the memory that large calls have left in an arena. From time to time: to do it after
+ * every call costs as much as a small call. */
+void exchange_trim_scratch(struct net *net);
 
 enum phase {
     PHASE_WAITING,  /* for a request's head */
@@ -125,7 +128,8 @@ struct net {
     u64 stop_by_ms;
     u64 grace_ms;
 
-    /* Scratch of calls: one for the loop's thread, one for each of the pool's. */
+    /* Scratch of calls: one for the loop's thread, one for each of the pool's, and one that is
+     * being trimmed. */
     struct pages loop_scratch;
     pthread_mutex_t scratch_lock;
     struct pages *scratch;

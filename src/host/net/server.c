@@ -15,7 +15,6 @@
 enum {
     SWEEP_MS = 1000,
     STOP_SWEEP_MS = 10,
-    KEPT_SCRATCH = 4 << 20,
     HEAD_LIMIT = 16 << 10,  /* bytes of a connection's own memory, its request's head inside */
     SPARE_CONNECTIONS = 16, /* above our limit, so that it is we who choose which one goes */
     BACKLOG = 1024,
@@ -189,7 +188,7 @@ static void sweep(struct timer *timer)
     u64 now_ms = clock_now_ms();
     http_sweep(net, now_ms);
     ws_sweep(net, now_ms);
-    pages_trim(&net->loop_scratch, KEPT_SCRATCH);
+    exchange_trim_scratch(net);
     if (is_done(net, now_ms))
         loop_stop(net->loop);
     loop_set_timer(net->loop, timer, now_ms + (net->stopping ? STOP_SWEEP_MS : SWEEP_MS));
@@ -221,7 +220,7 @@ static void *run(void *self)
 
 static enum status reserve_scratch(struct net *net, struct err *err)
 {
-    usize count = pool_size(net->options.pool);
+    usize count = pool_size(net->options.pool) + 1;
     TRY(pages_reserve(net->options.scratch_size, &net->loop_scratch, err));
     net->scratch = calloc(count, sizeof(net->scratch[0]));
     if (net->scratch == NULL)

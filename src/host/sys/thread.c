@@ -162,9 +162,10 @@ enum status pool_submit(struct pool *pool, struct pool_job *job)
         *pool->end = job;
         pool->end = &job->next;
         pool->queued++;
-        pthread_cond_signal(&pool->work);
     }
     pthread_mutex_unlock(&pool->lock);
+    if (!full)
+        pthread_cond_signal(&pool->work); /* after the lock, which the woken thread takes at once */
     return full ? ST_FULL : ST_OK;
 }
 
