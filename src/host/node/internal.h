@@ -43,6 +43,12 @@ void node_head_changed(void *node, const struct chain_event *event);
 
 /* --- serving.c: RPC and pages. */
 
+enum status node_make_rpc(struct node *node, struct err *err);
 enum status node_serve(struct node *node, struct err *err);
+
+/* --- node.c: everything but the server, and its end. */
+
+enum status node_begin(struct node *node, struct err *err);
+enum status node_end(struct node *node, struct err *err);
 
 #endif

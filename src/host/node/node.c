@@ -85,14 +85,10 @@ static void stop_asked(struct signals *signals, int number)
     loop_stop(node->loop);
 }
 
-static enum status start(struct node *node, struct err *err)
+enum status node_begin(struct node *node, struct err *err)
 {
-    static const int stops[] = {SIGINT, SIGTERM, 0};
     const struct config *config = node->config;
     bool dev = strcmp(config->orderer, "dev") == 0;
-    TRY(loop_new(&node->loop, err));
-    node->signals.came = stop_asked;
-    TRY(loop_take_signals(node->loop, &node->signals, stops, err));
     TRY(pages_reserve(NODE_PAGES, &node->pages, err));
     if (dev)
         TRY(keys_from_mnemonic(KEYS_TEST_MNEMONIC, (u32)config->accounts, &node->keys, err));
@@ -107,11 +103,11 @@ static enum status start(struct node *node, struct err *err)
                                           .gas_limit = config->gas_limit};
         TRY(orderer_start(&options, &node->orderer, err));
     }
-    return node_serve(node, err);
+    return node_make_rpc(node, err);
 }
 
 /* First nobody new, then no new block, then what is there goes to disk. */
-static enum status stop(struct node *node, struct err *err)
+enum status node_end(struct node *node, struct err *err)
 {
     enum status st = ST_OK;
     net_stop(node->net, SHUTDOWN_GRACE_MS);
@@ -125,9 +121,18 @@ static enum status stop(struct node *node, struct err *err)
     keys_free(node->keys);
     pages_release(&node->pages);
     pages_release(&node->account_pages);
-    loop_free(node->loop);
     node_forget_folder(node);
     return st;
+}
+
+static enum status start(struct node *node, struct err *err)
+{
+    static const int stops[] = {SIGINT, SIGTERM, 0};
+    TRY(loop_new(&node->loop, err));
+    node->signals.came = stop_asked;
+    TRY(loop_take_signals(node->loop, &node->signals, stops, err));
+    TRY(node_begin(node, err));
+    return node_serve(node, err);
 }
 
 enum status node_run(const struct config *config, FILE *greeting, struct err *err)
@@ -153,7 +158,8 @@ enum status node_run(const struct config *config, FILE *greeting, struct err *er
         log_info("node", "stopping");
     }
     struct err stop_err;
-    enum status stopped = stop(&node, &stop_err);
+    enum status stopped = node_end(&node, &stop_err);
+    loop_free(node.loop);
     if (st == ST_OK && stopped != ST_OK) {
         *err = stop_err;
         st = stopped;

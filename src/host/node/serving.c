@@ -92,9 +92,8 @@ static enum status choose_namespaces(const struct node *node, unsigned *out, str
     return ST_OK;
 }
 
-enum status node_serve(struct node *node, struct err *err)
+enum status node_make_rpc(struct node *node, struct err *err)
 {
-    const struct config *config = node->config;
     bool dev = node->orderer != NULL;
     struct rpc_services services = {.chain = node->chain,
                                     .pool = node->pool,
@@ -107,13 +106,22 @@ enum status node_serve(struct node *node, struct err *err)
                                     .node = node};
     TRY(choose_namespaces(node, &services.namespaces, err));
     node->rpc = rpc_new(&services);
+    return ST_OK;
+}
+
+enum status node_serve(struct node *node, struct err *err)
+{
+    const struct config *config = node->config;
     struct net_options options = net_defaults(node->workers);
     options.address = config->http_addr;
     options.port = (u16)config->http_port;
     options.hosts = config->http_hosts;
     options.origins = config->http_cors;
     options.scratch_size = rpc_scratch_size();
-    struct net_handler handler = {
-        .self = node, .is_heavy = is_heavy, .answer = answer, .peer_gone = peer_gone, .page = page};
+    struct net_handler handler = {.self = node,
+                                  .is_heavy = is_heavy,
+                                  .answer = answer,
+                                  .peer_gone = peer_gone,
+                                  .page = page};
     return net_start(&options, &handler, &node->net, err);
 }
