@@ -25,11 +25,13 @@ enum { GUEST_VERSION = 1 };
 
 /* The machine's memory. The input's size, 8 bytes little-endian, stands before the input. */
 #define GUEST_INPUT ((u64)4 << 30)
-#define GUEST_MAX_INPUT ((u64)1 << 30)
-#define GUEST_WITNESS_ARENA ((u64)6 << 30)
-#define GUEST_WITNESS_ARENA_SIZE ((u64)10 << 30)
-#define GUEST_BLOCK_ARENA ((u64)16 << 30)
-#define GUEST_BLOCK_ARENA_SIZE ((u64)40 << 30)
+#define GUEST_MAX_INPUT ((u64)64 << 20)
+#define GUEST_WITNESS_ARENA ((u64)5 << 30)
+#define GUEST_WITNESS_ARENA_SIZE ((u64)17 << 30)
+#define GUEST_BLOCK_ARENA ((u64)22 << 30)
+#define GUEST_BLOCK_ARENA_SIZE ((u64)42 << 30) /* for a gas limit of 250 million */
+static_assert(GUEST_WITNESS_ARENA_SIZE >= 256 * GUEST_MAX_INPUT,
+              "a witness of items of one byte takes 144 bytes for each, a block 39 for each byte");
 
 struct guest_output {
     u64 status;         /* enum status; ST_OK: the block is valid */
@@ -43,7 +45,8 @@ bytes guest_input_encode(const struct chain_config *config, bytes block,
                          const struct witness *witness, struct arena *arena);
 
 /* Runs over one input. The two arenas are apart, because the block's execution and the reading of
- * its witness go on at the same time. */
+ * its witness go on at the same time. The output says ST_FULL where the block's gas limit could
+ * take more memory than there is. */
 void guest_run(bytes input, struct guest_output *out, struct arena *witness_arena,
                struct arena *block_arena);
 

@@ -30,7 +30,7 @@ struct chain {
 static struct arena big_arena(struct pages *pages)
 {
     struct err err;
-    assert(pages_reserve((usize)40 << 30, pages, &err) == ST_OK);
+    assert(pages_reserve((usize)42 << 30, pages, &err) == ST_OK);
     return pages_arena(pages);
 }
 
@@ -214,6 +214,10 @@ TEST(guest_is_not_misled_by_damaged_inputs)
     struct guest_output whole, damaged;
     run_natively(input, &whole);
     CHECK(whole.status == ST_OK);
+    struct arena small = arena_over(arena_take(test_arena(), 1 << 20, 16), 1 << 20);
+    struct arena other = arena_over(arena_take(test_arena(), 1 << 25, 16), 1 << 25);
+    guest_run(input, &damaged, &other, &small);
+    CHECK(damaged.status == ST_FULL && damaged.err.text[0] != '\0');
     u8 *copy = ARENA_TAKE(test_arena(), u8, input.size);
     u64 mix = 1;
     for (usize round = 0; round < 300; round++) {

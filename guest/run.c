@@ -31,6 +31,8 @@ static enum status read_input(bytes in, struct input *out, struct arena *arena, 
 {
     bytes fields, config, block, witness;
     u64 version;
+    if (in.size > GUEST_MAX_INPUT)
+        return fail(err, ST_FULL, "an input of %zu bytes is too large", in.size);
     if (rlp_read_list(&in, &fields) != ST_OK || rlp_read_end(in) != ST_OK ||
         rlp_read_u64(&fields, &version) != ST_OK || rlp_read_item(&fields, &config) != ST_OK ||
         rlp_read_item(&fields, &block) != ST_OK || rlp_read_item(&fields, &witness) != ST_OK ||
@@ -60,6 +62,9 @@ static enum status judge(const struct input *input, const struct witness_view *v
     struct rules rules = rules_of(&input->config, header);
     struct rules before = rules_of(&input->config, &view->parent);
     struct stf_result result;
+    if (stf_arena_bound(header->gas_limit) > arena_left(arena))
+        return fail(&out->err, ST_FULL, "a gas limit of %lu may take more memory than there is",
+                    header->gas_limit);
     TRY(check_header(&input->config, &rules, header, &view->parent, before.fork, &out->err));
     TRY(check_body(&rules, &input->block, *arena, &out->err));
     TRY(stf_block(&rules, &view->parent, &input->block, &view->view, &view->nodes, &result, arena,

@@ -9,7 +9,7 @@
 struct trie_view {
     struct node_source nodes;
     hash32 root;
-    struct arena tmp; /* scratch, 4 KiB at least; nobody else may use it */
+    struct arena tmp; /* scratch that holds any value of the trie; nobody else may use it */
     /* The last account asked for, because its slots are asked for next. */
     bool has_last;
     address last;

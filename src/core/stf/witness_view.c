@@ -1,13 +1,6 @@
 #include "stf/witness_view.h"
 #include "crypto/keccak.h"
 
-enum { SCRATCH_SIZE = 1 << 16 }; /* for the values that one read of a trie copies */
-
-static struct arena take_scratch(struct arena *arena)
-{
-    return arena_over(arena_take(arena, SCRATCH_SIZE, 16), SCRATCH_SIZE);
-}
-
 /* --- From a witness. */
 
 static enum status view_account(void *self, address who, struct account *out)
@@ -65,13 +58,16 @@ enum status witness_view_init(struct witness_view *out, const struct witness *wi
     TRY(read_headers(out, witness, parent_hash, err));
     out->nodes = hash_index_source(hash_index_new(witness->nodes, witness->node_count, arena));
     out->codes = hash_index_new(witness->codes, witness->code_count, arena);
-    out->tries = (struct trie_view){
-        .nodes = out->nodes, .root = out->parent.state_root, .tmp = take_scratch(arena)};
+    out->tries =
+        (struct trie_view){.nodes = out->nodes, .root = out->parent.state_root, .tmp = *arena};
+    arena->at = arena->end;
     out->view = (struct state_view){out, view_account, view_storage, view_code, view_block_hash};
     return ST_OK;
 }
 
 /* --- Recording one. */
+
+enum { SCRATCH_SIZE = 1 << 16 }; /* for a trie's value: our own state has none above 110 bytes */
 
 struct seen_code {
     struct seen_code *next;
@@ -133,9 +129,10 @@ struct witness_recorder *witness_recorder_new(struct node_source nodes, struct s
 {
     struct witness_recorder *recorder = ARENA_NEW(arena, struct witness_recorder, 1);
     recorder->nodes = node_recorder_new(nodes, arena);
-    recorder->tries = (struct trie_view){.nodes = node_recorder_source(recorder->nodes),
-                                         .root = parent->state_root,
-                                         .tmp = take_scratch(arena)};
+    recorder->tries =
+        (struct trie_view){.nodes = node_recorder_source(recorder->nodes),
+                           .root = parent->state_root,
+                           .tmp = arena_over(arena_take(arena, SCRATCH_SIZE, 16), SCRATCH_SIZE)};
     recorder->below = below;
     recorder->parent_number = parent->number;
     recorder->header_count = 1;

@@ -23,7 +23,8 @@ struct witness_view {
 
 /* Makes the state before the child of `parent_hash` readable. What the witness says is believed
  * where it hashes to something that follows from `parent_hash`; what it lacks and the block needs
- * stops the block with ST_CORRUPT. Everything borrows from the witness or lives in `arena`.
+ * stops the block with ST_CORRUPT. Everything borrows from the witness or lives in `arena`, whose
+ * rest, as much as the witness's longest item, is the view's scratch from now on.
  * ST_INVALID: the headers are not the parent and its ancestors. */
 enum status witness_view_init(struct witness_view *out, const struct witness *witness,
                               hash32 parent_hash, struct arena *arena, struct err *err);
