@@ -29,10 +29,9 @@ export const addresses = [
 ];
 export const ether = 10n ** 18n;
 
-/** The program itself of forge, cast or anvil: npm's wrapper around it loses the exit status. */
+/** The program of forge, cast or anvil: the packages for one platform hold nothing else. */
 export function foundry(name) {
-  const arch = { x64: 'amd64', arm64: 'arm64' }[process.arch];
-  return fileURLToPath(new URL(`node_modules/@foundry-rs/${name}-linux-${arch}/bin/${name}`, import.meta.url));
+  return fileURLToPath(new URL(`node_modules/@foundry-rs/${name}-linux-amd64/bin/${name}`, import.meta.url));
 }
 
 /** { name: { address, keccak256, code } } of every predeployed contract. */
