@@ -1,0 +1,67 @@
+"""A varve node as a child process, spoken to over JSON-RPC; for the durability tests."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import time
+
+VARVE = os.environ.get("VARVE", "build/varve")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Client:
+    """One connection, one thread. Raises OSError or HTTPException when the node is gone."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self.id = 0
+
+    def __call__(self, method, *params):
+        self.id += 1
+        body = json.dumps({"jsonrpc": "2.0", "id": self.id, "method": method, "params": params})
+        self.connection.request("POST", "/", body, {"content-type": "application/json"})
+        answer = json.loads(self.connection.getresponse().read())
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']}")
+        return answer["result"]
+
+
+class Node:
+    def __init__(self, folder, *flags, wrapper=()):
+        self.port = free_port()
+        self.output = open(folder + ".log", "ab")
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [*wrapper, VARVE, "up", "--datadir", folder, "--http.port", str(self.port), *flags],
+            stdout=self.output, stderr=self.output)
+        self.accounts = self.first_answer()
+        self.seconds_to_answer = time.monotonic() - self.started
+
+    def first_answer(self):
+        while True:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the node ended with status {self.process.returncode}")
+            if time.monotonic() - self.started > 60:
+                raise RuntimeError("the node does not answer")
+            try:
+                return Client(self.port)("eth_accounts")
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.002)
+
+    def client(self):
+        return Client(self.port)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(timeout=30)
