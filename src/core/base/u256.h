@@ -186,32 +186,54 @@ u256 u256_mulmod(u256 a, u256 b, u256 m);
 
 u256 u256_exp(u256 base, u256 exponent);
 
+/* `high` shifted left with the top bits of `low` coming in, and its mirror; by < 64. */
+static inline u64 shift_in_low(u64 high, u64 low, unsigned by)
+{
+#if defined(__x86_64__)
+    __asm__("shldq %b[by], %[low], %[high]"
+            : [high] "+r"(high)
+            : [low] "r"(low), [by] "c"(by)
+            : "cc");
+    return high;
+#else
+    return high << by | low >> 1 >> (63 - by);
+#endif
+}
+
+static inline u64 shift_in_high(u64 low, u64 high, unsigned by)
+{
+#if defined(__x86_64__)
+    __asm__("shrdq %b[by], %[high], %[low]"
+            : [low] "+r"(low)
+            : [high] "r"(high), [by] "c"(by)
+            : "cc");
+    return low;
+#else
+    return low >> by | high << 1 << (63 - by);
+#endif
+}
+
+/* Shifts by whole words are a matter of where to read from, with zeros on the open side. */
 static inline u256 u256_shl(u256 a, unsigned by)
 {
     if (by >= 256)
         return U256_ZERO;
-    u256 out = U256_ZERO;
-    unsigned words = by / 64, bits = by % 64;
-    for (unsigned i = words; i < 4; i++) {
-        out.w[i] = a.w[i - words] << bits;
-        if (bits != 0 && i > words)
-            out.w[i] |= a.w[i - words - 1] >> (64 - bits);
-    }
-    return out;
+    u64 wide[8] = {0, 0, 0, 0, a.w[0], a.w[1], a.w[2], a.w[3]};
+    const u64 *from = wide + 4 - by / 64;
+    by %= 64;
+    return (u256){{shift_in_low(from[0], from[-1], by), shift_in_low(from[1], from[0], by),
+                   shift_in_low(from[2], from[1], by), shift_in_low(from[3], from[2], by)}};
 }
 
 static inline u256 u256_shr(u256 a, unsigned by)
 {
     if (by >= 256)
         return U256_ZERO;
-    u256 out = U256_ZERO;
-    unsigned words = by / 64, bits = by % 64;
-    for (unsigned i = 0; i + words < 4; i++) {
-        out.w[i] = a.w[i + words] >> bits;
-        if (bits != 0 && i + words < 3)
-            out.w[i] |= a.w[i + words + 1] << (64 - bits);
-    }
-    return out;
+    u64 wide[8] = {a.w[0], a.w[1], a.w[2], a.w[3], 0, 0, 0, 0};
+    const u64 *from = wide + by / 64;
+    by %= 64;
+    return (u256){{shift_in_high(from[0], from[1], by), shift_in_high(from[1], from[2], by),
+                   shift_in_high(from[2], from[3], by), shift_in_high(from[3], from[4], by)}};
 }
 
 static inline u256 u256_sar(u256 a, unsigned by)
@@ -243,7 +265,8 @@ static inline unsigned u256_byte_length(u256 a)
 
 static inline u256 u256_load_be(const u8 *from)
 {
-    return (u256){{load_be64(from + 24), load_be64(from + 16), load_be64(from + 8), load_be64(from)}};
+    return (u256){
+        {load_be64(from + 24), load_be64(from + 16), load_be64(from + 8), load_be64(from)}};
 }
 
 static inline void u256_store_be(u8 *to, u256 a)

@@ -66,11 +66,11 @@ static usize memory_bound(i64 max_gas)
     return min_u64(linear, (u64)16 << 30);
 }
 
-/* Creation code is copied with padding and jump table into the memory of its frame, and a frame's
- * memory begins at a multiple of 32. */
+/* Creation code lies in the memory of its frame, copied and padded, with a byte of analysis for
+ * each of its own, and a frame's memory begins at a multiple of 32. */
 static usize frames_memory_bound(i64 max_gas)
 {
-    return memory_bound(max_gas) * 5 / 2 + (MAX_CALL_DEPTH + 1) * 256;
+    return memory_bound(max_gas) * 3 + (MAX_CALL_DEPTH + 1) * 256;
 }
 
 /* Precompiles price what they take: modexp is quadratic in its operands (under 1 MB for a billion
@@ -82,7 +82,7 @@ static usize scratch_bound(i64 max_gas)
 
 usize evm_arena_bound(i64 max_gas)
 {
-    usize frames = (MAX_CALL_DEPTH + 1) * (sizeof(struct frame) + (STACK_LIMIT + 1) * sizeof(u256));
+    usize frames = (MAX_CALL_DEPTH + 1) * (sizeof(struct frame) + STACK_SPACING) + STACK_SPACING;
     return sizeof(struct evm) + frames + frames_memory_bound(max_gas) + memory_bound(max_gas) +
            scratch_bound(max_gas) + 4096;
 }
@@ -97,8 +97,7 @@ struct evm *evm_new(const struct rules *rules, const struct evm_block_env *env, 
     evm->env = *env;
     evm->state = state;
     evm->frames = ARENA_TAKE(arena, struct frame, MAX_CALL_DEPTH + 1);
-    evm->stacks =
-        arena_take_array(arena, (MAX_CALL_DEPTH + 1) * (STACK_LIMIT + 1), sizeof(u256), 32);
+    evm->stacks = arena_take_array(arena, MAX_CALL_DEPTH + 1, STACK_SPACING, STACK_SPACING);
     usize memory = frames_memory_bound(max_gas);
     evm->memory = arena_take(arena, memory, 32);
     evm->memory_end = evm->memory + memory;
@@ -169,7 +168,7 @@ static struct frame *push_frame(struct evm *evm, struct frame *parent,
     struct frame *f = &evm->frames[depth];
     *f = (struct frame){
         .gas = call->gas,
-        .bottom = evm->stacks + (usize)depth * (STACK_LIMIT + 1),
+        .bottom = (u256 *)(evm->stacks + (usize)depth * STACK_SPACING),
         .memory = parent == NULL ? evm->memory : parent->memory + parent->memory_size,
         .evm = evm,
         .self = call->self,

@@ -5,7 +5,12 @@
 #include "evm/evm.h"
 #include "evm/gas.h"
 
-enum { STACK_LIMIT = 1024 };
+enum {
+    STACK_LIMIT = 1024,
+    /* Stacks begin at multiples of this, so that the low 16 bits of a pointer to the topmost item
+     * are the stack's height in bytes: 0 when empty, 32768 when full. */
+    STACK_SPACING = 65536,
+};
 
 struct frame {
     /* The interpreter holds these three in registers; stored here whenever it calls out. */
@@ -13,7 +18,7 @@ struct frame {
     u256 *top; /* the topmost item; equals `bottom` when the stack is empty */
     i64 gas;
 
-    u256 *bottom; /* below the first item */
+    u256 *bottom; /* below the first item; see STACK_SPACING */
     u8 *memory;
     u64 memory_size; /* a multiple of 32 */
     struct code *code;
@@ -56,7 +61,7 @@ struct evm {
     struct evm_tracer tracer;
     bool traced;
     struct frame *frames; /* MAX_CALL_DEPTH + 1 */
-    u256 *stacks;         /* STACK_LIMIT + 1 for each frame */
+    u8 *stacks;           /* STACK_SPACING bytes for each frame */
     u8 *memory, *memory_end;
     u8 *return_buffer; /* holds return_data; as large as the memory */
     bytes return_data; /* of the last call of the running frame */

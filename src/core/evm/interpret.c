@@ -4,8 +4,8 @@
  * Three registers live in locals: `pc` at the running opcode, `top` at the topmost stack item,
  * `gas`. SLOW bodies get them through the frame. */
 #if !defined(__clang__)
-/* Otherwise gcc keeps pc and top in one vector register and joins all jumps into one. */
-#pragma GCC optimize("no-tree-slp-vectorize")
+/* Otherwise gcc keeps pc and top in one vector register, and shares the ends of bodies. */
+#pragma GCC optimize("no-tree-slp-vectorize", "no-crossjumping")
 #endif
 
 #include "evm/internal.h"
@@ -15,12 +15,22 @@
 #pragma GCC diagnostic ignored "-Wpedantic"      /* labels as values */
 #pragma GCC diagnostic ignored "-Woverride-init" /* rows over the tables' default */
 
-/* The fork's rules on one opcode: there are enough items and room, and gas for its fixed cost. */
+/* In bytes. */
+static inline u16 stack_height(const u256 *top)
+{
+    return (u16)(usize)top;
+}
+
+enum { ITEM = sizeof(u256), FULL = STACK_LIMIT * ITEM };
+
+static_assert((int)FULL < (int)STACK_SPACING, "a full stack is told from an empty one");
+
+/* What every opcode asks: enough items, room for more, and gas for its fixed cost. */
 #define ENTER(in, out, cost)                                                                       \
     do {                                                                                           \
-        if ((in) > 0 && top < bottom + (in))                                                       \
+        if ((in) > 0 && stack_height(top) < (in) * ITEM)                                           \
             goto underflow;                                                                        \
-        if ((out) > (in) && top >= bottom + (STACK_LIMIT - ((out) - (in)) + 1))                    \
+        if ((out) > (in) && stack_height(top) > FULL - ((out) - (in)) * ITEM)                      \
             goto overflow;                                                                         \
         gas -= (cost);                                                                             \
         if (gas < 0)                                                                               \
@@ -30,7 +40,7 @@
 #define NEXT(length)                                                                               \
     do {                                                                                           \
         pc += (length);                                                                            \
-        goto *labels[*pc];                                                                         \
+        goto next;                                                                                 \
     } while (0)
 
 /* What lies behind a PUSH, read as a big-endian number; `count` is a constant at each use. */
@@ -172,11 +182,11 @@ enum evm_halt interpret(struct frame *f)
         f->evm->traced ? traced : tables[table_of[f->evm->fork]];
     const u8 *pc = f->pc;
     u256 *top = f->top;
-    u256 *const bottom = f->bottom;
     i64 gas = f->gas;
     enum evm_halt halt;
 
-    NEXT(0);
+next: /* the compiler puts a copy of this jump behind each body */
+    goto *labels[*pc];
 
 #define WORD(byte, name, in, out, since, cost)                                                     \
     do_##name : ENTER(in, out, cost);                                                              \
@@ -194,7 +204,7 @@ enum evm_halt interpret(struct frame *f)
     do_##name : ENTER(in, out, cost);                                                              \
     f->top = top;                                                                                  \
     f->gas = gas;                                                                                  \
-    f->pc = pc;                                                                                    \
+    f->pc = pc + 1; /* where a frame that calls goes on */                                         \
     halt = op_##name(f);                                                                           \
     gas = f->gas;                                                                                  \
     top += (out) - (in);                                                                           \
@@ -276,7 +286,6 @@ overflow:
 out_of_gas:
     halt = EVM_OUT_OF_GAS;
 leave:
-    f->pc = pc + 1; /* where a frame that called goes on */
     f->top = top;
     f->gas = gas;
     return halt;

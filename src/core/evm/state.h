@@ -18,19 +18,23 @@
 struct code {
     const u8 *bytes;
     u32 size;
-    u32 analysed;   /* bytes whose instruction boundaries are known */
-    u64 *jumpdests; /* a bit for each byte */
+    u32 analysed; /* bytes whose instruction boundaries are known */
+    u8 *landings; /* for each byte: 1 where a jump may land, as far as analysed */
     hash32 hash;
 };
 
 enum { CODE_PADDING = 33 }; /* a PUSH32 as last byte reads 32 zeros and then STOP */
 
-/* Bytes that code_init takes from its arena. */
-usize code_room(usize size);
 /* Copies `in` with its padding into the arena. */
 void code_init(struct code *code, bytes in, struct arena *arena);
+/* Analyses as far as `at`. Whether a jump may land there. */
+bool code_find_landing(struct code *code, u64 at);
+
 /* Whether `at` is a JUMPDEST that is no PUSH's data. */
-bool code_may_jump(struct code *code, u64 at);
+static inline bool code_may_jump(struct code *code, u64 at)
+{
+    return (at < code->size && code->landings[at] != 0) || code_find_landing(code, at);
+}
 
 /* The part of an account that the journal restores. */
 struct account_now {
