@@ -5,8 +5,10 @@
 /* All 512 bits of a product, least significant word first. */
 static inline void multiply(u256 a, u256 b, u64 product[8])
 {
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         u64 carry = 0;
+#pragma GCC unroll 4
         for (int j = 0; j < 4; j++) {
             u128 sum = (u128)a.w[i] * b.w[j] + (i == 0 ? 0 : product[i + j]) + carry;
             product[i + j] = (u64)sum;
@@ -116,6 +118,7 @@ static inline int significant_words(const u64 *w, int count)
 static inline u64 subtract_product(u64 *u, const u64 *v, int m, u64 digit)
 {
     u64 owed = 0;
+#pragma GCC unroll 4
     for (int i = 0; i < m; i++) {
         u128 product = (u128)digit * v[i] + owed;
         u64 low = (u64)product;
@@ -138,7 +141,8 @@ static inline u64 add_back(u64 *u, const u64 *v, int m)
 
 /* One digit of the quotient: u has m + 1 words, v has m >= 2 normalised ones. Leaves the remainder
  * in u's low m words. */
-static inline u64 divide_digit(u64 *u, const u64 *v, int m, u64 inverse)
+static inline __attribute__((always_inline)) u64 divide_digit(u64 *u, const u64 *v, int m,
+                                                              u64 inverse)
 {
     u64 d1 = v[m - 1], d0 = v[m - 2];
     if (__builtin_expect(u[m] == d1 && u[m - 1] >= d0, 0)) { /* no digit is large enough */

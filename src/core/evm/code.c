@@ -1,6 +1,6 @@
 #include "evm/state.h"
 
-enum { JUMPDEST = 0x5b, PUSH1 = 0x60, PUSH32 = 0x7f };
+enum { JUMPDEST = 0x5b, PUSH1 = 0x60 };
 
 void code_init(struct code *code, bytes in, struct arena *arena)
 {
@@ -21,11 +21,16 @@ bool code_find_landing(struct code *code, u64 at)
     if (at >= code->size || code->bytes[at] != JUMPDEST)
         return false;
     u32 here = code->analysed;
+    const u8 *text = code->bytes;
     while (here <= at) {
-        u8 op = code->bytes[here];
+        i8 op = (i8)text[here]; /* as a signed byte, PUSHes are the largest */
+        if (op >= PUSH1) {
+            here += (u32)(op - PUSH1) + 2;
+            continue;
+        }
         if (op == JUMPDEST)
             code->landings[here] = 1;
-        here += op >= PUSH1 && op <= PUSH32 ? (u32)(op - PUSH1) + 2 : 1;
+        here++;
     }
     code->analysed = here;
     return code->landings[at] != 0;

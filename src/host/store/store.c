@@ -59,7 +59,7 @@ enum status dbi_get(struct store *store, MDB_txn *txn, enum dbi dbi, bytes key, 
 
 enum status read_meta(struct store *store, MDB_txn *txn, struct store_meta *out, struct err *err)
 {
-    bytes value;
+    bytes value = BYTES_EMPTY;
     *out = (struct store_meta){.version = STORE_VERSION, .fresh = 1};
     enum status st = dbi_get(store, txn, DBI_META, BYTES_LIT("meta"), &value);
     if (st == ST_MISSING)
@@ -264,7 +264,7 @@ enum status store_get(struct store_read *read, enum table table, bytes key, byte
 enum status store_canon(struct store_read *read, u64 number, struct canon_row *out)
 {
     u8 key[8];
-    bytes value;
+    bytes value = BYTES_EMPTY;
     store_be64(key, number);
     TRY(dbi_get(read->store, read->txn, DBI_CANON, BYTES_OF(key), &value));
     if (value.size != sizeof(*out))
