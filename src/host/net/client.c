@@ -1,0 +1,477 @@
+#include "net/client.h"
+
+#include "base/fmt.h"
+#include "base/json_out.h"
+#include "sys/clock.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    BUFFER_SIZE = 16 << 10, /* also the limit of a line of the head */
+    HEADER_LIMIT = 100,     /* lines */
+    DEPTH_LIMIT = 128,      /* of the answer's JSON */
+};
+
+struct net_client {
+    char host[256], port[8], path[512];
+    u64 timeout_ms;
+    usize answer_limit;
+    u64 next_id;
+
+    int fd; /* -1: not connected */
+    u64 deadline_ms;
+    u8 buffer[BUFFER_SIZE]; /* what has arrived and has not been taken */
+    usize at, size;
+};
+
+static enum status unreadable(const struct net_client *client, const char *what, struct err *err)
+{
+    return fail(err, ST_IO, "%s:%s: %s", client->host, client->port, what);
+}
+
+static enum status broken(const struct net_client *client, struct err *err)
+{
+    return unreadable(client, strerrordesc_np(errno), err);
+}
+
+/* --- The URL. */
+
+static bool take_part(const char **at, const char *stops, char *to, usize room)
+{
+    usize size = strcspn(*at, stops);
+    if (size >= room)
+        return false;
+    memcpy(to, *at, size);
+    to[size] = 0;
+    *at += size;
+    return true;
+}
+
+static bool read_url(struct net_client *client, const char *url)
+{
+    if (strncasecmp(url, "http://", 7) != 0)
+        return false;
+    url += 7;
+    bool bracketed = *url == '[';
+    url += bracketed;
+    if (!take_part(&url, bracketed ? "]" : ":/?#", client->host, sizeof(client->host)) ||
+        client->host[0] == 0 || (bracketed && *url++ != ']'))
+        return false;
+    memcpy(client->port, "80", 3);
+    if (*url == ':' && (url++, !take_part(&url, "/?#", client->port, sizeof(client->port))))
+        return false;
+    if (client->port[0] == 0 || client->port[strspn(client->port, "0123456789")] != 0)
+        return false;
+    for (const char *c = url; *c != 0; c++)
+        if ((u8)*c <= ' ' || (u8)*c >= 0x7f || *c == '#')
+            return false;
+    usize size = fmt(client->path, sizeof(client->path), "%s%s", *url == '/' ? "" : "/", url);
+    return size < sizeof(client->path);
+}
+
+enum status net_client_new(const struct net_client_options *options, struct net_client **out,
+                           struct err *err)
+{
+    struct net_client *client = calloc(1, sizeof(*client));
+    if (client == NULL)
+        return fail(err, ST_FULL, "no memory for a client");
+    client->fd = -1;
+    client->timeout_ms = options->timeout_ms;
+    client->answer_limit = options->answer_limit;
+    if (!read_url(client, options->url)) {
+        free(client);
+        return fail(err, ST_INVALID, "\"%.*s\" is no URL of the form http://host:port/path", 100,
+                    options->url);
+    }
+    *out = client;
+    return ST_OK;
+}
+
+static void hang_up(struct net_client *client)
+{
+    if (client->fd >= 0)
+        close(client->fd);
+    client->fd = -1;
+    client->at = client->size = 0;
+}
+
+void net_client_free(struct net_client *client)
+{
+    if (client == NULL)
+        return;
+    hang_up(client);
+    free(client);
+}
+
+/* --- The connection. */
+
+static enum status wait_for(const struct net_client *client, short events, struct err *err)
+{
+    u64 now_ms = clock_now_ms();
+    struct pollfd ready = {.fd = client->fd, .events = events};
+    int left_ms = now_ms >= client->deadline_ms ? 0 : (int)(client->deadline_ms - now_ms);
+    int count = poll(&ready, 1, left_ms);
+    if (count == 0)
+        return fail(err, ST_AGAIN, "%s:%s: no answer within %lu ms", client->host, client->port,
+                    client->timeout_ms);
+    return count > 0 || errno == EINTR ? ST_OK : broken(client, err);
+}
+
+static enum status connect_to(struct net_client *client, const struct addrinfo *to, struct err *err)
+{
+    int on = 1, failure = 0;
+    socklen_t size = sizeof(failure);
+    client->fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (client->fd < 0)
+        return broken(client, err);
+    if (connect(client->fd, to->ai_addr, to->ai_addrlen) != 0) {
+        if (errno != EINPROGRESS)
+            return broken(client, err);
+        TRY(wait_for(client, POLLOUT, err));
+        if (getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &failure, &size) != 0)
+            return broken(client, err);
+        if (failure != 0)
+            return unreadable(client, strerrordesc_np(failure), err);
+    }
+    (void)setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* speed alone */
+    return ST_OK;
+}
+
+static enum status connect_anew(struct net_client *client, struct err *err)
+{
+    struct addrinfo want = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+    int failure = getaddrinfo(client->host, client->port, &want, &found);
+    if (failure != 0)
+        return unreadable(client, gai_strerror(failure), err);
+    enum status st = ST_IO;
+    for (const struct addrinfo *to = found; to != NULL && st != ST_OK; to = to->ai_next) {
+        hang_up(client);
+        st = connect_to(client, to, err);
+    }
+    freeaddrinfo(found);
+    return st;
+}
+
+/* Whether the kept connection is there and silent: one that was closed meanwhile, or says something
+ * unasked, is of no use. */
+static bool is_connected(const struct net_client *client)
+{
+    u8 next;
+    return client->fd >= 0 && client->at == client->size &&
+           recv(client->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+static enum status send_all(struct net_client *client, bytes what, struct err *err)
+{
+    while (what.size > 0) {
+        ssize_t put = send(client->fd, what.data, what.size, MSG_NOSIGNAL);
+        if (put < 0 && errno == EAGAIN)
+            TRY(wait_for(client, POLLOUT, err));
+        else if (put < 0 && errno != EINTR)
+            return broken(client, err);
+        what = bytes_slice(what, put > 0 ? (usize)put : 0, what.size);
+    }
+    return ST_OK;
+}
+
+/* At least one more byte in the buffer. ST_MISSING: the other side has closed. */
+static enum status read_more(struct net_client *client, struct err *err)
+{
+    if (client->at == client->size)
+        client->at = client->size = 0;
+    if (client->size == BUFFER_SIZE) {
+        memmove(client->buffer, client->buffer + client->at, client->size - client->at);
+        client->size -= client->at;
+        client->at = 0;
+    }
+    if (client->size == BUFFER_SIZE)
+        return unreadable(client, "a line of its answer's head is too long", err);
+    for (;;) {
+        ssize_t got =
+            recv(client->fd, client->buffer + client->size, BUFFER_SIZE - client->size, 0);
+        if (got > 0) {
+            client->size += (usize)got;
+            return ST_OK;
+        }
+        if (got == 0)
+            return fail(err, ST_MISSING, "%s:%s: closed in the middle of its answer", client->host,
+                        client->port);
+        if (errno == EAGAIN)
+            TRY(wait_for(client, POLLIN, err));
+        else if (errno != EINTR)
+            return broken(client, err);
+    }
+}
+
+/* --- The answer. */
+
+/* The next line without its end. It lives until the next read. */
+static enum status read_line(struct net_client *client, bytes *line, struct err *err)
+{
+    const u8 *end;
+    while ((end = memchr(client->buffer + client->at, '\n', client->size - client->at)) == NULL)
+        TRY(read_more(client, err));
+    *line = (bytes){client->buffer + client->at, (usize)(end - client->buffer) - client->at};
+    client->at += line->size + 1;
+    if (line->size > 0 && line->data[line->size - 1] == '\r')
+        line->size--;
+    return ST_OK;
+}
+
+struct head {
+    unsigned status;
+    bool has_length, chunked, closes;
+    u64 length;
+};
+
+static bool says(bytes text, const char *want)
+{
+    return text.size == strlen(want) && strncasecmp((const char *)text.data, want, text.size) == 0;
+}
+
+/* Digits to a base and nothing else. */
+static bool read_digits(bytes text, unsigned base, u64 *out)
+{
+    *out = 0;
+    for (usize i = 0; i < text.size; i++) {
+        u8 c = text.data[i], letter = c | 0x20;
+        unsigned digit = c >= '0' && c <= '9'             ? (unsigned)(c - '0')
+                         : letter >= 'a' && letter <= 'f' ? (unsigned)(letter - 'a' + 10)
+                                                          : base;
+        if (digit >= base || __builtin_mul_overflow(*out, base, out) ||
+            __builtin_add_overflow(*out, digit, out))
+            return false;
+    }
+    return text.size > 0;
+}
+
+static bool note_header(struct head *head, bytes line)
+{
+    const u8 *colon = memchr(line.data, ':', line.size);
+    if (colon == NULL)
+        return false;
+    usize name_size = (usize)(colon - line.data);
+    bytes name = {line.data, name_size}, value = bytes_slice(line, name_size + 1, line.size);
+    while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t'))
+        value = bytes_slice(value, 1, value.size);
+    while (value.size > 0 && value.data[value.size - 1] == ' ')
+        value.size--;
+    if (says(name, "content-length")) {
+        bool first = !head->has_length;
+        head->has_length = true;
+        return first && read_digits(value, 10, &head->length);
+    }
+    if (says(name, "transfer-encoding")) {
+        bool first = !head->chunked;
+        head->chunked = true;
+        return first && says(value, "chunked");
+    }
+    if (says(name, "connection"))
+        head->closes = says(value, "close");
+    return true;
+}
+
+static enum status read_head(struct net_client *client, struct head *head, struct err *err)
+{
+    bytes line;
+    u64 status;
+    do { /* interim answers (1xx) come before the one that counts */
+        *head = (struct head){0};
+        TRY(read_line(client, &line, err));
+        if (line.size < 12 || memcmp(line.data, "HTTP/1.", 7) != 0 ||
+            !read_digits(bytes_slice(line, 9, 3), 10, &status))
+            return unreadable(client, "its answer is no HTTP", err);
+        head->status = (unsigned)status;
+        head->closes = line.data[7] == '0';
+        usize count = 0;
+        for (;;) {
+            TRY(read_line(client, &line, err));
+            if (line.size == 0)
+                break;
+            if (++count > HEADER_LIMIT || !note_header(head, line))
+                return unreadable(client, "its answer has an unusable header", err);
+        }
+    } while (head->status / 100 == 1);
+    if (head->chunked && head->has_length)
+        return unreadable(client, "its answer has two lengths", err);
+    return ST_OK;
+}
+
+static enum status too_large(const struct net_client *client, struct err *err)
+{
+    return fail(err, ST_FULL, "%s:%s: its answer is larger than %zu bytes", client->host,
+                client->port, client->answer_limit);
+}
+
+/* Appends the next `size` bytes to *body, which is the last thing in the arena. */
+static enum status read_exactly(struct net_client *client, u64 size, bytes *body,
+                                struct arena *arena, struct err *err)
+{
+    if (size > client->answer_limit - body->size)
+        return too_large(client, err);
+    while (size > 0) {
+        if (client->at == client->size)
+            TRY(read_more(client, err));
+        bytes part = {client->buffer + client->at, min_u64(client->size - client->at, size)};
+        bytes_copy(arena_take(arena, part.size, 1), part);
+        client->at += part.size;
+        body->size += part.size;
+        size -= part.size;
+    }
+    return ST_OK;
+}
+
+static enum status read_chunks(struct net_client *client, bytes *body, struct arena *arena,
+                               struct err *err)
+{
+    bytes line;
+    for (u64 size = 1; size > 0;) {
+        TRY(read_line(client, &line, err));
+        const u8 *extension = memchr(line.data, ';', line.size);
+        if (extension != NULL)
+            line.size = (usize)(extension - line.data);
+        if (!read_digits(line, 16, &size))
+            return unreadable(client, "its answer has an unusable chunk", err);
+        if (size == 0)
+            break;
+        TRY(read_exactly(client, size, body, arena, err));
+        TRY(read_line(client, &line, err));
+        if (line.size > 0)
+            return unreadable(client, "its answer has an unusable chunk", err);
+    }
+    for (usize count = 0; count < HEADER_LIMIT; count++) { /* trailers say nothing to us */
+        TRY(read_line(client, &line, err));
+        if (line.size == 0)
+            return ST_OK;
+    }
+    return unreadable(client, "its answer has too many trailers", err);
+}
+
+static enum status read_to_end(struct net_client *client, bytes *body, struct arena *arena,
+                               struct err *err)
+{
+    for (;;) {
+        TRY(read_exactly(client, client->size - client->at, body, arena, err));
+        enum status st = read_more(client, err);
+        if (st == ST_MISSING)
+            return ST_OK;
+        TRY(st);
+    }
+}
+
+static enum status read_answer(struct net_client *client, bytes *answer, struct arena *arena,
+                               struct err *err)
+{
+    struct head head;
+    TRY(read_head(client, &head, err));
+    *answer = (bytes){arena->at, 0};
+    bool until_closed = !head.chunked && !head.has_length;
+    if (head.chunked)
+        TRY(read_chunks(client, answer, arena, err));
+    else if (head.has_length)
+        TRY(read_exactly(client, head.length, answer, arena, err));
+    else
+        TRY(read_to_end(client, answer, arena, err));
+    if (head.closes || until_closed)
+        hang_up(client);
+    if (head.status == 429 || head.status == 503)
+        return fail(err, ST_AGAIN, "%s:%s: is overloaded (status %u)", client->host, client->port,
+                    head.status);
+    if (head.status != 200)
+        return fail(err, ST_IO, "%s:%s: answered with status %u", client->host, client->port,
+                    head.status);
+    return ST_OK;
+}
+
+/* --- Calls. */
+
+static enum status exchange(struct net_client *client, bytes body, bytes *answer,
+                            struct arena *arena, struct err *err)
+{
+    char head[1200];
+    bool brackets = strchr(client->host, ':') != NULL;
+    usize size = fmt(head, sizeof(head),
+                     "POST %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nContent-Type: application/json\r\n"
+                     "Content-Length: %zu\r\n\r\n",
+                     client->path, brackets ? "[" : "", client->host, brackets ? "]" : "",
+                     client->port, body.size);
+    assert(size < sizeof(head)); /* host, port and path are bounded */
+    if (!is_connected(client))
+        TRY(connect_anew(client, err));
+    TRY(send_all(client, (bytes){(const u8 *)head, size}, err));
+    TRY(send_all(client, body, err));
+    return read_answer(client, answer, arena, err);
+}
+
+enum status net_client_post(struct net_client *client, bytes body, bytes *answer,
+                            struct arena *arena, struct err *err)
+{
+    client->deadline_ms = clock_now_ms() + client->timeout_ms;
+    enum status st = exchange(client, body, answer, arena, err);
+    if (st != ST_OK)
+        hang_up(client); /* the rest of an answer must not be taken for the next one */
+    return st == ST_MISSING ? ST_IO : st;
+}
+
+static bytes call_body(u64 id, const char *method, bytes params, struct arena *arena)
+{
+    usize room = strlen(method) * 6 + params.size + 100;
+    struct json_out out = json_out_over(ARENA_TAKE(arena, u8, room), room);
+    json_open_object(&out);
+    json_key(&out, "jsonrpc");
+    json_put_cstr(&out, "2.0");
+    json_key(&out, "id");
+    json_put_u64(&out, id);
+    json_key(&out, "method");
+    json_put_cstr(&out, method);
+    json_key(&out, "params");
+    json_put_raw(&out, params);
+    json_close_object(&out);
+    assert(!out.failed);
+    return (bytes){out.data, out.size};
+}
+
+static enum status refused(json from, struct net_client_error *error, struct arena *arena,
+                           struct err *err)
+{
+    json code = json_get(from, "code");
+    bool negative = code.text.size > 0 && code.text.data[0] == '-';
+    u64 size = 0;
+    json digits = {bytes_slice(code.text, negative, code.text.size)};
+    if (json_read_u64(digits, &size) != ST_OK || size > INT32_MAX)
+        size = 0;
+    error->code = negative ? -(i64)size : (i64)size;
+    error->message = json_text(json_get(from, "message"), arena);
+    error->data = json_get(from, "data");
+    return fail(err, ST_INVALID, "%.*s (code %ld)", (int)min_u64(error->message.size, 200),
+                (const char *)error->message.data, error->code);
+}
+
+enum status net_client_call(struct net_client *client, const char *method, bytes params,
+                            json *result, struct net_client_error *error, struct arena *arena,
+                            struct err *err)
+{
+    u64 id = ++client->next_id, answered = 0;
+    bytes answer;
+    json all;
+    bytes body = call_body(id, method, params, arena);
+    TRY(net_client_post(client, body, &answer, arena, err));
+    if (json_check(answer, DEPTH_LIMIT, &all, NULL) != ST_OK)
+        return unreadable(client, "its answer is no JSON", err);
+    json refusal = json_get(all, "error");
+    if (json_is(refusal, JSON_OBJECT))
+        return refused(refusal, error, arena, err);
+    *result = json_get(all, "result");
+    if (json_read_u64(json_get(all, "id"), &answered) != ST_OK || answered != id ||
+        json_is(*result, JSON_ABSENT))
+        return unreadable(client, "its answer is none to this call", err);
+    return ST_OK;
+}

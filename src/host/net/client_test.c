@@ -1,0 +1,232 @@
+#include "net/client.h"
+
+#include "harness/test.h"
+#include "net/rig.h"
+#include "sys/clock.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct net_client *client_of(u16 port, u64 timeout_ms, usize limit)
+{
+    char url[64];
+    struct err err;
+    struct net_client *client = NULL;
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", (unsigned)port);
+    struct net_client_options options = {url, timeout_ms, limit};
+    CHECK(net_client_new(&options, &client, &err) == ST_OK);
+    return client;
+}
+
+TEST(client_calls_again_and_again_on_one_connection)
+{
+    struct test_server *server = test_server_start(NULL);
+    struct net_client *client = client_of(net_port(server->net), 10000, 1 << 20);
+    struct net_client_error error;
+    struct err err;
+    json result;
+    for (int i = 0; i < 20; i++) {
+        const char *method = i % 2 == 0 ? "echo" : "heavy";
+        CHECK(net_client_call(client, method, BYTES_LIT("[\"x\",{}]"), &result, &error,
+                              test_arena(), &err) == ST_OK);
+        CHECK(bytes_equal(result.text, BYTES_LIT("[\"x\",{}]")));
+    }
+    CHECK(net_client_call(client, "big", BYTES_LIT("[500000]"), &result, &error, test_arena(),
+                          &err) == ST_OK);
+    CHECK(result.text.size == 500002);
+    CHECK(net_client_call(client, "big", BYTES_LIT("[2000000]"), &result, &error, test_arena(),
+                          &err) == ST_FULL);
+    CHECK(net_count(server->net).requests == 22);
+    net_client_free(client);
+    test_server_stop(server);
+}
+
+TEST(client_connects_anew_after_the_server_has_hung_up)
+{
+    struct test_server *server = test_server_start(NULL);
+    u16 port = net_port(server->net);
+    struct net_client *client = client_of(port, 10000, 1 << 20);
+    struct net_client_error error;
+    struct err err;
+    json result;
+    CHECK(net_client_call(client, "echo", BYTES_LIT("[]"), &result, &error, test_arena(), &err) ==
+          ST_OK);
+    test_server_stop(server);
+    CHECK(net_client_call(client, "echo", BYTES_LIT("[]"), &result, &error, test_arena(), &err) ==
+          ST_IO);
+    CHECK(strstr(err.text, "Connection refused") != NULL);
+    server = test_server_start(NULL);
+    net_client_free(client);
+    client = client_of(net_port(server->net), 10000, 1 << 20);
+    CHECK(net_client_call(client, "echo", BYTES_LIT("[]"), &result, &error, test_arena(), &err) ==
+          ST_OK);
+    net_client_free(client);
+    test_server_stop(server);
+}
+
+TEST(client_reads_urls)
+{
+    static const struct {
+        const char *url;
+        enum status want;
+    } rows[] = {
+        {"http://localhost", ST_OK},       {"http://localhost:8545/a?b=c", ST_OK},
+        {"HTTP://[::1]:8545/", ST_OK},     {"https://localhost", ST_INVALID},
+        {"localhost:8545", ST_INVALID},    {"http://", ST_INVALID},
+        {"http://:80", ST_INVALID},        {"http://a:", ST_INVALID},
+        {"http://a:port", ST_INVALID},     {"http://a:123456789", ST_INVALID},
+        {"http://[::1", ST_INVALID},       {"http://a/b c", ST_INVALID},
+        {"http://a/\r\nX: y", ST_INVALID},
+    };
+    for (usize i = 0; i < countof(rows); i++) {
+        struct net_client_options options = {rows[i].url, 1000, 1000};
+        struct net_client *client = NULL;
+        struct err err;
+        CHECK_ROW(i, net_client_new(&options, &client, &err) == rows[i].want);
+        net_client_free(client);
+    }
+}
+
+/* A server that says one thing to whoever connects, whatever it is asked. */
+static int listen_anywhere(u16 *port)
+{
+    struct sockaddr_in place = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(place);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(fd, (const struct sockaddr *)&place, sizeof(place)) == 0 && listen(fd, 5) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&place, &size) == 0);
+    *port = ntohs(place.sin_port);
+    return fd;
+}
+
+struct script {
+    int fd;
+    const char *says;
+    bool stays; /* does not close until the client does */
+};
+
+static void *play(void *self)
+{
+    const struct script *script = self;
+    int fd = accept(script->fd, NULL, NULL);
+    char request[4096] = "";
+    for (usize size = 0; strstr(request, "}") == NULL;) { /* its end: it comes in two parts */
+        ssize_t got = recv(fd, request + size, sizeof(request) - 1 - size, 0);
+        if (got <= 0)
+            break;
+        size += (usize)got;
+    }
+    test_send(fd, script->says);
+    if (script->stays)
+        while (recv(fd, request, sizeof(request), 0) > 0)
+            ;
+    close(fd);
+    return NULL;
+}
+
+#define OK "HTTP/1.1 200 OK\r\n"
+#define ONE "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":5}"
+
+TEST(client_understands_answers_and_refuses_hostile_ones)
+{
+    static const struct {
+        const char *says;
+        enum status want;
+        bool stays;
+    } rows[] = {
+        {OK "Content-Length: 35\r\n\r\n" ONE, ST_OK, true},
+        {OK "content-length:35 \r\nConnection: close\r\n\r\n" ONE, ST_OK, true},
+        {OK "\r\n" ONE, ST_OK, false},
+        {"HTTP/1.0 200 OK\n\n" ONE, ST_OK, false},
+        {"HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 35\r\n\r\n" ONE, ST_OK, true},
+        {OK "Transfer-Encoding: chunked\r\n\r\n5;x=y\r\n{\"jso\r\n1f\r\n"
+            "nrpc\":\"2.0\",\"id\":1,\"result\":5}  \r\n0\r\nT: x\r\n\r\n",
+         ST_IO, true},
+        {OK "Transfer-Encoding: chunked\r\n\r\n5;x=y\r\n{\"jso\r\n1f\r\n"
+            "nrpc\":\"2.0\",\"id\":1,\"result\":5}\r\n0\r\nT: x\r\n\r\n",
+         ST_OK, true},
+        {"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n", ST_AGAIN, true},
+        {"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", ST_AGAIN, true},
+        {"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", ST_IO, true},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n" ONE, ST_IO, false},
+        {OK "Content-Length: 40\r\n\r\n" ONE, ST_AGAIN, true}, /* the rest never comes */
+        {OK "Content-Length: 35\r\nContent-Length: 35\r\n\r\n" ONE, ST_IO, true},
+        {OK "Content-Length: 35\r\nTransfer-Encoding: chunked\r\n\r\n" ONE, ST_IO, true},
+        {OK "Content-Length: -1\r\n\r\n" ONE, ST_IO, true},
+        {OK "Content-Length: 99999999999999999999\r\n\r\n", ST_IO, true},
+        {OK "Content-Length: 1000000\r\n\r\n", ST_FULL, true},
+        {OK "Transfer-Encoding: gzip\r\n\r\n" ONE, ST_IO, true},
+        {OK "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", ST_IO, true},
+        {OK "Transfer-Encoding: chunked\r\n\r\n10000000\r\n", ST_FULL, true},
+        {OK "Transfer-Encoding: chunked\r\n\r\n-1\r\n", ST_IO, true},
+        {OK "Transfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n", ST_IO, true},
+        {OK "no colon\r\n\r\n", ST_IO, true},
+        {"SSH-2.0-OpenSSH\r\n", ST_IO, true},
+        {"", ST_IO, false},
+        {OK "Content-Length: 2\r\n\r\n{}", ST_IO, true},
+        {OK "Content-Length: 1\r\n\r\n{", ST_IO, true},
+        {OK "Content-Length: 35\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":5}", ST_IO, true},
+    };
+    for (usize i = 0; i < countof(rows); i++) {
+        struct err err;
+        struct net_client_error error;
+        json result;
+        u16 port;
+        pthread_t thread;
+        struct script script = {listen_anywhere(&port), rows[i].says, rows[i].stays};
+        CHECK(thread_start(&thread, "script", play, &script, &err) == ST_OK);
+        struct net_client *client = client_of(port, 300, 10000);
+        enum status st =
+            net_client_call(client, "m", BYTES_LIT("[]"), &result, &error, test_arena(), &err);
+        CHECK_ROW(i, st == rows[i].want);
+        if (st != rows[i].want)
+            printf("        row %zu: %s, %s\n", i, status_name(st), err.text);
+        CHECK_ROW(i, st != ST_OK || bytes_equal(result.text, BYTES_LIT("5")));
+        net_client_free(client);
+        pthread_join(thread, NULL);
+        close(script.fd);
+    }
+}
+
+TEST(client_hands_on_why_a_server_refused)
+{
+    struct err err;
+    struct net_client_error error = {0};
+    json result;
+    u16 port;
+    pthread_t thread;
+    struct script script = {
+        listen_anywhere(&port),
+        OK
+        "\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32000,\"message\":\"no \\u0062\","
+        "\"data\":\"0x1234\"}}",
+        false};
+    CHECK(thread_start(&thread, "script", play, &script, &err) == ST_OK);
+    struct net_client *client = client_of(port, 5000, 10000);
+    CHECK(net_client_call(client, "m", BYTES_LIT("[]"), &result, &error, test_arena(), &err) ==
+          ST_INVALID);
+    CHECK(error.code == -32000 && bytes_equal(error.message, BYTES_LIT("no b")));
+    CHECK(json_says(error.data, "0x1234"));
+    CHECK(strcmp(err.text, "no b (code -32000)") == 0);
+    net_client_free(client);
+    pthread_join(thread, NULL);
+    close(script.fd);
+}
+
+TEST(client_gives_up_when_its_time_is_over)
+{
+    struct test_server *server = test_server_start(NULL);
+    struct net_client *client = client_of(net_port(server->net), 20, 10000);
+    struct net_client_error error;
+    struct err err;
+    json result;
+    u64 started_ms = clock_now_ms();
+    CHECK(net_client_call(client, "slow", BYTES_LIT("[]"), &result, &error, test_arena(), &err) ==
+          ST_AGAIN);
+    CHECK(clock_now_ms() - started_ms < 5000);
+    net_client_free(client);
+    test_server_stop(server);
+}
