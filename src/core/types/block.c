@@ -3,6 +3,15 @@
 #include "crypto/keccak.h"
 #include "types/internal.h"
 
+/* The next envelope of a block's list: a legacy one lies there as a list, others in a string. */
+static enum status read_envelope(bytes *list, bytes *out)
+{
+    if (rlp_next_is_list(*list))
+        return rlp_read_item(list, out);
+    TRY(rlp_read_bytes(list, out));
+    return rlp_next_is_list(*out) ? ST_INVALID : ST_OK;
+}
+
 static enum status read_transactions(bytes list, struct block *out, struct arena *arena,
                                      struct err *err)
 {
@@ -12,10 +21,8 @@ static enum status read_transactions(bytes list, struct block *out, struct arena
     out->tx_envelopes = ARENA_TAKE(arena, bytes, out->tx_count);
     for (usize i = 0; i < out->tx_count; i++) {
         bytes *envelope = &out->tx_envelopes[i];
-        bool legacy = rlp_next_is_list(list);
-        TRY(legacy ? rlp_read_item(&list, envelope) : rlp_read_bytes(&list, envelope));
-        if (!legacy && rlp_next_is_list(*envelope))
-            return fail(err, ST_INVALID, "block: legacy transaction %zu is wrapped in a string", i);
+        if (read_envelope(&list, envelope) != ST_OK)
+            return fail(err, ST_INVALID, "block: transaction %zu lies there in no proper form", i);
         struct err why;
         if (tx_decode(*envelope, &out->txs[i], arena, &why) != ST_OK)
             return fail(err, ST_INVALID, "block: transaction %zu: %s", i, why.text);
@@ -134,6 +141,22 @@ static void block_out(struct rlp_out *out, const void *self)
     out_list(out, ommers_out, block);
     if (block->has_withdrawals)
         out_list(out, withdrawals_out, block);
+}
+
+enum status block_decode_tx(bytes in, usize index, struct header *header, struct tx *tx,
+                            bytes *envelope, struct arena *arena, struct err *err)
+{
+    bytes fields, header_item, list, skipped;
+    TRY(rlp_read_list(&in, &fields));
+    TRY(rlp_read_item(&fields, &header_item));
+    TRY(rlp_read_list(&fields, &list));
+    TRY(header_decode(header_item, header, err));
+    for (usize i = 0; i < index && list.size > 0; i++)
+        TRY(rlp_read_item(&list, &skipped));
+    if (list.size == 0)
+        return fail(err, ST_MISSING, "block: there is no transaction %zu", index);
+    TRY(read_envelope(&list, envelope));
+    return tx_decode(*envelope, tx, arena, err);
 }
 
 bytes block_encode(const struct block *block, struct arena *arena)

@@ -40,6 +40,12 @@ static inline usize block_decode_bound(usize size)
 /* Decodes a block as in the official tests and in geth's export files. Transactions' senders are
  * not recovered. Borrows from `in`; takes at most block_decode_bound(in.size) from `arena`. */
 enum status block_decode(bytes in, struct block *out, struct arena *arena, struct err *err);
+
+/* The header and one transaction of a block that block_decode accepts, without decoding the others.
+ * ST_MISSING: it has no more than `index`. */
+enum status block_decode_tx(bytes in, usize index, struct header *header, struct tx *tx,
+                            bytes *envelope, struct arena *arena, struct err *err);
+
 bytes block_encode(const struct block *block, struct arena *arena);
 
 /* EIP-4895: the value of the withdrawals' trie. */

@@ -116,20 +116,58 @@ enum status block_ref_read(struct snapshot *snapshot, const struct block_ref *re
     return ST_OK;
 }
 
+/* As receipts_pack wrote them. ST_MISSING: not kept. */
+static enum status packed_receipts(struct snapshot *snapshot, const struct block_ref *ref,
+                                   bytes *out)
+{
+    const struct body *body = body_of(snapshot, ref);
+    struct canon_row row;
+    if (body != NULL) {
+        *out = body->receipts;
+        return ST_OK;
+    }
+    if (ref->number > head_of(snapshot->head)->root.number ||
+        store_canon(snapshot->read, ref->number, &row) != ST_OK ||
+        row.block_position != ref->position ||
+        store_receipts(snapshot->read, ref->number, out) != ST_OK)
+        return ST_MISSING;
+    return ST_OK;
+}
+
 enum status block_ref_receipts(struct snapshot *snapshot, const struct block_ref *ref,
                                struct receipt **out, usize *count, struct err *err)
 {
-    const struct body *body = body_of(snapshot, ref);
     bytes packed;
-    struct canon_row row;
-    if (body != NULL)
-        packed = body->receipts;
-    else if (ref->number > head_of(snapshot->head)->root.number ||
-             store_canon(snapshot->read, ref->number, &row) != ST_OK ||
-             row.block_position != ref->position ||
-             store_receipts(snapshot->read, ref->number, &packed) != ST_OK)
+    if (packed_receipts(snapshot, ref, &packed) != ST_OK)
         return fail(err, ST_MISSING, "the receipts of block %lu are not kept", ref->number);
     if (receipts_unpack(packed, out, count, snapshot->arena) != ST_OK)
+        return fail(err, ST_CORRUPT, "the receipts of block %lu are damaged", ref->number);
+    return ST_OK;
+}
+
+enum status block_ref_tx(struct snapshot *snapshot, const struct block_ref *ref, usize index,
+                         struct stored_tx *out, struct err *err)
+{
+    const struct body *body = body_of(snapshot, ref);
+    bytes rlp, senders, packed;
+    if (body != NULL) {
+        rlp = body->rlp;
+        senders = body->senders;
+    } else {
+        struct record record;
+        TRY(record_read(snapshot->chain->log, ref->position, &record, snapshot->arena, err));
+        rlp = record.body;
+        senders = record.senders;
+    }
+    TRY(block_decode_tx(rlp, index, &out->header, &out->tx, &out->envelope, snapshot->arena, err));
+    bytes sender = bytes_slice(senders, index * sizeof(address), sizeof(address));
+    if (sender.size != sizeof(address))
+        return fail(err, ST_CORRUPT, "the senders of block %lu are damaged", ref->number);
+    bytes_copy(out->tx.from.b, sender);
+    out->tx.from_known = true;
+    out->has_receipt = packed_receipts(snapshot, ref, &packed) == ST_OK;
+    if (out->has_receipt && receipts_unpack_one(packed, index, &out->receipt, &out->first_log,
+                                                snapshot->arena) != ST_OK)
         return fail(err, ST_CORRUPT, "the receipts of block %lu are damaged", ref->number);
     return ST_OK;
 }

@@ -237,6 +237,20 @@ enum status block_ref_rlp(struct snapshot *snapshot, const struct block_ref *ref
 enum status block_ref_receipts(struct snapshot *snapshot, const struct block_ref *ref,
                                struct receipt **out, usize *count, struct err *err);
 
+/* One transaction of a block with its receipt, the others left alone: for large blocks. */
+struct stored_tx {
+    struct header header; /* of the block */
+    struct tx tx;         /* sender known, hash filled in */
+    bytes envelope;
+    bool has_receipt; /* canonical, and kept */
+    struct receipt receipt;
+    u64 first_log; /* logs before its own in the block */
+};
+
+/* ST_MISSING: the block has no more than `index`. */
+enum status block_ref_tx(struct snapshot *snapshot, const struct block_ref *ref, usize index,
+                         struct stored_tx *out, struct err *err);
+
 struct tx_location {
     struct block_ref block;
     usize index;

@@ -82,7 +82,13 @@ static void check_everything(struct chain *chain)
         CHECK_ROW(number, count == stored.block.tx_count);
         for (usize i = 0; i < count; i++) {
             struct tx_location location;
+            struct stored_tx one;
             CHECK_ROW(number, stored.block.txs[i].from_known);
+            CHECK_ROW(number, block_ref_tx(&at, &ref, i, &one, &err) == ST_OK && one.has_receipt);
+            CHECK_ROW(number, hash32_equal(one.tx.hash, stored.block.txs[i].hash) &&
+                                  address_equal(one.tx.from, stored.block.txs[i].from));
+            CHECK_ROW(number, one.receipt.cumulative_gas == receipts[i].cumulative_gas);
+            CHECK_ROW(number, one.receipt.log_count == receipts[i].log_count);
             CHECK_ROW(number,
                       snapshot_tx_location(&at, stored.block.txs[i].hash, &location) == ST_OK &&
                           location.block.number == number && location.index == i);

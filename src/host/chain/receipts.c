@@ -138,3 +138,45 @@ enum status receipts_unpack(bytes in, struct receipt **out, usize *count, struct
             return ST_CORRUPT;
     return in.size == 0 ? ST_OK : ST_CORRUPT;
 }
+
+static bool skip(bytes *in, usize size)
+{
+    if (size > in->size)
+        return false;
+    *in = (bytes){in->data + size, in->size - size};
+    return true;
+}
+
+/* Passes over one receipt, counting its logs. */
+static bool skip_receipt(bytes *in, u64 *logs)
+{
+    struct fixed fixed = {0};
+    if (!take(in, &fixed, FIXED_SIZE) ||
+        !skip(in, (fixed.flags & HAS_ROOT) != 0 ? sizeof(hash32) : 0) ||
+        !skip(in, (fixed.flags & CREATED) != 0 ? sizeof(address) : 0))
+        return false;
+    for (u32 i = 0; i < fixed.log_count; i++) {
+        u8 topics;
+        u32 size;
+        if (!skip(in, sizeof(address)) || !take(in, &topics, 1) || !take(in, &size, sizeof(size)) ||
+            !skip(in, topics * sizeof(hash32)) || !skip(in, size))
+            return false;
+    }
+    *logs += fixed.log_count;
+    return true;
+}
+
+enum status receipts_unpack_one(bytes in, usize index, struct receipt *out, u64 *first_log,
+                                struct arena *arena)
+{
+    u32 count;
+    *first_log = 0;
+    if (!take(&in, &count, sizeof(count)))
+        return ST_CORRUPT;
+    if (index >= count)
+        return ST_MISSING;
+    for (usize i = 0; i < index; i++)
+        if (!skip_receipt(&in, first_log))
+            return ST_CORRUPT;
+    return take_receipt(&in, out, arena) ? ST_OK : ST_CORRUPT;
+}

@@ -12,4 +12,9 @@ void receipts_pack(const struct receipt *receipts, usize count, u8 *to);
 /* ST_CORRUPT: not what receipts_pack wrote. Log data borrow from `in`. */
 enum status receipts_unpack(bytes in, struct receipt **out, usize *count, struct arena *arena);
 
+/* One of them; *first_log counts the logs of those before. ST_MISSING: there are no more than
+ * `index`. */
+enum status receipts_unpack_one(bytes in, usize index, struct receipt *out, u64 *first_log,
+                                struct arena *arena);
+
 #endif

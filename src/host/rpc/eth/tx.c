@@ -3,9 +3,9 @@
 
 /* A transaction in its block. */
 struct found_tx {
-    struct stored_block block;
     struct block_ref ref;
     usize index;
+    struct stored_tx stored;
 };
 
 static enum status find_included(struct rpc_call *call, hash32 hash, struct found_tx *out)
@@ -15,22 +15,18 @@ static enum status find_included(struct rpc_call *call, hash32 hash, struct foun
     TRY(snapshot_tx_location(&call->at, hash, &location));
     out->ref = location.block;
     out->index = location.index;
-    TRY(block_ref_read(&call->at, &location.block, &out->block, &call->err));
-    if (out->index >= out->block.block.tx_count)
-        return fail(&call->err, ST_CORRUPT, "the index of transactions points past a block");
-    return ST_OK;
+    return block_ref_tx(&call->at, &out->ref, out->index, &out->stored, &call->err);
 }
 
 static struct tx_place place_of(const struct found_tx *found)
 {
-    const struct block *block = &found->block.block;
-    return (struct tx_place){&block->header, block->hash, found->index};
+    return (struct tx_place){&found->stored.header, found->ref.hash, found->index};
 }
 
 static enum status reply_found(struct rpc_call *call, const struct found_tx *found)
 {
     struct tx_place place = place_of(found);
-    put_tx(call->out, &found->block.block.txs[found->index], &place);
+    put_tx(call->out, &found->stored.tx, &place);
     return ST_OK;
 }
 
@@ -60,9 +56,8 @@ static enum status find_by_index(struct rpc_call *call, find_block find, struct 
     u64 index;
     TRY(rpc_arg_u64(call, 1, &index));
     TRY(find(call, 0, &out->ref));
-    TRY(block_ref_read(&call->at, &out->ref, &out->block, &call->err));
     out->index = index;
-    return index < out->block.block.tx_count ? ST_OK : ST_MISSING;
+    return block_ref_tx(&call->at, &out->ref, index, &out->stored, &call->err);
 }
 
 static enum status reply_by_index(struct rpc_call *call, find_block find)
@@ -85,11 +80,6 @@ enum status eth_get_tx_by_hash_and_index(struct rpc_call *call)
     return reply_by_index(call, rpc_arg_block_hash);
 }
 
-static enum status reply_raw(struct rpc_call *call, const struct found_tx *found)
-{
-    return rpc_reply_bytes(call, found->block.block.tx_envelopes[found->index]);
-}
-
 static enum status reply_raw_by_index(struct rpc_call *call, find_block find)
 {
     struct found_tx found;
@@ -97,7 +87,7 @@ static enum status reply_raw_by_index(struct rpc_call *call, find_block find)
     if (st == ST_MISSING)
         return rpc_reply_null(call);
     TRY(st);
-    return reply_raw(call, &found);
+    return rpc_reply_bytes(call, found.stored.envelope);
 }
 
 enum status eth_get_raw_tx_by_number_and_index(struct rpc_call *call)
@@ -119,7 +109,7 @@ enum status eth_get_raw_tx_by_hash(struct rpc_call *call)
     TRY(rpc_arg_hash(call, 0, &hash));
     enum status st = find_included(call, hash, &found);
     if (st == ST_OK)
-        return reply_raw(call, &found);
+        return rpc_reply_bytes(call, found.stored.envelope);
     if (st != ST_MISSING)
         return st;
     st = txpool_get(call->serve->pool, hash, &pending, &envelope, &network, &call->arena);
@@ -132,18 +122,12 @@ enum status eth_get_raw_tx_by_hash(struct rpc_call *call)
 enum status rpc_put_receipt_of(struct rpc_call *call, hash32 hash)
 {
     struct found_tx found;
-    struct receipt *receipts;
-    usize count;
     TRY(find_included(call, hash, &found));
-    TRY(block_ref_receipts(&call->at, &found.ref, &receipts, &count, &call->err));
-    if (found.index >= count)
-        return fail(&call->err, ST_CORRUPT, "a block has fewer receipts than transactions");
-    u64 first_log = 0;
-    for (usize i = 0; i < found.index; i++)
-        first_log += receipts[i].log_count;
+    if (!found.stored.has_receipt)
+        return ST_MISSING;
     struct tx_place place = place_of(&found);
-    put_receipt(call->out, &receipts[found.index], &found.block.block.txs[found.index], &place,
-                rpc_blob_fee(call, place.header), first_log);
+    put_receipt(call->out, &found.stored.receipt, &found.stored.tx, &place,
+                rpc_blob_fee(call, place.header), found.stored.first_log);
     return ST_OK;
 }
 
@@ -205,14 +189,18 @@ enum status eth_get_tx_by_sender_and_nonce(struct rpc_call *call)
         txpool_visit_sender(call->serve->pool, who, &search, put_if_nonce);
         return search.found ? ST_OK : rpc_reply_null(call);
     }
-    struct found_tx found;
+    struct block_ref ref;
+    struct stored_block stored;
     TRY(block_that_used(call, who, nonce, &number));
-    TRY(snapshot_ref_by_number(&call->at, number, &found.ref));
-    TRY(block_ref_read(&call->at, &found.ref, &found.block, &call->err));
-    for (found.index = 0; found.index < found.block.block.tx_count; found.index++) {
-        const struct tx *tx = &found.block.block.txs[found.index];
-        if (tx->nonce == nonce && address_equal(tx->from, who))
-            return reply_found(call, &found);
+    TRY(snapshot_ref_by_number(&call->at, number, &ref));
+    TRY(block_ref_read(&call->at, &ref, &stored, &call->err));
+    for (usize i = 0; i < stored.block.tx_count; i++) {
+        const struct tx *tx = &stored.block.txs[i];
+        struct tx_place place = {&stored.block.header, ref.hash, i};
+        if (tx->nonce != nonce || !address_equal(tx->from, who))
+            continue;
+        put_tx(call->out, tx, &place);
+        return ST_OK;
     }
     return rpc_reply_null(call); /* EIP-7702 authorizations use nonces as well */
 }
