@@ -47,17 +47,21 @@ struct orderer {
 struct candidates {
     struct txpool *pool;
     struct txpool_order *order;
+    bool peeked; /* `pick` has not been offered yet */
+    struct txpool_pick pick;
     usize included;
 };
 
 static const struct tx *next_candidate(void *self, u64 gas_left, u64 blob_gas_left, bytes *envelope)
 {
     struct candidates *candidates = self;
-    struct txpool_pick pick;
-    while (gas_left >= GAS_TX && txpool_order_next(candidates->order, &pick)) {
-        if (pick.tx->gas_limit <= gas_left && tx_blob_gas(pick.tx) <= blob_gas_left) {
-            *envelope = pick.envelope;
-            return pick.tx;
+    struct txpool_pick *pick = &candidates->pick;
+    while (candidates->peeked ||
+           (gas_left >= GAS_TX && txpool_order_next(candidates->order, pick))) {
+        candidates->peeked = false;
+        if (pick->tx->gas_limit <= gas_left && tx_blob_gas(pick->tx) <= blob_gas_left) {
+            *envelope = pick->envelope;
+            return pick->tx;
         }
         txpool_order_skip_sender(candidates->order); /* until the next block */
     }
@@ -81,15 +85,20 @@ static void candidate_done(void *self, const struct tx *tx, enum status verdict,
     }
 }
 
-static u64 choose_timestamp(struct orderer *orderer, const struct header *parent)
+static u64 peek_timestamp(const struct orderer *orderer, const struct header *parent)
 {
+    if (orderer->next_timestamp != 0)
+        return orderer->next_timestamp;
     u64 now = (u64)((i64)(clock_wall_ms() / 1000) + orderer->shift_s);
-    if (orderer->next_timestamp == 0)
-        return max_u64(now, parent->timestamp + 1);
-    u64 chosen = orderer->next_timestamp; /* and the clock goes on from there */
-    orderer->shift_s += (i64)(chosen - now);
+    return max_u64(now, parent->timestamp + 1);
+}
+
+/* From a time that was chosen the clock goes on. */
+static void take_timestamp(struct orderer *orderer, u64 timestamp)
+{
+    if (orderer->next_timestamp != 0)
+        orderer->shift_s = (i64)(timestamp - clock_wall_ms() / 1000);
     orderer->next_timestamp = 0;
-    return chosen;
 }
 
 /* EIP-1559's fields for the block after `parent`, as the pool and the order need them. */
@@ -108,20 +117,29 @@ static void next_fees(const struct orderer *orderer, const struct header *parent
         *blob_fee = blob_base_fee(&rules, next_excess_blob_gas(&rules, parent));
 }
 
-static enum status make_block(struct orderer *orderer, usize *included, struct err *err)
+/* ST_AGAIN: the block would be empty, and that is not `empty_too`. */
+static enum status make_block(struct orderer *orderer, bool empty_too, usize *included,
+                              struct err *err)
 {
+    struct candidates candidates = {.pool = orderer->options.pool};
     const struct head *head = chain_head(orderer->options.chain);
-    struct build_params params = {.timestamp = choose_timestamp(orderer, &head->header),
+    u64 timestamp = peek_timestamp(orderer, &head->header);
+    u256 base_fee, blob_fee;
+    next_fees(orderer, &head->header, timestamp, &base_fee, &blob_fee);
+    head_release(head);
+    candidates.order = txpool_order_begin(candidates.pool, base_fee, blob_fee);
+    candidates.peeked = txpool_order_next(candidates.order, &candidates.pick);
+    if (!candidates.peeked && !empty_too) {
+        txpool_order_end(candidates.order);
+        return ST_AGAIN;
+    }
+    take_timestamp(orderer, timestamp);
+    struct build_params params = {.timestamp = timestamp,
                                   .beneficiary = orderer->coinbase,
                                   .prev_randao = orderer->randao,
                                   .gas_limit = orderer->gas_limit,
                                   .has_base_fee = orderer->has_base_fee,
                                   .base_fee_wei = orderer->base_fee_wei};
-    u256 base_fee, blob_fee;
-    next_fees(orderer, &head->header, params.timestamp, &base_fee, &blob_fee);
-    head_release(head);
-    struct candidates candidates = {.pool = orderer->options.pool};
-    candidates.order = txpool_order_begin(candidates.pool, base_fee, blob_fee);
     struct tx_source source = {&candidates, next_candidate, candidate_done};
     params.txs = &source;
     struct built_block built;
@@ -139,12 +157,12 @@ static enum status make_block(struct orderer *orderer, usize *included, struct e
 }
 
 /* For blocks that nobody waits for: a failure is said, and the next try comes with its time. */
-static bool make_block_alone(struct orderer *orderer)
+static bool make_block_alone(struct orderer *orderer, bool empty_too)
 {
     struct err err;
     usize included = 0;
-    enum status st = make_block(orderer, &included, &err);
-    if (st != ST_OK)
+    enum status st = make_block(orderer, empty_too, &included, &err);
+    if (st != ST_OK && st != ST_AGAIN)
         log_error("orderer", "no block could be made", LOG_TEXT("why", err.text));
     return st == ST_OK && included > 0;
 }
@@ -162,7 +180,7 @@ static enum status mine(struct orderer *orderer, const struct dev_order *order, 
             orderer->next_timestamp = head->header.timestamp + order->seconds;
             head_release(head);
         }
-        TRY(make_block(orderer, &included, err));
+        TRY(make_block(orderer, true, &included, err));
     }
     return ST_OK;
 }
@@ -313,12 +331,12 @@ static void take_orders(struct orderer *orderer)
 static void make_due_blocks(struct orderer *orderer, bool pool_grew)
 {
     if (orderer->automine && pool_grew)
-        while (make_block_alone(orderer) && txpool_counts(orderer->options.pool).executable > 0)
+        while (make_block_alone(orderer, false))
             continue;
     u64 now_ms = clock_now_ms();
     if (orderer->interval_ms == 0 || now_ms < orderer->next_block_ms)
         return;
-    make_block_alone(orderer);
+    make_block_alone(orderer, true);
     orderer->next_block_ms += orderer->interval_ms;
     if (orderer->next_block_ms < now_ms) /* fell behind: no burst of empty blocks to catch up */
         orderer->next_block_ms = now_ms + orderer->interval_ms;

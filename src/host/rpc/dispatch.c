@@ -217,6 +217,7 @@ struct rpc *rpc_new(const struct rpc_services *services)
     struct rpc *rpc = calloc(1, sizeof(*rpc));
     assert(rpc != NULL);
     rpc->serve = *services;
+    pthread_mutex_init(&rpc->tip.lock, NULL);
     rpc->filters = filters_new(&rpc->serve);
     fill_slots(rpc->method_slots);
     return rpc;
@@ -227,5 +228,6 @@ void rpc_free(struct rpc *rpc)
     if (rpc == NULL)
         return;
     filters_free(rpc->filters);
+    pthread_mutex_destroy(&rpc->tip.lock);
     free(rpc);
 }

@@ -1,10 +1,13 @@
 /* Running messages outside blocks: overrides, one run, and the search for the least gas. */
 #include "rpc/internal.h"
 
-#include "base/fmt.h"
 #include "crypto/keccak.h"
 
-/* --- State overrides: a view over call->at's. */
+#include <stdlib.h>
+
+/* --- State overrides: a view over call->at's. Both lists are sorted, and searched by halves. */
+
+enum { MAX_OVERRIDES = 1024, MAX_OVERRIDE_SLOTS = 65536 };
 
 struct override {
     address who;
@@ -27,12 +30,30 @@ struct overlay {
     usize count;
 };
 
+static int compare_overrides(const void *a, const void *b)
+{
+    return memcmp(((const struct override *)a)->who.b, ((const struct override *)b)->who.b,
+                  sizeof(address));
+}
+
+static int compare_slots(const void *a, const void *b)
+{
+    return memcmp(((const struct override_slot *)a)->slot.b,
+                  ((const struct override_slot *)b)->slot.b, sizeof(hash32));
+}
+
 static const struct override *find_override(const struct overlay *overlay, address who)
 {
-    for (usize i = 0; i < overlay->count; i++)
-        if (address_equal(overlay->list[i].who, who))
-            return &overlay->list[i];
-    return NULL;
+    struct override wanted = {.who = who};
+    return bsearch(&wanted, overlay->list, overlay->count, sizeof(wanted), compare_overrides);
+}
+
+static const struct override_slot *find_slot(const struct override *over, hash32 slot)
+{
+    struct override_slot wanted = {.slot = slot};
+    if (over == NULL || over->slot_count == 0)
+        return NULL;
+    return bsearch(&wanted, over->slots, over->slot_count, sizeof(wanted), compare_slots);
 }
 
 static enum status overlay_account(void *self, address who, struct account *out)
@@ -57,13 +78,10 @@ static enum status overlay_storage(void *self, address who, hash32 slot, u256 *o
 {
     const struct overlay *overlay = self;
     const struct override *over = find_override(overlay, who);
-    for (usize i = 0; over != NULL && i < over->slot_count; i++) {
-        if (hash32_equal(over->slots[i].slot, slot)) {
-            *out = over->slots[i].value;
-            return ST_OK;
-        }
-    }
-    *out = U256_ZERO;
+    const struct override_slot *found = find_slot(over, slot);
+    *out = found == NULL ? U256_ZERO : found->value;
+    if (found != NULL)
+        return ST_OK;
     if (over != NULL && over->whole_storage)
         return ST_OK;
     return overlay->below.storage(overlay->below.self, who, slot, out);
@@ -91,6 +109,9 @@ static enum status overlay_block_hash(void *self, u64 number, hash32 *out)
 static enum status read_override_slots(struct rpc_call *call, json slots, struct override *out)
 {
     out->slot_count = json_count(slots);
+    if (out->slot_count > MAX_OVERRIDE_SLOTS)
+        return rpc_refuse(call, RPC_BAD_PARAMS, "more than %d slots of an account are overridden",
+                          MAX_OVERRIDE_SLOTS);
     out->slots = ARENA_TAKE(&call->arena, struct override_slot, out->slot_count);
     json key, value;
     usize i = 0;
@@ -100,6 +121,8 @@ static enum status read_override_slots(struct rpc_call *call, json slots, struct
         TRY(rpc_read_slot(call, value, &word));
         out->slots[i].value = u256_from_hash(word);
     }
+    if (i > 0)
+        qsort(out->slots, i, sizeof(out->slots[0]), compare_slots);
     return ST_OK;
 }
 
@@ -133,12 +156,16 @@ static enum status read_overrides(struct rpc_call *call, json from, struct state
     usize count = json_count(from);
     if (!json_is(from, JSON_OBJECT) || count == 0)
         return ST_OK;
+    if (count > MAX_OVERRIDES)
+        return rpc_refuse(call, RPC_BAD_PARAMS, "more than %d accounts are overridden",
+                          MAX_OVERRIDES);
     struct overlay *overlay = ARENA_NEW(&call->arena, struct overlay, 1);
     overlay->below = *view;
     overlay->list = ARENA_NEW(&call->arena, struct override, count);
     json who, item;
     for (struct json_walk at = json_begin(from); json_next(&at, &who, &item);)
         TRY(read_override(call, who, item, &overlay->list[overlay->count++]));
+    qsort(overlay->list, count, sizeof(overlay->list[0]), compare_overrides);
     *view = (struct state_view){overlay, overlay_account, overlay_storage, overlay_code,
                                 overlay_block_hash};
     return ST_OK;

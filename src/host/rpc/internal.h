@@ -5,6 +5,8 @@
 #include "rpc/rpc.h"
 #include "stf/check.h"
 
+#include <pthread.h>
+
 /* JSON-RPC's codes, and the ones that Ethereum's clients added. */
 enum {
     RPC_METHOD_NOT_FOUND = -32601,
@@ -19,8 +21,16 @@ struct filters;
 /* Methods by the hash of their name: open addressing, at most a quarter full. */
 enum { METHOD_SLOTS = 1024 };
 
+/* The tip that was suggested at a head. */
+struct tip_memory {
+    pthread_mutex_t lock;
+    hash32 head;
+    u256 tip_wei;
+};
+
 struct rpc {
     struct rpc_services serve;
+    struct tip_memory tip;
     struct filters *filters;
     u8 method_slots[METHOD_SLOTS]; /* index + 1; 0: empty */
 };

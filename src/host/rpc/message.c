@@ -1,6 +1,17 @@
 /* Transaction objects: what eth_call, eth_estimateGas, eth_sendTransaction and others take. */
 #include "rpc/internal.h"
 
+/* More than fits into any transaction (128 KiB), so that a request cannot ask for much memory. */
+enum { MAX_ITEMS = 8192 };
+
+static enum status count_items(struct rpc_call *call, json list, const char *what, usize *count)
+{
+    *count = json_count(list);
+    if (*count > MAX_ITEMS)
+        return rpc_refuse(call, RPC_BAD_PARAMS, "%s has more than %d items", what, MAX_ITEMS);
+    return ST_OK;
+}
+
 /* Members of the object one after another; each stays out where it is absent or null. */
 struct reader {
     struct rpc_call *call;
@@ -48,7 +59,7 @@ static enum status read_data(const struct reader *in, struct tx *tx)
 
 static enum status read_slots(struct rpc_call *call, json list, const hash32 **out, usize *count)
 {
-    *count = json_count(list);
+    TRY(count_items(call, list, "storageKeys", count));
     hash32 *slots = ARENA_TAKE(&call->arena, hash32, *count), *at = slots;
     json ignored, item;
     for (struct json_walk walk = json_begin(list); json_next(&walk, &ignored, &item);)
@@ -63,13 +74,18 @@ static enum status read_access_list(const struct reader *in, struct tx *tx, bool
     *there = has(in, "accessList", &list);
     if (!*there)
         return ST_OK;
-    tx->access_count = json_count(list);
+    TRY(count_items(in->call, list, "accessList", &tx->access_count));
     struct access_entry *entries =
         ARENA_TAKE(&in->call->arena, struct access_entry, tx->access_count);
     struct access_entry *at = entries;
+    usize slots = 0;
     for (struct json_walk walk = json_begin(list); json_next(&walk, &ignored, &item); at++) {
         TRY(rpc_read_address(in->call, json_get(item, "address"), "accessList address", &at->who));
         TRY(read_slots(in->call, json_get(item, "storageKeys"), &at->slots, &at->slot_count));
+        slots += at->slot_count;
+        if (slots > MAX_ITEMS)
+            return rpc_refuse(in->call, RPC_BAD_PARAMS, "accessList has more than %d keys",
+                              MAX_ITEMS);
     }
     tx->access = entries;
     return ST_OK;
@@ -81,7 +97,7 @@ static enum status read_blobs(const struct reader *in, struct tx *tx, bool *ther
     *there = has(in, "blobVersionedHashes", &list);
     if (!*there)
         return ST_OK;
-    tx->blob_hash_count = json_count(list);
+    TRY(count_items(in->call, list, "blobVersionedHashes", &tx->blob_hash_count));
     hash32 *hashes = ARENA_TAKE(&in->call->arena, hash32, tx->blob_hash_count), *at = hashes;
     for (struct json_walk walk = json_begin(list); json_next(&walk, &ignored, &item);)
         TRY(rpc_read_hash(in->call, item, "blobVersionedHashes", at++));
@@ -108,7 +124,7 @@ static enum status read_authorizations(const struct reader *in, struct tx *tx, b
     *there = has(in, "authorizationList", &list);
     if (!*there)
         return ST_OK;
-    tx->authorization_count = json_count(list);
+    TRY(count_items(in->call, list, "authorizationList", &tx->authorization_count));
     struct authorization *to =
         ARENA_TAKE(&in->call->arena, struct authorization, tx->authorization_count);
     tx->authorizations = to;

@@ -45,7 +45,7 @@ enum status eth_estimate_gas(struct rpc_call *call)
 /* --- eth_createAccessList: run, note what is touched, declare it, run again until it is the same
  * list. Source: geth, eth/tracers/logger/access_list_tracer.go. */
 
-enum { MAX_TOUCHED = 4096 };
+enum { MAX_TOUCHED = 4096, MAX_ROUNDS = 16 };
 
 struct touched {
     address who;
@@ -158,7 +158,7 @@ static enum status run_until_stable(struct rpc_call *call, const struct executio
     touch_declared(&tracer, tx);
     struct evm_tracer hooks = {.self = &tracer, .step = access_step};
     struct arena mark = call->arena;
-    usize before;
+    usize before, rounds = 0;
     do {
         before = tracer.count;
         call->arena = mark; /* of the last round only its list is wanted, and that grew */
@@ -167,7 +167,7 @@ static enum status run_until_stable(struct rpc_call *call, const struct executio
         if (tracer.overflowed)
             return rpc_refuse(call, RPC_SERVER, "more than %d accounts and slots are touched",
                               MAX_TOUCHED);
-    } while (tracer.count > before); /* each round adds, up to MAX_TOUCHED */
+    } while (tracer.count > before && ++rounds < MAX_ROUNDS); /* code may touch more each time */
     return ST_OK;
 }
 

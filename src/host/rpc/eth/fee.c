@@ -60,17 +60,13 @@ static int compare_tips(const void *a, const void *b)
     return u256_compare(*(const u256 *)a, *(const u256 *)b);
 }
 
-/* The 60th percentile of the three lowest tips of each of the newest 20 blocks, as geth has it;
- * where they are empty, 1 gwei, which every wallet takes for granted. */
-enum status rpc_suggest_tip(struct rpc_call *call, u256 *out)
+enum { TIP_BLOCKS = 20, TIPS_EACH = 3, TIP_PERCENTILE = 60, DEFAULT_TIP_WEI = 1000000000 };
+
+static enum status collect_tips(struct rpc_call *call, u256 *tips, usize *count)
 {
-    enum { BLOCKS = 20, EACH = 3, PERCENTILE = 60, DEFAULT_WEI = 1000000000 };
-    TRY(rpc_open(call));
-    u256 tips[BLOCKS * EACH];
-    usize count = 0;
     u64 head = call->at.head->header.number;
     struct arena mark = call->arena;
-    for (u64 back = 0; back < BLOCKS && back < head; back++) {
+    for (u64 back = 0; back < TIP_BLOCKS && back < head; back++) {
         struct block_ref ref;
         struct stored_block stored;
         TRY(snapshot_ref_by_number(&call->at, head - back, &ref));
@@ -80,16 +76,34 @@ enum status rpc_suggest_tip(struct rpc_call *call, u256 *out)
         for (usize i = 0; i < tx_count; i++)
             own[i] = effective_tip(&stored.block.txs[i], stored.block.header.base_fee_wei);
         qsort(own, tx_count, sizeof(*own), compare_tips);
-        for (usize i = 0; i < tx_count && i < EACH; i++)
-            tips[count++] = own[i];
+        for (usize i = 0; i < tx_count && i < TIPS_EACH; i++)
+            tips[(*count)++] = own[i];
         call->arena = mark;
     }
-    if (count == 0) {
-        *out = u256_from_u64(DEFAULT_WEI);
+    return ST_OK;
+}
+
+/* The 60th percentile of the three lowest tips of each of the newest 20 blocks, as geth has it;
+ * where they are empty, 1 gwei, which every wallet takes for granted. Remembered for each head. */
+enum status rpc_suggest_tip(struct rpc_call *call, u256 *out)
+{
+    TRY(rpc_open(call));
+    struct tip_memory *memory = &call->rpc->tip;
+    pthread_mutex_lock(&memory->lock);
+    bool known = hash32_equal(memory->head, call->at.head->hash);
+    *out = memory->tip_wei;
+    pthread_mutex_unlock(&memory->lock);
+    if (known)
         return ST_OK;
-    }
+    u256 tips[TIP_BLOCKS * TIPS_EACH];
+    usize count = 0;
+    TRY(collect_tips(call, tips, &count));
     qsort(tips, count, sizeof(tips[0]), compare_tips);
-    *out = tips[(count - 1) * PERCENTILE / 100];
+    *out = count == 0 ? u256_from_u64(DEFAULT_TIP_WEI) : tips[(count - 1) * TIP_PERCENTILE / 100];
+    pthread_mutex_lock(&memory->lock);
+    memory->head = call->at.head->hash;
+    memory->tip_wei = *out;
+    pthread_mutex_unlock(&memory->lock);
     return ST_OK;
 }
 
