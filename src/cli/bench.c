@@ -2,9 +2,9 @@
  *
  * Runs programs of one frame on an empty world and times them, code analysis included. Each run
  * starts from nothing but memory: a new state, a new machine, the code's bytes. */
-#include "cli/commands.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "cli/commands.h"
 #include "evm/evm.h"
 #include "sys/clock.h"
 #include "sys/pages.h"
@@ -45,40 +45,12 @@ struct bench {
     u32 group_count;
 };
 
-/* --- A world without anything in it. */
-
-static enum status no_account(void *self, address who, struct account *out)
-{
-    (void)self, (void)who, (void)out;
-    return ST_MISSING;
-}
-
-static enum status no_storage(void *self, address who, hash32 slot, u256 *out)
-{
-    (void)self, (void)who, (void)slot;
-    *out = U256_ZERO;
-    return ST_OK;
-}
-
-static enum status no_code(void *self, hash32 hash, bytes *out)
-{
-    (void)self, (void)hash, (void)out;
-    return ST_MISSING;
-}
-
-static enum status no_block_hash(void *self, u64 number, hash32 *out)
-{
-    (void)self, (void)number, (void)out;
-    return ST_MISSING;
-}
-
 static struct evm_result run_case(const struct bench_case *test, struct arena tmp)
 {
-    static const struct state_view empty = {NULL, no_account, no_storage, no_code, no_block_hash};
     struct rules rules = {.fork = CANCUN, .chain_id = 1};
     i64 gas = (i64)test->gas + SPARE_GAS;
     struct evm_block_env env = {.number = 1, .gas_limit = (u64)gas};
-    struct state *state = state_new(&empty, 1, &tmp);
+    struct state *state = state_new(&EMPTY_WORLD, 1, &tmp);
     struct evm *evm = evm_new(&rules, &env, state, gas, &tmp);
     struct evm_message message = {.input = test->input, .gas = gas, .to = {{0xaa}}};
     state_begin_tx(state);
@@ -153,8 +125,8 @@ static enum status bench_case(struct bench *bench, const struct bench_case *test
     }
     double ns = time_case(bench, test);
     double mgas = (double)test->gas * 1000 / ns;
-    printf("%-40.*s %12.0f ns %10.0f Mgas/s\n", (int)test->name.size,
-           (const char *)test->name.data, ns, mgas);
+    printf("%-40.*s %12.0f ns %10.0f Mgas/s\n", (int)test->name.size, (const char *)test->name.data,
+           ns, mgas);
     fflush(stdout);
     add_to_group(bench, test, mgas);
     return ST_OK;

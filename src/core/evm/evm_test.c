@@ -3,36 +3,6 @@
 #include "evm/evm.h"
 #include "harness/test.h"
 
-/* A world without anything in it. */
-static enum status no_account(void *self, address who, struct account *out)
-{
-    (void)self, (void)who, (void)out;
-    return ST_MISSING;
-}
-
-static enum status no_storage(void *self, address who, hash32 slot, u256 *out)
-{
-    (void)self, (void)who, (void)slot;
-    *out = U256_ZERO;
-    return ST_OK;
-}
-
-static enum status no_code(void *self, hash32 hash, bytes *out)
-{
-    (void)self, (void)hash, (void)out;
-    return ST_MISSING;
-}
-
-static enum status no_block_hash(void *self, u64 number, hash32 *out)
-{
-    (void)self, (void)number, (void)out;
-    return ST_MISSING;
-}
-
-static const struct state_view EMPTY_WORLD = {
-    NULL, no_account, no_storage, no_code, no_block_hash,
-};
-
 static struct evm_result run(enum fork fork, bytes code, bytes input, i64 gas)
 {
     static struct rules rules;

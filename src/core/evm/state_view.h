@@ -17,4 +17,7 @@ struct state_view {
     enum status (*block_hash)(void *self, u64 number, hash32 *out);
 };
 
+/* A world with nothing in it: for code run by itself. */
+extern const struct state_view EMPTY_WORLD;
+
 #endif
