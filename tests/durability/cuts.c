@@ -203,8 +203,8 @@ static void complain(usize position, enum fate fate, const char *what)
 
 static void clear(const char *folder)
 {
-    static const char *const names[] = {"lock",      "state-lock",     "state",
-                                        "state.new", "state.new-lock", "blocks"};
+    static const char *const names[] = {"lock",           "state-lock", "state",     "state.new",
+                                        "state.new-lock", "blocks",     "blocks.cut"};
     for (usize i = 0; i < countof(names); i++) {
         char path[700];
         fmt(path, sizeof(path), "%s/%s", folder, names[i]);

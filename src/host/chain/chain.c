@@ -203,7 +203,7 @@ static enum status open_parts(struct chain *chain, const struct chain_options *o
     char path[PATH_MAX_SIZE];
     const struct files *files = chain->files;
     struct genesis genesis;
-    u64 checked, cut;
+    u64 checked;
     TRY(files->make_folder(files->self, options->folder, err));
     TRY(path_in(options->folder, "lock", path, err));
     TRY(files->open(files->self, path, FILE_WRITE, &chain->lock_file, err));
@@ -211,7 +211,7 @@ static enum status open_parts(struct chain *chain, const struct chain_options *o
     TRY(open_store(chain, options->folder, err));
     TRY(read_checked(chain, &checked, err));
     TRY(path_in(options->folder, "blocks", path, err));
-    TRY(log_open(files, path, checked, &chain->log, &cut, err));
+    TRY(log_open(files, path, checked, &chain->log, &chain->stats.cut_bytes, err));
     TRY(ensure_genesis(chain, options->genesis, &genesis, &arena, err));
     TRY(ensure_state(chain, &genesis, &arena, err));
     return replay_log(chain, arena, err);

@@ -273,6 +273,7 @@ struct chain_stats {
     u64 flushes, flush_ns;
     u64 log_bytes, layer_bytes;
     u64 replayed_blocks, open_ns;
+    u64 cut_bytes; /* that a torn end of the log had at opening; kept in blocks.cut */
 };
 
 /* From any thread. */

@@ -74,13 +74,35 @@ static void heard(void *self, const struct chain_event *event)
     model->added = event->added_count;
 }
 
+/* The system's files, failing where told. */
+static struct {
+    bool writes, syncs;
+} failing;
+
+static enum status failing_write(void *self, struct file *file, u64 offset, bytes from,
+                                 struct err *err)
+{
+    return failing.writes ? fail(err, ST_FULL, "the disk is full")
+                          : files_of_system()->write(self, file, offset, from, err);
+}
+
+static enum status failing_sync(void *self, struct file *file, struct err *err)
+{
+    return failing.syncs ? fail(err, ST_IO, "the disk is gone")
+                         : files_of_system()->sync(self, file, err);
+}
+
 static void open_model(struct model *model)
 {
+    static struct files files;
+    files = *files_of_system();
+    files.write = failing_write;
+    files.sync = failing_sync;
     struct genesis genesis;
     struct err err = {""};
     MUST(genesis_parse(BYTES_LIT(genesis_json), &genesis, test_arena(), &why));
     struct chain_options options = {
-        .files = files_of_system(),
+        .files = &files,
         .folder = model->folder,
         .genesis = &genesis,
         .history_blocks = UINT64_MAX,
@@ -378,6 +400,34 @@ TEST(chain_refuses_what_cannot_be_built_and_stays_as_it_is)
     params = (struct build_params){.timestamp = 100, .gas_limit = 30000000};
     MUST(chain_build_preview(model->chain, &params, &built, &why));
     check_model(model, true);
+    chain_close(model->chain);
+}
+
+TEST(chain_stays_as_it_is_when_the_disk_is_full_and_stops_when_it_fails)
+{
+    struct model *model = begin_model(23);
+    for (u64 round = 0; round < 5; round++)
+        step_build(model);
+    struct err err;
+    struct built_block built;
+    struct build_params params = {.timestamp = 100, .gas_limit = 30000000, .has_base_fee = true};
+    failing.writes = true;
+    CHECK(chain_build(model->chain, &params, &built, &err) == ST_FULL);
+    failing.writes = false;
+    check_model(model, true);
+    step_build(model); /* space was made: it goes on */
+    failing.syncs = true;
+    CHECK(chain_build(model->chain, &params, &built, &err) == ST_IO);
+    failing.syncs = false;
+    check_model(model, true);
+    /* What a failed sync left on the disk is unknown, so nothing more is promised. */
+    CHECK(chain_build(model->chain, &params, &built, &err) == ST_IO);
+    check_model(model, true);
+    chain_close(model->chain);
+    open_model(model);
+    const struct head *head = chain_head(model->chain);
+    CHECK(head->header.number >= model->points[model->head].number);
+    head_release(head);
     chain_close(model->chain);
 }
 

@@ -26,13 +26,15 @@ enum status chain_check_usable(struct chain *chain, struct err *err)
 enum status chain_block_arena(struct chain *chain, u64 gas_limit, usize rlp_size, struct arena *out,
                               struct err *err)
 {
-    /* A decoded transaction takes up to forty times its shortest encoding. */
-    enum { DECODED_PER_BYTE = 64 };
+    /* A decoded transaction takes up to forty times its shortest encoding. A huge block's memory is
+     * given back before the next one. */
+    enum { DECODED_PER_BYTE = 64, KEEP = 64 << 20 };
     usize need = stf_arena_bound(gas_limit) + rlp_size * DECODED_PER_BYTE + ((usize)64 << 20);
     if (need > chain->pages.size) {
         pages_release(&chain->pages);
         TRY(pages_reserve(need, &chain->pages, err));
     }
+    pages_trim(&chain->pages, KEEP);
     *out = pages_arena(&chain->pages);
     return ST_OK;
 }

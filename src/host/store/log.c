@@ -1,5 +1,6 @@
 #include "store/log.h"
 
+#include "base/fmt.h"
 #include "store/crc32c.h"
 
 #include <stdatomic.h>
@@ -105,7 +106,33 @@ static enum status probe_record(struct log_file *log, u64 position, u64 file_siz
     return ST_OK;
 }
 
-static enum status find_end(struct log_file *log, u64 known, u64 *cut, struct err *err)
+/* Copies what lies from `at` on to PATH.cut. */
+static enum status keep_tail(struct log_file *log, const char *path, u64 at, u64 size,
+                             struct err *err)
+{
+    enum { PART = 1 << 20 };
+    char copy_path[4096];
+    if (fmt(copy_path, sizeof(copy_path), "%s.cut", path) >= sizeof(copy_path))
+        return fail(err, ST_INVALID, "path too long: %.64s", path);
+    const struct files *files = log->files;
+    struct file *copy;
+    TRY(files->open(files->self, copy_path, FILE_WRITE, &copy, err));
+    enum status st = files->truncate(files->self, copy, 0, err);
+    need_draft(log, PART);
+    for (u64 done = at; st == ST_OK && done < size; done += PART) {
+        bytes part = {log->draft, min_u64(PART, size - done)};
+        st = files->read(files->self, log->file, done, log->draft, part.size, err);
+        if (st == ST_OK)
+            st = files->write(files->self, copy, done - at, part, err);
+    }
+    if (st == ST_OK)
+        st = files->sync(files->self, copy, err);
+    files->close(files->self, copy);
+    return st;
+}
+
+static enum status find_end(struct log_file *log, const char *path, u64 known, u64 *cut,
+                            struct err *err)
 {
     u64 size;
     TRY(log->files->size(log->files->self, log->file, &size, err));
@@ -128,6 +155,7 @@ static enum status find_end(struct log_file *log, u64 known, u64 *cut, struct er
     *cut = size - at;
     if (*cut == 0)
         return ST_OK;
+    TRY(keep_tail(log, path, at, size, err));
     TRY(log->files->truncate(log->files->self, log->file, at, err));
     return log->files->sync(log->files->self, log->file, err);
 }
@@ -143,7 +171,7 @@ enum status log_open(const struct files *files, const char *path, u64 known, str
         free(log);
         return st;
     }
-    st = find_end(log, known, cut, err);
+    st = find_end(log, path, known, cut, err);
     if (st != ST_OK) {
         log_close(log);
         return st;

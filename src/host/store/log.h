@@ -9,7 +9,8 @@
  * offset in the file; it names the record for ever.
  *
  * A power cut may leave any part of what was not synced. Opening keeps the records up to the first
- * one that is not whole and cuts the rest off: all that was synced comes before it. */
+ * one that is not whole and cuts the rest off: all that was synced comes before it. A disk that rots
+ * looks the same, so what is cut off is kept beside the log, as PATH.cut. */
 #ifndef STORE_LOG_H
 #define STORE_LOG_H
 

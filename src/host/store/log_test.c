@@ -112,12 +112,19 @@ TEST(log_cuts_a_torn_tail_at_every_length)
     bytes content;
     CHECK(files_read_whole(files_of_system(), path, 1 << 20, &content, test_arena(), &err) ==
           ST_OK);
+    char cut_path[700];
+    fmt(cut_path, sizeof(cut_path), "%s.cut", path);
     for (u64 size = b; size < end; size++) {
         CHECK(files_write_whole(files_of_system(), path, bytes_slice(content, 0, size), &err) ==
               ST_OK);
         log = open_log(path, &cut);
         CHECK_ROW(size, cut == size - b && log_end(log) == b && file_size(path) == b);
         CHECK_ROW(size, holds(log, a, "whole"));
+        bytes kept = BYTES_EMPTY;
+        if (size > b)
+            CHECK_ROW(size, files_read_whole(files_of_system(), cut_path, 1 << 20, &kept,
+                                             test_arena(), &err) == ST_OK);
+        CHECK_ROW(size, bytes_equal(kept, bytes_slice(content, b, size - b)));
         u64 c = append(log, "next");
         CHECK_ROW(size, c == b && holds(log, c, "next"));
         log_close(log);
