@@ -74,13 +74,17 @@ static bool state_adds_up(struct shared *shared, u64 *random, struct arena arena
 static void *reader(void *self)
 {
     struct shared *shared = self;
-    static _Thread_local u8 memory[8 << 20];
+    /* Not thread-local: that would come off the stack of every thread of the program. */
+    const usize size = 8 << 20;
+    u8 *memory = malloc(size);
+    assert(memory != NULL);
     u64 random = (u64)(uintptr_t)memory;
     while (!shared->stop) {
-        if (!state_adds_up(shared, &random, arena_over(memory, sizeof(memory))))
+        if (!state_adds_up(shared, &random, arena_over(memory, size)))
             shared->wrong++;
         shared->reads++;
     }
+    free(memory);
     return NULL;
 }
 
