@@ -11,6 +11,16 @@
 #include "cli/world.h"
 #include "stf/check.h"
 #include "stf/stf.h"
+#include "sys/clock.h"
+
+/* The command's own options. */
+enum { WITNESS, TIME };
+static const char *const flags[] = {[WITNESS] = "--witness", [TIME] = "--time", NULL};
+
+/* What --time tells of a block. */
+struct timing {
+    u64 gas, ns; /* of the fastest run */
+};
 
 /* A block that has been accepted. */
 struct tree_block {
@@ -29,6 +39,8 @@ struct tree {
     struct tree_block *newest;
     const struct tree_block *head;
     bool witness; /* blocks run from a witness too */
+    bool timed;
+    struct timing last; /* of the newest block, where timed */
 };
 
 static bool merge_reached(const struct chain_config *config, u256 total_difficulty)
@@ -88,6 +100,26 @@ static bytes ancestor_header(const void *self, usize back, struct arena *arena)
     return header_encode(&block->block.header, arena);
 }
 
+/* Every run starts from the parent's state, its memory in pages that the run before touched. */
+static enum status time_block(const struct rules *rules, const struct header *parent,
+                              const struct block *block, const struct state_view *view,
+                              const struct node_source *nodes, struct timing *out,
+                              struct arena scratch, struct err *err)
+{
+    enum { RUNS_AT_LEAST = 3, NS_AT_LEAST = 400000000 };
+    u64 begin = clock_now_ns(), before = begin;
+    *out = (struct timing){block->header.gas_used, UINT64_MAX};
+    for (int run = 0; run < RUNS_AT_LEAST || before - begin < NS_AT_LEAST; run++) {
+        struct stf_result result;
+        struct arena tmp = scratch;
+        TRY(stf_block(rules, parent, block, view, nodes, &result, &tmp, err));
+        u64 now = clock_now_ns();
+        out->ns = min_u64(out->ns, now - before);
+        before = now;
+    }
+    return ST_OK;
+}
+
 static enum status import(struct tree *tree, bytes rlp, struct arena *scratch, struct err *err)
 {
     struct block block;
@@ -109,6 +141,9 @@ static enum status import(struct tree *tree, bytes rlp, struct arena *scratch, s
                             parent, &result, scratch, err));
     else
         TRY(stf_block(&rules, &parent->block.header, &block, &view, &nodes, &result, scratch, err));
+    if (tree->timed)
+        TRY(time_block(&rules, &parent->block.header, &block, &view, &nodes, &tree->last, *scratch,
+                       err));
     const struct world *world =
         world_after(parent->world, &result.diff, &result.changes, header->number, block.hash);
     keep(tree, &block, parent, rules.fork, world);
@@ -228,6 +263,10 @@ static void judge(struct suite_run *run, const struct tree *tree, json test)
         suite_fail(run, "the state is not as expected");
         world_compare(world, expected, *scratch, note, run);
     } else {
+        if (tree->timed)
+            suite_say(run, "%12lu gas %12lu ns %6lu.%02lu Mgas/s ", tree->last.gas, tree->last.ns,
+                      tree->last.gas * 1000 / tree->last.ns,
+                      tree->last.gas * 100000 / tree->last.ns % 100);
         suite_pass(run);
     }
 }
@@ -242,7 +281,9 @@ static void run_test(struct suite_run *run, json name, json test)
         suite_skip(run, "another fork than --fork asks for");
         return;
     }
-    struct tree tree = {.arena = *suite_file_arena(run), .witness = suite_flag(run)};
+    struct tree tree = {.arena = *suite_file_arena(run),
+                        .witness = suite_flag(run, WITNESS),
+                        .timed = suite_flag(run, TIME)};
     tree.contents.arena = &tree.arena;
     enum status st = network_config(json_text(network, &tree.arena), json_get(test, "config"),
                                     &tree.config, &err);
@@ -267,5 +308,5 @@ static void run_file(struct suite_run *run, json file)
 
 int blocktest_main(int argc, char **argv)
 {
-    return run_suite(run_file, "--witness", argc, argv);
+    return run_suite(run_file, flags, argc, argv);
 }

@@ -23,8 +23,10 @@ static const struct command {
 } commands[] = {
     {"up", up_main, "a developer's chain, ready to use; --help lists its flags"},
     {"node", node_main, "run a chain from its genesis file; --help lists its flags"},
-    {"statetest", statetest_main, "run official state tests: [--fork NAME] [--jobs N] PATH..."},
-    {"blocktest", blocktest_main, "run official blockchain tests: the same options, and --witness"},
+    {"statetest", statetest_main,
+     "run official state tests: [--fork NAME] [--only TEXT] [--jobs N] PATH..."},
+    {"blocktest", blocktest_main,
+     "run official blockchain tests: the same options, --witness and --time"},
     {"bench", bench_main, "time parts of the program: evm FILE.json"},
     {"version", version_main, "say which varve this is"},
     {"help", help_main, "say this"},

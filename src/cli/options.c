@@ -8,8 +8,9 @@
 
 static int usage(const char *command, const char *wrong)
 {
-    fprintf(stderr, "varve %s: %s; usage: varve %s [--fork NAME] [--jobs N] PATH...\n", command,
-            wrong, command);
+    fprintf(stderr,
+            "varve %s: %s; usage: varve %s [--fork NAME] [--only TEXT] [--jobs N] PATH...\n",
+            command, wrong, command);
     return 2;
 }
 
@@ -21,8 +22,20 @@ static bool read_jobs(const char *text, unsigned *out)
     return text != NULL && *end == 0 && value >= 1 && value <= 64;
 }
 
-int run_suite(void (*run_file)(struct suite_run *run, json file), const char *flag, int argc,
-              char **argv)
+/* Sets the bit of the command's own option `word`; false: it has none of that name. */
+static bool take_flag(struct suite *suite, const char *const *flags, const char *word)
+{
+    for (unsigned i = 0; flags[i] != NULL; i++) {
+        if (strcmp(word, flags[i]) != 0)
+            continue;
+        suite->flags |= 1u << i;
+        return true;
+    }
+    return false;
+}
+
+int run_suite(void (*run_file)(struct suite_run *run, json file), const char *const *flags,
+              int argc, char **argv)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct suite suite = {.jobs = cores > 0 ? (unsigned)cores : 1,
@@ -34,11 +47,15 @@ int run_suite(void (*run_file)(struct suite_run *run, json file), const char *fl
             if (++i == argc)
                 return usage(argv[0], "--fork needs a name");
             suite.fork = argv[i];
+        } else if (strcmp(argv[i], "--only") == 0) {
+            if (++i == argc)
+                return usage(argv[0], "--only needs a part of a test's name");
+            suite.only = argv[i];
         } else if (strcmp(argv[i], "--jobs") == 0) {
             if (!read_jobs(++i < argc ? argv[i] : NULL, &suite.jobs))
                 return usage(argv[0], "--jobs needs a number from 1 to 64");
-        } else if (flag != NULL && strcmp(argv[i], flag) == 0) {
-            suite.flag = true;
+        } else if (take_flag(&suite, flags, argv[i])) {
+            continue;
         } else if (argv[i][0] == '-') {
             return usage(argv[0], "unknown option");
         } else {

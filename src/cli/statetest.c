@@ -231,5 +231,6 @@ static void run_file(struct suite_run *run, json file)
 
 int statetest_main(int argc, char **argv)
 {
-    return run_suite(run_file, NULL, argc, argv);
+    static const char *const none[] = {NULL};
+    return run_suite(run_file, none, argc, argv);
 }

@@ -72,9 +72,16 @@ static void send_frame(struct suite_run *run, const char *text, usize size)
     }
 }
 
+static bool contains(bytes text, const char *part)
+{
+    return memmem(text.data, text.size, part, strlen(part)) != NULL;
+}
+
 bool suite_begin(struct suite_run *run, json name, const char *variant)
 {
     struct worker_slot *slot = run->slot;
+    if (run->suite->only != NULL && !contains(name.text, run->suite->only))
+        return false;
     u64 number = run->seen++;
     if (number < run->resume_at)
         return false;
@@ -127,6 +134,16 @@ void suite_note(struct suite_run *run, const char *format, ...)
     send_frame(run, line, size);
 }
 
+void suite_say(struct suite_run *run, const char *format, ...)
+{
+    char what[1024], line[2048];
+    va_list args;
+    va_start(args, format);
+    fmt_va(what, sizeof(what), format, args);
+    va_end(args);
+    send_frame(run, line, fmt(line, sizeof(line), "%s %s\n", what, run->slot->name));
+}
+
 void suite_skip(struct suite_run *run, const char *why)
 {
     struct shared *shared = run->shared;
@@ -147,9 +164,9 @@ bool suite_wants_fork(const struct suite_run *run, json fork)
     return run->suite->fork == NULL || json_says(fork, run->suite->fork);
 }
 
-bool suite_flag(const struct suite_run *run)
+bool suite_flag(const struct suite_run *run, unsigned index)
 {
-    return run->suite->flag;
+    return (run->suite->flags >> index & 1) != 0;
 }
 
 struct arena *suite_file_arena(struct suite_run *run)

@@ -12,7 +12,8 @@ struct suite_run;
 
 struct suite {
     const char *fork; /* --fork; NULL: all */
-    bool flag;        /* the command's own option is given */
+    const char *only; /* --only: a part of the names wanted; NULL: all */
+    unsigned flags;   /* which of the command's own options are given, a bit each */
     unsigned jobs;
     char **paths; /* files (.json), folders, archives (.tar.zst) */
     usize path_count;
@@ -35,11 +36,14 @@ void suite_skip(struct suite_run *run, const char *why);
 /* More about the failure just reported, indented, a line each. */
 [[gnu::format(printf, 2, 3)]] void suite_note(struct suite_run *run, const char *format, ...);
 
+/* A line about the running test, which ends with its name: what was measured, say. */
+[[gnu::format(printf, 2, 3)]] void suite_say(struct suite_run *run, const char *format, ...);
+
 /* Whether --fork lets this fork pass. */
 bool suite_wants_fork(const struct suite_run *run, json fork);
 
-/* Whether the command's own option is given. */
-bool suite_flag(const struct suite_run *run);
+/* Whether the command's own option of that index is given. */
+bool suite_flag(const struct suite_run *run, unsigned index);
 
 /* What lives as long as the file, and scratch, which suite_begin clears. */
 struct arena *suite_file_arena(struct suite_run *run);
