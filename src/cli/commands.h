@@ -8,6 +8,7 @@ int node_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 int statetest_main(int argc, char **argv);
 int blocktest_main(int argc, char **argv);
+int chaintest_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 
 #endif

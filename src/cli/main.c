@@ -27,6 +27,7 @@ static const struct command {
      "run official state tests: [--fork NAME] [--only TEXT] [--jobs N] PATH..."},
     {"blocktest", blocktest_main,
      "run official blockchain tests: the same options, --witness and --time"},
+    {"chaintest", chaintest_main, "the same through log, store and fork choice"},
     {"bench", bench_main, "time parts of the program: evm FILE.json"},
     {"version", version_main, "say which varve this is"},
     {"help", help_main, "say this"},
