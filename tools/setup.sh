@@ -65,7 +65,6 @@ build() {
     if [ ! -f "$root/$folder/build.ninja" ]; then
         progress "fetching sources and configuring $folder"
         mkdir -p "$root/$folder"
-        [ $# -gt 0 ] || set -- --buildtype=release
         if ! meson setup "$root/$folder" "$root" "$@" >"$log" 2>&1; then
             progress_end
             tail -n 15 "$log" >&2
