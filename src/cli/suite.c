@@ -34,6 +34,13 @@ struct shared {
         atomic_ulong count;
     } reasons[MAX_REASONS];
     atomic_flag reasons_locked;
+    /* A file's tests are claimed in order, by the worker that took the file and by those that had
+     * nothing left to take and help. */
+    struct file_state {
+        atomic_ulong claimed;  /* tests below this number are taken */
+        atomic_uint walkers;   /* workers that walk the file */
+        atomic_bool exhausted; /* all of its tests are claimed */
+    } files[];
 };
 
 /* A worker's own side. */
@@ -41,8 +48,7 @@ struct suite_run {
     const struct suite *suite;
     struct shared *shared;
     struct worker_slot *slot;
-    u64 resume_at; /* tests of the current file below this number are judged already */
-    u64 seen;      /* tests begun in the current file */
+    u64 seen; /* tests of the current file that the walk has come to */
     int pipe;
     const char *file_name;
     struct pages file_pages, scratch_pages;
@@ -77,15 +83,21 @@ static bool contains(bytes text, const char *part)
     return memmem(text.data, text.size, part, strlen(part)) != NULL;
 }
 
+/* Whether this worker gets the next test of its file. */
+static bool claim_test(struct suite_run *run)
+{
+    unsigned long number = run->seen++;
+    struct file_state *file = &run->shared->files[run->slot->file];
+    return atomic_compare_exchange_strong(&file->claimed, &number, number + 1);
+}
+
 bool suite_begin(struct suite_run *run, json name, const char *variant)
 {
     struct worker_slot *slot = run->slot;
     if (run->suite->only != NULL && !contains(name.text, run->suite->only))
         return false;
-    u64 number = run->seen++;
-    if (number < run->resume_at)
+    if (!claim_test(run))
         return false;
-    slot->test = number;
     slot->running = true;
     const char *text = name.text.size > 0 ? (const char *)name.text.data : "";
     fmt(slot->name, sizeof(slot->name), "%.*s%s%s", (int)name.text.size, text,
@@ -198,12 +210,15 @@ static enum status load(const struct test_file *file, bytes *out, struct arena *
     return ST_OK;
 }
 
-static void work_on(struct suite_run *run, const struct test_file *file)
+/* Walks the file `run->slot->file`, which already counts this worker among its walkers. */
+static void work_on(struct suite_run *run, const struct test_files *files)
 {
     enum { MAX_DEPTH = 64 };
     bytes text;
     json all;
     struct err err;
+    const struct test_file *file = &files->at[run->slot->file];
+    struct file_state *state = &run->shared->files[run->slot->file];
     run->seen = 0;
     run->file_name = file->name;
     run->file_arena = pages_arena(&run->file_pages);
@@ -214,11 +229,35 @@ static void work_on(struct suite_run *run, const struct test_file *file)
         run->suite->run_file(run, all);
     else if (suite_begin(run, (json){BYTES_EMPTY}, "the file"))
         suite_fail(run, "%s", err.text);
-    send_frame(run, "", 0);
+    state->exhausted = true;
+    if (--state->walkers == 0)
+        send_frame(run, "", 0);
     pages_trim(&run->file_pages, KEEP);
 }
 
-/* Never returns. A slot that names a file takes up where the worker before it died. */
+/* A file that nobody has begun, else one that another worker is still busy with. */
+static bool take_file(struct suite_run *run, usize count)
+{
+    struct shared *shared = run->shared;
+    usize next = shared->next_file++;
+    run->slot->file = NOTHING;
+    if (next < count) {
+        shared->files[next].walkers++;
+        run->slot->file = (i64)next;
+        return true;
+    }
+    for (usize i = 0; i < count; i++) {
+        unsigned walkers = shared->files[i].walkers;
+        while (walkers > 0 && !shared->files[i].exhausted)
+            if (atomic_compare_exchange_weak(&shared->files[i].walkers, &walkers, walkers + 1)) {
+                run->slot->file = (i64)i;
+                return true;
+            }
+    }
+    return false;
+}
+
+/* Never returns. A slot that names a file is one whose worker died: its successor walks on. */
 _Noreturn static void worker(const struct suite *suite, struct shared *shared, usize index,
                              const struct test_files *files, int pipe)
 {
@@ -231,16 +270,10 @@ _Noreturn static void worker(const struct suite *suite, struct shared *shared, u
         fprintf(stderr, "varve: %s\n", err.text);
         _exit(3);
     }
-    if (run.slot->file != NOTHING) {
-        run.resume_at = run.slot->test + 1;
-        work_on(&run, &files->at[run.slot->file]);
-        run.resume_at = 0;
-    }
-    for (usize file; (file = shared->next_file++) < files->count;) {
-        run.slot->file = (i64)file;
-        work_on(&run, &files->at[file]);
-    }
-    run.slot->file = NOTHING;
+    if (run.slot->file != NOTHING)
+        work_on(&run, files);
+    while (take_file(&run, files->count))
+        work_on(&run, files);
     _exit(0);
 }
 
@@ -334,7 +367,7 @@ static void bury(struct parent *parent, usize index)
     if (WIFEXITED(how) && WEXITSTATUS(how) == 0)
         return;
     if (slot->file == NOTHING) {
-        fprintf(stderr, "varve: a worker could not start\n");
+        fprintf(stderr, "varve: a worker ended between two files (status %d)\n", how);
         exit(1);
     }
     char line[2048];
@@ -408,9 +441,10 @@ int suite_main(const struct suite *suite)
             return 1;
         }
     }
-    usize jobs = min_u64(min_u64(suite->jobs, MAX_JOBS), files.count);
+    usize jobs = min_u64(suite->jobs, MAX_JOBS);
+    usize size = sizeof(struct shared) + files.count * sizeof(struct file_state);
     struct shared *shared =
-        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert(shared != MAP_FAILED);
     for (usize i = 0; i < MAX_JOBS; i++)
         shared->slots[i].file = NOTHING;

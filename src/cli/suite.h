@@ -1,8 +1,8 @@
 /* Running official tests: finds the JSON files, spreads them over processes, counts and prints.
  *
  * Each worker is a process of its own, so that a test that brings the program down fails alone: its
- * successor goes on with the next test. A worker takes whole files; what it has to say about them
- * is printed in the files' order. */
+ * successor goes on with the next test. A worker takes whole files, and helps with the files of
+ * others when none are left; what is said about them is printed in the files' order. */
 #ifndef CLI_SUITE_H
 #define CLI_SUITE_H
 
@@ -27,7 +27,7 @@ int suite_main(const struct suite *suite);
 
 /* --- For run_file. */
 
-/* Starts a test. False: do not run it, it has been judged (the process before this one died). */
+/* Starts a test. False: do not run it, another worker does. */
 bool suite_begin(struct suite_run *run, json name, const char *variant);
 void suite_pass(struct suite_run *run);
 [[gnu::format(printf, 2, 3)]] void suite_fail(struct suite_run *run, const char *format, ...);
