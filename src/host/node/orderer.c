@@ -32,6 +32,7 @@ struct orderer {
     /* The thread's own. */
     bool automine, returning;
     u64 interval_ms, next_block_ms;
+    u64 retry_ms;       /* when a block that failed is tried again; 0: none failed */
     i64 shift_s;        /* what test methods added to the clock */
     u64 next_timestamp; /* 0: as the clock says */
     u64 gas_limit;
@@ -156,14 +157,17 @@ static enum status make_block(struct orderer *orderer, bool empty_too, usize *in
     return ST_OK;
 }
 
-/* For blocks that nobody waits for: a failure is said, and the next try comes with its time. */
+/* For blocks that nobody waits for: a failure is said, and tried again a little later. */
 static bool make_block_alone(struct orderer *orderer, bool empty_too)
 {
+    enum { RETRY_MS = 1000 };
     struct err err;
     usize included = 0;
     enum status st = make_block(orderer, empty_too, &included, &err);
-    if (st != ST_OK && st != ST_AGAIN)
+    if (st != ST_OK && st != ST_AGAIN) {
         log_error("orderer", "no block could be made", LOG_TEXT("why", err.text));
+        orderer->retry_ms = clock_now_ms() + RETRY_MS;
+    }
     return st == ST_OK && included > 0;
 }
 
@@ -294,20 +298,25 @@ static enum status carry_out(struct orderer *orderer, struct dev_order *order, s
 
 /* --- The thread. */
 
-/* Waits until there is something to do, or until it is time for a block. Called with the lock. */
+/* When the clock alone makes something to do; UINT64_MAX: never. */
+static u64 next_due_ms(const struct orderer *orderer)
+{
+    u64 due = orderer->interval_ms == 0 ? UINT64_MAX : orderer->next_block_ms;
+    return orderer->retry_ms == 0 ? due : min_u64(due, orderer->retry_ms);
+}
+
+/* Waits until there is something to do. Called with the lock. */
 static void wait_for_work(struct orderer *orderer)
 {
-    bool automine = orderer->automine;
-    while (!orderer->stopping && orderer->first == NULL && !(automine && orderer->pool_grew)) {
-        if (orderer->interval_ms == 0) {
+    u64 due_ms = next_due_ms(orderer);
+    while (!orderer->stopping && orderer->first == NULL &&
+           !(orderer->automine && orderer->pool_grew) && clock_now_ms() < due_ms) {
+        struct timespec until = {.tv_sec = (time_t)(due_ms / 1000),
+                                 .tv_nsec = (long)(due_ms % 1000) * 1000000};
+        if (due_ms == UINT64_MAX)
             pthread_cond_wait(&orderer->woken, &orderer->lock);
-            continue;
-        }
-        struct timespec until = {.tv_sec = (time_t)(orderer->next_block_ms / 1000),
-                                 .tv_nsec = (long)(orderer->next_block_ms % 1000) * 1000000};
-        if (clock_now_ms() >= orderer->next_block_ms)
-            return;
-        pthread_cond_timedwait(&orderer->woken, &orderer->lock, &until);
+        else
+            pthread_cond_timedwait(&orderer->woken, &orderer->lock, &until);
     }
 }
 
@@ -330,10 +339,13 @@ static void take_orders(struct orderer *orderer)
 /* After a block that took some, the next one may take more (it was full). */
 static void make_due_blocks(struct orderer *orderer, bool pool_grew)
 {
-    if (orderer->automine && pool_grew)
+    u64 now_ms = clock_now_ms();
+    bool retry = orderer->retry_ms != 0 && now_ms >= orderer->retry_ms;
+    if (retry)
+        orderer->retry_ms = 0;
+    if (orderer->automine && (pool_grew || retry))
         while (make_block_alone(orderer, false))
             continue;
-    u64 now_ms = clock_now_ms();
     if (orderer->interval_ms == 0 || now_ms < orderer->next_block_ms)
         return;
     make_block_alone(orderer, true);
