@@ -7,6 +7,7 @@ int up_main(int argc, char **argv);
 int node_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 int statetest_main(int argc, char **argv);
+int vmtest_main(int argc, char **argv);
 int blocktest_main(int argc, char **argv);
 int chaintest_main(int argc, char **argv);
 int bench_main(int argc, char **argv);

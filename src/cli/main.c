@@ -28,6 +28,7 @@ static const struct command {
     {"blocktest", blocktest_main,
      "run official blockchain tests: the same options, --witness and --time"},
     {"chaintest", chaintest_main, "the same through log, store and fork choice"},
+    {"vmtest", vmtest_main, "run official VM tests of old: the same options as statetest"},
     {"bench", bench_main, "time parts of the program: evm FILE.json"},
     {"version", version_main, "say which varve this is"},
     {"help", help_main, "say this"},

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/json_read.h"
 #include "chain/genesis.h"
+#include "crypto/keccak.h"
 
 /* --- Contents by hash. */
 
@@ -171,6 +172,15 @@ struct state_view world_view(const struct world *world)
 {
     return (struct state_view){(void *)(uintptr_t)world, view_account, view_storage, view_code,
                                view_block_hash};
+}
+
+enum status number_hash(void *self, u64 number, hash32 *out)
+{
+    char digits[24];
+    (void)self;
+    usize size = fmt(digits, sizeof(digits), "%lu", number);
+    *out = keccak256((bytes){(const u8 *)digits, size});
+    return ST_OK;
 }
 
 static enum status nodes_node(void *self, const struct trie_path *path, hash32 hash, bytes *out)

@@ -37,6 +37,10 @@ struct world *world_after(const struct world *below, const struct diff *diff,
 struct state_view world_view(const struct world *world);
 struct node_source world_nodes(const struct world *world);
 
+/* For a view's block_hash in tests without a chain: the hash of block n is that of its number in
+ * decimal digits. */
+enum status number_hash(void *self, u64 number, hash32 *out);
+
 /* Reports each difference between the accounts as a test expects them and the state `world`, a
  * line each, the first dozen of them (`tell` NULL: none). Returns how many there are. */
 usize world_compare(const struct world *world, json expected, struct arena tmp,
