@@ -101,7 +101,8 @@ struct evm *evm_new(const struct rules *rules, const struct evm_block_env *env, 
     usize memory = frames_memory_bound(max_gas);
     evm->memory = arena_take(arena, memory, 32);
     evm->memory_end = evm->memory + memory;
-    evm->return_buffer = arena_take(arena, memory_bound(max_gas), 32);
+    evm->return_room = memory_bound(max_gas);
+    evm->return_buffer = arena_take(arena, evm->return_room, 32);
     usize scratch = scratch_bound(max_gas);
     evm->scratch = arena_over(arena_take(arena, scratch, 32), scratch);
     return evm;
@@ -139,7 +140,7 @@ static void move_value(struct evm *evm, const struct pending_call *call)
 /* Keeps the output of what has ended where the next frames do not write. */
 static bytes keep_output(struct evm *evm, bytes output)
 {
-    assert(output.size <= (usize)(evm->memory_end - evm->memory));
+    assert(output.size <= evm->return_room);
     if (output.size > 0)
         memmove(evm->return_buffer, output.data, output.size);
     return (bytes){evm->return_buffer, output.size};

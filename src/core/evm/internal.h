@@ -63,7 +63,8 @@ struct evm {
     struct frame *frames; /* MAX_CALL_DEPTH + 1 */
     u8 *stacks;           /* STACK_SPACING bytes for each frame */
     u8 *memory, *memory_end;
-    u8 *return_buffer; /* holds return_data; as large as the memory */
+    u8 *return_buffer; /* holds return_data */
+    usize return_room; /* as much as one frame's memory can be */
     bytes return_data; /* of the last call of the running frame */
     struct pending_call call;
     struct arena scratch; /* for precompiles */

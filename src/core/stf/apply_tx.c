@@ -26,8 +26,7 @@ static enum status check_fee_caps(const struct stf *stf, const struct tx *tx, st
     return ST_OK;
 }
 
-/* The most that the transaction can take from its sender; false if that fits in no balance. */
-static bool worst_cost(const struct tx *tx, u256 *out)
+bool worst_cost(const struct tx *tx, u256 *out)
 {
     u256 gas, blobs, sum;
     return !u256_mul_overflow(u256_from_u64(tx->gas_limit), tx->max_fee_wei, &gas) &&

@@ -12,7 +12,7 @@ usize stf_arena_bound(u64 gas_limit)
     u64 gas = min_u64(gas_limit, STF_MAX_GAS_LIMIT);
     /* Limits of the time when it cost so little were at most a few million. */
     u64 old = min_u64(gas, 16000000) * STATE_BYTES_PER_GAS_OLD;
-    return evm_arena_bound((i64)gas) + max_u64(old, gas * STATE_BYTES_PER_GAS) + ((usize)256 << 20);
+    return evm_arena_bound((i64)max_u64(gas, SYSTEM_GAS)) + max_u64(old, gas * STATE_BYTES_PER_GAS) + ((usize)256 << 20);
 }
 
 static struct evm_block_env environment(const struct stf *stf)
@@ -57,7 +57,8 @@ struct stf *stf_begin(const struct rules *rules, const struct header *header,
                       const struct state_view *view, struct stf_options options,
                       struct arena *arena)
 {
-    struct stf *stf = new_stf(rules, header, view, options, header->gas_limit, arena);
+    u64 most = max_u64(header->gas_limit, SYSTEM_GAS);
+    struct stf *stf = new_stf(rules, header, view, options, most, arena);
     if (!options.transactions_only)
         begin_block(stf);
     return stf;
@@ -224,10 +225,12 @@ enum status stf_call(const struct rules *rules, const struct header *header,
     if (tx->gas_limit < max_u64(gas.intrinsic, gas.floor))
         return fail(err, ST_INVALID, "intrinsic gas too low: have %lu, want %lu", tx->gas_limit,
                     max_u64(gas.intrinsic, gas.floor));
+    if (tx->gas_limit > INT64_MAX)
+        return fail(err, ST_INVALID, "gas limit does not fit in 63 bits");
     struct state *state = stf->state;
     struct state_account *from = state_account(state, tx->from);
-    u256 fees = u256_mul(u256_from_u64(tx->gas_limit), tx->max_fee_wei), cost;
-    if (u256_add_overflow(fees, tx->value_wei, &cost) || u256_less(from->now.balance_wei, cost))
+    u256 cost;
+    if (!worst_cost(tx, &cost) || u256_less(from->now.balance_wei, cost))
         return fail(err, ST_INVALID, "insufficient funds for gas * price + value: address %s",
                     hex_text(BYTES_OF(tx->from), arena));
     bool free = u256_is_zero(tx->max_fee_wei);

@@ -30,11 +30,17 @@ struct tx_outcome {
 /* Warms, delegates, runs and refunds; nonce and fees are the caller's. */
 struct tx_outcome run_tx(struct stf *stf, const struct tx *tx, u256 price_wei);
 
+/* The most that the transaction can take from its sender; false if that fits in no balance. */
+bool worst_cost(const struct tx *tx, u256 *out);
+
 /* Where fees, rewards and withdrawals go: before EIP-161 that makes an account, even for nothing;
  * since then an account that stays empty goes. */
 void credit(struct stf *stf, address who, u256 wei);
 
 /* --- What the protocol does by itself (system.c). */
+
+/* What each of its calls may use, whatever the block's limit. */
+enum { SYSTEM_GAS = 30000000 };
 
 /* EIP-4788, EIP-2935, the DAO's funds: before the first transaction. */
 void begin_block(struct stf *stf);

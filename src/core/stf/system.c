@@ -17,8 +17,6 @@ static const address CONSOLIDATION_REQUESTS = {{0x00, 0x00, 0xbb, 0xdd, 0xc7, 0x
 static const address SYSTEM = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
                                 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe}};
 
-enum { SYSTEM_GAS = 30000000 };
-
 enum request_type { DEPOSIT_REQUEST, WITHDRAWAL_REQUEST, CONSOLIDATION_REQUEST, REQUEST_TYPES };
 
 /* A call that no transaction makes: free, outside the block's gas, from the system's address. */
