@@ -336,22 +336,24 @@ static void take_orders(struct orderer *orderer)
     }
 }
 
-/* After a block that took some, the next one may take more (it was full). */
-static void make_due_blocks(struct orderer *orderer, bool pool_grew)
+/* Whether the pool may have more for a next block, as when this one was full. One block at a time,
+ * so that orders do not wait for the pool to empty. */
+static bool make_due_blocks(struct orderer *orderer, bool pool_grew)
 {
+    bool more = false;
     u64 now_ms = clock_now_ms();
     bool retry = orderer->retry_ms != 0 && now_ms >= orderer->retry_ms;
     if (retry)
         orderer->retry_ms = 0;
     if (orderer->automine && (pool_grew || retry))
-        while (make_block_alone(orderer, false))
-            continue;
+        more = make_block_alone(orderer, false);
     if (orderer->interval_ms == 0 || now_ms < orderer->next_block_ms)
-        return;
+        return more;
     make_block_alone(orderer, true);
     orderer->next_block_ms += orderer->interval_ms;
     if (orderer->next_block_ms < now_ms) /* fell behind: no burst of empty blocks to catch up */
         orderer->next_block_ms = now_ms + orderer->interval_ms;
+    return more;
 }
 
 static void *run(void *self)
@@ -366,12 +368,13 @@ static void *run(void *self)
         bool pool_grew = orderer->pool_grew && orderer->automine;
         orderer->pool_grew = orderer->pool_grew && !pool_grew;
         pthread_mutex_unlock(&orderer->lock);
-        make_due_blocks(orderer, pool_grew);
+        bool more = make_due_blocks(orderer, pool_grew);
         if (clock_now_ms() - last_expiry_ms > EXPIRE_MS) {
             last_expiry_ms = clock_now_ms();
             txpool_expire(orderer->options.pool, last_expiry_ms);
         }
         pthread_mutex_lock(&orderer->lock);
+        orderer->pool_grew = orderer->pool_grew || more;
     }
     take_orders(orderer); /* nobody is left waiting */
     pthread_mutex_unlock(&orderer->lock);
