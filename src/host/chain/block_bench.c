@@ -4,7 +4,7 @@
  *   warm    the same blocks imported by a second chain whose state is in memory
  *   cold    and by a third, opened anew, whose state is out of the system's page cache
  *
- *   bench_blocks FOLDER [eth | token] [transactions a block, 5000] [accounts, 200000]
+ *   bench_blocks FOLDER [eth | token] [transactions a block, 5000] [accounts, 200000] [blocks, 20]
  *
  * `eth` moves ether; `token` calls a contract that moves an amount between two slots of its storage
  * and logs it, as an ERC-20 does. */
@@ -19,17 +19,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BLOCKS = 20, SENDERS = 1000 };
+enum { MAX_BLOCKS = 20000, SENDERS = 1000 };
 
 static struct {
-    usize txs, accounts;
+    usize txs, accounts, count;
     bool token;
     address senders[SENDERS];
     secp256k1_context *secp;
     struct pool *pool;
     struct genesis *genesis;
-    bytes blocks[BLOCKS];
-} bench = {.txs = 5000, .accounts = 200000};
+    bytes blocks[MAX_BLOCKS];
+} bench = {.txs = 5000, .accounts = 200000, .count = 20};
 
 static const address token = {{0x70, [19] = 1}};
 
@@ -279,7 +279,7 @@ static void bench_build(const char *folder, struct arena *arena)
     struct err err;
     struct chain *chain = open_chain(folder, "build");
     u64 total = 0;
-    for (u64 block = 0; block < BLOCKS; block++) {
+    for (u64 block = 0; block < bench.count; block++) {
         struct list list = make_txs(block, arena);
         struct tx_source source = {&list, next_tx, tx_done};
         struct build_params params = {
@@ -293,7 +293,7 @@ static void bench_build(const char *folder, struct arena *arena)
     print_figures("build", chain, (struct chain_stats){0}, total);
     u64 begun = clock_now_ns();
     need(chain_flush(chain, &err), &err);
-    printf("flush of the %d blocks: %.0f ms\n", BLOCKS, (double)(clock_now_ns() - begun) / 1e6);
+    printf("flush of the rest: %.0f ms\n", (double)(clock_now_ns() - begun) / 1e6);
     chain_close(chain);
 }
 
@@ -322,7 +322,7 @@ static void forget_file(const char *folder, const char *name)
 static void bench_import(const char *folder, bool cold)
 {
     const char *name = cold ? "cold" : "warm";
-    usize half = BLOCKS / 2;
+    usize half = bench.count / 2;
     struct chain *chain = open_chain(folder, name);
     import_from(chain, 0, half);
     if (cold) {
@@ -333,7 +333,7 @@ static void bench_import(const char *folder, bool cold)
     }
     struct chain_stats before = chain_stats(chain);
     u64 begun = clock_now_ns();
-    import_from(chain, half, BLOCKS);
+    import_from(chain, half, bench.count);
     print_figures(name, chain, before, clock_now_ns() - begun);
     chain_close(chain);
 }
@@ -343,7 +343,8 @@ int main(int argc, char **argv)
     struct err err;
     struct pages pages;
     if (argc < 2) {
-        fprintf(stderr, "usage: bench_blocks FOLDER [eth | token] [transactions] [accounts]\n");
+        fprintf(stderr, "usage: bench_blocks FOLDER [eth | token] [transactions] [accounts] "
+                        "[blocks]\n");
         return 1;
     }
     bench.token = argc > 2 && strcmp(argv[2], "token") == 0;
@@ -351,12 +352,14 @@ int main(int argc, char **argv)
         bench.txs = strtoul(argv[3], NULL, 10);
     if (argc > 4)
         bench.accounts = strtoul(argv[4], NULL, 10);
+    if (argc > 5)
+        bench.count = min_u64(strtoul(argv[5], NULL, 10), MAX_BLOCKS);
     need(pages_reserve((usize)1 << 37, &pages, &err), &err);
     struct arena arena = pages_arena(&pages);
     need(pool_new(0, 64, &bench.pool, &err), &err);
     make_senders();
     make_genesis(&arena);
-    printf("%d blocks of %zu %s transactions, %zu accounts\n", BLOCKS, bench.txs,
+    printf("%zu blocks of %zu %s transactions, %zu accounts\n", bench.count, bench.txs,
            bench.token ? "token" : "eth", bench.accounts);
     bench_build(argv[1], &arena);
     bench_import(argv[1], false);

@@ -27,14 +27,15 @@ enum status chain_block_arena(struct chain *chain, u64 gas_limit, usize rlp_size
                               struct err *err)
 {
     /* A decoded transaction takes up to forty times its shortest encoding. A huge block's memory is
-     * given back before the next one. */
-    enum { DECODED_PER_BYTE = 64, KEEP = 64 << 20 };
+     * given back soon after: looking for it takes longer than a small block. */
+    enum { DECODED_PER_BYTE = 64, KEEP = 64 << 20, TRIM_EVERY = 64 };
     usize need = stf_arena_bound(gas_limit) + rlp_size * DECODED_PER_BYTE + ((usize)64 << 20);
     if (need > chain->pages.size) {
         pages_release(&chain->pages);
         TRY(pages_reserve(need, &chain->pages, err));
     }
-    pages_trim(&chain->pages, KEEP);
+    if (chain->blocks_since_trim++ % TRIM_EVERY == 0)
+        pages_trim(&chain->pages, KEEP);
     *out = pages_arena(&chain->pages);
     return ST_OK;
 }
@@ -152,8 +153,7 @@ struct point *chain_make_point(struct chain *chain, struct point *parent, const 
                                  result->receipts, result->receipt_count);
     struct point *point = point_new(parent, body, position, false, result->state_root, layer);
     body_release(body);
-    point->execute_ns = ns;
-    point->record_bytes = rlp.size + senders.size + sizeof(struct record_head);
+    point_weigh(point, rlp.size + senders.size + sizeof(struct record_head), ns);
     pthread_mutex_lock(&chain->lock);
     chain->stats.blocks++;
     chain->stats.txs += block->tx_count;

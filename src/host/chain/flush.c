@@ -5,13 +5,8 @@
 
 #include <stdlib.h>
 
-/* What is above the disk: too much of any begins a flush, which leaves what is below `keep`; the
- * owner waits rather than let it grow beyond `most`. Together they bound how long a restart takes
- * and how much memory the layers hold. */
-struct weight {
-    u64 points, layer_bytes, record_bytes, execute_ns;
-};
-
+/* Of what is above the disk, too much of anything begins a flush, which leaves what is below
+ * `keep`; the owner waits rather than let it grow beyond `most`. */
 static const struct weight begin = {192, 192u << 20, 32u << 20, 2000000000};
 static const struct weight keep = {128, 64u << 20, 8u << 20, 500000000};
 static const struct weight most = {4096, 512u << 20, 64u << 20, 4500000000};
@@ -22,12 +17,19 @@ static bool exceeds(const struct weight *weight, const struct weight *limit)
            weight->record_bytes > limit->record_bytes || weight->execute_ns > limit->execute_ns;
 }
 
-static void weigh(struct weight *weight, const struct point *point)
+/* Of the points from the one at index `from` on. */
+static struct weight weight_from(const struct lineage *lineage, usize from)
 {
-    weight->points++;
-    weight->layer_bytes += layer_bytes(point->own);
-    weight->record_bytes += point->record_bytes;
-    weight->execute_ns += point->execute_ns;
+    if (from == lineage->count)
+        return (struct weight){0};
+    const struct point *first = lineage->at[from], *last = lineage->at[lineage->count - 1];
+    const struct weight *below = &first->parent_weight;
+    return (struct weight){
+        .points = last->weight.points - below->points,
+        .layer_bytes = last->weight.layer_bytes - below->layer_bytes,
+        .record_bytes = last->weight.record_bytes - below->record_bytes,
+        .execute_ns = last->weight.execute_ns - below->execute_ns,
+    };
 }
 
 static void discard_job(struct chain *chain)
@@ -153,16 +155,14 @@ static usize count_on_disk(const struct chain_head *head, struct store_read *rea
     return count;
 }
 
-/* The points between `from` and the ones to keep in memory. */
+/* Where the points to keep in memory begin, `from` or later. */
 static usize choose_end(const struct lineage *lineage, usize from, const struct weight *leave)
 {
-    struct weight weight = {0};
-    usize end = lineage->count;
-    while (end > from) {
-        weigh(&weight, lineage->at[end - 1]);
-        if (exceeds(&weight, leave))
+    usize end = from;
+    for (; end < lineage->count; end++) {
+        struct weight rest = weight_from(lineage, end);
+        if (!exceeds(&rest, leave))
             break;
-        end--;
     }
     return end;
 }
@@ -180,14 +180,11 @@ static bool make_job(struct chain *chain, struct store_read *read, const struct 
     *job = (struct flush_job){.index = chain->index};
     chain->index = layer_new(chain->seed, 0);
     layer_seal(job->index);
-    job->points.count = end - from;
-    job->points.at = malloc(job->points.count * sizeof(*job->points.at));
+    job->points = lineage_slice(&head->lineage, from, end - from);
     job->steps = malloc(job->points.count * sizeof(*job->steps));
-    assert(job->points.at != NULL && job->steps != NULL);
-    for (usize i = 0; i < job->points.count; i++) {
-        job->points.at[i] = point_hold(head->lineage.at[from + i]);
+    assert(job->steps != NULL);
+    for (usize i = 0; i < job->points.count; i++)
         job->steps[i] = step_of(job->points.at[i]);
-    }
     const struct point *last = job->points.at[job->points.count - 1];
     job->batch = (struct store_batch){
         .undo_to = undo_to,
@@ -230,19 +227,11 @@ static enum status look(struct chain *chain, bool wait, bool *idle, struct err *
     return done ? take_over(chain, err) : ST_OK;
 }
 
-static struct weight weight_above_root(const struct chain_head *head)
-{
-    struct weight weight = {0};
-    for (usize i = 0; i < head->lineage.count; i++)
-        weigh(&weight, head->lineage.at[i]);
-    return weight;
-}
-
 enum status flush_step(struct chain *chain, struct err *err)
 {
     bool idle, began;
     TRY(look(chain, false, &idle, err));
-    struct weight weight = weight_above_root(owner_head(chain));
+    struct weight weight = weight_from(&owner_head(chain)->lineage, 0);
     pthread_mutex_lock(&chain->lock);
     chain->stats.layer_bytes = weight.layer_bytes;
     chain->stats.log_bytes = log_end(chain->log);

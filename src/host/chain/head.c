@@ -19,7 +19,7 @@ struct chain_head *head_new(struct chain *chain, struct point *tip)
     head->refs = 1;
     head->tip = point_hold(tip);
     head->root = tip->root;
-    head->lineage = lineage_of(tip);
+    head->lineage = lineage_of(tip, chain->head == NULL ? NULL : &chain->head->lineage);
     return head;
 }
 

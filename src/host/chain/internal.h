@@ -42,6 +42,11 @@ struct root {
     u64 depth;
 };
 
+/* What there is of something above a state: bounds how long a restart takes, and memory. */
+struct weight {
+    u64 points, layer_bytes, record_bytes, execute_ns;
+};
+
 struct point {
     _Atomic u32 refs;
     u64 position;
@@ -51,17 +56,22 @@ struct point {
     hash32 state_root;
     struct layer *own;
     struct layer_stack stack; /* everything between root and here */
-    u64 execute_ns;
-    u64 record_bytes;
+    /* Of all points that led to its parent since opening, and with itself. */
+    struct weight parent_weight, weight;
     /* The owner's alone. */
     struct root root;
     struct point *parent; /* held; NULL: the root itself */
 };
 
+/* Points one after the other, held. Heads that follow each other share one: the owner appends while
+ * readers look at what was there before. */
+struct path;
+
 /* Points from above a root up to a tip, oldest first. */
 struct lineage {
-    struct point **at;
+    struct point *const *at;
     usize count;
+    struct path *path; /* held; `at` points into it */
 };
 
 struct chain_head {
@@ -111,7 +121,7 @@ struct chain {
     u64 safe, finalized;
     u64 head_serial;
     struct pages pages; /* for executing a block */
-    usize pages_used;
+    u64 blocks_since_trim;
     enum status failed; /* no change is taken any more, and why */
     struct err failure;
 
@@ -146,6 +156,8 @@ void body_release(struct body *body);
  * NULL parent: the point is its own root, and `own` is NULL. */
 struct point *point_new(struct point *parent, struct body *body, u64 position, bool patch,
                         hash32 state_root, struct layer *own);
+/* What it took to make and takes to keep: once, after point_new. */
+void point_weigh(struct point *point, u64 record_bytes, u64 execute_ns);
 struct point *point_hold(struct point *point);
 void point_release(struct point *point);
 
@@ -154,8 +166,11 @@ static inline u64 point_number(const struct point *point)
     return point->body->header.number;
 }
 
-/* From above the point's root up to the point; held. */
-struct lineage lineage_of(struct point *tip);
+/* From above the point's root up to the point. `before`: that of a head which it may follow, whose
+ * path it then shares; NULL: none. */
+struct lineage lineage_of(struct point *tip, const struct lineage *before);
+/* A part of it, from the point at index `from` on. */
+struct lineage lineage_slice(const struct lineage *lineage, usize from, usize count);
 void lineage_release(struct lineage *lineage);
 /* The last point of block `number`; NULL: not among them. */
 struct point *lineage_find(const struct lineage *lineage, u64 number);

@@ -83,6 +83,7 @@ enum status chain_make_patch(struct chain *chain, struct point *parent, const st
     layer_put_nodes(layer, &changes);
     layer_seal(layer);
     *out = point_new(parent, parent->body, position, true, state_root, layer);
+    point_weigh(*out, sizeof(struct record_head), 0);
     return ST_OK;
 }
 

@@ -72,6 +72,18 @@ struct point *point_new(struct point *parent, struct body *body, u64 position, b
     return point;
 }
 
+void point_weigh(struct point *point, u64 record_bytes, u64 execute_ns)
+{
+    const struct weight below = point->parent->weight;
+    point->parent_weight = below;
+    point->weight = (struct weight){
+        .points = below.points + 1,
+        .layer_bytes = below.layer_bytes + layer_bytes(point->own),
+        .record_bytes = below.record_bytes + record_bytes,
+        .execute_ns = below.execute_ns + execute_ns,
+    };
+}
+
 struct point *point_hold(struct point *point)
 {
     atomic_fetch_add_explicit(&point->refs, 1, memory_order_relaxed);
@@ -92,26 +104,77 @@ void point_release(struct point *point)
 
 /* --- Lineages. */
 
-struct lineage lineage_of(struct point *tip)
+struct path {
+    _Atomic u32 refs;
+    usize used, room; /* the owner's */
+    struct point *at[];
+};
+
+static struct path *path_new(usize room)
 {
-    struct lineage lineage = {.count = 0};
-    for (struct point *at = tip; at->position != at->root.position && at->parent != NULL;
+    struct path *path = malloc(sizeof(*path) + room * sizeof(*path->at));
+    assert(path != NULL);
+    path->refs = 1;
+    path->used = 0;
+    path->room = room;
+    return path;
+}
+
+static struct path *path_hold(struct path *path)
+{
+    atomic_fetch_add_explicit(&path->refs, 1, memory_order_relaxed);
+    return path;
+}
+
+static void path_release(struct path *path)
+{
+    if (path == NULL || atomic_fetch_sub_explicit(&path->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (usize i = 0; i < path->used; i++)
+        point_release(path->at[i]);
+    free(path);
+}
+
+/* `before` ends with the tip's parent, on the same root, and nobody else has gone on from there. */
+static bool can_append(const struct point *tip, const struct lineage *before)
+{
+    if (before == NULL || before->count == 0)
+        return false;
+    const struct path *path = before->path;
+    return before->at[before->count - 1] == tip->parent &&
+           before->at[0]->root.position == tip->root.position && path->used < path->room &&
+           before->at + before->count == path->at + path->used;
+}
+
+struct lineage lineage_of(struct point *tip, const struct lineage *before)
+{
+    enum { SPARE = 64 }; /* points to come */
+    if (can_append(tip, before)) {
+        struct path *path = path_hold(before->path);
+        path->at[path->used++] = point_hold(tip);
+        return (struct lineage){before->at, before->count + 1, path};
+    }
+    usize count = 0;
+    for (struct point *at = tip; at->position != tip->root.position && at->parent != NULL;
          at = at->parent)
-        lineage.count++;
-    lineage.at = malloc((lineage.count + 1) * sizeof(*lineage.at));
-    assert(lineage.at != NULL);
+        count++;
+    struct path *path = path_new(count + SPARE);
+    path->used = count;
     struct point *at = tip;
-    for (usize i = lineage.count; i-- > 0; at = at->parent)
-        lineage.at[i] = point_hold(at);
-    return lineage;
+    for (usize i = count; i-- > 0; at = at->parent)
+        path->at[i] = point_hold(at);
+    return (struct lineage){path->at, count, path};
+}
+
+struct lineage lineage_slice(const struct lineage *lineage, usize from, usize count)
+{
+    return (struct lineage){lineage->at + from, count, path_hold(lineage->path)};
 }
 
 void lineage_release(struct lineage *lineage)
 {
-    for (usize i = 0; i < lineage->count; i++)
-        point_release(lineage->at[i]);
-    free(lineage->at);
-    *lineage = (struct lineage){NULL, 0};
+    path_release(lineage->path);
+    *lineage = (struct lineage){NULL, 0, NULL};
 }
 
 struct point *lineage_find(const struct lineage *lineage, u64 number)
