@@ -57,7 +57,7 @@ apt_quietly() {
 }
 
 # build FOLDER [MESON_OPTION…]: configures where there is nothing yet (which fetches what
-# third_party/packages lists), and builds.
+# third_party/packages lists), and builds everything, or $targets alone.
 build() {
     local folder=$1 log line
     shift
@@ -72,7 +72,8 @@ build() {
         fi
     fi
     set +e
-    NINJA_STATUS='[%f/%t] ' ninja -C "$root/$folder" 2>&1 | tee "$log" | while IFS= read -r line; do
+    # shellcheck disable=SC2086 # several targets are several words
+    NINJA_STATUS='[%f/%t] ' ninja -C "$root/$folder" ${targets-} 2>&1 | tee "$log" | while IFS= read -r line; do
         [[ $line =~ ^\[([0-9]+/[0-9]+)\] ]] && progress "building $folder ${BASH_REMATCH[1]}"
     done
     local status=${PIPESTATUS[0]}
