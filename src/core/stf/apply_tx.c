@@ -60,6 +60,8 @@ static enum status check_room(const struct stf *stf, const struct tx *tx, struct
                     "gas limit reached: %lu is left in the block, the "
                     "transaction may take %lu",
                     stf_gas_left(stf), tx->gas_limit);
+    if (tx->gas_limit > INT64_MAX) /* no header may have such a limit; the machine counts in i64 */
+        return fail(err, ST_INVALID, "gas limit does not fit in 63 bits");
     if (tx_blob_gas(tx) > stf_blob_gas_left(stf))
         return fail(err, ST_INVALID, "no room for %lu blobs in the block", tx->blob_hash_count);
     return ST_OK;

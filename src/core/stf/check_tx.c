@@ -72,8 +72,9 @@ static enum status check_gas(const struct rules *rules, const struct tx *tx, str
     if (rules->fork >= OSAKA && tx->gas_limit > MAX_TX_GAS)
         return fail(err, ST_INVALID, "transaction gas limit too high: %lu, at most %d",
                     tx->gas_limit, MAX_TX_GAS);
-    if (tx->gas_limit > INT64_MAX)
-        return fail(err, ST_INVALID, "gas limit does not fit in 63 bits");
+    u256 cost;
+    if (u256_mul_overflow(u256_from_u64(tx->gas_limit), tx->max_fee_wei, &cost))
+        return fail(err, ST_INVALID, "gas limit times price does not fit in 256 bits");
     return ST_OK;
 }
 

@@ -1,8 +1,10 @@
 #include "chain/genesis.h"
 
 #include "base/fmt.h"
+#include "base/json_read.h"
 #include "base/rlp.h"
 #include "harness/test.h"
+#include "types/block.h"
 
 static enum status parse(const char *text, struct genesis *out, struct err *err)
 {
@@ -84,4 +86,59 @@ TEST(genesis_refuses_with_a_sentence)
         if (strcmp(err.text, rows[i].sentence) != 0)
             test_fail(__FILE__, __LINE__, "row %zu says \"%s\"", i, err.text);
     }
+}
+
+/* ethereum/tests, GenesisTests: a genesis file without "config", and the block that it makes. */
+TEST(genesis_official_files_make_the_published_blocks)
+{
+    char path[4096];
+    usize made = 0;
+    json all, name, test;
+    struct err err;
+    const char *folder = test_fixture_folder("small");
+    if (folder == NULL)
+        return;
+    fmt(path, sizeof(path), "%s/GenesisTests/basic_genesis_tests.json", folder);
+    if (json_check(test_read_file(path), 16, &all, &err) != ST_OK) {
+        test_fail(__FILE__, __LINE__, "%s: %s", path, err.text);
+        return;
+    }
+    for (struct json_walk at = json_begin(all); json_next(&at, &name, &test);) {
+        struct genesis genesis;
+        static const char config[] = "{\"config\":{\"chainId\":1},";
+        bytes want = BYTES_EMPTY, rest = bytes_slice(test.text, 1, test.text.size);
+        u8 *text = ARENA_TAKE(test_arena(), u8, sizeof(config) + rest.size);
+        memcpy(text, config, sizeof(config) - 1);
+        bytes_copy(text + sizeof(config) - 1, rest);
+        if (genesis_parse((bytes){text, sizeof(config) - 1 + rest.size}, &genesis, test_arena(),
+                          &err) != ST_OK) {
+            /* One spells zero as "0x", which geth refuses, too. */
+            CHECK(strcmp(err.text, "genesis: bad number \"timestamp\"") == 0);
+            continue;
+        }
+        made++;
+        struct block block = {.header = genesis.header};
+        CHECK(json_read_hex(json_get(test, "result"), &want, test_arena()) == ST_OK);
+        CHECK(bytes_equal(want, block_encode(&block, test_arena())));
+    }
+    CHECK(made == 2);
+}
+
+TEST(genesis_of_mainnet_has_its_published_hash)
+{
+    char path[4096];
+    json all;
+    bytes rlp = BYTES_EMPTY;
+    hash32 hash, root;
+    struct block block;
+    const char *folder = test_fixture_folder("small");
+    if (folder == NULL)
+        return;
+    fmt(path, sizeof(path), "%s/BasicTests/genesishashestest.json", folder);
+    CHECK(json_check(test_read_file(path), 16, &all, NULL) == ST_OK);
+    CHECK(json_read_hex(json_get(all, "genesis_rlp_hex"), &rlp, test_arena()) == ST_OK);
+    CHECK(json_read_word(json_get(all, "genesis_hash"), &hash) == ST_OK);
+    CHECK(json_read_word(json_get(all, "genesis_state_root"), &root) == ST_OK);
+    CHECK(block_decode(rlp, &block, test_arena(), NULL) == ST_OK);
+    CHECK(hash32_equal(block.hash, hash) && hash32_equal(block.header.state_root, root));
 }
