@@ -1,6 +1,7 @@
 #include "chain/chain.h"
 
 #include "base/fmt.h"
+#include "base/rlp.h"
 #include "harness/test.h"
 
 #include <stdlib.h>
@@ -161,6 +162,58 @@ TEST(chain_rebuilds_a_lost_state_from_its_log)
     MUST(files_of_system()->remove(NULL, path, &why));
     chain = open_chain(folder, NULL);
     CHECK(chain_stats(chain).replayed_blocks == imported);
+    check_everything(chain);
+    chain_close(chain);
+}
+
+TEST(chain_tells_known_orphaned_and_invalid_blocks_apart)
+{
+    const char *fixtures = test_fixture_folder("rpc_compat");
+    if (fixtures == NULL)
+        return;
+    struct chain *chain = open_chain(new_folder(), official_genesis(fixtures));
+    bytes rest = fixture_file(fixtures, "chain.rlp"), blocks[4];
+    enum import_outcome outcome;
+    struct err err;
+    for (usize i = 0; i < countof(blocks); i++)
+        CHECK(rlp_read_item(&rest, &blocks[i]) == ST_OK);
+    MUST(chain_import(chain, blocks[1], true, &outcome, &why));
+    CHECK(outcome == IMPORT_ORPHAN && head_number(chain) == 0);
+    MUST(chain_import(chain, blocks[0], true, &outcome, &why));
+    CHECK(outcome == IMPORT_HEAD && head_number(chain) == 1);
+    MUST(chain_import(chain, blocks[0], true, &outcome, &why));
+    CHECK(outcome == IMPORT_KNOWN && head_number(chain) == 1);
+    /* With any byte changed it is no longer a block of this chain: refused, or another's child. */
+    u8 *bad = ARENA_NEW(test_arena(), u8, blocks[1].size);
+    for (usize i = 0; i < blocks[1].size; i += 7) {
+        memcpy(bad, blocks[1].data, blocks[1].size);
+        bad[i] ^= 0x10;
+        enum status st = chain_import(chain, (bytes){bad, blocks[1].size}, true, &outcome, &err);
+        CHECK_ROW(i, st == ST_INVALID || (st == ST_OK && outcome != IMPORT_KNOWN));
+    }
+    for (usize size = 0; size < blocks[1].size; size += 11)
+        CHECK_ROW(size, chain_import(chain, bytes_slice(blocks[1], 0, size), true, &outcome,
+                                     &err) == ST_INVALID);
+    check_everything(chain);
+    chain_close(chain);
+}
+
+TEST(chain_imports_a_file_up_to_its_first_bad_block)
+{
+    const char *fixtures = test_fixture_folder("rpc_compat");
+    if (fixtures == NULL)
+        return;
+    struct chain *chain = open_chain(new_folder(), official_genesis(fixtures));
+    bytes whole = fixture_file(fixtures, "chain.rlp");
+    bytes cut = bytes_slice(whole, 0, whole.size / 2);
+    usize imported;
+    struct err err;
+    CHECK(chain_import_all(chain, cut, &imported, &err) == ST_INVALID);
+    CHECK(imported > 0 && imported == head_number(chain));
+    u64 before = head_number(chain);
+    MUST(chain_import_all(chain, whole, &imported, &why)); /* what is known is passed over */
+    hash32 head = head_hash(chain);
+    CHECK(bytes_equal(BYTES_OF(head), hex(official_head)) && before < head_number(chain));
     check_everything(chain);
     chain_close(chain);
 }
