@@ -57,6 +57,32 @@ bytes hex(const char *digits)
     return out;
 }
 
+static char folders[8][64]; /* of the running test */
+static usize folder_count;
+
+const char *test_folder(void)
+{
+    assert(folder_count < countof(folders));
+    char *path = folders[folder_count++];
+    fmt(path, sizeof(folders[0]), "%s/varve-test-XXXXXX",
+        access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (mkdtemp(path) == NULL)
+        bug("no folder can be made for the test");
+    return path;
+}
+
+static int remove_entry(const char *path, const struct stat *stat, int kind, struct FTW *walk)
+{
+    (void)stat, (void)kind, (void)walk;
+    return remove(path);
+}
+
+static void remove_folders(void)
+{
+    while (folder_count > 0)
+        (void)nftw(folders[--folder_count], remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 const char *test_fixtures(void)
 {
     static char found[4096];
@@ -192,6 +218,7 @@ int main(int argc, char **argv)
         current_skipped = NULL;
         current_arena = arena_over(memory, TEST_MEMORY);
         test->run();
+        remove_folders();
         if (current_failed) {
             failed++;
             printf("FAIL %s\n", test->name);

@@ -50,6 +50,10 @@ struct arena *test_arena(void);
 /* Bytes of a hexadecimal literal, in the test's memory. */
 bytes hex(const char *digits);
 
+/* A new, empty folder that goes with all its content when the running test ends. In memory where
+ * the machine has such a place, so that syncs cost nothing. */
+const char *test_folder(void);
+
 /* The folder of official fixtures: VARVE_FIXTURES, or ../shared/fixtures beside the checkout.
  * NULL where there is none. */
 const char *test_fixtures(void);

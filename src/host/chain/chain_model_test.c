@@ -2,7 +2,6 @@
  * restarts. After every step the head and all its older states read as the model says. */
 #include "chain/chain.h"
 
-#include "base/fmt.h"
 #include "crypto/keccak.h"
 #include "harness/test.h"
 
@@ -118,10 +117,7 @@ static void open_model(struct model *model)
 static struct model *begin_model(u64 seed)
 {
     struct model *model = ARENA_NEW(test_arena(), struct model, 1);
-    char *folder = ARENA_TAKE(test_arena(), char, 600);
-    fmt(folder, 512, "%s/model-XXXXXX", BUILD_ROOT);
-    CHECK(mkdtemp(folder) != NULL);
-    model->folder = folder;
+    model->folder = test_folder();
     model->random = seed;
     open_model(model);
     struct model_point *genesis = &model->points[0];

@@ -6,14 +6,6 @@
 
 #include <stdlib.h>
 
-static const char *new_folder(void)
-{
-    char *path = ARENA_TAKE(test_arena(), char, 600);
-    fmt(path, 512, "%s/chain-XXXXXX", BUILD_ROOT);
-    CHECK(mkdtemp(path) != NULL);
-    return path;
-}
-
 static struct chain *open_chain(const char *folder, const struct genesis *genesis)
 {
     struct err err = {""};
@@ -126,7 +118,7 @@ TEST(chain_imports_the_official_chain_through_every_fork)
     const char *fixtures = test_fixture_folder("rpc_compat");
     if (fixtures == NULL)
         return;
-    const char *folder = new_folder();
+    const char *folder = test_folder();
     struct genesis *genesis = official_genesis(fixtures);
     struct chain *chain = open_chain(folder, genesis);
     usize imported;
@@ -152,7 +144,7 @@ TEST(chain_rebuilds_a_lost_state_from_its_log)
     const char *fixtures = test_fixture_folder("rpc_compat");
     if (fixtures == NULL)
         return;
-    const char *folder = new_folder();
+    const char *folder = test_folder();
     struct chain *chain = open_chain(folder, official_genesis(fixtures));
     usize imported;
     MUST(chain_import_all(chain, fixture_file(fixtures, "chain.rlp"), &imported, &why));
@@ -171,7 +163,7 @@ TEST(chain_tells_known_orphaned_and_invalid_blocks_apart)
     const char *fixtures = test_fixture_folder("rpc_compat");
     if (fixtures == NULL)
         return;
-    struct chain *chain = open_chain(new_folder(), official_genesis(fixtures));
+    struct chain *chain = open_chain(test_folder(), official_genesis(fixtures));
     bytes rest = fixture_file(fixtures, "chain.rlp"), blocks[4];
     enum import_outcome outcome;
     struct err err;
@@ -203,7 +195,7 @@ TEST(chain_imports_a_file_up_to_its_first_bad_block)
     const char *fixtures = test_fixture_folder("rpc_compat");
     if (fixtures == NULL)
         return;
-    struct chain *chain = open_chain(new_folder(), official_genesis(fixtures));
+    struct chain *chain = open_chain(test_folder(), official_genesis(fixtures));
     bytes whole = fixture_file(fixtures, "chain.rlp");
     bytes cut = bytes_slice(whole, 0, whole.size / 2);
     usize imported;

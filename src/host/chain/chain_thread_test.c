@@ -2,7 +2,6 @@
  * all its states add up. */
 #include "chain/chain.h"
 
-#include "base/fmt.h"
 #include "crypto/keccak.h"
 #include "harness/test.h"
 #include "sys/thread.h"
@@ -168,13 +167,10 @@ TEST(chain_readers_see_whole_states_while_the_owner_changes_them)
     struct shared *shared = ARENA_NEW(test_arena(), struct shared, 1);
     struct genesis genesis;
     struct err err = {""};
-    char folder[512];
-    fmt(folder, sizeof(folder), "%s/threads-XXXXXX", BUILD_ROOT);
-    CHECK(mkdtemp(folder) != NULL);
     CHECK(genesis_parse(BYTES_LIT(genesis_json), &genesis, test_arena(), &err) == ST_OK);
     struct chain_options options = {
         .files = files_of_system(),
-        .folder = folder,
+        .folder = test_folder(),
         .genesis = &genesis,
         .history_blocks = UINT64_MAX,
         .proof_blocks = UINT64_MAX,

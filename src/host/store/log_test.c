@@ -10,9 +10,7 @@
 static const char *new_path(void)
 {
     char *path = ARENA_TAKE(test_arena(), char, 600);
-    fmt(path, 512, "%s/log-XXXXXX", BUILD_ROOT);
-    CHECK(mkdtemp(path) != NULL);
-    strcat(path, "/log");
+    fmt(path, 600, "%s/log", test_folder());
     return path;
 }
 

@@ -12,9 +12,7 @@
 static const char *new_path(void)
 {
     char *path = ARENA_TAKE(test_arena(), char, 600);
-    fmt(path, 512, "%s/store-XXXXXX", BUILD_ROOT);
-    CHECK(mkdtemp(path) != NULL);
-    strcat(path, "/state");
+    fmt(path, 600, "%s/state", test_folder());
     return path;
 }
 

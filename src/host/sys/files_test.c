@@ -3,17 +3,6 @@
 #include "base/fmt.h"
 #include "harness/test.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
-static const char *temporary_folder(void)
-{
-    char *path = ARENA_TAKE(test_arena(), char, 512);
-    fmt(path, 512, "%s/files-XXXXXX", BUILD_ROOT);
-    CHECK(mkdtemp(path) != NULL);
-    return path;
-}
-
 static const char *inside(const char *folder, const char *name)
 {
     char *path = ARENA_TAKE(test_arena(), char, 600);
@@ -24,7 +13,7 @@ static const char *inside(const char *folder, const char *name)
 TEST(files_give_back_what_was_written_and_say_where_a_file_ends)
 {
     const struct files *files = files_of_system();
-    const char *folder = temporary_folder();
+    const char *folder = test_folder();
     const char *path = inside(folder, "a/b/c");
     struct err err;
     struct file *file;
@@ -49,7 +38,7 @@ TEST(files_give_back_what_was_written_and_say_where_a_file_ends)
 TEST(files_lock_keeps_a_second_opening_out)
 {
     const struct files *files = files_of_system();
-    const char *path = inside(temporary_folder(), "lock");
+    const char *path = inside(test_folder(), "lock");
     struct err err;
     struct file *first, *second;
     CHECK(files->open(files->self, path, FILE_WRITE, &first, &err) == ST_OK);
@@ -64,7 +53,7 @@ TEST(files_lock_keeps_a_second_opening_out)
 TEST(files_write_whole_replaces_a_file)
 {
     const struct files *files = files_of_system();
-    const char *path = inside(temporary_folder(), "whole");
+    const char *path = inside(test_folder(), "whole");
     struct err err;
     bytes got;
     CHECK(files_write_whole(files, path, BYTES_LIT("first, longer"), &err) == ST_OK);
