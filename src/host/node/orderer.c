@@ -118,7 +118,7 @@ static void next_fees(const struct orderer *orderer, const struct header *parent
         *blob_fee = blob_base_fee(&rules, next_excess_blob_gas(&rules, parent));
 }
 
-/* ST_AGAIN: the block would be empty, and that is not `empty_too`. */
+/* No block where it would be empty, unless `empty_too`. */
 static enum status make_block(struct orderer *orderer, bool empty_too, usize *included,
                               struct err *err)
 {
@@ -132,7 +132,8 @@ static enum status make_block(struct orderer *orderer, bool empty_too, usize *in
     candidates.peeked = txpool_order_next(candidates.order, &candidates.pick);
     if (!candidates.peeked && !empty_too) {
         txpool_order_end(candidates.order);
-        return ST_AGAIN;
+        *included = 0;
+        return ST_OK;
     }
     take_timestamp(orderer, timestamp);
     struct build_params params = {.timestamp = timestamp,
@@ -164,7 +165,7 @@ static bool make_block_alone(struct orderer *orderer, bool empty_too)
     struct err err;
     usize included = 0;
     enum status st = make_block(orderer, empty_too, &included, &err);
-    if (st != ST_OK && st != ST_AGAIN) {
+    if (st != ST_OK) {
         log_error("orderer", "no block could be made", LOG_TEXT("why", err.text));
         orderer->retry_ms = clock_now_ms() + RETRY_MS;
     }
