@@ -26,8 +26,8 @@ _Noreturn void bug_at(const char *file, int line, const char *what)
 }
 
 static const struct field256 FIELD = {{{0xfffffffefffffc2f, UINT64_MAX, UINT64_MAX, UINT64_MAX}},
-                                      {{0x00000001000003d1, 0, 0, 0}},
-                                      {{0x000007a2000e90a1, 1, 0, 0}},
+                                      {{1, 0, 0, 0}},
+                                      {{1, 0, 0, 0}},
                                       0xd838091dd2253531};
 
 static fe256 element = {{1, 2, 3, 4}};

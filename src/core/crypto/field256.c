@@ -5,7 +5,9 @@
 bool field256_is_consistent(const struct field256 *field)
 {
     u256 m = field->modulus;
-    u256 one = u256_mod(u256_negate(m), m); /* 2^256 - m, which is 2^256 modulo m */
+    u256 one = U256_ONE;
+    if (!field256_is_plain(field))
+        one = u256_mod(u256_negate(m), m); /* 2^256 - m, which is 2^256 modulo m */
     return (m.w[0] & 1) != 0 && m.w[3] != 0 && u256_equal(field->one, one) &&
            u256_equal(field->r_squared, u256_mulmod(one, one, m)) &&
            field->negated_inverse * m.w[0] == UINT64_MAX;
@@ -193,7 +195,7 @@ fe256 field256_inverse(const struct field256 *field, fe256 a)
     }
     fold(&d, false, &m); /* between -m and m */
     fold(&d, f.limb[LIMBS - 1] < 0, &m);
-    /* d is the inverse of a * 2^256; twice 2^256 is what Montgomery form wants on top. */
+    /* d is the inverse of a * R; twice R is what its form wants on top. */
     return field256_from_u256(field, fe256_words(field256_from_u256(field, signed_to_words(&d))));
 }
 

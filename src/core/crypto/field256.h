@@ -1,10 +1,13 @@
 /* Arithmetic modulo an odd prime of at most 256 bits: the fields of secp256k1, P-256 and BN254 and
  * their scalars, all with one body.
  *
- * Elements are kept in Montgomery form, a * 2^256 mod m, which turns reduction into additions of
- * multiples of m. A field is a constant struct; where it is `static const` in the calling file, the
- * compiler folds its words into the code, so define it there and wrap what is called often. Wrap by
- * pointer: elements passed by value through a real call cost more than an addition does.
+ * Elements are kept as a * R mod m. R is 2^256, Montgomery's form, which turns reduction into
+ * additions of multiples of m; but 1 where m = 2^256 - c with c below 2^64 (secp256k1's field):
+ * there 2^256 is c modulo m, so that the upper half of a product times c joins the lower, for half
+ * the multiplications. A field is a constant struct; where it is `static const` in the calling
+ * file, the compiler folds its words into the code, so define it there and wrap what is called
+ * often. Wrap by pointer: elements passed by value through a real call cost more than an addition
+ * does.
  *
  *     static const struct field256 FIELD = {...};
  *     static void mul(fe256 *out, const fe256 *a, const fe256 *b)
@@ -20,17 +23,23 @@
 
 #include "base/u256.h"
 
-/* a * 2^256 mod m, always below m. */
+/* a * R mod m, always below m. */
 typedef struct {
     u64 w[4];
 } fe256;
 
 struct field256 {
     u256 modulus;        /* odd, above 2^192 */
-    u256 one;            /* 2^256 mod m: one in Montgomery form */
-    u256 r_squared;      /* 2^512 mod m: takes a value into Montgomery form */
+    u256 one;            /* R mod m */
+    u256 r_squared;      /* R^2 mod m: takes a value into the form a * R */
     u64 negated_inverse; /* -1/m mod 2^64 */
 };
+
+/* True if R is 1. */
+static inline bool field256_is_plain(const struct field256 *field)
+{
+    return (field->modulus.w[1] & field->modulus.w[2] & field->modulus.w[3]) == UINT64_MAX;
+}
 
 /* True if the last three members follow from the modulus; for a test beside every definition. */
 bool field256_is_consistent(const struct field256 *field);
@@ -50,7 +59,7 @@ bool field256_sqrt(const struct field256 *field, fe256 a, fe256 *root);
 
 #define FE256_ZERO ((fe256){{0, 0, 0, 0}})
 
-/* The same words under the other type: Montgomery form as it lies. */
+/* The same words under the other type. */
 static inline u256 fe256_words(fe256 a)
 {
     return (u256){{a.w[0], a.w[1], a.w[2], a.w[3]}};
@@ -205,10 +214,26 @@ struct field256_wide {
     return t;
 }
 
-/* value / 2^256 mod m, for a value below m * 2^256. */
+/* value mod m, where R is 1. */
+[[gnu::always_inline]] static inline fe256 field256_fold(const struct field256 *field,
+                                                         struct field256_wide value)
+{
+    u256 low;
+    u64 c = -field->modulus.w[0], carry = 0;
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        low.w[i] = field256_mul_add(value.w[4 + i], c, value.w[i], &carry);
+    u128 rest = (u128)carry * c;
+    bool over = u256_add_overflow(low, (u256){{(u64)rest, (u64)(rest >> 64), 0, 0}}, &low);
+    return field256_below(field, low, over);
+}
+
+/* value / R mod m, for a value below m * 2^256. */
 [[gnu::always_inline]] static inline fe256 field256_reduce(const struct field256 *field,
                                                            struct field256_wide value)
 {
+    if (field256_is_plain(field)) /* known when compiling */
+        return field256_fold(field, value);
     const u64 *m = field->modulus.w;
     u64 *t = value.w, over = 0;
 #pragma GCC unroll 4

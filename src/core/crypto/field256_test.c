@@ -6,8 +6,8 @@
 static const struct field256 FIELDS[] = {
     /* secp256k1 */ {
         {{0xfffffffefffffc2f, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff}},
-        {{0x00000001000003d1, 0x0000000000000000, 0x0000000000000000, 0x0000000000000000}},
-        {{0x000007a2000e90a1, 0x0000000000000001, 0x0000000000000000, 0x0000000000000000}},
+        {{1, 0, 0, 0}},
+        {{1, 0, 0, 0}},
         0xd838091dd2253531},
     /* its order */
     {{{0xbfd25e8cd0364141, 0xbaaedce6af48a03b, 0xfffffffffffffffe, 0xffffffffffffffff}},

@@ -6,8 +6,8 @@
 /* SEC 2, section 2.4.1: p = 2^256 - 2^32 - 977. */
 static const struct field256 FIELD = {
     {{0xfffffffefffffc2f, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff}},
-    {{0x00000001000003d1, 0, 0, 0}},
-    {{0x000007a2000e90a1, 0x0000000000000001, 0, 0}},
+    {{1, 0, 0, 0}},
+    {{1, 0, 0, 0}},
     0xd838091dd2253531};
 
 static const struct field256 SCALARS = {
@@ -24,7 +24,7 @@ const u256 SECP256K1_ORDER = {
 const u256 SECP256K1_HALF_ORDER = {
     {0xdfe92f46681b20a0, 0x5d576e7357a4501d, 0xffffffffffffffff, 0x7fffffffffffffff}};
 
-static const fe256 SEVEN = {{0x0000000700001ab7, 0, 0, 0}}; /* y^2 = x^3 + 7 */
+static const fe256 SEVEN = {{7, 0, 0, 0}}; /* y^2 = x^3 + 7 */
 
 /* 1, 3, 5, … 63 times G, and the same times 2^128 * G. */
 #define BASE_WIDTH 7
@@ -37,7 +37,7 @@ static const struct affine BASE[2][1 << (BASE_WIDTH - 2)] = {
  * Source: Gallant, Lambert, Vanstone, "Faster Point Multiplication on Elliptic Curves with
  * Efficient Endomorphisms"; Guide to Elliptic Curve Cryptography, algorithm 3.74. */
 static const fe256 BETA = {
-    {0x58a4361c8e81894e, 0x03fde1631c4b80af, 0xf8e98978d02e3905, 0x7a4a36aebcbb3d53}};
+    {0xc1396c28719501ee, 0x9cf0497512f58995, 0x6e64479eac3434e9, 0x7ae96a2b657c0710}};
 
 /* A short basis of the pairs (a, b) with a + b * lambda = 0 modulo the order: (A1, -B1), (A2, A1).
  */
