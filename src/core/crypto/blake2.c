@@ -2,7 +2,8 @@
 
 /* RFC 7693, section 2.7: the order in which rounds take the words of the block; round 10 is again
  * like round 0. */
-static const u8 ORDER[10][16] = {
+enum { ORDERS = 10 };
+static const u8 ORDER[ORDERS][16] = {
     /* clang-format off */
     { 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15},
     {14, 10,  4,  8,  9, 15, 13,  6,  1, 12,  0,  2, 11,  7,  5,  3},
@@ -41,24 +42,32 @@ static inline u64 rotate(u64 x, unsigned by)
         b = rotate(b ^ c, 63);                                                                     \
     } while (0)
 
+/* The columns, then the diagonals. */
+#define ROUND(order)                                                                               \
+    do {                                                                                           \
+        MIX(v0, v4, v8, v12, block[(order)[0]], block[(order)[1]]);                                \
+        MIX(v1, v5, v9, v13, block[(order)[2]], block[(order)[3]]);                                \
+        MIX(v2, v6, v10, v14, block[(order)[4]], block[(order)[5]]);                               \
+        MIX(v3, v7, v11, v15, block[(order)[6]], block[(order)[7]]);                               \
+        MIX(v0, v5, v10, v15, block[(order)[8]], block[(order)[9]]);                               \
+        MIX(v1, v6, v11, v12, block[(order)[10]], block[(order)[11]]);                             \
+        MIX(v2, v7, v8, v13, block[(order)[12]], block[(order)[13]]);                              \
+        MIX(v3, v4, v9, v14, block[(order)[14]], block[(order)[15]]);                              \
+    } while (0)
+
 void blake2b_compress(u64 state[8], const u64 block[16], const u64 offset[2], bool last, u32 rounds)
 {
     /* Locals and not an array, so that the compiler may keep them in registers. */
     u64 v0 = state[0], v1 = state[1], v2 = state[2], v3 = state[3], v4 = state[4], v5 = state[5],
         v6 = state[6], v7 = state[7], v8 = IV[0], v9 = IV[1], v10 = IV[2], v11 = IV[3],
         v12 = IV[4] ^ offset[0], v13 = IV[5] ^ offset[1], v14 = last ? ~IV[6] : IV[6], v15 = IV[7];
-    for (u32 round = 0, row = 0; round < rounds; round++) {
-        const u8 *order = ORDER[row];
-        row = row == 9 ? 0 : row + 1;
-        MIX(v0, v4, v8, v12, block[order[0]], block[order[1]]);
-        MIX(v1, v5, v9, v13, block[order[2]], block[order[3]]);
-        MIX(v2, v6, v10, v14, block[order[4]], block[order[5]]);
-        MIX(v3, v7, v11, v15, block[order[6]], block[order[7]]);
-        MIX(v0, v5, v10, v15, block[order[8]], block[order[9]]);
-        MIX(v1, v6, v11, v12, block[order[10]], block[order[11]]);
-        MIX(v2, v7, v8, v13, block[order[12]], block[order[13]]);
-        MIX(v3, v4, v9, v14, block[order[14]], block[order[15]]);
+    for (; rounds >= ORDERS; rounds -= ORDERS) {
+#pragma GCC unroll 10
+        for (int i = 0; i < ORDERS; i++) /* unrolled, every place is a constant */
+            ROUND(ORDER[i]);
     }
+    for (u32 i = 0; i < rounds; i++)
+        ROUND(ORDER[i]);
     state[0] ^= v0 ^ v8;
     state[1] ^= v1 ^ v9;
     state[2] ^= v2 ^ v10;
