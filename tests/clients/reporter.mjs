@@ -11,15 +11,17 @@ const report = async function* (events) {
   for await (const { type, data } of events) {
     if (type !== 'test:pass' && type !== 'test:fail') continue;
     const file = data.file ? relative(process.cwd(), data.file) : '';
-    const holdsTests = data.details?.type === 'suite' || data.name.endsWith('.test.mjs');
-    if (holdsTests && (type === 'test:pass' || data.details.error?.failureType === 'subtestsFailed')) continue;
     if (data.details.error?.failureType === 'cancelledByParent') { // its parent's own line says why
       failed++;
       continue;
     }
     if (data.skip !== undefined && data.skip !== false) {
       yield `skip ${data.name}: ${data.skip}\n`;
-    } else if (type === 'test:pass') {
+      continue;
+    }
+    const holdsTests = data.details?.type === 'suite' || data.name.endsWith('.test.mjs');
+    if (holdsTests && (type === 'test:pass' || data.details.error?.failureType === 'subtestsFailed')) continue;
+    if (type === 'test:pass') {
       passed++;
       yield `ok   ${data.name}\n`;
     } else {

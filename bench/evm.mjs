@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The interpreter on the cases of ../shared/evm_cases.json (one frame each; output and gas checked):
-//   bench/evm [--shared ../shared] [--only GROUP] [--time no]
+//   bench/evm.mjs [--shared ../shared] [--only GROUP] [--time no]
 //
 // Judge: instructions of the second execution of each case, code analysis inside, counted by
 // callgrind and set beside evmone's counts in research/performance.md. Wall time comes after it.

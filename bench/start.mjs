@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Start and footprint, varve beside anvil:  bench/start [--pairs 11]
+// Start and footprint, varve beside anvil:  bench/start.mjs [--pairs 11]
 // exec to the first answer; resident memory when idle; size of
 // the program with every shared library but libc's own.
 import { execFileSync, spawn } from 'node:child_process';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Transfers over JSON-RPC until their receipts exist, varve (durable) beside anvil (in memory):
-//   bench/transfers [--pairs 5] [--count 10000] [--kinds eth,erc20,swap] [--modes manual,burst,single]
+//   bench/transfers.mjs [--pairs 5] [--count 10000] [--kinds eth,erc20,swap] [--modes manual,burst,single]
 //
 // Transactions are signed before the clock starts. 100 accounts, 8 connections, batches of 100.
 //   manual  one big block: submit everything, evm_mine, wait for the last receipt of each account

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Reads over JSON-RPC, varve beside anvil:  bench/reads [--pairs 5] [--seconds 5]
+// Reads over JSON-RPC, varve beside anvil:  bench/reads.mjs [--pairs 5] [--seconds 5]
 // wrk, 1 thread, 32 keep-alive connections, no batches; then batches of 50 over 8 connections, where
 // wrk is not what limits. wrk and the server share the machine.
 import { execFile } from 'node:child_process';
