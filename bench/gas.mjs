@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Worst-case blocks of execution-spec-tests, one per opcode or precompile (the archive
 // gas_benchmarks of ../shared/fixtures), judged and timed by `varve blocktest --time`:
-//   bench/gas [--fixtures ../shared/fixtures] [--gas 60M]
+//   bench/gas.mjs [--fixtures ../shared/fixtures] [--gas 60M]
 //
 // Each block of that much gas runs through stf_block (sender recovery, execution, state root) on
 // one thread with its state in memory; the fastest run counts. Prints the median and the ten worst.
