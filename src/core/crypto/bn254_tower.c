@@ -13,28 +13,47 @@ const struct fp2 BN254_FROBENIUS[5] = {
      {{0x0d485d2340aebfa9, 0x05193418ab2fcc57, 0xd3b0a40b8a4910f5, 0x2f21ebb535d2925a}}},
 };
 
-/* --- Fp2 */
+/* --- Fp2
+ *
+ * The modulus p leaves two of 256 bits free: a sum of two elements fits without reduction, and so
+ * does a product of such sums, which is below 4 * p^2 < p * 2^256, before it. */
 
-/* Karatsuba: three products instead of four. */
+static fe256 sum_of(fe256 a, fe256 b)
+{
+    return fe256_from_words(u256_add(fe256_words(a), fe256_words(b)));
+}
+
+/* a - b, or p * 2^256 more where that is negative. */
+static struct field256_wide wide_difference(struct field256_wide a, const struct field256_wide *b)
+{
+    u64 mask = -(u64)field256_wide_sub(&a, b);
+    u256 high = {{a.w[4], a.w[5], a.w[6], a.w[7]}}, p = BN254_FP.modulus;
+    for (int i = 0; i < 4; i++)
+        p.w[i] &= mask;
+    high = u256_add(high, p);
+    return (struct field256_wide){
+        {a.w[0], a.w[1], a.w[2], a.w[3], high.w[0], high.w[1], high.w[2], high.w[3]}};
+}
+
+/* Karatsuba: three products instead of four, reduced after they have been put together. */
 void fp2_mul(struct fp2 *out, const struct fp2 *a, const struct fp2 *b)
 {
-    fe256 low = field256_mul(&BN254_FP, a->c0, b->c0);
-    fe256 high = field256_mul(&BN254_FP, a->c1, b->c1);
-    fe256 mixed = field256_mul(&BN254_FP, field256_add(&BN254_FP, a->c0, a->c1),
-                               field256_add(&BN254_FP, b->c0, b->c1));
-    mixed = field256_sub(&BN254_FP, mixed, low);
-    out->c0 = field256_sub(&BN254_FP, low, high);
-    out->c1 = field256_sub(&BN254_FP, mixed, high);
+    struct field256_wide low = field256_wide_mul(a->c0, b->c0);
+    struct field256_wide high = field256_wide_mul(a->c1, b->c1);
+    struct field256_wide mixed = field256_wide_mul(sum_of(a->c0, a->c1), sum_of(b->c0, b->c1));
+    (void)field256_wide_sub(&mixed, &low);
+    (void)field256_wide_sub(&mixed, &high); /* never negative: it is a0 * b1 + a1 * b0 */
+    out->c0 = field256_reduce(&BN254_FP, wide_difference(low, &high));
+    out->c1 = field256_reduce(&BN254_FP, mixed);
 }
 
 /* (c0 + c1)(c0 - c1) + 2 c0 c1 i */
 void fp2_sqr(struct fp2 *out, const struct fp2 *a)
 {
-    fe256 sum = field256_add(&BN254_FP, a->c0, a->c1);
     fe256 difference = field256_sub(&BN254_FP, a->c0, a->c1);
-    fe256 product = field256_mul(&BN254_FP, a->c0, a->c1);
-    out->c0 = field256_mul(&BN254_FP, sum, difference);
-    out->c1 = field256_double(&BN254_FP, product);
+    fe256 product = field256_mul(&BN254_FP, sum_of(a->c0, a->c0), a->c1);
+    out->c0 = field256_mul(&BN254_FP, sum_of(a->c0, a->c1), difference);
+    out->c1 = product;
 }
 
 void fp2_mul_fp(struct fp2 *out, const struct fp2 *a, const fe256 *by)

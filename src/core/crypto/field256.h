@@ -214,6 +214,22 @@ struct field256_wide {
     return t;
 }
 
+/* *a -= *b; true if that went below zero: then it is off by 2^512. */
+[[gnu::always_inline]] static inline bool field256_wide_sub(struct field256_wide *a,
+                                                            const struct field256_wide *b)
+{
+    u256 low = {{a->w[0], a->w[1], a->w[2], a->w[3]}},
+         high = {{a->w[4], a->w[5], a->w[6], a->w[7]}};
+    u256 low_b = {{b->w[0], b->w[1], b->w[2], b->w[3]}};
+    u256 high_b = {{b->w[4], b->w[5], b->w[6], b->w[7]}};
+    u64 borrow = u256_sub_overflow(low, low_b, &low);
+    bool below = u256_sub_overflow(high, high_b, &high);
+    below |= u256_sub_overflow(high, u256_from_u64(borrow), &high);
+    *a = (struct field256_wide){
+        {low.w[0], low.w[1], low.w[2], low.w[3], high.w[0], high.w[1], high.w[2], high.w[3]}};
+    return below;
+}
+
 /* value mod m, where R is 1. */
 [[gnu::always_inline]] static inline fe256 field256_fold(const struct field256 *field,
                                                          struct field256_wide value)
