@@ -442,6 +442,7 @@ int suite_main(const struct suite *suite)
         }
     }
     usize jobs = min_u64(suite->jobs, MAX_JOBS);
+    test_files_sample(&files, suite->every);
     usize size = sizeof(struct shared) + files.count * sizeof(struct file_state);
     struct shared *shared =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -15,6 +15,7 @@ struct suite {
     const char *only; /* --only: a part of the names wanted; NULL: all */
     unsigned flags;   /* which of the command's own options are given, a bit each */
     unsigned jobs;
+    unsigned every; /* --every: one file in so many, for a sample; 1: all */
     char **paths; /* files (.json), folders, archives (.tar.zst) */
     usize path_count;
     usize scratch_room; /* bytes of address space that one test may need */

@@ -162,3 +162,11 @@ enum status test_files_add(struct test_files *files, const char *path, struct er
     qsort(files->at + before, files->count - before, sizeof(*files->at), by_name);
     return ST_OK;
 }
+
+void test_files_sample(struct test_files *files, usize every)
+{
+    usize kept = 0;
+    for (usize i = 0; i < files->count; i += every)
+        files->at[kept++] = files->at[i];
+    files->count = kept;
+}

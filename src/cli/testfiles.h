@@ -19,4 +19,7 @@ struct test_files {
  * ST_IO, ST_INVALID: cannot be read, with the sentence. */
 enum status test_files_add(struct test_files *files, const char *path, struct err *err);
 
+/* Keeps the first of every `every` files. */
+void test_files_sample(struct test_files *files, usize every);
+
 #endif
