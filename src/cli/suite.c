@@ -315,7 +315,8 @@ static void print_finished(struct parent *parent)
         struct output *output = &parent->outputs[parent->printed];
         if (!output->finished)
             return;
-        fwrite(output->text, 1, output->size, stdout);
+        if (output->size > 0)
+            fwrite(output->text, 1, output->size, stdout);
         free(output->text);
         output->text = NULL;
     }
