@@ -457,5 +457,10 @@ int suite_main(const struct suite *suite)
     assert(parent->outputs != NULL);
     run_all(parent, jobs);
     print_finished(parent);
-    return report(shared, jobs);
+    free(parent->outputs);
+    free(parent);
+    test_files_free(&files);
+    int code = report(shared, jobs);
+    munmap(shared, size);
+    return code;
 }

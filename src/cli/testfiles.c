@@ -166,7 +166,19 @@ enum status test_files_add(struct test_files *files, const char *path, struct er
 void test_files_sample(struct test_files *files, usize every)
 {
     usize kept = 0;
-    for (usize i = 0; i < files->count; i += every)
-        files->at[kept++] = files->at[i];
+    for (usize i = 0; i < files->count; i++) {
+        if (i % every == 0)
+            files->at[kept++] = files->at[i];
+        else
+            free(files->at[i].name);
+    }
     files->count = kept;
+}
+
+void test_files_free(struct test_files *files)
+{
+    for (usize i = 0; i < files->count; i++)
+        free(files->at[i].name);
+    free(files->at);
+    *files = (struct test_files){.count = 0};
 }

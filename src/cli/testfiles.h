@@ -15,11 +15,14 @@ struct test_files {
     usize count, room;
 };
 
-/* Adds what `path` stands for: files whose name ends in .json. Lives as long as the process.
+/* Adds what `path` stands for: files whose name ends in .json.
  * ST_IO, ST_INVALID: cannot be read, with the sentence. */
 enum status test_files_add(struct test_files *files, const char *path, struct err *err);
 
 /* Keeps the first of every `every` files. */
 void test_files_sample(struct test_files *files, usize every);
+
+/* The names and the list; unpacked archives stay as long as the process. */
+void test_files_free(struct test_files *files);
 
 #endif
