@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include "base/utf8.h"
+
 /* --- Judging. */
 
 struct scan {
@@ -114,25 +116,6 @@ static bool take_escape(struct scan *scan)
     return wrong(scan, "a pair of surrogates");
 }
 
-/* One character beyond ASCII: its shortest form only, no surrogates, nothing above U+10FFFF.
- * Source: RFC 3629, section 4. */
-static bool take_utf8(struct scan *scan)
-{
-    const u8 *at = scan->at;
-    u8 first = *at;
-    usize more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-    if (first < 0xc2 || first > 0xf4 || (usize)(scan->end - at) <= more)
-        return wrong(scan, "UTF-8");
-    u8 low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    u8 high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    for (usize i = 1; i <= more; i++) {
-        if (at[i] < (i == 1 ? low : 0x80) || at[i] > (i == 1 ? high : 0xbf))
-            return wrong(scan, "UTF-8");
-    }
-    scan->at += more + 1;
-    return true;
-}
-
 static bool take_string(struct scan *scan)
 {
     if (!take(scan, '"'))
@@ -140,8 +123,10 @@ static bool take_string(struct scan *scan)
     while (scan->at < scan->end) {
         u8 c = *scan->at;
         if (c >= 0x80) {
-            if (!take_utf8(scan))
-                return false;
+            usize size = utf8_size((bytes){scan->at, (usize)(scan->end - scan->at)});
+            if (size == 0)
+                return wrong(scan, "UTF-8");
+            scan->at += size;
         } else if (c < 0x20) {
             return wrong(scan, "an escape instead of a control character");
         } else {
@@ -363,25 +348,17 @@ usize json_count(json value)
 
 /* --- Scalars. */
 
-static u8 *put_utf8(u8 *to, u32 code)
-{
-    if (code < 0x80) {
-        *to++ = (u8)code;
-        return to;
-    }
-    unsigned more = code >= 0x10000 ? 3 : code >= 0x800 ? 2 : 1;
-    static const u8 lead[] = {0, 0xc0, 0xe0, 0xf0};
-    *to++ = (u8)(lead[more] | code >> (6 * more));
-    while (more-- > 0)
-        *to++ = (u8)(0x80 | (code >> (6 * more) & 0x3f));
-    return to;
-}
-
-/* Reads the escape after the backslash before *at, writes what it means (at most 4 bytes). */
-static u8 *put_escape(u8 *to, const u8 **at, const u8 *end)
+/* Reads one character of a string, escaped or not, and writes what it means: a byte of it where it
+ * is not escaped, all of it (at most 4) where it is. */
+static u8 *put_character(u8 *to, const u8 **at, const u8 *end)
 {
     static const u8 plain[][2] = {{'b', '\b'}, {'f', '\f'}, {'n', '\n'}, {'r', '\r'}, {'t', '\t'}};
     u8 c = *(*at)++;
+    if (c != '\\') {
+        *to++ = c;
+        return to;
+    }
+    c = *(*at)++;
     if (c == 'u') {
         u32 code = (u32)hex4(*at, end);
         *at += 4;
@@ -389,7 +366,7 @@ static u8 *put_escape(u8 *to, const u8 **at, const u8 *end)
             code = 0x10000 + ((code - 0xd800) << 10) + ((u32)hex4(*at + 2, end) - 0xdc00);
             *at += 6;
         }
-        return put_utf8(to, code);
+        return utf8_put(to, code);
     }
     for (usize i = 0; i < countof(plain); i++)
         if (c == plain[i][0])
@@ -406,12 +383,8 @@ bytes json_text(json string, struct arena *arena)
     if (raw.size == 0 || memchr(raw.data, '\\', raw.size) == NULL)
         return raw;
     u8 *text = ARENA_TAKE(arena, u8, raw.size), *to = text; /* no escape is shorter than its text */
-    for (const u8 *at = raw.data, *end = raw.data + raw.size; at < end;) {
-        if (*at != '\\')
-            *to++ = *at++;
-        else
-            to = (at++, put_escape(to, &at, end));
-    }
+    for (const u8 *at = raw.data, *end = raw.data + raw.size; at < end;)
+        to = put_character(to, &at, end);
     return (bytes){text, (usize)(to - text)};
 }
 
@@ -422,11 +395,7 @@ bool json_says(json string, const char *text)
     bytes left = {(const u8 *)text, strlen(text)};
     const u8 *end = string.text.data + string.text.size - 1;
     for (const u8 *at = string.text.data + 1; at < end;) {
-        u8 piece[4], *stop = piece;
-        if (*at == '\\')
-            stop = (at++, put_escape(piece, &at, end));
-        else
-            *stop++ = *at++;
+        u8 piece[4], *stop = put_character(piece, &at, end);
         bytes said = {piece, (usize)(stop - piece)};
         if (!bytes_equal(said, bytes_slice(left, 0, said.size)))
             return false;

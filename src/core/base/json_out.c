@@ -2,6 +2,7 @@
 
 #include "base/fmt.h"
 #include "base/hex.h"
+#include "base/utf8.h"
 
 /* Room for at least one more byte, or the output has failed. */
 static bool has_room(struct json_out *out)
@@ -99,25 +100,6 @@ void json_put_u64(struct json_out *out, u64 value)
     char digits[24];
     usize size = fmt(digits, sizeof(digits), "%lu", value);
     json_put_raw(out, (bytes){(const u8 *)digits, size});
-}
-
-/* Bytes of the well-formed UTF-8 character at the start of `text`, or 0 (RFC 3629, section 4). */
-static usize utf8_size(bytes text)
-{
-    const u8 *at = text.data;
-    if (at[0] < 0x80)
-        return 1;
-    usize size = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-    if (at[0] < 0xc2 || at[0] > 0xf4 || text.size < size)
-        return 0;
-    u8 low = at[0] == 0xe0 ? 0xa0 : at[0] == 0xf0 ? 0x90 : 0x80;
-    u8 high = at[0] == 0xed ? 0x9f : at[0] == 0xf4 ? 0x8f : 0xbf;
-    if (at[1] < low || at[1] > high)
-        return 0;
-    for (usize i = 2; i < size; i++)
-        if (at[i] >> 6 != 2)
-            return 0;
-    return size;
 }
 
 static bool is_plain(u8 c)
