@@ -55,6 +55,7 @@ struct pending_call {
 struct evm {
     const struct rules *rules;
     enum fork fork;
+    const void *labels[256]; /* of interpret.c, which fills them on first use */
     struct evm_block_env env;
     struct evm_tx_env tx;
     struct state *state;

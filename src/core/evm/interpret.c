@@ -1,5 +1,6 @@
 /* The interpreter's loop. Each opcode is a label; after its body the next one's label is fetched
- * from the fork's table and jumped to, so that the processor predicts each jump by itself.
+ * from the machine's table and jumped to, so that the processor predicts each jump by itself. An
+ * opcode whose fork has not come has the label of a bad one.
  *
  * Three registers live in locals: `pc` at the running opcode, `top` at the topmost stack item,
  * `gas`. SLOW bodies get them through the frame. */
@@ -28,7 +29,7 @@ static_assert((int)FULL < (int)STACK_SPACING, "a full stack is told from an empt
 /* What every opcode asks: enough items, room for more, and gas for its fixed cost. */
 #define ENTER(in, out, cost)                                                                       \
     do {                                                                                           \
-        if ((in) > 0 && stack_height(top) < (in) * ITEM)                                           \
+        if ((in) > 0 && stack_height(top) < (in)*ITEM)                                             \
             goto underflow;                                                                        \
         if ((out) > (in) && stack_height(top) > FULL - ((out) - (in)) * ITEM)                      \
             goto overflow;                                                                         \
@@ -78,78 +79,28 @@ static void trace_step(struct frame *f)
 
 enum evm_halt interpret(struct frame *f)
 {
-    /* A table of labels for each fork: a row whose fork has not come yet is a bad opcode. */
-#define WORD(byte, name, in, out, since, gas) [byte] = FORK_OF_TABLE >= since ? &&do_##name : &&bad,
+    /* Each opcode's label, and the fork that brought it. */
+#define WORD(byte, name, in, out, since, gas) [byte] = &&do_##name,
 #define FAST WORD
 #define SLOW WORD
 #define FLOW WORD
 #define PUSH(byte, n) [byte] = &&do_PUSH##n,
 #define DUP(byte, n) [byte] = &&do_DUP##n,
 #define SWAP(byte, n) [byte] = &&do_SWAP##n,
-    static const void *const tables[FORK_COUNT][256] = {
-#define FORK_OF_TABLE FRONTIER
-        [FRONTIER] =
-            {
-                [0 ... 255] = &&bad,
+    static const void *const every[256] = {
+        [0 ... 255] = &&bad,
 #include "evm/opcodes.def"
-            },
-#undef FORK_OF_TABLE
-#define FORK_OF_TABLE HOMESTEAD
-        [HOMESTEAD] =
-            {
-                [0 ... 255] = &&bad,
+    };
+#undef WORD
+#undef PUSH
+#undef DUP
+#undef SWAP
+#define WORD(byte, name, in, out, since, gas) [byte] = since,
+#define PUSH(byte, n)
+#define DUP(byte, n)
+#define SWAP(byte, n)
+    static const u8 came_with[256] = {
 #include "evm/opcodes.def"
-            },
-#undef FORK_OF_TABLE
-#define FORK_OF_TABLE BYZANTIUM
-        [BYZANTIUM] =
-            {
-                [0 ... 255] = &&bad,
-#include "evm/opcodes.def"
-            },
-#undef FORK_OF_TABLE
-#define FORK_OF_TABLE CONSTANTINOPLE
-        [CONSTANTINOPLE] =
-            {
-                [0 ... 255] = &&bad,
-#include "evm/opcodes.def"
-            },
-#undef FORK_OF_TABLE
-#define FORK_OF_TABLE ISTANBUL
-        [ISTANBUL] =
-            {
-                [0 ... 255] = &&bad,
-#include "evm/opcodes.def"
-            },
-#undef FORK_OF_TABLE
-#define FORK_OF_TABLE LONDON
-        [LONDON] =
-            {
-                [0 ... 255] = &&bad,
-#include "evm/opcodes.def"
-            },
-#undef FORK_OF_TABLE
-#define FORK_OF_TABLE SHANGHAI
-        [SHANGHAI] =
-            {
-                [0 ... 255] = &&bad,
-#include "evm/opcodes.def"
-            },
-#undef FORK_OF_TABLE
-#define FORK_OF_TABLE CANCUN
-        [CANCUN] =
-            {
-                [0 ... 255] = &&bad,
-#include "evm/opcodes.def"
-            },
-#undef FORK_OF_TABLE
-#define FORK_OF_TABLE OSAKA
-        [OSAKA] =
-            {
-                [0 ... 255] = &&bad,
-#include "evm/opcodes.def"
-            },
-#undef FORK_OF_TABLE
     };
 #undef WORD
 #undef FAST
@@ -158,28 +109,16 @@ enum evm_halt interpret(struct frame *f)
 #undef PUSH
 #undef DUP
 #undef SWAP
-    /* Forks without opcodes of their own share the table of the one before. */
-    static const u8 table_of[FORK_COUNT] = {
-        [FRONTIER] = FRONTIER,
-        [HOMESTEAD] = HOMESTEAD,
-        [TANGERINE] = HOMESTEAD,
-        [SPURIOUS] = HOMESTEAD,
-        [BYZANTIUM] = BYZANTIUM,
-        [CONSTANTINOPLE] = CONSTANTINOPLE,
-        [PETERSBURG] = CONSTANTINOPLE,
-        [ISTANBUL] = ISTANBUL,
-        [BERLIN] = ISTANBUL,
-        [LONDON] = LONDON,
-        [PARIS] = LONDON,
-        [SHANGHAI] = SHANGHAI,
-        [CANCUN] = CANCUN,
-        [PRAGUE] = CANCUN,
-        [OSAKA] = OSAKA,
-    };
     static const void *const traced[256] = {[0 ... 255] = &&trace};
 
-    const void *const *const labels =
-        f->evm->traced ? traced : tables[table_of[f->evm->fork]];
+    struct evm *evm = f->evm;
+    if (evm->labels[0] == NULL) { /* once: the labels of this machine's fork */
+        memcpy(evm->labels, every, sizeof(every));
+        for (usize i = 0; i < countof(every); i++)
+            if (came_with[i] > evm->fork)
+                evm->labels[i] = &&bad;
+    }
+    const void *const *const labels = evm->traced ? traced : evm->labels;
     const u8 *pc = f->pc;
     u256 *top = f->top;
     i64 gas = f->gas;
@@ -269,7 +208,7 @@ trace:
     f->gas = gas;
     f->pc = pc;
     trace_step(f);
-    goto *tables[table_of[f->evm->fork]][*pc];
+    goto * f->evm->labels[*pc];
 
 bad:
     halt = EVM_BAD_OPCODE;
