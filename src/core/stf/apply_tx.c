@@ -2,9 +2,6 @@
  * process_transaction. */
 #include "stf/internal.h"
 
-/* The last eleven bytes of a precompile's address are known to be cheap by evm_is_precompile, so
- * access lists need not name them. */
-
 void credit(struct stf *stf, address who, u256 wei)
 {
     struct state_account *account = state_account(stf->state, who);
