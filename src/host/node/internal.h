@@ -5,14 +5,11 @@
 #include "net/net.h"
 #include "node/node.h"
 #include "node/orderer.h"
-#include "sys/loop.h"
 #include "sys/pages.h"
 
+/* One chain with what belongs to it. */
 struct node {
     const struct config *config;
-    struct loop *loop;
-    struct signals signals;
-    struct timer live_timer;
     struct pool *workers;
     char folder[4096];
     bool folder_is_temporary;
@@ -25,7 +22,6 @@ struct node {
     struct orderer *orderer; /* NULL: nobody makes blocks */
     struct rpc *rpc;
     struct net *net;
-    u64 live_txs, live_ms; /* at the last live line */
 };
 
 /* --- storage.c: where the chain is kept, and its first blocks. */
@@ -46,9 +42,11 @@ void node_head_changed(void *node, const struct chain_event *event);
 enum status node_make_rpc(struct node *node, struct err *err);
 enum status node_serve(struct node *node, struct err *err);
 
-/* --- node.c: everything but the server, and its end. */
+/* --- node.c: from its beginning to its end. */
 
+/* Everything but the server: node_serve. */
 enum status node_begin(struct node *node, struct err *err);
+/* Also ends what has begun in part. */
 enum status node_end(struct node *node, struct err *err);
 
 #endif
