@@ -1,5 +1,6 @@
 #include "node/orderer.h"
 
+#include "chain/pool_source.h"
 #include "stf/check.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -44,48 +45,6 @@ struct orderer {
 
 /* --- Making a block. */
 
-/* The pool's order as the chain's source of transactions. */
-struct candidates {
-    struct txpool *pool;
-    struct txpool_order *order;
-    bool peeked; /* `pick` has not been offered yet */
-    struct txpool_pick pick;
-    usize included;
-};
-
-static const struct tx *next_candidate(void *self, u64 gas_left, u64 blob_gas_left, bytes *envelope)
-{
-    struct candidates *candidates = self;
-    struct txpool_pick *pick = &candidates->pick;
-    while (candidates->peeked ||
-           (gas_left >= GAS_TX && txpool_order_next(candidates->order, pick))) {
-        candidates->peeked = false;
-        if (pick->tx->gas_limit <= gas_left && tx_blob_gas(pick->tx) <= blob_gas_left) {
-            *envelope = pick->envelope;
-            return pick->tx;
-        }
-        txpool_order_skip_sender(candidates->order); /* until the next block */
-    }
-    return NULL;
-}
-
-static void candidate_done(void *self, const struct tx *tx, enum status verdict,
-                           const struct err *why)
-{
-    struct candidates *candidates = self;
-    if (verdict == ST_OK) {
-        candidates->included++;
-        return;
-    }
-    hash32 hash = tx->hash;
-    txpool_order_skip_sender(candidates->order);
-    if (verdict == ST_INVALID) {
-        log_info("orderer", "transaction dropped", LOG_HEX("hash", hash),
-                 LOG_TEXT("why", why == NULL ? "" : why->text));
-        txpool_drop(candidates->pool, hash);
-    }
-}
-
 static u64 peek_timestamp(const struct orderer *orderer, const struct header *parent)
 {
     if (orderer->next_timestamp != 0)
@@ -122,16 +81,15 @@ static void next_fees(const struct orderer *orderer, const struct header *parent
 static enum status make_block(struct orderer *orderer, bool empty_too, usize *included,
                               struct err *err)
 {
-    struct candidates candidates = {.pool = orderer->options.pool};
+    struct pool_source candidates;
     const struct head *head = chain_head(orderer->options.chain);
     u64 timestamp = peek_timestamp(orderer, &head->header);
     u256 base_fee, blob_fee;
     next_fees(orderer, &head->header, timestamp, &base_fee, &blob_fee);
     head_release(head);
-    candidates.order = txpool_order_begin(candidates.pool, base_fee, blob_fee);
-    candidates.peeked = txpool_order_next(candidates.order, &candidates.pick);
+    pool_source_begin(&candidates, orderer->options.pool, base_fee, blob_fee);
     if (!candidates.peeked && !empty_too) {
-        txpool_order_end(candidates.order);
+        pool_source_end(&candidates);
         *included = 0;
         return ST_OK;
     }
@@ -141,12 +99,11 @@ static enum status make_block(struct orderer *orderer, bool empty_too, usize *in
                                   .prev_randao = orderer->randao,
                                   .gas_limit = orderer->gas_limit,
                                   .has_base_fee = orderer->has_base_fee,
-                                  .base_fee_wei = orderer->base_fee_wei};
-    struct tx_source source = {&candidates, next_candidate, candidate_done};
-    params.txs = &source;
+                                  .base_fee_wei = orderer->base_fee_wei,
+                                  .txs = &candidates.source};
     struct built_block built;
     enum status st = chain_build(orderer->options.chain, &params, &built, err);
-    txpool_order_end(candidates.order);
+    pool_source_end(&candidates);
     if (st != ST_OK)
         return st;
     *included = candidates.included;
