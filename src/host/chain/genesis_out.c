@@ -80,6 +80,13 @@ void genesis_out_account(struct json_out *out, const struct genesis_out_account 
     json_close_object(out);
 }
 
+/* EIP-7002 and EIP-7251: requests that a child's blocks do not have. */
+static bool serves_validators(const struct predeploy *predeploy)
+{
+    return strcmp(predeploy->name, "eip7002_withdrawals") == 0 ||
+           strcmp(predeploy->name, "eip7251_consolidations") == 0;
+}
+
 void genesis_out_begin(struct json_out *out, const struct genesis_out_head *head, struct arena tmp)
 {
     json_open_object(out);
@@ -99,6 +106,8 @@ void genesis_out_begin(struct json_out *out, const struct genesis_out_head *head
     json_open_object(out);
     for (usize i = 0; i < countof(predeploys); i++) {
         const struct predeploy *each = &predeploys[i];
+        if (head->child && serves_validators(each))
+            continue;
         struct genesis_out_account account = {
             .who = each->address, .nonce = 1, .code = {each->code, each->code_size}};
         genesis_out_account(out, &account, tmp);

@@ -16,6 +16,7 @@ struct genesis_out_head {
     u64 timestamp;
     u64 gas_limit;
     u64 base_fee_wei;
+    bool child; /* of another chain: then without the contracts that serve validators */
 };
 
 struct genesis_out_slot {

@@ -10,8 +10,10 @@ enum status dev_genesis_make(const struct dev_genesis *from, struct genesis *out
     enum { ROOM = 1 << 20 };
     u8 *text = ARENA_TAKE(arena, u8, ROOM);
     struct json_out file = json_out_over(text, ROOM);
-    struct genesis_out_head head = {from->chain_id, from->timestamp, from->gas_limit,
-                                    FIRST_BASE_FEE_WEI};
+    struct genesis_out_head head = {.chain_id = from->chain_id,
+                                    .timestamp = from->timestamp,
+                                    .gas_limit = from->gas_limit,
+                                    .base_fee_wei = FIRST_BASE_FEE_WEI};
     u256 ether = u256_from_u64(1000000000000000000);
     genesis_out_begin(&file, &head, *arena);
     for (usize i = 0; i < keys_count(from->keys); i++) {
