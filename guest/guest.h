@@ -31,7 +31,7 @@ enum { GUEST_VERSION = 1 };
 #define GUEST_BLOCK_ARENA ((u64)22 << 30)
 #define GUEST_BLOCK_ARENA_SIZE ((u64)42 << 30) /* for a gas limit of 250 million */
 static_assert(GUEST_WITNESS_ARENA_SIZE >= 256 * GUEST_MAX_INPUT,
-              "a witness of items of one byte takes 144 bytes for each, a block 39 for each byte");
+              "a witness of items of one byte takes 144 bytes for each, a block 45 for each byte");
 
 struct guest_output {
     u64 status;         /* enum status; ST_OK: the block is valid */

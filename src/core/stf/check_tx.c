@@ -28,6 +28,9 @@ static enum status check_type(const struct rules *rules, const struct tx *tx, st
         [TX_LEGACY] = FRONTIER, [TX_ACCESS_LIST] = BERLIN, [TX_DYNAMIC_FEE] = LONDON,
         [TX_BLOB] = CANCUN,     [TX_SET_CODE] = PRAGUE,
     };
+    if (tx->type == TX_DEPOSIT)
+        return fail(err, ST_INVALID,
+                    "transaction type not supported: only child chains have deposits");
     if (rules->fork < since[tx->type])
         return fail(err, ST_INVALID, "transaction type not supported: type %d begins with %s",
                     (int)tx->type, fork_name(since[tx->type]));

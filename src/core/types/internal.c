@@ -64,15 +64,19 @@ bytes encode_list(rlp_fields *fields, const void *self, struct arena *arena)
     return encode_envelope(0, fields, self, arena);
 }
 
-bytes encode_envelope(u8 type, rlp_fields *fields, const void *self, struct arena *arena)
+usize envelope_size(u8 type, rlp_fields *fields, const void *self)
 {
     struct rlp_out out = {NULL, 0};
     out_list(&out, fields, self);
-    usize prefix = type != 0;
-    usize size = prefix + out.size;
+    return (type != 0) + out.size;
+}
+
+bytes encode_envelope(u8 type, rlp_fields *fields, const void *self, struct arena *arena)
+{
+    usize size = envelope_size(type, fields, self);
     u8 *to = ARENA_TAKE(arena, u8, size);
     to[0] = type; /* overwritten by the list's header where there is no envelope */
-    out = (struct rlp_out){to + prefix, 0};
+    struct rlp_out out = {to + (type != 0), 0};
     out_list(&out, fields, self);
     return (bytes){to, size};
 }

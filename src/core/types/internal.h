@@ -28,6 +28,7 @@ void out_list(struct rlp_out *out, rlp_fields *fields, const void *self);
 /* The list alone, and as the payload of an EIP-2718 envelope (`type` 0: no envelope). */
 bytes encode_list(rlp_fields *fields, const void *self, struct arena *arena);
 bytes encode_envelope(u8 type, rlp_fields *fields, const void *self, struct arena *arena);
+usize envelope_size(u8 type, rlp_fields *fields, const void *self);
 
 /* How many items a list has, of which none is shorter than `least` bytes where it is valid: so that
  * what is allocated for them is in proportion to the input, whatever it is. */

@@ -87,6 +87,10 @@ static void receipt_out(struct rlp_out *out, const void *self)
     out_u64(out, receipt->cumulative_gas);
     out_bytes(out, BYTES_OF(receipt->bloom));
     out_list(out, logs_out, &(struct log_list){receipt->logs, receipt->log_count});
+    if (receipt->type == TX_DEPOSIT) {
+        out_u64(out, receipt->deposit_nonce);
+        out_u64(out, DEPOSIT_RECEIPT_VERSION);
+    }
 }
 
 bytes receipt_encode(const struct receipt *receipt, struct arena *arena)

@@ -24,7 +24,11 @@ struct receipt {
     usize log_count;
     bool created; /* `contract` holds the created address; not part of the encoding */
     address contract;
+    u64 deposit_nonce; /* TX_DEPOSIT: its sender's before it, so that `contract` can be told */
 };
+
+/* Canyon's, the only one that child chains here ever had. */
+enum { DEPOSIT_RECEIPT_VERSION = 1 };
 
 /* Yellow Paper, section 4.3.1: three bits for each address and topic. */
 void bloom_add(bloom256 *bloom, bytes value);
@@ -32,7 +36,8 @@ void bloom_add_logs(bloom256 *bloom, const struct log *logs, usize count);
 void bloom_merge(bloom256 *into, const bloom256 *other);
 bool bloom_may_contain(const bloom256 *bloom, bytes value);
 
-/* The consensus encoding (EIP-2718 envelope). */
+/* The consensus encoding (EIP-2718 envelope). A deposit's has two fields more: OP specs,
+ * protocol/deposits.md, "Deposit Receipt". */
 bytes receipt_encode(const struct receipt *receipt, struct arena *arena);
 
 /* keccak of the RLP of the list of logs: how the state tests judge them. */

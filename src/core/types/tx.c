@@ -182,12 +182,37 @@ static enum status read_set_code(bytes *in, struct tx *out, struct arena *arena,
     return read_signature(in, out, err);
 }
 
+static enum status read_flag(bytes *in, bool *out)
+{
+    u64 value;
+    TRY(rlp_read_u64(in, &value));
+    *out = value == 1;
+    return value <= 1 ? ST_OK : ST_INVALID;
+}
+
+/* OP specs, protocol/deposits.md, "The Deposited Transaction Type". */
+static enum status read_deposit(bytes *in, struct tx *out, struct arena *arena, struct err *err)
+{
+    (void)arena;
+    READ("source hash", rlp_read_hash(in, &out->source_hash));
+    READ("sender", rlp_read_address(in, &out->from));
+    READ("recipient", read_to(in, out));
+    READ("mint", rlp_read_u256(in, &out->mint_wei));
+    READ("value", rlp_read_u256(in, &out->value_wei));
+    READ("gas limit", rlp_read_u64(in, &out->gas_limit));
+    READ("system flag", read_flag(in, &out->is_system));
+    READ("data", rlp_read_bytes(in, &out->data));
+    out->from_known = true;
+    return ST_OK;
+}
+
 typedef enum status tx_reader(bytes *in, struct tx *out, struct arena *arena, struct err *err);
 
+/* NULL: no transaction has this type. */
 static tx_reader *const readers[] = {
     [TX_LEGACY] = read_legacy,           [TX_ACCESS_LIST] = read_access_type,
     [TX_DYNAMIC_FEE] = read_dynamic_fee, [TX_BLOB] = read_blob,
-    [TX_SET_CODE] = read_set_code,
+    [TX_SET_CODE] = read_set_code,       [TX_DEPOSIT] = read_deposit,
 };
 
 enum status tx_decode(bytes in, struct tx *out, struct arena *arena, struct err *err)
@@ -195,7 +220,7 @@ enum status tx_decode(bytes in, struct tx *out, struct arena *arena, struct err 
     if (in.size == 0)
         return fail(err, ST_INVALID, "transaction: no bytes");
     u8 type = in.data[0] < 0xc0 ? in.data[0] : TX_LEGACY;
-    if (type >= countof(readers) || (type == TX_LEGACY && in.data[0] == 0))
+    if (type >= countof(readers) || readers[type] == NULL || (type == TX_LEGACY && in.data[0] == 0))
         return fail(err, ST_INVALID, "transaction: no type 0x%02x", type);
     bytes payload = bytes_slice(in, type != TX_LEGACY, in.size);
     bytes fields;
@@ -314,13 +339,37 @@ static void signed_fields(struct rlp_out *out, const void *self)
     out_u256(out, tx->s);
 }
 
+static void deposit_fields(struct rlp_out *out, const void *self)
+{
+    const struct tx *tx = self;
+    out_hash(out, tx->source_hash);
+    out_address(out, tx->from);
+    to_out(out, tx);
+    out_u256(out, tx->mint_wei);
+    out_u256(out, tx->value_wei);
+    out_u64(out, tx->gas_limit);
+    out_u64(out, tx->is_system);
+    out_bytes(out, tx->data);
+}
+
+static rlp_fields *fields_of(const struct tx *tx)
+{
+    return tx->type == TX_DEPOSIT ? deposit_fields : signed_fields;
+}
+
 bytes tx_encode(const struct tx *tx, struct arena *arena)
 {
-    return encode_envelope((u8)tx->type, signed_fields, tx, arena);
+    return encode_envelope((u8)tx->type, fields_of(tx), tx, arena);
+}
+
+usize tx_encoded_size(const struct tx *tx)
+{
+    return envelope_size((u8)tx->type, fields_of(tx), tx);
 }
 
 hash32 tx_signing_hash(const struct tx *tx, struct arena tmp)
 {
+    assert(tx->type != TX_DEPOSIT);
     return keccak256(encode_envelope((u8)tx->type, signing_fields, tx, &tmp));
 }
 
@@ -333,6 +382,8 @@ void tx_set_hash(struct tx *tx, struct arena tmp)
 
 u256 tx_effective_price(const struct tx *tx, u256 base_fee_wei)
 {
+    if (tx->type == TX_DEPOSIT)
+        return U256_ZERO;
     u256 room = u256_sub(tx->max_fee_wei, base_fee_wei);
     return u256_add(base_fee_wei, u256_min(tx->max_priority_wei, room));
 }

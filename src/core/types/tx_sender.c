@@ -6,6 +6,8 @@
 
 enum status tx_recover(struct tx *tx, bool homestead, struct arena tmp, struct err *err)
 {
+    if (tx->type == TX_DEPOSIT)
+        return fail(err, ST_INVALID, "transaction: nobody signs a deposit");
     if (homestead && u256_less(SECP256K1_HALF_ORDER, tx->s))
         return fail(err, ST_INVALID, "transaction: s is in the upper half of the order (EIP-2)");
     pubkey64 key;

@@ -26,7 +26,7 @@ enum status chain_check_usable(struct chain *chain, struct err *err)
 enum status chain_block_arena(struct chain *chain, u64 gas_limit, usize rlp_size, struct arena *out,
                               struct err *err)
 {
-    /* A decoded transaction takes up to forty times its shortest encoding. A huge block's memory is
+    /* A decoded transaction takes up to 45 times its shortest encoding. A huge block's memory is
      * given back soon after: looking for it takes longer than a small block. */
     enum { DECODED_PER_BYTE = 64, KEEP = 64 << 20, TRIM_EVERY = 64 };
     usize need = stf_arena_bound(gas_limit) + rlp_size * DECODED_PER_BYTE + ((usize)64 << 20);

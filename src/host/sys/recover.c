@@ -8,6 +8,8 @@
 
 enum status recover_sender(struct tx *tx, bool homestead, struct arena tmp, struct err *err)
 {
+    if (tx->type == TX_DEPOSIT)
+        return fail(err, ST_INVALID, "signature: nobody signs a deposit");
     /* EIP-2: the other half of the signatures is refused from Homestead on. */
     if (homestead && u256_less(SECP256K1_HALF_ORDER, tx->s))
         return fail(err, ST_INVALID, "signature: s is above half the order");
