@@ -68,6 +68,8 @@ bytes config_encode(const struct chain_config *config, struct arena *arena)
     to = rlp_put_u64(to, config->has_terminal_difficulty);
     to = rlp_put_u256(to, config->terminal_total_difficulty);
     to = rlp_put_address(to, config->deposit_contract);
+    to = rlp_put_u64(to, config->child.on);
+    to = rlp_put_u64(to, config->child.footprint_gas);
     usize size = (usize)(to - payload);
     u8 *start = ARENA_TAKE(arena, u8, rlp_size_list(size));
     bytes_copy(rlp_put_list(start, size), (bytes){payload, size});
@@ -105,5 +107,7 @@ enum status config_decode(bytes in, struct chain_config *out)
     TRY(read_flag(&fields, &out->has_terminal_difficulty));
     TRY(rlp_read_u256(&fields, &out->terminal_total_difficulty));
     TRY(rlp_read_address(&fields, &out->deposit_contract));
+    TRY(read_flag(&fields, &out->child.on));
+    TRY(rlp_read_u64(&fields, &out->child.footprint_gas));
     return rlp_read_end(fields);
 }

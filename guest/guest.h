@@ -2,11 +2,12 @@
  * (main.c) and, for comparison, natively.
  *
  *     input  = [ version, config, block, witness ]            RLP, at most GUEST_MAX_INPUT bytes
- *     config = [ chain id, [block of each fork before Paris], dao block, dao support,
- *                muir glacier, arrow glacier, gray glacier block, merge block,
- *                [terminal total difficulty] or [],
- *                shanghai, cancun, prague, osaka time,
- *                [[time, target, max, update fraction], …], deposit contract ]
+ *     config = [ [chain id, block of each fork before Paris, dao block,
+ *                 muir glacier, arrow glacier, gray glacier block, merge block,
+ *                 shanghai, cancun, prague, osaka time],
+ *                [time, target, max, update fraction, …],
+ *                dao support, has a terminal total difficulty, terminal total difficulty,
+ *                deposit contract, is a child chain, child's footprint gas ]
  *
  * The block is as in block_decode, the witness as in trie/witness.h. The output is a struct
  * guest_output as it lies in memory, little-endian.
@@ -21,7 +22,7 @@
 #include "evm/fork.h"
 #include "trie/witness.h"
 
-enum { GUEST_VERSION = 1 };
+enum { GUEST_VERSION = 2 };
 
 /* The machine's memory. The input's size, 8 bytes little-endian, stands before the input. */
 #define GUEST_INPUT ((u64)4 << 30)

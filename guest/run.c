@@ -1,6 +1,7 @@
 #include "base/rlp.h"
 #include "guest.h"
 #include "stf/check.h"
+#include "stf/child.h"
 #include "stf/stf.h"
 #include "stf/witness_view.h"
 
@@ -65,6 +66,7 @@ static enum status judge(const struct input *input, const struct witness_view *v
     if (stf_arena_bound(header->gas_limit) > arena_left(arena))
         return fail(&out->err, ST_FULL, "a gas limit of %lu may take more memory than there is",
                     header->gas_limit);
+    TRY(child_rules_read(&rules, input->block.tx_count > 0 ? input->block.txs : NULL, &out->err));
     TRY(check_header(&input->config, &rules, header, &view->parent, before.fork, &out->err));
     TRY(check_body(&rules, &input->block, *arena, &out->err));
     TRY(stf_block(&rules, &view->parent, &input->block, &view->view, &view->nodes, &result, arena,

@@ -55,6 +55,7 @@ struct rules chain_rules(const struct chain_config *config, u64 number, u64 time
         .chain_id = config->chain_id,
         .deposit_contract = config->deposit_contract,
         .dao_fork_block = config->dao_support && number == config->dao_block,
+        .child = config->child,
     };
     for (usize i = 0; i < config->blob_count && config->blobs[i].time <= timestamp; i++)
         rules.blobs = config->blobs[i].params;

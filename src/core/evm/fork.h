@@ -42,6 +42,25 @@ struct blob_schedule_entry {
     struct blob_params params;
 };
 
+/* What a child chain (a layer above a parent chain) does otherwise than Ethereum. All of it hangs
+ * on `on`, which is off for every chain that is nobody's child:
+ *
+ *   - deposits are allowed; a block begins with one that tells of the parent (stf/child.h);
+ *   - a timestamp may equal the one before; the gas limit may change by any step;
+ *   - base fee and tips go to vaults, nothing is burnt, and the base fee has a floor;
+ *   - a byte of a user's transaction costs more (EIP-7623) and weighs on the next base fee;
+ *   - no blobs, withdrawals or requests; the beneficiary is a vault, extra data are empty. */
+struct child_rules {
+    bool on;
+    /* The gas that each byte of a user's transaction weighs. The sum for a block is its footprint:
+     * at most the gas limit, held by blob_gas_used, and looked at by the next base fee where it is
+     * above the gas used. Source: OP specs, protocol/jovian, "DA Footprint Block Limit". */
+    u64 footprint_gas;
+    u256 base_fee_floor_wei; /* of one block (child_rules_read); a chain_config has zero here */
+};
+
+enum { CHILD_FOOTPRINT_GAS = 60000000 / (128 * 1024) }; /* 128 KiB a block of 60 million gas */
+
 #define FORK_NEVER UINT64_MAX
 
 /* A chain's schedule, as a genesis file gives it. */
@@ -60,15 +79,17 @@ struct chain_config {
     struct blob_schedule_entry blobs[MAX_BLOB_SCHEDULE]; /* ascending in time */
     usize blob_count;
     address deposit_contract; /* EIP-6110 */
+    struct child_rules child; /* last: records of chains from before it lack it */
 };
 
-/* All rules of one block. Child chains will differ from Ethereum in fields of this struct only. */
+/* All rules of one block. Child chains differ from Ethereum in the field `child` only. */
 struct rules {
     enum fork fork;
     u64 chain_id;
     struct blob_params blobs;
     address deposit_contract;
     bool dao_fork_block; /* this block moves the DAO's funds */
+    struct child_rules child;
 };
 
 /* `merged`: the block is under proof of stake (its difficulty is zero and its parent reached the

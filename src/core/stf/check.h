@@ -17,9 +17,13 @@ enum {
     GAS_TX_AUTHORIZATION = 25000, /* EIP-7702 */
     GAS_TX_AUTHORIZATION_BASE = 12500,
     GAS_TX_FLOOR_TOKEN = 10, /* EIP-7623 */
-    MAX_TX_GAS = 1 << 24,    /* EIP-7825 */
-    MAX_TX_BLOBS = 6,        /* EIP-7594 */
-    GAS_BLOB = 1 << 17,      /* EIP-4844 */
+    TOKENS_PER_BYTE = 4,     /* that is not zero */
+    /* Child chains: a byte pays for its place on the parent (child_base_fee_floor). */
+    CHILD_GAS_PER_BYTE = 160,
+    GAS_TX_FLOOR_TOKEN_CHILD = CHILD_GAS_PER_BYTE / TOKENS_PER_BYTE,
+    MAX_TX_GAS = 1 << 24, /* EIP-7825 */
+    MAX_TX_BLOBS = 6,     /* EIP-7594 */
+    GAS_BLOB = 1 << 17,   /* EIP-4844 */
     MIN_GAS_LIMIT = 5000,
     MAX_EXTRA_DATA = 32,
     MAX_BLOCK_SIZE = 8388608, /* EIP-7934: 10 MiB less 2 MiB for the beacon block */
@@ -39,10 +43,11 @@ enum status check_tx(const struct rules *rules, const struct tx *tx, struct err 
 
 /* --- Fees. */
 
-/* EIP-1559, for a child of `parent`; `first`: the child is the first London block. */
-u256 next_base_fee(const struct header *parent, bool first);
+/* EIP-1559, for the block after `parent`, whose rules these are; `first`: it is the first London
+ * block. On a child chain, not below the floor. */
+u256 next_base_fee(const struct rules *rules, const struct header *parent, bool first);
 
-/* EIP-4844 and EIP-7918, with the rules of the child. */
+/* EIP-4844 and EIP-7918, with the rules of the block after `parent`. */
 u64 next_excess_blob_gas(const struct rules *rules, const struct header *parent);
 u256 blob_base_fee(const struct rules *rules, u64 excess_blob_gas);
 

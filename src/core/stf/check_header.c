@@ -1,4 +1,5 @@
 #include "stf/check.h"
+#include "stf/child.h"
 #include "stf/difficulty.h"
 #include "stf/roots.h"
 
@@ -19,7 +20,7 @@ static enum status check_gas_limit(const struct rules *rules, const struct heade
     if (rules->fork >= LONDON && parent_fork < LONDON)
         base *= 2; /* EIP-1559: the target stays where the limit was */
     u64 distance = header->gas_limit > base ? header->gas_limit - base : base - header->gas_limit;
-    if (distance >= base / 1024)
+    if (distance >= base / 1024 && !rules->child.on)
         return fail(err, ST_INVALID, "gas limit %lu is too far from the parent's %lu",
                     header->gas_limit, base);
     if (header->gas_limit < MIN_GAS_LIMIT || header->gas_limit > INT64_MAX)
@@ -64,7 +65,7 @@ static enum status check_fees(const struct rules *rules, const struct header *he
                               const struct header *parent, enum fork parent_fork, struct err *err)
 {
     if (rules->fork >= LONDON) {
-        u256 want = next_base_fee(parent, parent_fork < LONDON);
+        u256 want = next_base_fee(rules, parent, parent_fork < LONDON);
         if (!u256_equal(header->base_fee_wei, want))
             return fail(err, ST_INVALID, "wrong base fee");
     }
@@ -73,11 +74,36 @@ static enum status check_fees(const struct rules *rules, const struct header *he
         if (header->excess_blob_gas != want)
             return fail(err, ST_INVALID, "wrong excess blob gas: %lu, not %lu",
                         header->excess_blob_gas, want);
-        if (header->blob_gas_used % GAS_BLOB != 0 ||
-            header->blob_gas_used > rules->blobs.max * GAS_BLOB)
+        if (rules->child.on && header->blob_gas_used > header->gas_limit)
+            return fail(err, ST_INVALID, "footprint %lu is above the gas limit %lu",
+                        header->blob_gas_used, header->gas_limit);
+        if (!rules->child.on && (header->blob_gas_used % GAS_BLOB != 0 ||
+                                 header->blob_gas_used > rules->blobs.max * GAS_BLOB))
             return fail(err, ST_INVALID, "blob gas used %lu is no number of blobs up to %lu",
                         header->blob_gas_used, rules->blobs.max);
     }
+    return ST_OK;
+}
+
+static enum status check_timestamp(const struct rules *rules, const struct header *header,
+                                   const struct header *parent, struct err *err)
+{
+    if (rules->child.on && header->timestamp < parent->timestamp)
+        return fail(err, ST_INVALID, "timestamp %lu is before the parent's %lu", header->timestamp,
+                    parent->timestamp);
+    if (!rules->child.on && header->timestamp <= parent->timestamp)
+        return fail(err, ST_INVALID, "timestamp %lu is not after the parent's %lu",
+                    header->timestamp, parent->timestamp);
+    return ST_OK;
+}
+
+/* Nothing in a child's header is its sequencer's to choose. */
+static enum status check_child(const struct header *header, struct err *err)
+{
+    if (!address_equal(header->beneficiary, CHILD_FEE_VAULT))
+        return fail(err, ST_INVALID, "a child chain's beneficiary is the fee vault");
+    if (header->extra_data.size > 0)
+        return fail(err, ST_INVALID, "a child chain's headers have no extra data");
     return ST_OK;
 }
 
@@ -88,15 +114,15 @@ enum status check_header(const struct chain_config *config, const struct rules *
     if (header->number != parent->number + 1)
         return fail(err, ST_INVALID, "block %lu does not follow block %lu", header->number,
                     parent->number);
-    if (header->timestamp <= parent->timestamp)
-        return fail(err, ST_INVALID, "timestamp %lu is not after the parent's %lu",
-                    header->timestamp, parent->timestamp);
+    TRY(check_timestamp(rules, header, parent, err));
     if (header->fields != header_fields_of(rules->fork))
         return fail(err, ST_INVALID, "the header has %d fields, %s has %d", (int)header->fields,
                     fork_name(rules->fork), (int)header_fields_of(rules->fork));
     if (header->extra_data.size > MAX_EXTRA_DATA)
         return fail(err, ST_INVALID, "extra data has %lu bytes, at most %d",
                     header->extra_data.size, MAX_EXTRA_DATA);
+    if (rules->child.on)
+        TRY(check_child(header, err));
     TRY(check_gas_limit(rules, header, parent, parent_fork, err));
     TRY(check_fees(rules, header, parent, parent_fork, err));
     if (rules->fork >= PARIS)
@@ -119,6 +145,10 @@ enum status check_body(const struct rules *rules, const struct block *block, str
     if (block->has_withdrawals &&
         !hash32_equal(block_withdrawals_root(block, tmp), header->withdrawals_root))
         return fail(err, ST_INVALID, "wrong withdrawals root");
+    /* A child's bytes are bounded by their footprint and by deposits' gas: with a bound on the size,
+     * the parent's deposits could make a block that no rule allows. */
+    if (rules->child.on)
+        return child_check_body(block, err);
     if (rules->fork >= OSAKA && block_encode(block, &tmp).size > MAX_BLOCK_SIZE)
         return fail(err, ST_INVALID, "the block is larger than %d bytes", MAX_BLOCK_SIZE);
     return ST_OK;

@@ -17,8 +17,11 @@ struct tx_gas tx_gas(const struct rules *rules, const struct tx *tx)
     gas.intrinsic += tx->access_count * GAS_TX_ACCESS_ADDRESS;
     gas.intrinsic += tx_access_slot_count(tx) * GAS_TX_ACCESS_SLOT;
     gas.intrinsic += tx->authorization_count * GAS_TX_AUTHORIZATION;
+    /* What a deposit carries is on the parent already, and paid for there. */
+    bool dear = rules->child.on && tx->type != TX_DEPOSIT;
+    u64 per_token = dear ? GAS_TX_FLOOR_TOKEN_CHILD : GAS_TX_FLOOR_TOKEN;
     if (rules->fork >= PRAGUE)
-        gas.floor = GAS_TX + (zeros + others * 4) * GAS_TX_FLOOR_TOKEN;
+        gas.floor = GAS_TX + (zeros + others * TOKENS_PER_BYTE) * per_token;
     return gas;
 }
 
@@ -34,6 +37,8 @@ static enum status check_type(const struct rules *rules, const struct tx *tx, st
     if (rules->fork < since[tx->type])
         return fail(err, ST_INVALID, "transaction type not supported: type %d begins with %s",
                     (int)tx->type, fork_name(since[tx->type]));
+    if (tx->type == TX_BLOB && rules->child.on)
+        return fail(err, ST_INVALID, "transaction type not supported: a child chain has no blobs");
     if (tx->type == TX_LEGACY && !tx->protected)
         return ST_OK;
     if (rules->fork < SPURIOUS)

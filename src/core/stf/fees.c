@@ -7,16 +7,14 @@ enum {
     BLOB_BASE_COST = 1 << 13, /* EIP-7918 */
 };
 
-u256 next_base_fee(const struct header *parent, bool first)
+static u256 step_base_fee(const struct header *parent, u64 used)
 {
-    if (first)
-        return u256_from_u64(INITIAL_BASE_FEE);
     u64 target = parent->gas_limit / ELASTICITY;
     u256 base = parent->base_fee_wei;
-    if (target == 0 || parent->gas_used == target)
+    if (target == 0 || used == target)
         return base;
-    bool rises = parent->gas_used > target;
-    u64 distance = rises ? parent->gas_used - target : target - parent->gas_used;
+    bool rises = used > target;
+    u64 distance = rises ? used - target : target - used;
     u256 change = u256_div(u256_mul(base, u256_from_u64(distance)), u256_from_u64(target));
     change = u256_div(change, u256_from_u64(BASE_FEE_DENOMINATOR));
     if (!rises)
@@ -24,6 +22,16 @@ u256 next_base_fee(const struct header *parent, bool first)
     if (u256_is_zero(change))
         change = U256_ONE;
     return u256_add(base, change);
+}
+
+u256 next_base_fee(const struct rules *rules, const struct header *parent, bool first)
+{
+    if (first)
+        return u256_from_u64(INITIAL_BASE_FEE);
+    if (!rules->child.on)
+        return step_base_fee(parent, parent->gas_used);
+    u256 fee = step_base_fee(parent, max_u64(parent->gas_used, parent->blob_gas_used));
+    return u256_less(fee, rules->child.base_fee_floor_wei) ? rules->child.base_fee_floor_wei : fee;
 }
 
 /* EIP-4844's fake_exponential: factor * e^(numerator / denominator), by its Taylor series. */
@@ -50,7 +58,7 @@ u256 blob_base_fee(const struct rules *rules, u64 excess_blob_gas)
 
 u64 next_excess_blob_gas(const struct rules *rules, const struct header *parent)
 {
-    if (parent->fields < HEADER_CANCUN)
+    if (parent->fields < HEADER_CANCUN || rules->child.on)
         return 0;
     u64 target = rules->blobs.target * GAS_BLOB;
     u64 sum = add_sat_u64(parent->excess_blob_gas, parent->blob_gas_used);

@@ -53,9 +53,9 @@ static struct header draft_header(const struct builder *b)
         .fields = header_fields_of(b->rules.fork),
     };
     if (b->rules.fork >= LONDON)
-        header.base_fee_wei = params->has_base_fee
-                                  ? params->base_fee_wei
-                                  : next_base_fee(before, before->fields < HEADER_LONDON);
+        header.base_fee_wei =
+            params->has_base_fee ? params->base_fee_wei
+                                 : next_base_fee(&b->rules, before, before->fields < HEADER_LONDON);
     if (b->rules.fork >= CANCUN) {
         header.excess_blob_gas = next_excess_blob_gas(&b->rules, before);
         header.parent_beacon_root = params->parent_beacon_root;

@@ -1,6 +1,7 @@
 /* Executing blocks: judged when they come in, again when their state is needed again. */
 #include "chain/internal.h"
 #include "stf/check.h"
+#include "stf/child.h"
 #include "sys/clock.h"
 
 bool chain_is_merged(const struct chain_config *config, const struct header *parent,
@@ -98,6 +99,7 @@ enum status chain_execute(struct chain *chain, struct point *parent, const struc
     bool merged =
         chain_is_merged(&chain->config, &parent->body->header, parent->body->total_difficulty);
     struct rules rules = chain_rules(&chain->config, header->number, header->timestamp, merged);
+    TRY(child_rules_read(&rules, block->tx_count > 0 ? block->txs : NULL, err));
     if (!known_good)
         TRY(judge(chain, &rules, parent, block, arena, err));
     struct snapshot at;

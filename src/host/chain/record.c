@@ -149,7 +149,12 @@ enum status record_append_head(struct log_file *log, u64 target, u64 *position, 
 }
 
 /* The genesis record: sizes of schedule and header, both, and the allocation. The schedule lies
- * there as in memory; a version that changes the struct changes the log's version. */
+ * there as in memory; a version that changes the struct changes the log's version. Logs of version
+ * 1 have a schedule that ends before `child`. */
+enum { CONFIG_SIZE_1 = offsetof(struct chain_config, child) };
+static_assert(CONFIG_SIZE_1 + sizeof(struct child_rules) == sizeof(struct chain_config),
+              "`child` is the last field, without padding after it");
+
 enum status record_append_genesis(struct log_file *log, const struct genesis *genesis,
                                   struct arena tmp, u64 *position, struct err *err)
 {
@@ -249,11 +254,12 @@ enum status record_read_genesis(struct log_file *log, struct genesis *out, struc
     bytes rest = raw.payload, config, header;
     *out = (struct genesis){.nodes = {.count = 0}};
     if (raw.kind != RECORD_GENESIS || take_u32(&rest, &config_size) != ST_OK ||
-        take_u32(&rest, &header_size) != ST_OK || config_size != sizeof(out->config) ||
+        take_u32(&rest, &header_size) != ST_OK ||
+        (config_size != sizeof(out->config) && config_size != CONFIG_SIZE_1) ||
         take(&rest, config_size, &config) != ST_OK || take(&rest, header_size, &header) != ST_OK ||
         header_decode(header, &out->header, NULL) != ST_OK ||
         diff_unpack(rest, &out->alloc, arena) != ST_OK)
         return damaged(position, err);
-    memcpy(&out->config, config.data, sizeof(out->config));
+    bytes_copy(&out->config, config);
     return ST_OK;
 }

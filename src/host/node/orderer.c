@@ -70,7 +70,7 @@ static void next_fees(const struct orderer *orderer, const struct header *parent
     *base_fee = U256_ZERO;
     *blob_fee = U256_ZERO;
     if (rules.fork >= LONDON)
-        *base_fee = next_base_fee(parent, parent->fields < HEADER_LONDON);
+        *base_fee = next_base_fee(&rules, parent, parent->fields < HEADER_LONDON);
     if (orderer->has_base_fee)
         *base_fee = orderer->base_fee_wei;
     if (rules.fork >= CANCUN)

@@ -16,7 +16,7 @@ static struct txpool_head pool_head(const struct node *node, const struct head *
     if (node->orderer != NULL)
         out.gas_limit = max_u64(parent->gas_limit, node->config->gas_limit);
     if (rules.fork >= LONDON)
-        out.base_fee_wei = next_base_fee(parent, parent->fields < HEADER_LONDON);
+        out.base_fee_wei = next_base_fee(&rules, parent, parent->fields < HEADER_LONDON);
     if (rules.fork >= CANCUN)
         out.blob_fee_wei = blob_base_fee(&rules, next_excess_blob_gas(&rules, parent));
     return out;

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { LOG_VERSION = 1, FILE_HEADER = 16, RECORD_HEADER = 12, ALIGNMENT = 8 };
+enum { LOG_VERSION = 2, FILE_HEADER = 16, RECORD_HEADER = 12, ALIGNMENT = 8 };
 
 struct log_file {
     const struct files *files;

@@ -4,13 +4,14 @@
  *   header  = "varvelog" version:u32 crc:u32
  *   record  = size:u32 kind:u8 zero:3 crc:u32 payload zero-padding to 8 bytes
  *
+ * Version 2 came with a longer genesis record (chain/record.c).
  * Integers are little-endian. A record's crc covers its position, size, kind and payload, so that
  * neither a torn record nor bytes of an older one can pass for it. A position is the record's
  * offset in the file; it names the record for ever.
  *
  * A power cut may leave any part of what was not synced. Opening keeps the records up to the first
- * one that is not whole and cuts the rest off: all that was synced comes before it. A disk that rots
- * looks the same, so what is cut off is kept beside the log, as PATH.cut. */
+ * one that is not whole and cuts the rest off: all that was synced comes before it. A disk that
+ * rots looks the same, so what is cut off is kept beside the log, as PATH.cut. */
 #ifndef STORE_LOG_H
 #define STORE_LOG_H
 

@@ -34,7 +34,7 @@ u256 rpc_next_base_fee(const struct rpc_call *call, const struct header *header)
     struct rules next = rpc_next_rules(call, header);
     if (next.fork < LONDON)
         return U256_ZERO;
-    return next_base_fee(header, header->fields < HEADER_LONDON);
+    return next_base_fee(&next, header, header->fields < HEADER_LONDON);
 }
 
 static u256 next_blob_fee(const struct rpc_call *call, const struct header *header)
