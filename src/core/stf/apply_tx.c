@@ -1,5 +1,6 @@
 /* One transaction. Source: execution-specs, FORK/fork.py, check_transaction and
  * process_transaction. */
+#include "stf/child.h"
 #include "stf/internal.h"
 
 void credit(struct stf *stf, address who, u256 wei)
@@ -50,6 +51,13 @@ static enum status check_sender(struct stf *stf, const struct tx *tx, struct err
     return ST_OK;
 }
 
+/* What it adds to the block's blob_gas_used: its blobs or, on a child chain, its bytes' weight. */
+static u64 blob_gas_of(const struct stf *stf, const struct tx *tx)
+{
+    return stf->rules->child.on ? child_footprint(stf->rules, tx_encoded_size(tx))
+                                : tx_blob_gas(tx);
+}
+
 static enum status check_room(const struct stf *stf, const struct tx *tx, struct err *err)
 {
     if (tx->gas_limit > stf_gas_left(stf))
@@ -59,8 +67,10 @@ static enum status check_room(const struct stf *stf, const struct tx *tx, struct
                     stf_gas_left(stf), tx->gas_limit);
     if (tx->gas_limit > INT64_MAX) /* no header may have such a limit; the machine counts in i64 */
         return fail(err, ST_INVALID, "gas limit does not fit in 63 bits");
-    if (tx_blob_gas(tx) > stf_blob_gas_left(stf))
-        return fail(err, ST_INVALID, "no room for %lu blobs in the block", tx->blob_hash_count);
+    if (blob_gas_of(stf, tx) > stf_blob_gas_left(stf))
+        return fail(err, ST_INVALID, "no room for %lu %s in the block",
+                    stf->rules->child.on ? tx_encoded_size(tx) : tx->blob_hash_count,
+                    stf->rules->child.on ? "bytes" : "blobs");
     return ST_OK;
 }
 
@@ -141,8 +151,8 @@ struct tx_outcome run_tx(struct stf *stf, const struct tx *tx, u256 price_wei)
 
 /* --- Its traces. */
 
-static void make_receipt(struct stf *stf, const struct tx *tx, const struct tx_outcome *outcome,
-                         u64 nonce, struct receipt *receipt)
+void make_receipt(struct stf *stf, const struct tx *tx, const struct tx_outcome *outcome, u64 nonce,
+                  struct receipt *receipt)
 {
     usize count;
     const struct log *logs = state_logs(stf->state, &count);
@@ -160,6 +170,17 @@ static void make_receipt(struct stf *stf, const struct tx *tx, const struct tx_o
     bloom_add_logs(&receipt->bloom, receipt->logs, count);
     if (tx->creates)
         receipt->contract = evm_create_address(tx->from, nonce);
+    if (tx->type == TX_DEPOSIT)
+        receipt->deposit_nonce = nonce;
+}
+
+/* The base fee is burnt; on a child chain, whose ether lies in escrow on the parent, it is kept. */
+static void pay_fees(struct stf *stf, u64 gas_used, u256 price_wei)
+{
+    u256 gas = u256_from_u64(gas_used), tip = u256_sub(price_wei, stf->base_fee_wei);
+    credit(stf, stf->header->beneficiary, u256_mul(gas, tip));
+    if (stf->rules->child.on)
+        credit(stf, CHILD_BASE_FEE_VAULT, u256_mul(gas, stf->base_fee_wei));
 }
 
 enum status stf_apply_tx(struct stf *stf, const struct tx *given, struct receipt *receipt,
@@ -169,6 +190,8 @@ enum status stf_apply_tx(struct stf *stf, const struct tx *given, struct receipt
     struct tx recovered = *given;
     const struct tx *tx = given;
     TRY(check_tx(stf->rules, tx, err));
+    if (tx->type == TX_DEPOSIT)
+        return apply_deposit(stf, tx, receipt, err);
     if (!tx->from_known) {
         TRY(tx_recover(&recovered, stf->rules->fork >= HOMESTEAD, *stf->arena, err));
         tx = &recovered;
@@ -189,11 +212,10 @@ enum status stf_apply_tx(struct stf *stf, const struct tx *given, struct receipt
 
     u64 unused = tx->gas_limit - outcome.gas_used;
     state_add_balance(state, from, u256_mul(u256_from_u64(unused), price));
-    u256 tip = u256_sub(price, stf->base_fee_wei);
-    credit(stf, stf->header->beneficiary, u256_mul(u256_from_u64(outcome.gas_used), tip));
+    pay_fees(stf, outcome.gas_used, price);
     state_end_tx(state, stf->rules->fork >= SPURIOUS);
     stf->gas_used += outcome.gas_used;
-    stf->blob_gas_used += tx_blob_gas(tx);
+    stf->blob_gas_used += blob_gas_of(stf, tx);
     make_receipt(stf, tx, &outcome, tx->nonce, receipt);
     return state_status(state);
 }

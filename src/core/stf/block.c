@@ -71,6 +71,8 @@ u64 stf_gas_left(const struct stf *stf)
 
 u64 stf_blob_gas_left(const struct stf *stf)
 {
+    if (stf->rules->child.on)
+        return stf->header->gas_limit - stf->blob_gas_used;
     return stf->rules->blobs.max * GAS_BLOB - stf->blob_gas_used;
 }
 

@@ -38,7 +38,8 @@ struct tx_gas {
 struct tx_gas tx_gas(const struct rules *rules, const struct tx *tx);
 
 /* Type, sizes, gas and fee fields of the transaction alone. The sender's signature is judged by
- * tx_recover. */
+ * tx_recover. A child chain's blocks have deposits: whoever takes transactions from users must
+ * refuse those himself, as the pool does. */
 enum status check_tx(const struct rules *rules, const struct tx *tx, struct err *err);
 
 /* --- Fees. */

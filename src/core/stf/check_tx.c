@@ -31,9 +31,6 @@ static enum status check_type(const struct rules *rules, const struct tx *tx, st
         [TX_LEGACY] = FRONTIER, [TX_ACCESS_LIST] = BERLIN, [TX_DYNAMIC_FEE] = LONDON,
         [TX_BLOB] = CANCUN,     [TX_SET_CODE] = PRAGUE,
     };
-    if (tx->type == TX_DEPOSIT)
-        return fail(err, ST_INVALID,
-                    "transaction type not supported: only child chains have deposits");
     if (rules->fork < since[tx->type])
         return fail(err, ST_INVALID, "transaction type not supported: type %d begins with %s",
                     (int)tx->type, fork_name(since[tx->type]));
@@ -88,6 +85,11 @@ static enum status check_gas(const struct rules *rules, const struct tx *tx, str
 
 enum status check_tx(const struct rules *rules, const struct tx *tx, struct err *err)
 {
+    if (tx->type == TX_DEPOSIT && !rules->child.on)
+        return fail(err, ST_INVALID,
+                    "transaction type not supported: only child chains have deposits");
+    if (tx->type == TX_DEPOSIT) /* what else may be wrong with it lets it fail in its block */
+        return ST_OK;
     TRY(check_type(rules, tx, err));
     if (tx->nonce == UINT64_MAX) /* EIP-2681: the next nonce must still fit in 64 bits */
         return fail(err, ST_INVALID, "nonce has max value");

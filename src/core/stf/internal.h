@@ -15,10 +15,10 @@ struct stf {
     u256 base_fee_wei;      /* 0 before London */
     u256 blob_base_fee_wei; /* 0 before Cancun */
     u64 gas_used;
-    u64 blob_gas_used;
+    u64 blob_gas_used; /* a child chain's: the footprint */
 };
 
-/* --- Transactions (apply_tx.c). */
+/* --- Transactions (apply_tx.c, apply_deposit.c). */
 
 /* What executing a transaction came to; refunds are taken off gas_used. */
 struct tx_outcome {
@@ -29,6 +29,14 @@ struct tx_outcome {
 
 /* Warms, delegates, runs and refunds; nonce and fees are the caller's. */
 struct tx_outcome run_tx(struct stf *stf, const struct tx *tx, u256 price_wei);
+
+/* `nonce`: its sender's, before it. stf->gas_used includes it already. */
+void make_receipt(struct stf *stf, const struct tx *tx, const struct tx_outcome *outcome, u64 nonce,
+                  struct receipt *receipt);
+
+/* A deposit, on a chain that has them. ST_INVALID: the block's gas limit leaves no room for it. */
+enum status apply_deposit(struct stf *stf, const struct tx *tx, struct receipt *receipt,
+                          struct err *err);
 
 /* The most that the transaction can take from its sender; false if that fits in no balance. */
 bool worst_cost(const struct tx *tx, u256 *out);

@@ -1,7 +1,8 @@
-/* Money conserves: a block neither makes nor loses wei but by withdrawals and the burnt base fee.
- */
+/* Money conserves: a block neither makes nor loses wei but by withdrawals and the burnt base fee;
+ * on a child chain by deposits' mints alone. */
 #include "harness/test.h"
 #include "stf/check.h"
+#include "stf/child.h"
 #include "stf/stf.h"
 
 enum { ACCOUNTS = 12, CONTRACTS = 4, TXS = 60, ROUNDS = 40, CODE_ROOM = 64 };
@@ -123,6 +124,22 @@ static u256 sum_after(const struct world *world, const struct diff *diff)
     return sum;
 }
 
+/* Some of them with too little gas, or with more value than there is. */
+static struct tx random_deposit(const struct world *world)
+{
+    return (struct tx){
+        .type = TX_DEPOSIT,
+        .from_known = true,
+        .from = world->who[random_below(ACCOUNTS)],
+        .to = world->who[random_below(ACCOUNTS)],
+        .creates = random_below(8) == 0,
+        .mint_wei = u256_from_u64(random_below(3) * 1000000),
+        .value_wei = u256_from_u64(random_below(4) * 1000000000000000),
+        .gas_limit = random_below(10) == 0 ? random_below(21000) : 21000 + random_below(200000),
+        .is_system = random_below(20) == 0,
+    };
+}
+
 static struct tx random_tx(const struct world *world)
 {
     u64 price = 7 + random_below(100);
@@ -138,13 +155,22 @@ static struct tx random_tx(const struct world *world)
     };
 }
 
-static void check_money(enum fork fork)
+/* A contract that sends its money to itself as it is deleted burns it; nothing else may. */
+static bool may_burn(const struct world *world)
+{
+    bool burns = false;
+    for (usize i = 0; i < CONTRACTS; i++)
+        burns |= world->code[i].data[world->code[i].size - 1] == 0xff;
+    return burns;
+}
+
+static void check_money(enum fork fork, bool is_child)
 {
     struct arena tmp = *test_arena();
     struct world world;
     random_world(&world, &tmp);
     struct state_view view = {&world, world_account, world_storage, world_code, world_block_hash};
-    struct rules rules = {.fork = fork, .chain_id = 1};
+    struct rules rules = {.fork = fork, .chain_id = 1, .child = {is_child, CHILD_FOOTPRINT_GAS}};
     struct header header = {
         .number = 5,
         .gas_limit = 30000000,
@@ -163,33 +189,39 @@ static void check_money(enum fork fork)
     struct stf_result result;
     usize applied = 0;
     u64 nonces[ACCOUNTS] = {0};
+    u256 minted = U256_ZERO;
     for (usize i = 0; i < TXS; i++) {
-        struct tx tx = random_tx(&world);
+        struct tx tx =
+            is_child && random_below(2) == 0 ? random_deposit(&world) : random_tx(&world);
         usize from = (usize)(tx.from.b[19] - 0x20);
         tx.nonce = nonces[from];
         if (stf_apply_tx(stf, &tx, &receipts[applied], NULL) != ST_OK)
             continue;
         nonces[from]++;
         applied++;
+        minted = u256_add(minted, tx.mint_wei);
     }
-    CHECK(applied > 0);
+    CHECK(applied > 0 && u256_is_zero(minted) == !is_child);
     CHECK(stf_end(stf, &block, receipts, applied, &result, NULL) == ST_OK);
-    u256 burnt = u256_mul(u256_from_u64(result.gas_used), header.base_fee_wei);
-    u256 want = u256_sub(sum_before(&world), burnt);
+    u256 burnt =
+        is_child ? U256_ZERO : u256_mul(u256_from_u64(result.gas_used), header.base_fee_wei);
+    u256 want = u256_add(u256_sub(sum_before(&world), burnt), minted);
     want = u256_add(want, u256_from_u64(block.withdrawal_count * 3000000000));
     u256 got = sum_after(&world, &result.diff);
-    /* A contract that sends its money to itself as it is deleted burns it; nothing else may. */
     CHECK(!u256_less(want, got));
-    bool may_burn = false;
-    for (usize i = 0; i < CONTRACTS; i++)
-        may_burn |= world.code[i].data[world.code[i].size - 1] == 0xff;
-    CHECK(may_burn || u256_equal(want, got));
+    CHECK(may_burn(&world) || u256_equal(want, got));
 }
 
 TEST(stf_makes_and_loses_no_money)
 {
     for (usize i = 0; i < ROUNDS; i++) {
-        check_money(PARIS);
-        check_money(CANCUN);
+        check_money(PARIS, false);
+        check_money(CANCUN, false);
     }
+}
+
+TEST(stf_of_a_child_makes_what_deposits_mint_and_loses_nothing)
+{
+    for (usize i = 0; i < ROUNDS; i++)
+        check_money(OSAKA, true);
 }

@@ -20,7 +20,7 @@ struct stf_result {
     struct receipt *receipts;
     usize receipt_count;
     u64 gas_used;
-    u64 blob_gas_used;
+    u64 blob_gas_used; /* a child chain's: the footprint of its users' transactions */
     bloom256 logs_bloom;
     /* EIP-7685: each request is its type byte and data; empty ones left out. Since Prague. */
     bytes *requests;
@@ -61,6 +61,7 @@ enum status stf_apply_tx(struct stf *stf, const struct tx *tx, struct receipt *r
                          struct err *err);
 
 u64 stf_gas_left(const struct stf *stf);
+/* On a child chain, what is left for the footprint (child_footprint). */
 u64 stf_blob_gas_left(const struct stf *stf);
 
 /* Withdrawals, rewards and requests; then the outcome. `receipts` are those of the applied
