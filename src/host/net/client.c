@@ -18,12 +18,14 @@ enum {
     BUFFER_SIZE = 16 << 10, /* also the limit of a line of the head */
     HEADER_LIMIT = 100,     /* lines */
     DEPTH_LIMIT = 128,      /* of the answer's JSON */
+    CANCEL_MS = 100,        /* how often a waiting call looks whether it should go on */
 };
 
 struct net_client {
-    char host[256], port[8], path[512];
+    char host[256], port[8], path[512], name[270];
     u64 timeout_ms;
     usize answer_limit;
+    const atomic_bool *cancel;
     u64 next_id;
 
     int fd; /* -1: not connected */
@@ -34,7 +36,7 @@ struct net_client {
 
 static enum status unreadable(const struct net_client *client, const char *what, struct err *err)
 {
-    return fail(err, ST_IO, "%s:%s: %s", client->host, client->port, what);
+    return fail(err, ST_IO, "%s: %s", client->name, what);
 }
 
 static enum status broken(const struct net_client *client, struct err *err)
@@ -86,11 +88,13 @@ enum status net_client_new(const struct net_client_options *options, struct net_
     client->fd = -1;
     client->timeout_ms = options->timeout_ms;
     client->answer_limit = options->answer_limit;
+    client->cancel = options->cancel;
     if (!read_url(client, options->url)) {
         free(client);
         return fail(err, ST_INVALID, "\"%.*s\" is no URL of the form http://host:port/path", 100,
                     options->url);
     }
+    fmt(client->name, sizeof(client->name), "%s:%s", client->host, client->port);
     *out = client;
     return ST_OK;
 }
@@ -101,6 +105,11 @@ static void hang_up(struct net_client *client)
         close(client->fd);
     client->fd = -1;
     client->at = client->size = 0;
+}
+
+const char *net_client_name(const struct net_client *client)
+{
+    return client->name;
 }
 
 void net_client_free(struct net_client *client)
@@ -115,14 +124,22 @@ void net_client_free(struct net_client *client)
 
 static enum status wait_for(const struct net_client *client, short events, struct err *err)
 {
-    u64 now_ms = clock_now_ms();
-    struct pollfd ready = {.fd = client->fd, .events = events};
-    int left_ms = now_ms >= client->deadline_ms ? 0 : (int)(client->deadline_ms - now_ms);
-    int count = poll(&ready, 1, left_ms);
-    if (count == 0)
-        return fail(err, ST_AGAIN, "%s:%s: no answer within %lu ms", client->host, client->port,
-                    client->timeout_ms);
-    return count > 0 || errno == EINTR ? ST_OK : broken(client, err);
+    for (;;) {
+        u64 now_ms = clock_now_ms();
+        u64 left_ms = now_ms >= client->deadline_ms ? 0 : client->deadline_ms - now_ms;
+        u64 wait_ms = client->cancel != NULL ? min_u64(left_ms, CANCEL_MS) : left_ms;
+        if (client->cancel != NULL && atomic_load(client->cancel))
+            return fail(err, ST_AGAIN, "%s: the call was cancelled", client->name);
+        struct pollfd ready = {.fd = client->fd, .events = events};
+        int count = poll(&ready, 1, (int)min_u64(wait_ms, INT32_MAX));
+        if (count > 0)
+            return ST_OK;
+        if (count < 0 && errno != EINTR)
+            return broken(client, err);
+        if (count == 0 && wait_ms == left_ms)
+            return fail(err, ST_AGAIN, "%s: no answer within %lu ms", client->name,
+                        client->timeout_ms);
+    }
 }
 
 static enum status connect_to(struct net_client *client, const struct addrinfo *to, struct err *err)
@@ -202,8 +219,7 @@ static enum status read_more(struct net_client *client, struct err *err)
             return ST_OK;
         }
         if (got == 0)
-            return fail(err, ST_MISSING, "%s:%s: closed in the middle of its answer", client->host,
-                        client->port);
+            return fail(err, ST_MISSING, "%s: closed in the middle of its answer", client->name);
         if (errno == EAGAIN)
             TRY(wait_for(client, POLLIN, err));
         else if (errno != EINTR)
@@ -307,8 +323,8 @@ static enum status read_head(struct net_client *client, struct head *head, struc
 
 static enum status too_large(const struct net_client *client, struct err *err)
 {
-    return fail(err, ST_FULL, "%s:%s: its answer is larger than %zu bytes", client->host,
-                client->port, client->answer_limit);
+    return fail(err, ST_FULL, "%s: its answer is larger than %zu bytes", client->name,
+                client->answer_limit);
 }
 
 /* Appends the next `size` bytes to *body, which is the last thing in the arena. */
@@ -367,8 +383,9 @@ static enum status read_to_end(struct net_client *client, bytes *body, struct ar
     }
 }
 
-static enum status read_answer(struct net_client *client, bytes *answer, struct arena *arena,
-                               struct err *err)
+/* *code is HTTP's. */
+static enum status read_answer(struct net_client *client, unsigned *code, bytes *answer,
+                               struct arena *arena, struct err *err)
 {
     struct head head;
     TRY(read_head(client, &head, err));
@@ -382,18 +399,24 @@ static enum status read_answer(struct net_client *client, bytes *answer, struct 
         TRY(read_to_end(client, answer, arena, err));
     if (head.closes || until_closed)
         hang_up(client);
-    if (head.status == 429 || head.status == 503)
-        return fail(err, ST_AGAIN, "%s:%s: is overloaded (status %u)", client->host, client->port,
-                    head.status);
-    if (head.status != 200)
-        return fail(err, ST_IO, "%s:%s: answered with status %u", client->host, client->port,
-                    head.status);
+    *code = head.status;
     return ST_OK;
+}
+
+static enum status check_code(const struct net_client *client, unsigned code, struct err *err)
+{
+    enum { REQUEST_TIMEOUT = 408, TOO_EARLY = 425, TOO_MANY = 429, UNAVAILABLE = 503 };
+    if (code == 200)
+        return ST_OK;
+    if (code == TOO_MANY || code == UNAVAILABLE)
+        return fail(err, ST_AGAIN, "%s: is overloaded (status %u)", client->name, code);
+    bool final = code / 100 == 4 && code != REQUEST_TIMEOUT && code != TOO_EARLY;
+    return fail(err, final ? ST_INVALID : ST_IO, "%s: answered with status %u", client->name, code);
 }
 
 /* --- Calls. */
 
-static enum status exchange(struct net_client *client, bytes body, bytes *answer,
+static enum status exchange(struct net_client *client, bytes body, unsigned *code, bytes *answer,
                             struct arena *arena, struct err *err)
 {
     char head[1200];
@@ -408,35 +431,25 @@ static enum status exchange(struct net_client *client, bytes body, bytes *answer
         TRY(connect_anew(client, err));
     TRY(send_all(client, (bytes){(const u8 *)head, size}, err));
     TRY(send_all(client, body, err));
-    return read_answer(client, answer, arena, err);
+    return read_answer(client, code, answer, arena, err);
 }
 
-enum status net_client_post(struct net_client *client, bytes body, bytes *answer,
-                            struct arena *arena, struct err *err)
+static enum status post(struct net_client *client, bytes body, unsigned *code, bytes *answer,
+                        struct arena *arena, struct err *err)
 {
     client->deadline_ms = clock_now_ms() + client->timeout_ms;
-    enum status st = exchange(client, body, answer, arena, err);
+    enum status st = exchange(client, body, code, answer, arena, err);
     if (st != ST_OK)
         hang_up(client); /* the rest of an answer must not be taken for the next one */
     return st == ST_MISSING ? ST_IO : st;
 }
 
-static bytes call_body(u64 id, const char *method, bytes params, struct arena *arena)
+enum status net_client_post(struct net_client *client, bytes body, bytes *answer,
+                            struct arena *arena, struct err *err)
 {
-    usize room = strlen(method) * 6 + params.size + 100;
-    struct json_out out = json_out_over(ARENA_TAKE(arena, u8, room), room);
-    json_open_object(&out);
-    json_key(&out, "jsonrpc");
-    json_put_cstr(&out, "2.0");
-    json_key(&out, "id");
-    json_put_u64(&out, id);
-    json_key(&out, "method");
-    json_put_cstr(&out, method);
-    json_key(&out, "params");
-    json_put_raw(&out, params);
-    json_close_object(&out);
-    assert(!out.failed);
-    return (bytes){out.data, out.size};
+    unsigned code;
+    TRY(post(client, body, &code, answer, arena, err));
+    return check_code(client, code, err);
 }
 
 static enum status refused(json from, struct net_client_error *error, struct arena *arena,
@@ -451,8 +464,64 @@ static enum status refused(json from, struct net_client_error *error, struct are
     error->code = negative ? -(i64)size : (i64)size;
     error->message = json_text(json_get(from, "message"), arena);
     error->data = json_get(from, "data");
-    return fail(err, ST_INVALID, "%.*s (code %ld)", (int)min_u64(error->message.size, 200),
-                (const char *)error->message.data, error->code);
+    enum status st =
+        fail(err, ST_INVALID, "%.*s (code %ld)", (int)min_u64(error->message.size, 200),
+             (const char *)error->message.data, error->code);
+    for (char *c = err != NULL ? err->text : ""; *c != 0; c++)
+        if ((u8)*c < ' ' || *c == 0x7f) /* what strangers say goes to a terminal */
+            *c = '?';
+    return st;
+}
+
+/* Posts calls. Where the server refuses all of them, *error says why: many put an error of
+ * JSON-RPC into the body of an HTTP error. */
+static enum status post_calls(struct net_client *client, bytes body, json *out,
+                              struct net_client_error *error, struct arena *arena, struct err *err)
+{
+    unsigned code;
+    bytes answer;
+    *error = (struct net_client_error){0};
+    TRY(post(client, body, &code, &answer, arena, err));
+    bool readable = json_check(answer, DEPTH_LIMIT, out, NULL) == ST_OK;
+    enum status st = check_code(client, code, err);
+    if (st == ST_AGAIN)
+        return st;
+    json refusal = readable ? json_get(*out, "error") : (json){BYTES_EMPTY};
+    if (json_is(refusal, JSON_OBJECT))
+        return refused(refusal, error, arena, err);
+    if (st == ST_OK && !readable)
+        return unreadable(client, "its answer is no JSON", err);
+    return st;
+}
+
+static void put_call(struct json_out *out, u64 id, const char *method, bytes params)
+{
+    json_open_object(out);
+    json_key(out, "jsonrpc");
+    json_put_cstr(out, "2.0");
+    json_key(out, "id");
+    json_put_u64(out, id);
+    json_key(out, "method");
+    json_put_cstr(out, method);
+    json_key(out, "params");
+    json_put_raw(out, params);
+    json_close_object(out);
+}
+
+static usize call_room(const char *method, bytes params)
+{
+    return strlen(method) * 6 + params.size + 100;
+}
+
+static struct json_out body_out(usize room, struct arena *arena)
+{
+    return json_out_over(ARENA_TAKE(arena, u8, room), room);
+}
+
+static bytes body_of(const struct json_out *out)
+{
+    assert(!out->failed);
+    return (bytes){out->data, out->size};
 }
 
 enum status net_client_call(struct net_client *client, const char *method, bytes params,
@@ -460,18 +529,60 @@ enum status net_client_call(struct net_client *client, const char *method, bytes
                             struct err *err)
 {
     u64 id = ++client->next_id, answered = 0;
-    bytes answer;
     json all;
-    bytes body = call_body(id, method, params, arena);
-    TRY(net_client_post(client, body, &answer, arena, err));
-    if (json_check(answer, DEPTH_LIMIT, &all, NULL) != ST_OK)
-        return unreadable(client, "its answer is no JSON", err);
-    json refusal = json_get(all, "error");
-    if (json_is(refusal, JSON_OBJECT))
-        return refused(refusal, error, arena, err);
+    struct json_out out = body_out(call_room(method, params), arena);
+    put_call(&out, id, method, params);
+    TRY(post_calls(client, body_of(&out), &all, error, arena, err));
     *result = json_get(all, "result");
     if (json_read_u64(json_get(all, "id"), &answered) != ST_OK || answered != id ||
         json_is(*result, JSON_ABSENT))
         return unreadable(client, "its answer is none to this call", err);
+    return ST_OK;
+}
+
+/* One answer of a batch, to the call that it names. */
+static bool take_item(struct net_client_item *items, usize count, u64 first_id, json answer,
+                      struct arena *arena)
+{
+    u64 id;
+    if (json_read_u64(json_get(answer, "id"), &id) != ST_OK || id < first_id ||
+        id - first_id >= count)
+        return false;
+    struct net_client_item *item = &items[id - first_id];
+    if (item->status != ST_MISSING)
+        return false;
+    json refusal = json_get(answer, "error");
+    if (json_is(refusal, JSON_OBJECT)) {
+        item->status = refused(refusal, &item->error, arena, NULL);
+        return true;
+    }
+    item->status = ST_OK;
+    item->result = json_get(answer, "result");
+    return !json_is(item->result, JSON_ABSENT);
+}
+
+enum status net_client_batch(struct net_client *client, struct net_client_item *items, usize count,
+                             struct net_client_error *error, struct arena *arena, struct err *err)
+{
+    json all, key, answer;
+    usize room = 2, answered = 0;
+    u64 first_id = client->next_id + 1;
+    if (count == 0)
+        return ST_OK;
+    for (usize i = 0; i < count; i++)
+        room += call_room(items[i].method, items[i].params);
+    struct json_out out = body_out(room, arena);
+    json_open_array(&out);
+    for (usize i = 0; i < count; i++) {
+        items[i].status = ST_MISSING;
+        put_call(&out, ++client->next_id, items[i].method, items[i].params);
+    }
+    json_close_array(&out);
+    TRY(post_calls(client, body_of(&out), &all, error, arena, err));
+    for (struct json_walk at = json_begin(all); json_next(&at, &key, &answer); answered++)
+        if (!take_item(items, count, first_id, answer, arena))
+            return unreadable(client, "its answer is none to this batch", err);
+    if (!json_is(all, JSON_ARRAY) || answered != count)
+        return unreadable(client, "its answer is none to this batch", err);
     return ST_OK;
 }

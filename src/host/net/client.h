@@ -11,12 +11,16 @@
 
 #include "base/json.h"
 
+#include <stdatomic.h>
+
 struct net_client;
 
 struct net_client_options {
     const char *url;    /* http://host[:port][/path]; an IPv6 address in brackets */
     u64 timeout_ms;     /* for a whole call, connecting included */
     usize answer_limit; /* bytes */
+    /* Once it is set, by any thread, calls end with ST_AGAIN within 100 ms. NULL: never. */
+    const atomic_bool *cancel;
 };
 
 /* Connects with the first call. ST_INVALID: not such a URL. */
@@ -25,9 +29,13 @@ enum status net_client_new(const struct net_client_options *options, struct net_
 /* NULL is fine. */
 void net_client_free(struct net_client *client);
 
+/* "host:port", for sentences. */
+const char *net_client_name(const struct net_client *client);
+
 /* Sends a body and takes the answer's, in `arena`, which has room for answer_limit besides.
  * ST_IO: not reached, or not understood.  ST_AGAIN: it is overloaded (429, 503), or the time is
- * over.  ST_FULL: its answer is larger than the limit. */
+ * over.  ST_FULL: its answer is larger than the limit.  ST_INVALID: it refuses such requests (4xx),
+ * and will again. */
 enum status net_client_post(struct net_client *client, bytes body, bytes *answer,
                             struct arena *arena, struct err *err);
 
@@ -44,5 +52,19 @@ struct net_client_error {
 enum status net_client_call(struct net_client *client, const char *method, bytes params,
                             json *result, struct net_client_error *error, struct arena *arena,
                             struct err *err);
+
+/* One of several calls that go out in one body. */
+struct net_client_item {
+    const char *method;
+    bytes params;
+    enum status status; /* ST_OK: `result` is set.  ST_INVALID: refused, `error` says why. */
+    json result;
+    struct net_client_error error;
+};
+
+/* A batch of JSON-RPC: every call gets its answer, or none counts. All of none is fine.
+ * ST_INVALID: the server refused the batch as a whole; *error says why. Else as net_client_call. */
+enum status net_client_batch(struct net_client *client, struct net_client_item *items, usize count,
+                             struct net_client_error *error, struct arena *arena, struct err *err);
 
 #endif

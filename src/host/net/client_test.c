@@ -16,7 +16,8 @@ static struct net_client *client_of(u16 port, u64 timeout_ms, usize limit)
     struct err err;
     struct net_client *client = NULL;
     snprintf(url, sizeof(url), "http://127.0.0.1:%u", (unsigned)port);
-    struct net_client_options options = {url, timeout_ms, limit};
+    struct net_client_options options = {
+        .url = url, .timeout_ms = timeout_ms, .answer_limit = limit};
     CHECK(net_client_new(&options, &client, &err) == ST_OK);
     return client;
 }
@@ -82,7 +83,7 @@ TEST(client_reads_urls)
         {"http://a/\r\nX: y", ST_INVALID},
     };
     for (usize i = 0; i < countof(rows); i++) {
-        struct net_client_options options = {rows[i].url, 1000, 1000};
+        struct net_client_options options = {.url = rows[i].url, .timeout_ms = 1000};
         struct net_client *client = NULL;
         struct err err;
         CHECK_ROW(i, net_client_new(&options, &client, &err) == rows[i].want);
@@ -151,6 +152,12 @@ TEST(client_understands_answers_and_refuses_hostile_ones)
         {"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n", ST_AGAIN, true},
         {"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", ST_AGAIN, true},
         {"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", ST_IO, true},
+        {"HTTP/1.1 408 Late\r\nContent-Length: 0\r\n\r\n", ST_IO, true},
+        {"HTTP/1.1 401 Who\r\nContent-Length: 0\r\n\r\n", ST_INVALID, true},
+        {"HTTP/1.1 500 Oh\r\nContent-Length: 26\r\n\r\n{\"error\":{\"message\":\"no\"}}",
+         ST_INVALID, true},
+        {"HTTP/1.1 429 Oh\r\nContent-Length: 26\r\n\r\n{\"error\":{\"message\":\"no\"}}", ST_AGAIN,
+         true},
         {"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n" ONE, ST_IO, false},
         {OK "Content-Length: 40\r\n\r\n" ONE, ST_AGAIN, true}, /* the rest never comes */
         {OK "Content-Length: 35\r\nContent-Length: 35\r\n\r\n" ONE, ST_IO, true},
@@ -229,4 +236,101 @@ TEST(client_gives_up_when_its_time_is_over)
     CHECK(clock_now_ms() - started_ms < 5000);
     net_client_free(client);
     test_server_stop(server);
+}
+
+TEST(client_sends_several_calls_in_one_body)
+{
+    enum { COUNT = 40 };
+    struct test_server *server = test_server_start(NULL);
+    struct net_client *client = client_of(net_port(server->net), 10000, 1 << 20);
+    struct net_client_item items[COUNT];
+    struct net_client_error error;
+    struct err err;
+    for (usize i = 0; i < COUNT; i++) {
+        char *params = ARENA_TAKE(test_arena(), char, 16);
+        items[i] = (struct net_client_item){
+            .method = i % 3 == 0 ? "heavy" : "echo",
+            .params = {(const u8 *)params, (usize)snprintf(params, 16, "[%zu]", i)}};
+    }
+    for (int round = 0; round < 2; round++) {
+        CHECK(net_client_batch(client, items, COUNT, &error, test_arena(), &err) == ST_OK);
+        for (usize i = 0; i < COUNT; i++)
+            CHECK_ROW(i, items[i].status == ST_OK &&
+                             bytes_equal(items[i].result.text, items[i].params));
+    }
+    CHECK(net_client_batch(client, NULL, 0, &error, test_arena(), &err) == ST_OK);
+    CHECK(net_count(server->net).requests == 2);
+    net_client_free(client);
+    test_server_stop(server);
+}
+
+TEST(client_takes_a_batch_in_any_order_and_refuses_one_that_is_not_its_own)
+{
+    static const struct {
+        const char *says;
+        enum status want;
+    } rows[] = {
+        {"[{\"id\":2,\"error\":{\"code\":-5,\"message\":\"x\"}},{\"id\":1,\"result\":1}]", ST_OK},
+        {"{\"error\":{\"code\":-32600,\"message\":\"no batches\"}}", ST_INVALID},
+        {"[]", ST_IO},
+        {"7", ST_IO},
+        {"[{\"id\":1,\"result\":1}]", ST_IO},
+        {"[{\"id\":1,\"result\":1},{\"id\":1,\"result\":1}]", ST_IO},
+        {"[{\"id\":1,\"result\":1},{\"id\":3,\"result\":1}]", ST_IO},
+        {"[{\"id\":1,\"result\":1},{\"id\":0,\"result\":1}]", ST_IO},
+        {"[{\"id\":1,\"result\":1},{\"id\":2}]", ST_IO},
+        {"[{\"id\":1,\"result\":1},{\"id\":2,\"result\":1},{\"id\":2,\"result\":1}]", ST_IO},
+        {"{\"1\":{\"id\":1,\"result\":1},\"2\":{\"id\":2,\"result\":1}}", ST_IO},
+    };
+    for (usize i = 0; i < countof(rows); i++) {
+        struct err err;
+        struct net_client_error error;
+        u16 port;
+        pthread_t thread;
+        char says[300];
+        snprintf(says, sizeof(says), OK "\r\n%s", rows[i].says);
+        struct script script = {listen_anywhere(&port), says, false};
+        CHECK(thread_start(&thread, "script", play, &script, &err) == ST_OK);
+        struct net_client *client = client_of(port, 5000, 10000);
+        struct net_client_item items[2] = {{.method = "m", .params = BYTES_LIT("[]")},
+                                           {.method = "m", .params = BYTES_LIT("[]")}};
+        CHECK_ROW(i,
+                  net_client_batch(client, items, 2, &error, test_arena(), &err) == rows[i].want);
+        CHECK_ROW(i, i != 0 || (items[0].status == ST_OK && items[1].status == ST_INVALID &&
+                                items[1].error.code == -5));
+        net_client_free(client);
+        pthread_join(thread, NULL);
+        close(script.fd);
+    }
+}
+
+static void *set_soon(void *flag)
+{
+    test_sleep_ms(30);
+    atomic_store((atomic_bool *)flag, true);
+    return NULL;
+}
+
+TEST(client_gives_up_when_it_is_told_to)
+{
+    u16 port;
+    atomic_bool cancel = false;
+    struct err err;
+    struct net_client_error error;
+    struct net_client *client;
+    json result;
+    pthread_t thread;
+    char url[64];
+    int fd = listen_anywhere(&port); /* connects, and never answers */
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", (unsigned)port);
+    struct net_client_options options = {url, 60000, 10000, &cancel};
+    CHECK(net_client_new(&options, &client, &err) == ST_OK);
+    CHECK(thread_start(&thread, "cancel", set_soon, &cancel, &err) == ST_OK);
+    u64 started_ms = clock_now_ms();
+    CHECK(net_client_call(client, "m", BYTES_LIT("[]"), &result, &error, test_arena(), &err) ==
+          ST_AGAIN);
+    CHECK(clock_now_ms() - started_ms < 5000 && strstr(err.text, "cancelled") != NULL);
+    pthread_join(thread, NULL);
+    net_client_free(client);
+    close(fd);
 }
