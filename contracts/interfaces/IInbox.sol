@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {ISystemConfig} from "./ISystemConfig.sol";
+
 /// @title The child chain's input, as it stands on the parent
 /// @notice Two hash chains: items (deposits, forced transactions, changes of configuration) and batches
 ///         (the sequencer's, each of which says how many items it reads). The child chain is a pure
@@ -93,7 +95,7 @@ interface IInbox {
 
     function minimumGasLimit(uint64 byteCount, bool isCreation) external pure returns (uint64);
 
-    function systemConfig() external view returns (address);
+    function systemConfig() external view returns (ISystemConfig);
 
     function portal() external view returns (address);
 

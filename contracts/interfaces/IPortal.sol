@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IInbox} from "./IInbox.sol";
+import {ISettlement} from "./ISettlement.sol";
+import {ISystemConfig} from "./ISystemConfig.sol";
+
 /// @title The structs of OP's portal, under OP's names
 /// @dev OP specs, protocol/withdrawals.md.
 library Types {
@@ -70,9 +74,9 @@ interface IPortal {
 
     function respectedGameType() external view returns (uint32);
 
-    function disputeGameFactory() external view returns (address);
+    function disputeGameFactory() external view returns (ISettlement);
 
-    function anchorStateRegistry() external view returns (address);
+    function anchorStateRegistry() external view returns (ISettlement);
 
     function proofMaturityDelaySeconds() external view returns (uint256);
 
@@ -84,9 +88,9 @@ interface IPortal {
 
     function paused() external pure returns (bool);
 
-    function systemConfig() external view returns (address);
+    function systemConfig() external view returns (ISystemConfig);
 
-    function inbox() external view returns (address);
+    function inbox() external view returns (IInbox);
 
     function version() external pure returns (string memory);
 }
