@@ -112,6 +112,11 @@ const char *net_client_name(const struct net_client *client)
     return client->name;
 }
 
+void net_client_set_timeout(struct net_client *client, u64 timeout_ms)
+{
+    client->timeout_ms = timeout_ms;
+}
+
 void net_client_free(struct net_client *client)
 {
     if (client == NULL)

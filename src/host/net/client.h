@@ -32,6 +32,9 @@ void net_client_free(struct net_client *client);
 /* "host:port", for sentences. */
 const char *net_client_name(const struct net_client *client);
 
+/* For the calls that follow. */
+void net_client_set_timeout(struct net_client *client, u64 timeout_ms);
+
 /* Sends a body and takes the answer's, in `arena`, which has room for answer_limit besides.
  * ST_IO: not reached, or not understood.  ST_AGAIN: it is overloaded (429, 503), or the time is
  * over.  ST_FULL: its answer is larger than the limit.  ST_INVALID: it refuses such requests (4xx),
