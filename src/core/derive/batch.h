@@ -32,19 +32,26 @@
  *           nonce           varint
  *           y parity        byte
  *     for each address (recipients, then access entries, then authorizations):
- *           address         varint    0: the next of the new addresses below, n > 0: the nth of
- * them, which has been there before then what the columns above leave out, which compresses less or
- * not at all: heads           a byte for each new fee, then priority fee, then value y parities a
- * bit for each transaction, the first lowest, the last byte filled up with zeros mantissas       of
- * each new fee, then priority fee, then value addresses       20 bytes for each new one data slots
- * 32 bytes each other chains    32 bytes each authorizations' r, s    64 bytes each r, s 64 bytes
- * each
+ *           address         varint    0: the next of the new addresses below;
+ *                                     n > 0: the nth of them, which has been used before
+ *     then what the columns above leave out, which compresses less or not at all:
+ *           heads                     a byte for each new fee, then priority fee, then value
+ *           y parities                a bit for each transaction, the first lowest, the last byte
+ *                                     filled up with zeros
+ *           mantissas                 of each new fee, then priority fee, then value
+ *           addresses                 20 bytes for each new one
+ *           data
+ *           slots                     32 bytes each
+ *           other chains              32 bytes each
+ *           authorizations' r, s      64 bytes each
+ *           r, s                      64 bytes each
  *
- *   varint  little-endian groups of 7 bits, the top bit set on all but the last (LEB128); shortest
- *           form, at most 64 bits
- *   recent  byte: 0 is a new amount, n > 0 the one that is nth among the 64 of this column used
- * last, newest first (move to front) amount  head h < 242: h % 11 bytes of mantissa, big-endian,
- * times 10^(h / 11); head 255: 32 bytes of mantissa, times 1
+ *   varint  little-endian groups of 7 bits, the top bit set on all but the last (LEB128);
+ *           shortest form, at most 64 bits
+ *   recent  byte: 0 is a new amount, n > 0 the one that is nth among the 64 of this column that
+ *           were used last, newest first (move to front)
+ *   amount  head h < 242: h % 11 bytes of mantissa, big-endian, times 10^(h / 11);
+ *           head 255: 32 bytes of mantissa, times 1
  *
  * Chain ids are not sent: they are the child's. Nor are hashes and senders. Transactions with blobs
  * and deposits have no kind. */
@@ -53,13 +60,12 @@
 
 #include "types/tx.h"
 
-/* A batch holds at most this much, inflated, and this many blocks.
+/* A batch holds at most this much, inflated, and this many blocks: DEFLATE expands up to 1,032
+ * times, and followers and the guest must be able to afford what a few bytes make of themselves.
  *
- * Size: the largest data of one append is six blobs (EIP-7594), 744 KiB, and calldata compresses 3
- * to 5 times; 8 MiB leaves twice that, and bounds what a few hundred bytes can make of themselves
- * (DEFLATE expands up to 1,032 times). Blocks: four a second for an hour, after which the Inbox
- * asks for a batch anyway; an empty block costs as little as a few bits here but a state root
- * there. */
+ * Size: the largest data of one append is six blobs (EIP-7594), 744 KiB; calldata compresses 3 to 5
+ * times, and 8 MiB is eleven. Blocks: four a second for an hour; an empty one is a few bits here,
+ * but a state root there. */
 #define BATCH_MAX_BODY ((usize)8 << 20)
 enum { BATCH_MAX_BLOCKS = 16384 };
 

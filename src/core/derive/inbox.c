@@ -129,28 +129,13 @@ hash32 batch_hash_blobs(const hash32 *versioned_hashes, usize count)
 
 /* --- Deposits, claims. */
 
-/* OP's domains: 0 is user deposits, 1 the attributes. */
-static hash32 source_hash(u64 domain, hash32 id)
+hash32 source_hash_item(hash32 acc)
 {
     struct keccak h;
     keccak_init(&h);
-    put_u64(&h, domain);
-    put_hash(&h, id);
+    put_u64(&h, 0);
+    put_hash(&h, acc);
     return keccak_final(&h);
-}
-
-hash32 source_hash_attributes(hash32 origin_hash, u64 block_number)
-{
-    struct keccak id;
-    keccak_init(&id);
-    put_hash(&id, origin_hash);
-    put_u64(&id, block_number);
-    return source_hash(1, keccak_final(&id));
-}
-
-hash32 source_hash_item(hash32 acc)
-{
-    return source_hash(0, acc);
 }
 
 hash32 claim_hash(const struct claim *claim)

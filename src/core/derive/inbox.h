@@ -75,10 +75,8 @@ enum { BATCH_CHUNK = 31 * 1024 };
 hash32 batch_hash_calldata(bytes data);
 hash32 batch_hash_blobs(const hash32 *versioned_hashes, usize count);
 
-/* Source hashes of deposit transactions. Source: OP Stack, deposits.md, "Source hash computation",
- * with our own identifiers of where they come from. */
-hash32 source_hash_attributes(hash32 origin_hash, u64 block_number);
-/* `acc`: inboxAcc right after the item, inboxAcc(position + 1). */
+/* The source hash of the deposit that an item becomes; `acc` is inboxAcc right after the item,
+ * inboxAcc(position + 1). Source: OP Stack, deposits.md, "Source hash computation", domain 0. */
 hash32 source_hash_item(hash32 acc);
 
 /* --- What is claimed of the child on the parent. */

@@ -1,8 +1,9 @@
-/* What both directions of the batch format share. */
+/* What the files of this module share: the small print of the batch format, and a step of the fold.
+ */
 #ifndef DERIVE_INTERNAL_H
 #define DERIVE_INTERNAL_H
 
-#include "derive/batch.h"
+#include "derive/derive.h"
 
 /* The byte of a transaction's kind: its type, with one more for legacy ones without a chain id. */
 enum {
@@ -68,5 +69,9 @@ static inline bool has_authorizations(const struct tx *tx)
 {
     return tx->type == TX_SET_CODE;
 }
+
+/* Moves the state past items that nothing is executed for, as far as the rules on later blocks need
+ * it: position and configuration. */
+void derive_skip_items(struct derive_state *state, const struct inbox_item *items, usize count);
 
 #endif

@@ -1,5 +1,8 @@
 #include "derive/testing.h"
 
+#include "crypto/keccak.h"
+#include "types/header.h"
+
 u64 random_u64(struct random *random) /* SplitMix64 */
 {
     u64 z = random->state += 0x9e3779b97f4a7c15;
@@ -138,4 +141,144 @@ struct batch random_batch(struct random *random, u64 chain_id, struct batch_shap
         .first_number = any_u64(random), .blocks = all, .block_count = shape.blocks};
     random_fill(random, batch.parent_prefix, sizeof(batch.parent_prefix));
     return batch;
+}
+
+/* --- A parent chain and its Inbox. */
+
+void world_init(struct world *world, struct arena *arena)
+{
+    memset(world, 0, sizeof(*world));
+    world->arena = arena;
+    world->chain.chain_id = WORLD_CHAIN; /* every fork up to Prague is there from the start */
+    world->chain.osaka_time = FORK_NEVER;
+    world->chain.dao_block = FORK_NEVER;
+    world->chain.child.on = true;
+    world->config.id = (struct inbox_id){900, {{[19] = 0xaa}}, WORLD_CHAIN};
+    world->config.chain = &world->chain;
+    world->config.parent_blobs[0].params.update_fraction = 5007716;
+    world->config.parent_blob_count = 1;
+    world->inbox_accs[0] = inbox_acc_first(&world->config.id);
+    world->batch_acc = batch_acc_first(&world->config.id);
+    world_mine(world);
+}
+
+struct derive_state world_genesis(const struct world *world)
+{
+    struct derive_params params = {.gas_limit = 30000000,
+                                   .base_fee_scalar = 40000000,
+                                   .sequencer = {{[19] = 0x5e}},
+                                   .version = DERIVE_VERSION};
+    struct derive_origin origin = world_origin(world, WORLD_FIRST_ORIGIN);
+    return derive_genesis(&world->config, &params, (hash32){{1}}, WORLD_FIRST_TIME, &origin);
+}
+
+void world_mine(struct world *world)
+{
+    usize at = world->block_count++;
+    assert(at < WORLD_MOST);
+    struct header header = {.number = WORLD_FIRST_ORIGIN + at,
+                            .timestamp = WORLD_FIRST_TIME + 12 * at,
+                            .mix_hash = {{(u8)at, 3}},
+                            .fields = HEADER_PRAGUE,
+                            .base_fee_wei = u256_from_u64(1000000000 + at),
+                            .excess_blob_gas = 30000000,
+                            .parent_beacon_root = {{(u8)at, 4}}};
+    if (at > 0)
+        header.parent_hash = world->hashes[at - 1];
+    world->headers[at] = header_encode(&header, world->arena);
+    world->hashes[at] = keccak256(world->headers[at]);
+    world->times[at] = header.timestamp;
+}
+
+u64 world_last_origin(const struct world *world)
+{
+    return WORLD_FIRST_ORIGIN + world->block_count - 1;
+}
+
+struct derive_origin world_origin(const struct world *world, u64 number)
+{
+    struct derive_origin origin;
+    enum status st = derive_origin_read(&world->config, world->headers[number - WORLD_FIRST_ORIGIN],
+                                        &origin, NULL);
+    assert(st == ST_OK);
+    return origin;
+}
+
+void world_enqueue(struct world *world, struct inbox_item item)
+{
+    usize at = world->item_count++;
+    assert(at < WORLD_MOST);
+    item.position = at;
+    item.time = world->times[world->block_count - 1];
+    world->items[at] = item;
+    world->inbox_accs[at + 1] = inbox_acc_next(world->inbox_accs[at], inbox_item_leaf(&item));
+}
+
+void world_enqueue_random(struct world *world, struct random *random)
+{
+    struct inbox_item item = {.from = any_address(random),
+                              .to = any_address(random),
+                              .mint_wei = any_amount(random),
+                              .value_wei = any_amount(random),
+                              .gas_limit = any_u64(random) % (2 * DERIVE_ITEM_GAS),
+                              .creates = random_below(random, 4) == 0,
+                              .data = any_data(random, world->arena)};
+    if (random_below(random, 8) > 0)
+        world_enqueue(world, item);
+    else
+        world_enqueue_config(world,
+                             (enum derive_param)random_below(random, DERIVE_PROTOCOL_VERSION),
+                             u256_from_u64(random_below(random, 60000000)));
+}
+
+void world_enqueue_config(struct world *world, enum derive_param id, u256 value)
+{
+    u8 *data = ARENA_TAKE(world->arena, u8, 64);
+    u256_store_be(data, u256_from_u64(id));
+    u256_store_be(data + 32, value);
+    world_enqueue(world, (struct inbox_item){.kind = INBOX_CONFIG, .data = {data, 64}});
+}
+
+struct derive_input world_append(struct world *world, const struct derive_state *state,
+                                 const bytes *data, u64 inbox_pos, u64 origin_number)
+{
+    usize origin = origin_number - WORLD_FIRST_ORIGIN;
+    usize head = state->head.origin.number - WORLD_FIRST_ORIGIN;
+    struct derive_input input = {
+        .record = {.index = world->batch_count++,
+                   .inbox_pos = inbox_pos,
+                   .inbox_acc = world->inbox_accs[inbox_pos],
+                   .origin_number = origin_number,
+                   .origin_hash = world->hashes[origin],
+                   .time = world->times[world->block_count - 1]},
+        .kind = BATCH_FORCED,
+        .items = world->items + state->inbox_pos,
+        .item_count = inbox_pos - state->inbox_pos,
+    };
+    if (data != NULL) {
+        input.kind = BATCH_CALLDATA;
+        input.data = *data;
+        input.record.data_hash = batch_hash_calldata(*data);
+    }
+    if (origin > head) {
+        input.headers = world->headers + head + 1;
+        input.header_count = origin - head;
+    }
+    world->batch_acc = batch_acc_next(world->batch_acc, &input.record);
+    input.record.batch_acc = world->batch_acc;
+    return input;
+}
+
+hash32 world_execute(const struct derive_block *block)
+{
+    struct keccak h;
+    keccak_init(&h);
+    keccak_update(&h, BYTES_OF(block->parent_hash));
+    keccak_update(&h, BYTES_OF(block->number));
+    keccak_update(&h, BYTES_OF(block->timestamp));
+    keccak_update(&h, BYTES_OF(block->origin.hash));
+    keccak_update(&h, BYTES_OF(block->params.gas_limit));
+    for (usize i = 0; i < block->tx_count; i++)
+        keccak_update(&h, block->envelopes[i]);
+    return keccak_final(&h);
 }
