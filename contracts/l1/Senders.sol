@@ -13,7 +13,10 @@ library Senders {
     /// (EIP-3541).
     /// @dev OP specs, protocol/deposits.md "address aliasing", and contracts-bedrock's EOA.isSenderEOA.
     function onChild() internal view returns (address) {
-        return isAccount() ? msg.sender : address(uint160(msg.sender) + OFFSET);
+        if (isAccount()) return msg.sender;
+        unchecked {
+            return address(uint160(msg.sender) + OFFSET); // wraps around
+        }
     }
 
     function isAccount() internal view returns (bool) {
