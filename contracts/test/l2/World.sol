@@ -91,6 +91,7 @@ abstract contract World {
         uint256 value;
         uint256 minGasLimit;
         bytes data;
+        bytes32 hash;
     }
 
     MockPortal internal portal;
@@ -196,7 +197,9 @@ abstract contract World {
                     (m.sender, m.data, m.nonce, m.minGasLimit) =
                         abi.decode(log.data, (address, bytes, uint256, uint256));
                 } else if (kind == CrossDomainMessenger.SentMessageExtension1.selector) {
-                    messages[messages.length - 1].value = abi.decode(log.data, (uint256));
+                    Message storage m = messages[messages.length - 1];
+                    m.value = abi.decode(log.data, (uint256));
+                    m.hash = _hash(m);
                 }
             }
         }
@@ -250,12 +253,11 @@ abstract contract World {
     }
 
     function _succeeded(Message memory m) internal view returns (bool) {
-        return _receiver(m).successfulMessages(_hash(m));
+        return _receiver(m).successfulMessages(m.hash);
     }
 
     function _failed(Message memory m) internal view returns (bool) {
-        bytes32 hash = _hash(m);
-        return _receiver(m).failedMessages(hash) && !_receiver(m).successfulMessages(hash);
+        return _receiver(m).failedMessages(m.hash) && !_receiver(m).successfulMessages(m.hash);
     }
 
     function _lastMessage() internal returns (Message memory) {
