@@ -40,7 +40,7 @@ struct tx {
     address to;
     address from;
     u64 chain_id; /* 0 for an unprotected legacy transaction */
-    u64 nonce;
+    u64 nonce;    /* no part of a deposit; who reads one back may put its receipt's here */
     u64 gas_limit;
     u256 max_fee_wei;      /* per gas; legacy and type 1: the gas price */
     u256 max_priority_wei; /* per gas; legacy and type 1: the gas price */

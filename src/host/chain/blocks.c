@@ -95,6 +95,42 @@ enum status block_ref_rlp(struct snapshot *snapshot, const struct block_ref *ref
     return ST_OK;
 }
 
+/* As receipts_pack wrote them. ST_MISSING: not kept. */
+static enum status packed_receipts(struct snapshot *snapshot, const struct block_ref *ref,
+                                   bytes *out)
+{
+    const struct body *body = body_of(snapshot, ref);
+    struct canon_row row;
+    if (body != NULL) {
+        *out = body->receipts;
+        return ST_OK;
+    }
+    if (ref->number > head_of(snapshot->head)->root.number ||
+        store_canon(snapshot->read, ref->number, &row) != ST_OK ||
+        row.block_position != ref->position ||
+        store_receipts(snapshot->read, ref->number, out) != ST_OK)
+        return ST_MISSING;
+    return ST_OK;
+}
+
+/* A deposit's nonce stands in its receipt alone; where that is not kept, it stays zero. Deposits
+ * come first in their block. */
+static void set_deposit_nonces(struct snapshot *snapshot, const struct block_ref *ref,
+                               struct block *block)
+{
+    struct arena tmp = *snapshot->arena;
+    struct receipt *receipts;
+    usize count;
+    bytes packed;
+    if (block->tx_count == 0 || block->txs[0].type != TX_DEPOSIT ||
+        packed_receipts(snapshot, ref, &packed) != ST_OK ||
+        receipts_unpack(packed, &receipts, &count, &tmp) != ST_OK)
+        return;
+    for (usize i = 0; i < block->tx_count && i < count; i++)
+        if (block->txs[i].type == TX_DEPOSIT)
+            block->txs[i].nonce = receipts[i].deposit_nonce;
+}
+
 enum status block_ref_read(struct snapshot *snapshot, const struct block_ref *ref,
                            struct stored_block *out, struct err *err)
 {
@@ -113,24 +149,7 @@ enum status block_ref_read(struct snapshot *snapshot, const struct block_ref *re
     }
     TRY(block_decode(out->rlp, &out->block, snapshot->arena, err));
     block_set_senders(&out->block, senders);
-    return ST_OK;
-}
-
-/* As receipts_pack wrote them. ST_MISSING: not kept. */
-static enum status packed_receipts(struct snapshot *snapshot, const struct block_ref *ref,
-                                   bytes *out)
-{
-    const struct body *body = body_of(snapshot, ref);
-    struct canon_row row;
-    if (body != NULL) {
-        *out = body->receipts;
-        return ST_OK;
-    }
-    if (ref->number > head_of(snapshot->head)->root.number ||
-        store_canon(snapshot->read, ref->number, &row) != ST_OK ||
-        row.block_position != ref->position ||
-        store_receipts(snapshot->read, ref->number, out) != ST_OK)
-        return ST_MISSING;
+    set_deposit_nonces(snapshot, ref, &out->block);
     return ST_OK;
 }
 
@@ -169,6 +188,8 @@ enum status block_ref_tx(struct snapshot *snapshot, const struct block_ref *ref,
     if (out->has_receipt && receipts_unpack_one(packed, index, &out->receipt, &out->first_log,
                                                 snapshot->arena) != ST_OK)
         return fail(err, ST_CORRUPT, "the receipts of block %lu are damaged", ref->number);
+    if (out->tx.type == TX_DEPOSIT && out->has_receipt)
+        out->tx.nonce = out->receipt.deposit_nonce;
     return ST_OK;
 }
 

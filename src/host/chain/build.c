@@ -1,11 +1,15 @@
 /* Making blocks: what an orderer asks for, filled from a source of transactions. */
 #include "chain/internal.h"
 #include "stf/check.h"
+#include "stf/child.h"
 #include "stf/roots.h"
 #include "sys/clock.h"
 
 /* Room that header, lists' headers and withdrawals take of EIP-7934's limit at most. */
 enum { BLOCK_OVERHEAD = 1024, WITHDRAWAL_SIZE = 64, TX_OVERHEAD = 4 };
+
+/* With two words of signature no transaction is shorter. */
+enum { USER_TX_LEAST_SIZE = 80 };
 
 struct builder {
     struct chain *chain;
@@ -25,7 +29,8 @@ static enum status check_params(const struct chain *chain, const struct build_pa
     const struct header *before = &parent->body->header;
     if (!chain_is_merged(&chain->config, before, parent->body->total_difficulty))
         return fail(err, ST_INVALID, "this chain is under proof of work: it cannot be built on");
-    if (params->timestamp <= before->timestamp)
+    if (params->timestamp < before->timestamp ||
+        (params->timestamp == before->timestamp && !chain->config.child.on))
         return fail(err, ST_INVALID, "timestamp %lu is not after the parent's %lu",
                     params->timestamp, before->timestamp);
     if (params->extra_data.size > MAX_EXTRA_DATA)
@@ -33,6 +38,12 @@ static enum status check_params(const struct chain *chain, const struct build_pa
                     params->extra_data.size, MAX_EXTRA_DATA);
     if (params->gas_limit < MIN_GAS_LIMIT || params->gas_limit > STF_MAX_GAS_LIMIT)
         return fail(err, ST_INVALID, "gas limit %lu is out of range", params->gas_limit);
+    if (chain->config.child.on &&
+        (params->has_base_fee || params->withdrawal_count > 0 || params->extra_data.size > 0))
+        return fail(err, ST_INVALID,
+                    "a child chain's block has no base fee, withdrawals or extra data to choose");
+    if (!chain->config.child.on && params->deposit_count > 0)
+        return fail(err, ST_INVALID, "only child chains have deposits");
     return ST_OK;
 }
 
@@ -44,7 +55,7 @@ static struct header draft_header(const struct builder *b)
     struct header header = {
         .parent_hash = b->parent->body->hash,
         .ommers_hash = EMPTY_OMMERS_HASH,
-        .beneficiary = params->beneficiary,
+        .beneficiary = b->rules.child.on ? CHILD_FEE_VAULT : params->beneficiary,
         .number = before->number + 1,
         .gas_limit = params->gas_limit,
         .timestamp = params->timestamp,
@@ -86,6 +97,18 @@ static void copy_tx(struct tx *to, const struct tx *from, struct arena *arena)
     to->authorizations = list;
 }
 
+/* Bytes of a child's block weigh instead of being counted. */
+static enum status check_bytes(const struct builder *b, bytes envelope, struct err *err)
+{
+    if (child_footprint(&b->rules, envelope.size) > stf_blob_gas_left(b->stf))
+        return fail(err, ST_FULL, "the block has room for %lu bytes",
+                    stf_blob_gas_left(b->stf) / max_u64(b->rules.child.footprint_gas, 1));
+    if (!b->rules.child.on && b->rules.fork >= OSAKA &&
+        b->size + envelope.size + TX_OVERHEAD > MAX_BLOCK_SIZE)
+        return fail(err, ST_FULL, "the block has reached its size limit (EIP-7934)");
+    return ST_OK;
+}
+
 /* Whether what is left of the block has room for the transaction. */
 static enum status check_room(const struct builder *b, const struct tx *tx, bytes envelope,
                               struct err *err)
@@ -94,37 +117,60 @@ static enum status check_room(const struct builder *b, const struct tx *tx, byte
         return fail(err, ST_FULL, "the block has %lu gas left", stf_gas_left(b->stf));
     if (tx->blob_hash_count != 0 && tx_blob_gas(tx) > stf_blob_gas_left(b->stf))
         return fail(err, ST_FULL, "the block has %lu blob gas left", stf_blob_gas_left(b->stf));
-    if (b->rules.fork >= OSAKA && b->size + envelope.size + TX_OVERHEAD > MAX_BLOCK_SIZE)
-        return fail(err, ST_FULL, "the block has reached its size limit (EIP-7934)");
+    TRY(check_bytes(b, envelope, err));
     if (b->out->block.tx_count == b->room)
         return fail(err, ST_FULL, "the block has as many transactions as fit");
     return ST_OK;
 }
 
-static enum status try_tx(struct builder *b, const struct tx *tx, bytes envelope, struct err *err)
+/* Executes it and puts it into the block. */
+static enum status include(struct builder *b, const struct tx *tx, bytes envelope, struct err *err)
 {
     struct block *block = &b->out->block;
     usize index = block->tx_count;
-    if (envelope.size == 0)
-        envelope = tx_encode(tx, b->arena);
-    TRY(check_room(b, tx, envelope, err));
     TRY(stf_apply_tx(b->stf, tx, &b->out->receipts[index], err));
     copy_tx(&block->txs[index], tx, b->arena);
     block->tx_envelopes[index] = arena_copy(b->arena, envelope);
     block->tx_count++;
     b->size += envelope.size + TX_OVERHEAD;
-    u256 tip =
-        u256_sub(tx_effective_price(tx, block->header.base_fee_wei), block->header.base_fee_wei);
-    u256 gas = u256_from_u64(b->out->receipts[index].gas_used);
-    b->out->fees_wei = u256_add(b->out->fees_wei, u256_mul(tip, gas));
     return ST_OK;
+}
+
+static enum status try_tx(struct builder *b, const struct tx *tx, bytes envelope, struct err *err)
+{
+    u256 base_fee = b->out->block.header.base_fee_wei;
+    if (tx->type == TX_DEPOSIT)
+        return fail(err, ST_INVALID, "a deposit comes from the parent chain alone");
+    if (envelope.size == 0)
+        envelope = tx_encode(tx, b->arena);
+    TRY(check_room(b, tx, envelope, err));
+    TRY(include(b, tx, envelope, err));
+    u256 tip = u256_sub(tx_effective_price(tx, base_fee), base_fee);
+    u64 gas = b->out->receipts[b->out->block.tx_count - 1].gas_used;
+    b->out->fees_wei = u256_add(b->out->fees_wei, u256_mul(tip, u256_from_u64(gas)));
+    return ST_OK;
+}
+
+/* What the parent asks for cannot be left out: each must fit. */
+static enum status take_deposits(struct builder *b, struct err *err)
+{
+    for (usize i = 0; i < b->params->deposit_count; i++) {
+        const struct tx *tx = &b->params->deposits[i];
+        struct err why = {""};
+        enum status st = tx->type != TX_DEPOSIT ? fail(&why, ST_INVALID, "no deposit")
+                                                : include(b, tx, tx_encode(tx, b->arena), &why);
+        if (st != ST_OK)
+            return fail(err, st, "deposit %zu: %s", i, why.text);
+    }
+    return b->rules.child.on ? child_check_body(&b->out->block, err) : ST_OK;
 }
 
 /* Only ST_OK, ST_INVALID and ST_FULL concern one transaction; others end the block. */
 static enum status take_txs(struct builder *b, struct err *err)
 {
     const struct tx_source *source = b->params->txs;
-    while (source != NULL && stf_gas_left(b->stf) >= GAS_TX) {
+    u64 least = child_footprint(&b->rules, USER_TX_LEAST_SIZE);
+    while (source != NULL && stf_gas_left(b->stf) >= GAS_TX && stf_blob_gas_left(b->stf) >= least) {
         bytes envelope = BYTES_EMPTY;
         const struct tx *tx =
             source->next(source->self, stf_gas_left(b->stf), stf_blob_gas_left(b->stf), &envelope);
@@ -165,6 +211,7 @@ static enum status run(struct builder *b, struct snapshot *at, struct stf_result
     u64 begun = clock_now_ns();
     b->stf =
         stf_begin(&b->rules, &block->header, &view, (struct stf_options){.tracer = NULL}, b->arena);
+    TRY(take_deposits(b, err));
     TRY(take_txs(b, err));
     TRY(stf_end(b->stf, block, b->out->receipts, block->tx_count, result, err));
     u64 executed = clock_now_ns();
@@ -207,6 +254,7 @@ static enum status build(struct chain *chain, const struct build_params *params,
     assert(arena_left(arena) > b.room * bytes_each);
     b.arena = arena;
     b.rules = chain_rules(&chain->config, point_number(parent) + 1, params->timestamp, true);
+    TRY(child_rules_read(&b.rules, params->deposit_count > 0 ? params->deposits : NULL, err));
     out->block.header = draft_header(&b);
     make_room(&b);
     struct snapshot at;

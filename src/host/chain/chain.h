@@ -54,8 +54,11 @@ struct head {
     struct header header; /* extra_data lives as long as the head */
     hash32 hash;
     u256 total_difficulty; /* including this block's */
-    u64 finalized, safe;   /* block numbers; 0 until told */
-    u64 id;                /* grows with every change of head or state: equal ids, equal answers */
+    /* A child chain's: what held this block's base fee up. Until the parent's prices change, it
+     * holds the next one's. Zero for its genesis, and on other chains. */
+    u256 base_fee_floor_wei;
+    u64 finalized, safe; /* block numbers; 0 until told */
+    u64 id;              /* grows with every change of head or state: equal ids, equal answers */
 };
 
 /* The current head, held: from any thread. */
@@ -119,8 +122,9 @@ enum status chain_set_finality(struct chain *chain, hash32 safe, hash32 finalize
 struct tx_source {
     void *self;
     /* The next candidate, or NULL when there are none; lives until `done` is called for it.
-     * `gas_left` and `blob_gas_left` are what the block still takes. *envelope may be left empty:
-     * then the chain encodes it itself. tx->from must be known. */
+     * `gas_left` and `blob_gas_left` are what the block still takes (the latter is for the
+     * footprint on a child chain). *envelope may be left empty: then the chain encodes it itself.
+     * tx->from must be known. */
     const struct tx *(*next)(void *self, u64 gas_left, u64 blob_gas_left, bytes *envelope);
     /* Says what became of the candidate: ST_OK it is in the block; ST_INVALID it can not be
      * included, and why; ST_FULL it did not fit into what is left of this block. */
@@ -138,7 +142,11 @@ struct build_params {
     hash32 parent_beacon_root; /* from Cancun on */
     bool has_base_fee;         /* else as EIP-1559 says; test methods choose it */
     u256 base_fee_wei;
-    const struct tx_source *txs; /* NULL: an empty block */
+    /* A child chain's block begins with them, hashes filled in: L1 attributes, then what the parent
+     * asks for. Other chains have none. */
+    const struct tx *deposits;
+    usize deposit_count;
+    const struct tx_source *txs; /* NULL: none but the deposits */
 };
 
 /* A block made on the head. It lives until the owner's next call. */
@@ -150,8 +158,10 @@ struct built_block {
     u256 fees_wei; /* priority fees to the beneficiary */
 };
 
-/* Builds on the head, writes the block to the log, syncs, and makes it the head.
- * ST_INVALID: the parameters break a rule (a timestamp not after the parent's). */
+/* Builds on the head, writes the block to the log, syncs, and makes it the head. On a child chain
+ * the beneficiary is what it must be, whatever the parameters say.
+ * ST_INVALID: the parameters break a rule (a timestamp not after the parent's, or on a child chain
+ * before it; a deposit that cannot be in this block). */
 enum status chain_build(struct chain *chain, const struct build_params *params,
                         struct built_block *out, struct err *err);
 
@@ -221,7 +231,7 @@ enum status snapshot_ref_by_hash(struct snapshot *snapshot, hash32 hash, struct 
 
 /* A block as it was stored. Everything lives in the snapshot's arena or as long as the snapshot. */
 struct stored_block {
-    struct block block; /* senders known, hashes filled in */
+    struct block block; /* senders known, hashes filled in, deposits' nonces where kept */
     bytes rlp;
     u256 total_difficulty; /* including this block's */
 };

@@ -152,6 +152,31 @@ static enum status read_merge(json config, struct chain_config *out, struct err 
     return ST_OK;
 }
 
+/* A key here that is not known may be a rule that would not be followed. */
+static enum status refuse_unknown_keys(json own, struct err *err)
+{
+    json key, value;
+    for (struct json_walk at = json_begin(own); json_next(&at, &key, &value);)
+        if (!json_says(key, "child") && !json_says(key, "footprintGas"))
+            return fail(err, ST_INVALID, "genesis: this program does not know %.*s of \"varve\"",
+                        (int)key.text.size, (const char *)key.text.data);
+    return ST_OK;
+}
+
+static enum status read_child(json config, struct chain_config *out, struct err *err)
+{
+    json own = json_get(config, "varve"), child = json_get(own, "child");
+    TRY(refuse_unknown_keys(own, err));
+    if (!is_there(child))
+        return ST_OK;
+    if (json_read_bool(child, &out->child.on) != ST_OK)
+        return fail(err, ST_INVALID, "genesis: child is neither true nor false");
+    if (!out->child.on)
+        return ST_OK;
+    out->child.footprint_gas = CHILD_FOOTPRINT_GAS;
+    return read_u64(own, "footprintGas", &out->child.footprint_gas, err);
+}
+
 static enum status check_order(const struct chain_config *config, struct err *err)
 {
     u64 last = 0;
@@ -193,6 +218,7 @@ static enum status read_config(json config, struct chain_config *out, struct err
                    sizeof(out->deposit_contract.b), err));
     TRY(check_order(out, err));
     TRY(read_merge(config, out, err));
+    TRY(read_child(config, out, err));
     return read_blob_schedule(config, out, err);
 }
 
@@ -268,5 +294,8 @@ enum status genesis_parse(bytes text, struct genesis *out, struct arena *arena, 
     TRY(genesis_alloc_parse(json_get(all, "alloc"), &out->alloc, &out->header.state_root,
                             &out->nodes, arena, err));
     out->header.fields = fields_at_genesis(&out->config, out->header.timestamp);
+    if (out->config.child.on && (out->header.fields < HEADER_PRAGUE || out->config.merge_block > 0))
+        return fail(err, ST_INVALID,
+                    "genesis: a child chain begins with Prague, under proof of stake");
     return ST_OK;
 }

@@ -14,10 +14,15 @@ struct genesis {
     struct trie_changes nodes; /* all nodes of its tries */
 };
 
-/* Reads a genesis file. Unknown keys are ignored, as geth does; a fork that this program does not
- * know is refused. Everything lives in `arena`; what the header's extra data and the code take is
- * copied, so `text` may go.
- * ST_INVALID: malformed, with where and why. */
+/* Reads a genesis file in geth's format. Its config may say besides that this is a child chain, and
+ * what a byte of a user's transaction weighs there (CHILD_FOOTPRINT_GAS unless given):
+ *
+ *     "varve": {"child": true, "footprintGas": 457}
+ *
+ * The OP Stack's own keys are not read: they promise rules that are not ours. Unknown keys are
+ * ignored, as geth does; a fork that this program does not know is refused. Everything lives in
+ * `arena`; what the header's extra data and the code take is copied, so `text` may go. ST_INVALID:
+ * malformed, with where and why. */
 enum status genesis_parse(bytes text, struct genesis *out, struct arena *arena, struct err *err);
 
 /* A part of it that official tests have alone: the object of accounts ("alloc" here, "pre" there),

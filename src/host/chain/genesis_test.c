@@ -66,6 +66,13 @@ TEST(genesis_refuses_with_a_sentence)
          "genesis: eip150Block is before the fork that it follows"},
         {"{\"config\":{\"chainId\":1,\"shanghaiTime\":0,\"cancunTime\":0}}",
          "genesis: blobSchedule lacks sound parameters for cancun"},
+        {"{\"config\":{\"chainId\":1,\"varve\":{\"child\":1}}}",
+         "genesis: child is neither true nor false"},
+        {"{\"config\":{\"chainId\":1,\"varve\":{\"child\":true,\"bridge\":1}}}",
+         "genesis: this program does not know \"bridge\" of \"varve\""},
+        {"{\"config\":{\"chainId\":1,\"varve\":{\"child\":true}},\"difficulty\":1,\"gasLimit\":1,"
+         "\"alloc\":{}}",
+         "genesis: a child chain begins with Prague, under proof of stake"},
         {"{\"config\":{\"chainId\":1}}", "genesis: no \"gasLimit\""},
         {"{\"config\":{\"chainId\":1},\"difficulty\":1,\"gasLimit\":1}",
          "genesis: no object of accounts"},

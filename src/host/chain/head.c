@@ -1,8 +1,24 @@
 /* Heads: what readers see, and telling listeners how it changed. */
 #include "chain/internal.h"
+#include "stf/child.h"
 #include "sys/clock.h"
 
 #include <stdlib.h>
+
+/* The block was executed here, so it begins with attributes, which decode without memory. */
+static u256 floor_of(const struct chain *chain, const struct body *body)
+{
+    struct rules rules = {.child = chain->config.child};
+    struct arena none = arena_over(NULL, 0);
+    struct header header;
+    struct tx first;
+    bytes envelope;
+    if (!rules.child.on ||
+        block_decode_tx(body->rlp, 0, &header, &first, &envelope, &none, NULL) != ST_OK ||
+        child_rules_read(&rules, &first, NULL) != ST_OK)
+        return U256_ZERO;
+    return rules.child.base_fee_floor_wei;
+}
 
 struct chain_head *head_new(struct chain *chain, struct point *tip)
 {
@@ -13,6 +29,7 @@ struct chain_head *head_new(struct chain *chain, struct point *tip)
         .header = body->header,
         .hash = body->hash,
         .total_difficulty = body->total_difficulty,
+        .base_fee_floor_wei = floor_of(chain, body),
         .finalized = chain->finalized,
         .safe = chain->safe,
     };

@@ -1,8 +1,10 @@
 #include "chain/receipts.h"
 
 /* list    = count:u32 receipt*
- * receipt = cumulative:u64 used:u64 logs:u32 type:u8 flags:u8 [root] [contract] log*
- * log     = address topics:u8 size:u32 topic* data */
+ * receipt = cumulative:u64 used:u64 logs:u32 type:u8 flags:u8 [root] [contract] [nonce] log*
+ * log     = address topics:u8 size:u32 topic* data
+ *
+ * The nonce, a u64, is there where the type is a deposit's. */
 
 enum { SUCCEEDED = 1, HAS_ROOT = 2, CREATED = 4 };
 
@@ -16,6 +18,11 @@ enum { FIXED_SIZE = 22, LOG_FIXED_SIZE = 25 };
 
 static_assert(offsetof(struct fixed, flags) + 1 == FIXED_SIZE, "no padding before the end");
 
+static usize nonce_size(u8 type)
+{
+    return type == TX_DEPOSIT ? sizeof(u64) : 0;
+}
+
 static usize log_size(const struct log *log)
 {
     return LOG_FIXED_SIZE + log->topic_count * sizeof(hash32) + log->data.size;
@@ -27,7 +34,7 @@ usize receipts_pack_size(const struct receipt *receipts, usize count)
     for (usize i = 0; i < count; i++) {
         const struct receipt *receipt = &receipts[i];
         size += FIXED_SIZE + (receipt->has_root ? sizeof(hash32) : 0) +
-                (receipt->created ? sizeof(address) : 0);
+                (receipt->created ? sizeof(address) : 0) + nonce_size((u8)receipt->type);
         for (usize j = 0; j < receipt->log_count; j++)
             size += log_size(&receipt->logs[j]);
     }
@@ -70,6 +77,7 @@ void receipts_pack(const struct receipt *receipts, usize count, u8 *to)
             to = put(to, receipt->post_root.b, sizeof(hash32));
         if (receipt->created)
             to = put(to, receipt->contract.b, sizeof(address));
+        to = put(to, &receipt->deposit_nonce, nonce_size(fixed.type));
         for (usize j = 0; j < receipt->log_count; j++)
             to = put_log(to, &receipt->logs[j]);
     }
@@ -103,7 +111,7 @@ static bool take_log(bytes *in, struct log *out)
 static bool take_receipt(bytes *in, struct receipt *out, struct arena *arena)
 {
     struct fixed fixed = {0};
-    if (!take(in, &fixed, FIXED_SIZE) || fixed.type > TX_SET_CODE ||
+    if (!take(in, &fixed, FIXED_SIZE) || (fixed.type > TX_SET_CODE && fixed.type != TX_DEPOSIT) ||
         fixed.log_count > in->size / LOG_FIXED_SIZE)
         return false;
     *out = (struct receipt){
@@ -116,7 +124,8 @@ static bool take_receipt(bytes *in, struct receipt *out, struct arena *arena)
         .log_count = fixed.log_count,
     };
     if ((out->has_root && !take(in, out->post_root.b, sizeof(hash32))) ||
-        (out->created && !take(in, out->contract.b, sizeof(address))))
+        (out->created && !take(in, out->contract.b, sizeof(address))) ||
+        !take(in, &out->deposit_nonce, nonce_size(fixed.type)))
         return false;
     out->logs = ARENA_NEW(arena, struct log, out->log_count);
     for (usize i = 0; i < out->log_count; i++)
@@ -153,7 +162,8 @@ static bool skip_receipt(bytes *in, u64 *logs)
     struct fixed fixed = {0};
     if (!take(in, &fixed, FIXED_SIZE) ||
         !skip(in, (fixed.flags & HAS_ROOT) != 0 ? sizeof(hash32) : 0) ||
-        !skip(in, (fixed.flags & CREATED) != 0 ? sizeof(address) : 0))
+        !skip(in, (fixed.flags & CREATED) != 0 ? sizeof(address) : 0) ||
+        !skip(in, nonce_size(fixed.type)))
         return false;
     for (u32 i = 0; i < fixed.log_count; i++) {
         u8 topics;
