@@ -165,12 +165,18 @@ static enum status take_deposits(struct builder *b, struct err *err)
     return b->rules.child.on ? child_check_body(&b->out->block, err) : ST_OK;
 }
 
+/* Whether any user's transaction can still fit. */
+static bool has_room(const struct builder *b)
+{
+    return stf_gas_left(b->stf) >= GAS_TX &&
+           stf_blob_gas_left(b->stf) >= child_footprint(&b->rules, USER_TX_LEAST_SIZE);
+}
+
 /* Only ST_OK, ST_INVALID and ST_FULL concern one transaction; others end the block. */
 static enum status take_txs(struct builder *b, struct err *err)
 {
     const struct tx_source *source = b->params->txs;
-    u64 least = child_footprint(&b->rules, USER_TX_LEAST_SIZE);
-    while (source != NULL && stf_gas_left(b->stf) >= GAS_TX && stf_blob_gas_left(b->stf) >= least) {
+    while (source != NULL && (b->params->all_txs || has_room(b))) {
         bytes envelope = BYTES_EMPTY;
         const struct tx *tx =
             source->next(source->self, stf_gas_left(b->stf), stf_blob_gas_left(b->stf), &envelope);
@@ -180,6 +186,8 @@ static enum status take_txs(struct builder *b, struct err *err)
         enum status st = try_tx(b, tx, envelope, &why);
         if (st != ST_OK && st != ST_INVALID && st != ST_FULL)
             return fail(err, st, "%s", why.text);
+        if (st != ST_OK && b->params->all_txs)
+            return fail(err, ST_INVALID, "transaction %zu: %s", b->out->block.tx_count, why.text);
         if (source->done != NULL)
             source->done(source->self, tx, st, &why);
     }

@@ -147,6 +147,8 @@ struct build_params {
     const struct tx *deposits;
     usize deposit_count;
     const struct tx_source *txs; /* NULL: none but the deposits */
+    /* All of them or no block: a candidate that cannot be included makes it ST_INVALID. */
+    bool all_txs;
 };
 
 /* A block made on the head. It lives until the owner's next call. */
