@@ -16,11 +16,11 @@ struct event {
 static bool read(bytes data, struct event *out)
 {
     struct abi_in in = abi_over(data);
-    *out = (struct event){.number = abi_get_u64(&in),
-                          .who = abi_get_address(&in),
-                          .flag = abi_get_bool(&in),
-                          .kind = abi_get_u8(&in),
-                          .hash = abi_get_hash(&in)};
+    out->number = abi_get_u64(&in);
+    out->who = abi_get_address(&in);
+    out->flag = abi_get_bool(&in);
+    out->kind = abi_get_u8(&in);
+    out->hash = abi_get_hash(&in);
     out->first = abi_get_bytes(&in);
     out->second = abi_get_bytes(&in);
     return !in.failed;

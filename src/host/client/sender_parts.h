@@ -1,0 +1,112 @@
+/* The parts of a sender: sender.c acts, sender_journal.c remembers, sender_fees.c prices. */
+#ifndef CLIENT_SENDER_PARTS_H
+#define CLIENT_SENDER_PARTS_H
+
+#include "client/sender.h"
+#include "client/sidecar.h"
+#include "store/log.h"
+#include "sys/pages.h"
+
+enum {
+    SENDER_REMEMBERED = 4096,  /* finished intents */
+    SENDER_MAX_DATA = 1 << 20, /* bytes of an intent's data */
+    SENDER_MAX_ATTEMPTS = 64,  /* transactions of one intent */
+    SENDER_REASON = 200,
+};
+
+/* Per gas, and per blob gas. */
+struct sender_fees {
+    u256 max_wei, tip_wei, blob_wei;
+};
+
+/* A signed transaction. */
+struct attempt {
+    bool cancels; /* a transfer to ourselves in the intent's place */
+    hash32 hash;
+    struct sender_fees fees;
+    bytes envelope;
+};
+
+struct entry {
+    struct entry *next;
+    struct sender_intent intent; /* data and blobs are owned; freed when it is finished */
+    bool finished, withdrawn;
+    struct sender_outcome outcome; /* what is told; `reason` points to the text below */
+    char reason[SENDER_REASON];
+
+    u64 nonce; /* counts where there are attempts */
+    u64 gas_limit;
+    struct attempt *attempts;
+    usize attempt_count;
+    struct sidecar sidecar; /* count 0: not made yet */
+    bool cells;             /* the form of the sidecar that is tried now */
+
+    u64 due_ms;        /* not tried before */
+    u64 signed_ms;     /* the newest attempt, and */
+    u64 signed_height; /* the parent's height then */
+    bool wants_bump;   /* the parent finds it too cheap */
+    bool cancel_mined; /* the newest look found the cancellation in a block */
+    bool missing;      /* its nonce is used by something else, since this block: */
+    u64 missing_height;
+};
+
+struct sender {
+    struct sender_options options;
+    char *path;
+    struct file *lock;
+    struct log_file *journal;
+    u64 compacted_size; /* of the journal when it was last written anew */
+    struct pages scratch;
+    struct entry *first;
+    usize unfinished, remembered;
+    u64 next_nonce; /* above all that were ever given */
+    bool broken;    /* the journal is */
+
+    /* What the newest look showed. */
+    bool right_chain;
+    u64 height, mined, pending;
+    bool has_market; /* in this poll */
+    struct eth_fees market;
+    bool in_gap;
+    u64 gap_since_ms;
+};
+
+struct entry *sender_find(const struct sender *sender, hash32 key);
+/* At the end of the list; the intent is copied. */
+struct entry *entry_add(struct sender *sender, const struct sender_intent *intent);
+/* ST_INVALID: not a transaction. */
+enum status entry_add_attempt(struct sender *sender, struct entry *entry, bool cancels,
+                              bytes envelope, struct arena tmp);
+/* Marks an intent as finished, and frees what it no longer needs. */
+void entry_retire(struct sender *sender, struct entry *entry);
+void entry_free(struct entry *entry);
+/* Drops the oldest finished ones beyond what is remembered: not while the list is walked. */
+void sender_forget(struct sender *sender);
+
+/* --- sender_journal.c. All are durable when they return; a failure breaks the sender. */
+
+/* Opens and locks the journal, and replays it. */
+enum status journal_open(struct sender *sender, struct err *err);
+void journal_close(struct sender *sender);
+enum status journal_intent(struct sender *sender, const struct sender_intent *intent,
+                           struct err *err);
+enum status journal_attempt(struct sender *sender, hash32 key, bool cancels, bytes envelope,
+                            struct err *err);
+enum status journal_withdrawn(struct sender *sender, hash32 key, struct err *err);
+enum status journal_done(struct sender *sender, hash32 key, const struct sender_outcome *outcome,
+                         struct err *err);
+/* Writes the journal anew without what is settled, where it has grown large. */
+enum status journal_compact(struct sender *sender, struct err *err);
+
+/* --- sender_fees.c */
+
+/* What to begin with. ST_AGAIN: the parent wants more than may ever be paid. */
+enum status fees_begin(const struct sender_options *options, const struct eth_fees *market,
+                       bool blobs, struct sender_fees *out, struct err *err);
+/* At least so much more that a pool takes it in the old one's place, at least the market's, at most
+ * the limit (`begun` times a factor; `begun` NULL: no factor). False: that cannot be. */
+bool fees_raise(const struct sender_options *options, const struct sender_fees *begun,
+                const struct sender_fees *old, const struct eth_fees *market, bool blobs,
+                struct sender_fees *out);
+
+#endif
