@@ -159,7 +159,7 @@ TEST(log_refuses_what_is_no_log_and_what_is_newer)
     struct log_file *log = open_log(path, &cut);
     log_close(log);
     CHECK(log_open(files_of_system(), path, 4096, &log, &cut, &err) == ST_CORRUPT);
-    u8 header[16] = "varvelog\x02";
+    u8 header[16] = "varvelog\x03";
     u32 crc = crc32c(0, (bytes){header, 12});
     memcpy(header + 12, &crc, 4);
     CHECK(files_write_whole(files_of_system(), path, BYTES_OF(header), &err) == ST_OK);
