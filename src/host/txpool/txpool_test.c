@@ -344,6 +344,31 @@ TEST(pool_gives_back_all_that_a_transaction_points_to)
     txpool_free(world->pool);
 }
 
+TEST(pool_of_a_child_takes_no_deposit_and_nothing_that_outweighs_a_block)
+{
+    struct world *world = world_new(&TXPOOL_LIMITS);
+    struct txpool_head head = head_with_base_fee(10);
+    struct txpool_state state = world_state(world);
+    struct err err = {""};
+    head.rules.child = (struct child_rules){.on = true, .footprint_gas = 30000};
+    txpool_set_head(world->pool, &head, &state);
+    struct tx deposit = {.type = TX_DEPOSIT,
+                         .from_known = true,
+                         .gas_limit = 21000,
+                         .mint_wei = u256_from_u64(1000)};
+    CHECK(add_tx(world, deposit, &err) == ST_INVALID);
+    CHECK(says(&err, "transaction type not supported: a deposit comes from the parent"));
+    struct tx tx = transfer(1, 0, 100, 1);
+    CHECK(add_tx(world, tx, &err) == ST_OK);
+    u8 zeros[1000] = {0};
+    tx = transfer(2, 0, 100, 1);
+    tx.data = BYTES_OF(zeros);
+    tx.gas_limit = 100000;
+    CHECK(add_tx(world, tx, &err) == ST_INVALID);
+    CHECK(says(&err, "oversized data: transaction size ") && says(&err, "a block takes 1000"));
+    txpool_free(world->pool);
+}
+
 TEST(pool_takes_a_burst_of_ten_thousand_from_ten_senders)
 {
     struct world *world = world_new(&TXPOOL_LIMITS_DEV);

@@ -135,6 +135,16 @@ static enum status split_network_form(struct rpc_call *call, bytes raw, bytes *e
     return ST_OK;
 }
 
+/* Its sender would be believed without a signature. The pool refuses it, too. */
+static enum status refuse_deposit(struct rpc_call *call, const struct tx *tx)
+{
+    if (tx->type == TX_DEPOSIT)
+        return rpc_refuse(call, RPC_SERVER,
+                          "transaction type not supported: a deposit comes from "
+                          "the parent chain alone");
+    return ST_OK;
+}
+
 /* Into the pool; *hash names it. */
 static enum status accept_raw(struct rpc_call *call, bytes raw, hash32 *hash)
 {
@@ -144,6 +154,7 @@ static enum status accept_raw(struct rpc_call *call, bytes raw, hash32 *hash)
     bytes envelope;
     TRY(split_network_form(call, raw, &envelope, &sidecar, &has_sidecar));
     TRY(tx_decode(envelope, &tx, &call->arena, &call->err));
+    TRY(refuse_deposit(call, &tx));
     if (tx.type == TX_BLOB) {
         if (!has_sidecar)
             return rpc_refuse(call, RPC_SERVER, "missing sidecar in blob transaction");
