@@ -61,12 +61,14 @@ static void take_timestamp(struct orderer *orderer, u64 timestamp)
     orderer->next_timestamp = 0;
 }
 
-/* EIP-1559's fields for the block after `parent`, as the pool and the order need them. */
-static void next_fees(const struct orderer *orderer, const struct header *parent, u64 timestamp,
+/* EIP-1559's fields for the block after `head`, as the pool and the order need them. */
+static void next_fees(const struct orderer *orderer, const struct head *head, u64 timestamp,
                       u256 *base_fee, u256 *blob_fee)
 {
+    const struct header *parent = &head->header;
     struct rules rules = chain_rules(chain_config(orderer->options.chain), parent->number + 1,
                                      timestamp, u256_is_zero(parent->difficulty));
+    rules.child.base_fee_floor_wei = head->base_fee_floor_wei;
     *base_fee = U256_ZERO;
     *blob_fee = U256_ZERO;
     if (rules.fork >= LONDON)
@@ -85,7 +87,7 @@ static enum status make_block(struct orderer *orderer, bool empty_too, usize *in
     const struct head *head = chain_head(orderer->options.chain);
     u64 timestamp = peek_timestamp(orderer, &head->header);
     u256 base_fee, blob_fee;
-    next_fees(orderer, &head->header, timestamp, &base_fee, &blob_fee);
+    next_fees(orderer, head, timestamp, &base_fee, &blob_fee);
     head_release(head);
     pool_source_begin(&candidates, orderer->options.pool, base_fee, blob_fee);
     if (!candidates.peeked && !empty_too) {

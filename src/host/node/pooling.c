@@ -12,6 +12,7 @@ static struct txpool_head pool_head(const struct node *node, const struct head *
     struct rules rules = chain_rules(chain_config(node->chain), parent->number + 1,
                                      max_u64(parent->timestamp + 1, clock_wall_ms() / 1000),
                                      u256_is_zero(parent->difficulty));
+    rules.child.base_fee_floor_wei = head->base_fee_floor_wei;
     struct txpool_head out = {.rules = rules, .gas_limit = parent->gas_limit};
     if (node->orderer != NULL)
         out.gas_limit = max_u64(parent->gas_limit, node->config->gas_limit);

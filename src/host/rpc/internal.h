@@ -150,7 +150,8 @@ struct rules rpc_rules(const struct rpc_call *call, const struct header *header)
 struct rules rpc_next_rules(const struct rpc_call *call, const struct header *header);
 /* 0 before Cancun. */
 u256 rpc_blob_fee(const struct rpc_call *call, const struct header *header);
-/* The base fee of the block after `header`; 0 before London. */
+/* The base fee of the block after `header`; 0 before London. On a child chain it is not below the
+ * floor of the head: call->at must be open. */
 u256 rpc_next_base_fee(const struct rpc_call *call, const struct header *header);
 /* A tip that recent blocks took. */
 enum status rpc_suggest_tip(struct rpc_call *call, u256 *out);

@@ -17,8 +17,10 @@ struct rules rpc_rules(const struct rpc_call *call, const struct header *header)
 
 struct rules rpc_next_rules(const struct rpc_call *call, const struct header *header)
 {
-    return chain_rules(chain_config(call->serve->chain), header->number + 1, header->timestamp + 1,
-                       is_merged(header));
+    struct rules rules = chain_rules(chain_config(call->serve->chain), header->number + 1,
+                                     header->timestamp + 1, is_merged(header));
+    rules.child.base_fee_floor_wei = call->at.head->base_fee_floor_wei;
+    return rules;
 }
 
 u256 rpc_blob_fee(const struct rpc_call *call, const struct header *header)
@@ -60,7 +62,22 @@ static int compare_tips(const void *a, const void *b)
     return u256_compare(*(const u256 *)a, *(const u256 *)b);
 }
 
-enum { TIP_BLOCKS = 20, TIPS_EACH = 3, TIP_PERCENTILE = 60, DEFAULT_TIP_WEI = 1000000000 };
+enum { TIP_BLOCKS = 20, TIPS_EACH = 3, TIP_PERCENTILE = 60 };
+
+/* What is suggested where nobody pays a tip. Child chains have room, and a gwei would be many times
+ * their base fee: op-geth's least suggestion. */
+enum { DEFAULT_TIP_WEI = 1000000000, DEFAULT_CHILD_TIP_WEI = 1000000 };
+
+/* Tips of the users' transactions in the block, lowest first; deposits pay none. */
+static usize tips_of(const struct block *block, u256 *out)
+{
+    usize count = 0;
+    for (usize i = 0; i < block->tx_count; i++)
+        if (block->txs[i].type != TX_DEPOSIT)
+            out[count++] = effective_tip(&block->txs[i], block->header.base_fee_wei);
+    qsort(out, count, sizeof(*out), compare_tips);
+    return count;
+}
 
 static enum status collect_tips(struct rpc_call *call, u256 *tips, usize *count)
 {
@@ -71,12 +88,9 @@ static enum status collect_tips(struct rpc_call *call, u256 *tips, usize *count)
         struct stored_block stored;
         TRY(snapshot_ref_by_number(&call->at, head - back, &ref));
         TRY(block_ref_read(&call->at, &ref, &stored, &call->err));
-        usize tx_count = stored.block.tx_count;
-        u256 *own = ARENA_TAKE(&call->arena, u256, tx_count);
-        for (usize i = 0; i < tx_count; i++)
-            own[i] = effective_tip(&stored.block.txs[i], stored.block.header.base_fee_wei);
-        qsort(own, tx_count, sizeof(*own), compare_tips);
-        for (usize i = 0; i < tx_count && i < TIPS_EACH; i++)
+        u256 *own = ARENA_TAKE(&call->arena, u256, stored.block.tx_count);
+        usize own_count = tips_of(&stored.block, own);
+        for (usize i = 0; i < own_count && i < TIPS_EACH; i++)
             tips[(*count)++] = own[i];
         call->arena = mark;
     }
@@ -84,7 +98,8 @@ static enum status collect_tips(struct rpc_call *call, u256 *tips, usize *count)
 }
 
 /* The 60th percentile of the three lowest tips of each of the newest 20 blocks, as geth has it;
- * where they are empty, 1 gwei, which every wallet takes for granted. Remembered for each head. */
+ * where they are empty, 1 gwei, which every wallet takes for granted, or a child chain's default.
+ * Remembered for each head. */
 enum status rpc_suggest_tip(struct rpc_call *call, u256 *out)
 {
     TRY(rpc_open(call));
@@ -99,7 +114,9 @@ enum status rpc_suggest_tip(struct rpc_call *call, u256 *out)
     usize count = 0;
     TRY(collect_tips(call, tips, &count));
     qsort(tips, count, sizeof(tips[0]), compare_tips);
-    *out = count == 0 ? u256_from_u64(DEFAULT_TIP_WEI) : tips[(count - 1) * TIP_PERCENTILE / 100];
+    bool is_child = chain_config(call->serve->chain)->child.on;
+    *out = count > 0 ? tips[(count - 1) * TIP_PERCENTILE / 100]
+                     : u256_from_u64(is_child ? DEFAULT_CHILD_TIP_WEI : DEFAULT_TIP_WEI);
     pthread_mutex_lock(&memory->lock);
     memory->head = call->at.head->hash;
     memory->tip_wei = *out;
@@ -155,7 +172,7 @@ static int compare_paid(const void *a, const void *b)
     return u256_compare(((const struct paid *)a)->tip_wei, ((const struct paid *)b)->tip_wei);
 }
 
-/* The tip at each percentile of the block's gas. */
+/* The tip at each percentile of the gas that users' transactions took. */
 static enum status read_rewards(struct rpc_call *call, const struct block_ref *ref,
                                 const double *percentiles, usize count, u256 *rewards)
 {
@@ -166,17 +183,22 @@ static enum status read_rewards(struct rpc_call *call, const struct block_ref *r
     TRY(block_ref_receipts(&call->at, ref, &receipts, &tx_count, &call->err));
     const struct block *block = &stored.block;
     struct paid *paid = ARENA_TAKE(&call->arena, struct paid, tx_count);
-    for (usize i = 0; i < tx_count; i++)
-        paid[i] = (struct paid){effective_tip(&block->txs[i], block->header.base_fee_wei),
-                                receipts[i].gas_used};
-    qsort(paid, tx_count, sizeof(*paid), compare_paid);
-    usize at = 0;
-    u64 gas = tx_count > 0 ? paid[0].gas_used : 0;
+    usize payers = 0, at = 0;
+    u64 all_gas = 0;
+    for (usize i = 0; i < tx_count; i++) {
+        if (block->txs[i].type == TX_DEPOSIT)
+            continue;
+        u256 tip = effective_tip(&block->txs[i], block->header.base_fee_wei);
+        paid[payers++] = (struct paid){tip, receipts[i].gas_used};
+        all_gas += receipts[i].gas_used;
+    }
+    qsort(paid, payers, sizeof(*paid), compare_paid);
+    u64 gas = payers > 0 ? paid[0].gas_used : 0;
     for (usize i = 0; i < count; i++) {
-        u64 threshold = (u64)((double)block->header.gas_used * percentiles[i] / 100);
-        while (gas < threshold && at + 1 < tx_count)
+        u64 threshold = (u64)((double)all_gas * percentiles[i] / 100);
+        while (gas < threshold && at + 1 < payers)
             gas += paid[++at].gas_used;
-        rewards[i] = tx_count > 0 ? paid[at].tip_wei : U256_ZERO;
+        rewards[i] = payers > 0 ? paid[at].tip_wei : U256_ZERO;
     }
     return ST_OK;
 }
@@ -218,8 +240,17 @@ static void put_ratio(struct json_out *out, u64 part, u64 whole)
     json_put_raw(out, (bytes){(const u8 *)text, strlen(text)});
 }
 
+/* How full the block is of what blob_gas_used counts: blobs, or on a child chain bytes. */
+static void put_blob_ratio(struct rpc_call *call, const struct header *header)
+{
+    struct rules rules = rpc_rules(call, header);
+    put_ratio(call->out, header->blob_gas_used,
+              rules.child.on ? header->gas_limit : rules.blobs.max * GAS_BLOB);
+}
+
+/* `next_fee` is the base fee of the block after the newest of them. */
 static void put_fee_history(struct rpc_call *call, const struct fee_block *blocks, usize count,
-                            usize percentile_count)
+                            usize percentile_count, u256 next_fee)
 {
     struct json_out *out = call->out;
     const struct header *newest = &blocks[count - 1].header;
@@ -229,7 +260,7 @@ static void put_fee_history(struct rpc_call *call, const struct fee_block *block
     json_open_array(out);
     for (usize i = 0; i < count; i++)
         json_put_quantity(out, blocks[i].header.base_fee_wei);
-    json_put_quantity(out, rpc_next_base_fee(call, newest));
+    json_put_quantity(out, next_fee);
     json_close_array(out);
     json_key(out, "gasUsedRatio");
     json_open_array(out);
@@ -244,10 +275,8 @@ static void put_fee_history(struct rpc_call *call, const struct fee_block *block
     json_close_array(out);
     json_key(out, "blobGasUsedRatio");
     json_open_array(out);
-    for (usize i = 0; i < count; i++) {
-        struct rules rules = rpc_rules(call, &blocks[i].header);
-        put_ratio(out, blocks[i].header.blob_gas_used, rules.blobs.max * GAS_BLOB);
-    }
+    for (usize i = 0; i < count; i++)
+        put_blob_ratio(call, &blocks[i].header);
     json_close_array(out);
     if (percentile_count > 0) {
         json_key(out, "reward");
@@ -261,6 +290,19 @@ static void put_fee_history(struct rpc_call *call, const struct fee_block *block
         json_close_array(out);
     }
     json_close_object(out);
+}
+
+/* Of a block that is there, or of the one to come. */
+static enum status fee_after(struct rpc_call *call, const struct header *header, u256 *out)
+{
+    struct block_ref ref;
+    struct header next;
+    *out = rpc_next_base_fee(call, header);
+    if (snapshot_ref_by_number(&call->at, header->number + 1, &ref) != ST_OK)
+        return ST_OK;
+    TRY(block_ref_header(&call->at, &ref, &next, &call->err));
+    *out = next.base_fee_wei;
+    return ST_OK;
 }
 
 enum status eth_fee_history(struct rpc_call *call)
@@ -286,6 +328,8 @@ enum status eth_fee_history(struct rpc_call *call)
             TRY(read_rewards(call, &ref, percentiles, percentile_count, blocks[i].rewards));
         call->arena = mark;
     }
-    put_fee_history(call, blocks, count, percentile_count);
+    u256 next_fee;
+    TRY(fee_after(call, &blocks[count - 1].header, &next_fee));
+    put_fee_history(call, blocks, count, percentile_count, next_fee);
     return ST_OK;
 }
