@@ -4,6 +4,7 @@
 
 #include "rpc/rpc.h"
 #include "stf/check.h"
+#include "stf/child.h"
 
 #include <pthread.h>
 
@@ -123,7 +124,9 @@ struct tx_place {
     const struct header *header;
     hash32 block_hash;
     u64 index;
+    const struct child_attributes *attributes; /* for receipts on a child chain; else NULL */
 };
+/* A deposit's nonce is the one of its receipt (block_ref_read, block_ref_tx). */
 void put_tx(struct json_out *out, const struct tx *tx, const struct tx_place *place);
 void put_access_list(struct json_out *out, const struct access_entry *list, usize count);
 

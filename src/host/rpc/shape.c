@@ -1,4 +1,5 @@
-/* The JSON of blocks, transactions, receipts and logs. Source: ethereum/execution-apis, schemas. */
+/* The JSON of blocks, transactions, receipts and logs. Source: ethereum/execution-apis, schemas;
+ * for child chains op-geth, whose members viem's op-stack formatters read. */
 #include "rpc/internal.h"
 
 void put_member_u64(struct json_out *out, const char *key, u64 value)
@@ -102,8 +103,23 @@ static void put_to(struct json_out *out, const struct tx *tx)
         put_member_address(out, "to", tx->to);
 }
 
+/* As op-geth has them: no chain, no fees, no mint where nothing is minted. */
+static void put_deposit_members(struct json_out *out, const struct tx *tx)
+{
+    put_member_hash(out, "sourceHash", tx->source_hash);
+    if (!u256_is_zero(tx->mint_wei))
+        put_member_u256(out, "mint", tx->mint_wei);
+    json_key(out, "isSystemTx");
+    json_put_bool(out, tx->is_system);
+    put_member_u64(out, "depositReceiptVersion", DEPOSIT_RECEIPT_VERSION);
+}
+
 static void put_tx_type_members(struct json_out *out, const struct tx *tx)
 {
+    if (tx->type == TX_DEPOSIT) {
+        put_deposit_members(out, tx);
+        return;
+    }
     bool has_chain = tx->type != TX_LEGACY || tx->protected;
     if (has_chain)
         put_member_u64(out, "chainId", tx->chain_id);
@@ -224,7 +240,7 @@ void put_block(struct json_out *out, const struct stored_block *stored, bool ful
     json_key(out, "transactions");
     json_open_array(out);
     for (usize i = 0; i < block->tx_count; i++) {
-        struct tx_place place = {&block->header, block->hash, i};
+        struct tx_place place = {&block->header, block->hash, i, NULL};
         if (full)
             put_tx(out, &block->txs[i], &place);
         else
@@ -266,6 +282,18 @@ void put_log(struct json_out *out, const struct log *log, const struct log_place
     json_close_object(out);
 }
 
+/* What the parent's data cost is lies in the base fee, so that no fee is left to be paid to it. The
+ * names are op-geth's; deposits have none of this there. */
+static void put_l1_members(struct json_out *out, const struct child_attributes *attributes)
+{
+    put_member_u256(out, "l1GasPrice", attributes->origin_base_fee_wei);
+    put_member_u256(out, "l1BlobBaseFee", attributes->origin_blob_base_fee_wei);
+    put_member_u64(out, "l1BaseFeeScalar", attributes->base_fee_scalar);
+    put_member_u64(out, "l1BlobBaseFeeScalar", attributes->blob_base_fee_scalar);
+    put_member_u64(out, "l1GasUsed", 0);
+    put_member_u64(out, "l1Fee", 0);
+}
+
 void put_receipt(struct json_out *out, const struct receipt *receipt, const struct tx *tx,
                  const struct tx_place *place, u256 blob_fee_wei, u64 first_log)
 {
@@ -291,6 +319,12 @@ void put_receipt(struct json_out *out, const struct receipt *receipt, const stru
     if (tx->type == TX_BLOB) {
         put_member_u64(out, "blobGasUsed", tx_blob_gas(tx));
         put_member_u256(out, "blobGasPrice", blob_fee_wei);
+    }
+    if (tx->type == TX_DEPOSIT) {
+        put_member_u64(out, "depositNonce", receipt->deposit_nonce);
+        put_member_u64(out, "depositReceiptVersion", DEPOSIT_RECEIPT_VERSION);
+    } else if (place->attributes != NULL) {
+        put_l1_members(out, place->attributes);
     }
     json_key(out, "logs");
     json_open_array(out);

@@ -139,9 +139,12 @@ enum status eth_get_block_receipts(struct rpc_call *call)
     const struct block *block = &stored.block;
     u256 blob_fee = rpc_blob_fee(call, &block->header);
     u64 first_log = 0;
+    struct child_attributes attributes;
+    bool has_attributes = count > 0 && child_attributes_read(block->txs, &attributes) == ST_OK;
     json_open_array(call->out);
     for (usize i = 0; i < count; i++) {
-        struct tx_place place = {&block->header, block->hash, i};
+        struct tx_place place = {&block->header, block->hash, i,
+                                 has_attributes ? &attributes : NULL};
         put_receipt(call->out, &receipts[i], &block->txs[i], &place, blob_fee, first_log);
         first_log += receipts[i].log_count;
     }

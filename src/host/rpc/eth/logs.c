@@ -107,7 +107,7 @@ enum status rpc_each_block_log(struct rpc_call *call, const struct block_ref *re
     TRY(block_ref_read(&call->at, ref, &stored, &call->err));
     u64 log_index = 0;
     for (usize i = 0; i < count; i++) {
-        struct tx_place place = {&stored.block.header, ref->hash, i};
+        struct tx_place place = {&stored.block.header, ref->hash, i, NULL};
         for (usize k = 0; k < receipts[i].log_count; k++, log_index++) {
             if (!log_matches(criteria, &receipts[i].logs[k]))
                 continue;

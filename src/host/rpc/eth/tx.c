@@ -20,7 +20,7 @@ static enum status find_included(struct rpc_call *call, hash32 hash, struct foun
 
 static struct tx_place place_of(const struct found_tx *found)
 {
-    return (struct tx_place){&found->stored.header, found->ref.hash, found->index};
+    return (struct tx_place){&found->stored.header, found->ref.hash, found->index, NULL};
 }
 
 static enum status reply_found(struct rpc_call *call, const struct found_tx *found)
@@ -126,6 +126,13 @@ enum status rpc_put_receipt_of(struct rpc_call *call, hash32 hash)
     if (!found.stored.has_receipt)
         return ST_MISSING;
     struct tx_place place = place_of(&found);
+    struct child_attributes attributes;
+    struct stored_tx first;
+    if (chain_config(call->serve->chain)->child.on) {
+        TRY(block_ref_tx(&call->at, &found.ref, 0, &first, &call->err));
+        if (child_attributes_read(&first.tx, &attributes) == ST_OK)
+            place.attributes = &attributes;
+    }
     put_receipt(call->out, &found.stored.receipt, &found.stored.tx, &place,
                 rpc_blob_fee(call, place.header), found.stored.first_log);
     return ST_OK;
@@ -196,7 +203,7 @@ enum status eth_get_tx_by_sender_and_nonce(struct rpc_call *call)
     TRY(block_ref_read(&call->at, &ref, &stored, &call->err));
     for (usize i = 0; i < stored.block.tx_count; i++) {
         const struct tx *tx = &stored.block.txs[i];
-        struct tx_place place = {&stored.block.header, ref.hash, i};
+        struct tx_place place = {&stored.block.header, ref.hash, i, NULL};
         if (tx->nonce != nonce || !address_equal(tx->from, who))
             continue;
         put_tx(call->out, tx, &place);
