@@ -2,7 +2,7 @@
  * witness, natively and by the guest on the RISC-V machine. All three must agree. */
 #include "base/fmt.h"
 #include "base/rlp.h"
-#include "chain/genesis.h"
+#include "chain/testing.h"
 #include "crypto/keccak.h"
 #include "guest.h"
 #include "harness/test.h"
@@ -17,7 +17,7 @@
 enum { MAX_BLOCKS = 64, MAX_CODES = 256 };
 
 /* A chain in memory, as far as it was executed. */
-struct chain {
+struct replay {
     struct chain_config config;
     struct trie_overlay *nodes;
     struct code_entry codes[MAX_CODES];
@@ -42,7 +42,7 @@ static enum status no_node(void *self, const struct trie_path *path, hash32 hash
 
 static enum status chain_code(void *self, hash32 code_hash, bytes *out)
 {
-    const struct chain *chain = self;
+    const struct replay *chain = self;
     for (usize i = 0; i < chain->code_count; i++)
         if (hash32_equal(chain->codes[i].hash, code_hash)) {
             *out = chain->codes[i].code;
@@ -53,7 +53,7 @@ static enum status chain_code(void *self, hash32 code_hash, bytes *out)
 
 static enum status chain_block_hash(void *self, u64 number, hash32 *out)
 {
-    const struct chain *chain = self;
+    const struct replay *chain = self;
     if (number > chain->head.number)
         return ST_MISSING;
     *out = chain->hashes[number];
@@ -61,7 +61,7 @@ static enum status chain_block_hash(void *self, u64 number, hash32 *out)
 }
 
 /* Takes over what a block did; everything is copied to the test's memory. */
-static void advance(struct chain *chain, const struct header *header, const struct diff *diff,
+static void advance(struct replay *chain, const struct header *header, const struct diff *diff,
                     struct trie_changes *changes)
 {
     for (usize i = 0; i < changes->count; i++)
@@ -85,19 +85,25 @@ static bytes fixture_file(const char *folder, const char *name)
     return test_read_file(path);
 }
 
-static struct chain *chain_from_genesis(bytes text)
+static struct replay *replay_from(const struct genesis *genesis)
 {
-    struct chain *chain = ARENA_NEW(test_arena(), struct chain, 1);
-    struct genesis *genesis = ARENA_NEW(test_arena(), struct genesis, 1);
-    CHECK(genesis_parse(text, genesis, test_arena(), NULL) == ST_OK);
+    struct replay *chain = ARENA_NEW(test_arena(), struct replay, 1);
     chain->config = genesis->config;
     chain->nodes = trie_overlay_new((struct node_source){.node = no_node}, test_arena());
-    advance(chain, &genesis->header, &genesis->alloc, &genesis->nodes);
+    struct trie_changes nodes = genesis->nodes;
+    advance(chain, &genesis->header, &genesis->alloc, &nodes);
     return chain;
 }
 
+static struct replay *chain_from_genesis(bytes text)
+{
+    struct genesis *genesis = ARENA_NEW(test_arena(), struct genesis, 1);
+    CHECK(genesis_parse(text, genesis, test_arena(), NULL) == ST_OK);
+    return replay_from(genesis);
+}
+
 /* Executes the next block natively; the guest's input for it. */
-static bytes next_block(struct chain *chain, bytes encoded)
+static bytes next_block(struct replay *chain, bytes encoded)
 {
     struct pages memory;
     struct arena arena = big_arena(&memory);
@@ -178,7 +184,7 @@ TEST(guest_finds_the_native_state_root_of_every_block_from_its_witness)
     if (folder == NULL)
         return;
     bytes elf = test_read_file(GUEST_ELF);
-    struct chain *chain = chain_from_genesis(fixture_file(folder, "genesis.json"));
+    struct replay *chain = chain_from_genesis(fixture_file(folder, "genesis.json"));
     bytes file = fixture_file(folder, "chain.rlp"), encoded;
     u64 steps = 0, blocks = 0;
     double spent = 0;
@@ -200,6 +206,31 @@ TEST(guest_finds_the_native_state_root_of_every_block_from_its_witness)
            (double)steps / spent / 1e6);
 }
 
+/* A child chain's blocks: attributes, a deposit that mints, a transfer. */
+TEST(guest_judges_the_blocks_of_a_child_chain)
+{
+    bytes elf = test_read_file(GUEST_ELF);
+    const struct genesis *genesis = testing_child_genesis(test_arena());
+    struct chain *child = testing_open(test_folder(), genesis);
+    struct replay *chain = replay_from(genesis);
+    for (u64 i = 1; i <= 2; i++) {
+        struct tx user = testing_user_tx(i, *test_arena());
+        struct testing_block *block = testing_block(child, TESTING_TIME, &user, 1, test_arena());
+        struct built_block built;
+        CHECK(chain_build(child, &block->params, &built, NULL) == ST_OK);
+        CHECK(built.block.tx_count == 3);
+        bytes input = next_block(chain, block_encode(&built.block, test_arena()));
+        struct guest_output native, emulated;
+        run_natively(input, &native);
+        CHECK_ROW(i, native.status == ST_OK);
+        CHECK_ROW(i, hash32_equal(native.state_root, built.block.header.state_root));
+        CHECK_ROW(i, hash32_equal(native.block_hash, built.block.hash));
+        CHECK_ROW(i, run_on_the_machine(elf, input, &emulated) > 0);
+        CHECK_ROW(i, memcmp(&native, &emulated, sizeof(native)) == 0);
+    }
+    chain_close(child);
+}
+
 /* Whatever happens to an input on its way, the guest ends in order; and where it calls the block
  * valid, it is the same outcome. */
 TEST(guest_is_not_misled_by_damaged_inputs)
@@ -207,7 +238,7 @@ TEST(guest_is_not_misled_by_damaged_inputs)
     const char *folder = test_fixture_folder("rpc_compat");
     if (folder == NULL)
         return;
-    struct chain *chain = chain_from_genesis(fixture_file(folder, "genesis.json"));
+    struct replay *chain = chain_from_genesis(fixture_file(folder, "genesis.json"));
     bytes file = fixture_file(folder, "chain.rlp"), encoded, input = BYTES_EMPTY;
     for (int i = 0; i < 48 && rlp_read_item(&file, &encoded) == ST_OK; i++)
         input = next_block(chain, encoded);
