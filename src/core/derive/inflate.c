@@ -241,6 +241,8 @@ static inline bool copy_back(struct output *out, usize distance, usize length)
         memcpy(out->at, out->dictionary.data + out->dictionary.size - before, part);
         out->at += part;
         length -= part;
+        if (length == 0)
+            return true;
     }
     const u8 *from = out->at - distance;
     u8 *to = out->at;
@@ -429,6 +431,8 @@ enum status inflate_decode(bytes in, bytes dictionary, u8 *out, usize room, usiz
                            usize *used, struct err *err)
 {
     assert(dictionary.size <= INFLATE_WINDOW);
+    if (in.size == 0)
+        return fail(err, ST_INVALID, "inflate: no input");
     struct input input = {.at = in.data, .end = in.data + in.size};
     struct output output = {.start = out, .at = out, .end = out + room, .dictionary = dictionary};
     struct codes codes;
