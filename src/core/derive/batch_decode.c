@@ -164,6 +164,7 @@ struct decoding {
     usize block_count;
     struct tx *txs;
     usize tx_count;
+    usize data_size; /* of all */
     struct access_entry *access;
     usize access_count;
     usize slot_count;
@@ -176,10 +177,11 @@ struct decoding {
 /* Least bytes of each in what follows the column that counts them. */
 enum {
     LEAST_BLOCK = 4,
-    LEAST_TX = 8 + 64, /* kind, nonce and gas, two bytes each, fee, value, size; r and s */
+    SIGNATURE = 64,           /* r and s */
+    LEAST_TX = 8 + SIGNATURE, /* kind; nonce and gas, two bytes each; fee, value, size */
     LEAST_ACCESS = 2,
     LEAST_SLOT = 32,
-    LEAST_AUTHORIZATION = 4 + 64,
+    LEAST_AUTHORIZATION = 4 + SIGNATURE, /* chain, nonce, y parity, address */
 };
 static_assert(sizeof(struct batch_block) <= LEAST_BLOCK * sizeof(struct access_entry) / 2 &&
                   sizeof(struct tx) <= LEAST_TX * sizeof(struct access_entry) / 2 &&
@@ -243,7 +245,7 @@ static enum status read_split(bytes *in, struct decoding *d, usize field)
 static enum status read_numbers(bytes *in, struct decoding *d, struct err *err)
 {
     bytes kinds;
-    usize tips = 0, data_size = 0;
+    usize tips = 0;
     struct tx *txs = d->txs, *end = d->txs + d->tx_count;
     READ("kinds", read_array(in, d->tx_count, 1, &kinds));
     for (struct tx *tx = txs; tx < end; tx++)
@@ -256,7 +258,7 @@ static enum status read_numbers(bytes *in, struct decoding *d, struct err *err)
     READ("priority fees", read_references(in, tips, &d->tips));
     READ("values", read_references(in, d->tx_count, &d->values));
     for (struct tx *tx = txs; tx < end; tx++)
-        READ("data size", read_count(in, 1, &tx->data.size, &data_size));
+        READ("data size", read_count(in, 1, &tx->data.size, &d->data_size));
     for (struct tx *tx = txs; tx < end; tx++)
         if (has_access(tx))
             READ("access list", read_count(in, LEAST_ACCESS, &tx->access_count, &d->access_count));
@@ -267,18 +269,25 @@ static enum status read_numbers(bytes *in, struct decoding *d, struct err *err)
     return ST_OK;
 }
 
+/* What is left has room for all that has been counted: so nothing is allocated for lists at the
+ * expense of bytes that stand for something else. */
+static enum status check_room(bytes in, const struct decoding *d)
+{
+    usize others = d->tx_count * SIGNATURE + d->data_size; /* neither is above in.size */
+    usize lists = d->access_count * LEAST_ACCESS + d->authorization_count * LEAST_AUTHORIZATION;
+    return others <= in.size && lists <= in.size - others ? ST_OK : ST_INVALID;
+}
+
 static enum status read_lists(bytes *in, struct decoding *d, bytes *chains, struct arena *arena,
                               struct err *err)
 {
     bytes parities;
     struct tx *txs = d->txs, *end = d->txs + d->tx_count;
-    READ("access list", d->access_count <= in->size / LEAST_ACCESS ? ST_OK : ST_INVALID);
+    READ("lists", check_room(*in, d));
     d->access = ARENA_NEW(arena, struct access_entry, d->access_count);
     for (usize i = 0; i < d->access_count; i++)
         READ("slots", read_count(in, LEAST_SLOT, &d->access[i].slot_count, &d->slot_count));
     READ("chains", read_array(in, d->authorization_count, 1, chains));
-    READ("authorization list",
-         d->authorization_count <= in->size / (LEAST_AUTHORIZATION - 1) ? ST_OK : ST_INVALID);
     d->authorizations = ARENA_NEW(arena, struct authorization, d->authorization_count);
     for (usize i = 0; i < d->authorization_count; i++)
         READ("authorization's nonce", read_varint(in, &d->authorizations[i].nonce));
@@ -367,12 +376,12 @@ static enum status read_words(bytes *in, struct decoding *d, bytes chains, struc
             d->authorizations[i].chain_id = next_word(&words);
         }
     }
-    READ("signatures", read_array(in, d->authorization_count, 64, &words));
+    READ("signatures", read_array(in, d->authorization_count, SIGNATURE, &words));
     for (usize i = 0; i < d->authorization_count; i++) {
         d->authorizations[i].r = next_word(&words);
         d->authorizations[i].s = next_word(&words);
     }
-    READ("signatures", read_array(in, d->tx_count, 64, &words));
+    READ("signatures", read_array(in, d->tx_count, SIGNATURE, &words));
     for (usize i = 0; i < d->tx_count; i++) {
         d->txs[i].r = next_word(&words);
         d->txs[i].s = next_word(&words);

@@ -197,6 +197,7 @@ TEST(batch_refuses_what_the_format_does_not_say)
         {VALUE, "01", "batch: bad values"},
         {SIZE, "ff7f", "batch: bad data size"},
         {ACCESS, "ff7f", "batch: bad access list"},
+        {ACCESS, "2d", "batch: bad lists"}, /* at the expense of the signature */
         {TO, "01", "batch: bad address"},
         {FEE_HEAD, "f2", "batch: bad fees"},
         {VALUE_HEAD, "fe", "batch: bad values"},
