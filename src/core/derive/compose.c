@@ -76,13 +76,29 @@ enum status derive_origin_read(const struct derive_config *config, bytes header,
 
 /* --- Items. */
 
+static bool gas_limit_allowed(u64 gas_limit)
+{
+    return gas_limit >= DERIVE_LEAST_GAS_LIMIT && gas_limit <= DERIVE_MOST_GAS_LIMIT;
+}
+
+enum status derive_params_check(const struct derive_params *params, struct err *err)
+{
+    if (!gas_limit_allowed(params->gas_limit))
+        return fail(err, ST_INVALID, "a gas limit of %lu, %d to %lu are allowed", params->gas_limit,
+                    DERIVE_LEAST_GAS_LIMIT, DERIVE_MOST_GAS_LIMIT);
+    if (params->version != DERIVE_VERSION)
+        return fail(err, ST_INVALID, "version %lu of the protocol, this program knows %d",
+                    params->version, DERIVE_VERSION);
+    return ST_OK;
+}
+
 /* Values that SystemConfig would not send change nothing, whatever the parent says. */
 static void set_param(struct derive_params *params, u256 id, u256 value)
 {
     u64 number = u256_to_u64_sat(value);
     switch (u256_to_u64_sat(id)) {
     case DERIVE_GAS_LIMIT:
-        if (number >= DERIVE_LEAST_GAS_LIMIT && number <= DERIVE_MOST_GAS_LIMIT)
+        if (gas_limit_allowed(number))
             params->gas_limit = number;
         break;
     case DERIVE_BASE_FEE_SCALAR:
@@ -265,6 +281,7 @@ struct derive_state derive_genesis(const struct derive_config *config,
                                    const struct derive_params *params, hash32 hash, u64 timestamp,
                                    const struct derive_origin *origin)
 {
+    assert(derive_params_check(params, NULL) == ST_OK);
     struct derive_state state = {.params = *params};
     state.head.hash = hash;
     state.head.timestamp = timestamp;

@@ -118,7 +118,17 @@ struct derive_state {
     hash32 batch_acc;
 };
 
-/* Before the first batch: the child's genesis block, made at this block of the parent. */
+/* As a store keeps it: big-endian, one field after the other. ST_CORRUPT: another size. */
+enum { DERIVE_STATE_SIZE = 388 };
+void derive_state_encode(const struct derive_state *state, u8 *to);
+enum status derive_state_decode(bytes in, struct derive_state *out);
+
+/* What a chain may begin with, or change to. ST_INVALID: a gas limit out of bounds; a version that
+ * this program does not know. */
+enum status derive_params_check(const struct derive_params *params, struct err *err);
+
+/* Before the first batch: the child's genesis block, made at this block of the parent, with
+ * parameters that derive_params_check allows. */
 struct derive_state derive_genesis(const struct derive_config *config,
                                    const struct derive_params *params, hash32 hash, u64 timestamp,
                                    const struct derive_origin *origin);

@@ -485,6 +485,33 @@ TEST(derive_stops_at_a_version_that_it_does_not_know)
     CHECK(run.state.head.number == 1 && derive_more(&run));
 }
 
+TEST(derive_begins_with_parameters_within_bounds)
+{
+    struct derive_params good = {.gas_limit = DERIVE_LEAST_GAS_LIMIT, .version = DERIVE_VERSION};
+    struct derive_params low = good, high = good, later = good;
+    low.gas_limit--;
+    high.gas_limit = DERIVE_MOST_GAS_LIMIT + 1;
+    later.version++;
+    CHECK(derive_params_check(&good, NULL) == ST_OK);
+    CHECK(derive_params_check(&low, NULL) == ST_INVALID);
+    CHECK(derive_params_check(&high, NULL) == ST_INVALID);
+    CHECK(derive_params_check(&later, NULL) == ST_INVALID);
+}
+
+TEST(derive_state_reads_back_from_its_bytes)
+{
+    struct random random = {8};
+    u8 encoded[DERIVE_STATE_SIZE], again[DERIVE_STATE_SIZE];
+    struct derive_state state;
+    for (int i = 0; i < 20; i++) { /* every byte of it matters */
+        random_fill(&random, encoded, sizeof(encoded));
+        CHECK(derive_state_decode(BYTES_OF(encoded), &state) == ST_OK);
+        derive_state_encode(&state, again);
+        CHECK(memcmp(encoded, again, sizeof(encoded)) == 0);
+    }
+    CHECK(derive_state_decode((bytes){encoded, sizeof(encoded) - 1}, &state) == ST_CORRUPT);
+}
+
 /* --- Any batches. */
 
 /* One thing in the batch that a sequencer might get wrong. */

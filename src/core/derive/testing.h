@@ -31,7 +31,7 @@ enum {
     WORLD_CHAIN = 901,
     WORLD_FIRST_ORIGIN = 100,
     WORLD_FIRST_TIME = 1700000000,
-    WORLD_MOST = 4096
+    WORLD_MOST = 1024
 };
 
 struct world {
