@@ -65,17 +65,24 @@ static u8 *put_word(u8 *to, u256 value)
     return to + sizeof(value);
 }
 
+/* Takes one power of ten off, if the value has one. Most fit in 64 bits, where that is quick. */
+static bool take_ten(u256 *value)
+{
+    const u256 ten = u256_from_u64(10);
+    bool small = u256_fits_u64(*value);
+    if (small ? value->w[0] % 10 != 0 : !u256_is_zero(u256_mod(*value, ten)))
+        return false;
+    *value = small ? u256_from_u64(value->w[0] / 10) : u256_div(*value, ten);
+    return true;
+}
+
 /* The mantissa, and the head that goes with it: as many powers of ten taken off as there are. */
 static u8 amount_split(u256 value, u256 *mantissa)
 {
-    const u256 ten = u256_from_u64(10);
     unsigned power = 0;
     *mantissa = value;
-    while (power + 1 < AMOUNT_POWERS && !u256_is_zero(*mantissa) &&
-           u256_is_zero(u256_mod(*mantissa, ten))) {
-        *mantissa = u256_div(*mantissa, ten);
+    while (power + 1 < AMOUNT_POWERS && !u256_is_zero(*mantissa) && take_ten(mantissa))
         power++;
-    }
     unsigned size = u256_byte_length(*mantissa);
     if (size < AMOUNT_SIZES)
         return (u8)(power * AMOUNT_SIZES + size);
@@ -102,25 +109,6 @@ static u8 amount_refer(struct amounts *amounts, u256 value)
     recent_add(recent, value);
     amounts->fresh[amounts->count++] = value;
     return 0;
-}
-
-static u8 *put_heads(u8 *to, const struct amounts *amounts)
-{
-    u256 mantissa;
-    for (usize i = 0; i < amounts->count; i++)
-        *to++ = amount_split(amounts->fresh[i], &mantissa);
-    return to;
-}
-
-static u8 *put_mantissas(u8 *to, const struct amounts *amounts)
-{
-    for (usize i = 0; i < amounts->count; i++) {
-        u256 mantissa;
-        usize size = amount_mantissa_size(amount_split(amounts->fresh[i], &mantissa));
-        hash32 word = u256_to_hash(mantissa);
-        to = put_bytes(to, (bytes){word.b + sizeof(word) - size, size});
-    }
-    return to;
 }
 
 /* --- Columns. */
@@ -164,63 +152,82 @@ static enum status check(const struct tx *tx, u64 chain_id, struct err *err)
     return ST_OK;
 }
 
+static void put(struct encoding *e, u64 value)
+{
+    e->at = put_varint(e->at, value);
+}
+
 static void put_blocks(struct encoding *e, const struct batch *batch)
 {
     u64 before = 0;
     for (usize i = 0; i < batch->block_count; before = batch->blocks[i++].timestamp)
-        e->at = put_varint(e->at, batch->blocks[i].timestamp - before);
+        put(e, batch->blocks[i].timestamp - before);
     before = 0;
     for (usize i = 0; i < batch->block_count; before = batch->blocks[i++].origin_number)
-        e->at = put_varint(e->at, batch->blocks[i].origin_number - before);
+        put(e, batch->blocks[i].origin_number - before);
     for (usize i = 0; i < batch->block_count; i++)
-        e->at = put_varint(e->at, batch->blocks[i].item_count);
+        put(e, batch->blocks[i].item_count);
     for (usize i = 0; i < batch->block_count; i++)
-        e->at = put_varint(e->at, batch->blocks[i].tx_count);
-}
-
-static void put_split(struct encoding *e, usize field)
-{
-    const struct tx **end = e->txs + e->count;
-    for (const struct tx **tx = e->txs; tx < end; tx++)
-        *e->at++ = (u8) * (const u64 *)((const u8 *)*tx + field);
-    cut(e);
-    for (const struct tx **tx = e->txs; tx < end; tx++)
-        e->at = put_varint(e->at, *(const u64 *)((const u8 *)*tx + field) >> 8);
+        put(e, batch->blocks[i].tx_count);
     cut(e);
 }
 
-/* The columns of small numbers, which also find the new amounts. */
-static void put_numbers(struct encoding *e)
+/* Nonces and gas limits differ in their low bytes most. */
+static void put_split(struct encoding *e, u64 (*field)(const struct tx *tx))
 {
-    const struct tx **txs = e->txs, **end = e->txs + e->count;
-    for (const struct tx **tx = txs; tx < end; tx++)
-        *e->at++ = (u8)(((*tx)->protected ? (unsigned)(*tx)->type : KIND_UNPROTECTED) |
-                        ((*tx)->creates ? KIND_CREATES : 0));
+    for (usize i = 0; i < e->count; i++)
+        *e->at++ = (u8)field(e->txs[i]);
     cut(e);
-    put_split(e, offsetof(struct tx, nonce));
-    put_split(e, offsetof(struct tx, gas_limit));
-    for (const struct tx **tx = txs; tx < end; tx++)
-        *e->at++ = amount_refer(&e->fees, fee_sent(*tx));
+    for (usize i = 0; i < e->count; i++)
+        put(e, field(e->txs[i]) >> 8);
     cut(e);
-    for (const struct tx **tx = txs; tx < end; tx++)
-        if (has_tip(*tx))
-            *e->at++ = amount_refer(&e->tips, (*tx)->max_priority_wei);
+}
+
+static u64 nonce(const struct tx *tx)
+{
+    return tx->nonce;
+}
+
+static u64 gas_limit(const struct tx *tx)
+{
+    return tx->gas_limit;
+}
+
+static u8 kind(const struct tx *tx)
+{
+    unsigned type = tx->protected ? (unsigned)tx->type : KIND_UNPROTECTED;
+    return (u8)(type | (tx->creates ? KIND_CREATES : 0));
+}
+
+/* References to amounts, which also find the new ones. */
+static void put_amounts(struct encoding *e)
+{
+    for (usize i = 0; i < e->count; i++)
+        *e->at++ = amount_refer(&e->fees, fee_sent(e->txs[i]));
     cut(e);
-    for (const struct tx **tx = txs; tx < end; tx++)
-        *e->at++ = amount_refer(&e->values, (*tx)->value_wei);
+    for (usize i = 0; i < e->count; i++)
+        if (has_tip(e->txs[i]))
+            *e->at++ = amount_refer(&e->tips, e->txs[i]->max_priority_wei);
     cut(e);
-    for (const struct tx **tx = txs; tx < end; tx++)
-        e->at = put_varint(e->at, (*tx)->data.size);
+    for (usize i = 0; i < e->count; i++)
+        *e->at++ = amount_refer(&e->values, e->txs[i]->value_wei);
     cut(e);
-    for (const struct tx **tx = txs; tx < end; tx++)
-        if (has_access(*tx))
-            e->at = put_varint(e->at, (*tx)->access_count);
-    for (const struct tx **tx = txs; tx < end; tx++)
-        if (has_authorizations(*tx))
-            e->at = put_varint(e->at, (*tx)->authorization_count);
-    for (const struct tx **tx = txs; tx < end; tx++)
-        for (usize i = 0; i < (*tx)->access_count; i++)
-            e->at = put_varint(e->at, (*tx)->access[i].slot_count);
+}
+
+static void put_sizes(struct encoding *e)
+{
+    for (usize i = 0; i < e->count; i++)
+        put(e, e->txs[i]->data.size);
+    cut(e);
+    for (usize i = 0; i < e->count; i++)
+        if (has_access(e->txs[i]))
+            put(e, e->txs[i]->access_count);
+    for (usize i = 0; i < e->count; i++)
+        if (has_authorizations(e->txs[i]))
+            put(e, e->txs[i]->authorization_count);
+    for (usize i = 0; i < e->count; i++)
+        for (usize j = 0; j < e->txs[i]->access_count; j++)
+            put(e, e->txs[i]->access[j].slot_count);
 }
 
 static u8 chain_kind(const struct authorization *auth, u64 chain_id)
@@ -232,35 +239,49 @@ static u8 chain_kind(const struct authorization *auth, u64 chain_id)
 
 static void put_authorizations(struct encoding *e)
 {
-    const struct tx **txs = e->txs, **end = e->txs + e->count;
-    for (const struct tx **tx = txs; tx < end; tx++)
-        for (usize i = 0; i < (*tx)->authorization_count; i++)
-            *e->at++ = chain_kind(&(*tx)->authorizations[i], e->chain_id);
-    for (const struct tx **tx = txs; tx < end; tx++)
-        for (usize i = 0; i < (*tx)->authorization_count; i++)
-            e->at = put_varint(e->at, (*tx)->authorizations[i].nonce);
-    for (const struct tx **tx = txs; tx < end; tx++)
-        for (usize i = 0; i < (*tx)->authorization_count; i++)
-            *e->at++ = (u8)(*tx)->authorizations[i].y_parity;
-}
-
-static void put_address(struct encoding *e, address who)
-{
-    e->at = put_varint(e->at, table_refer(&e->addresses, who));
+    for (usize i = 0; i < e->count; i++)
+        for (usize j = 0; j < e->txs[i]->authorization_count; j++)
+            *e->at++ = chain_kind(&e->txs[i]->authorizations[j], e->chain_id);
+    for (usize i = 0; i < e->count; i++)
+        for (usize j = 0; j < e->txs[i]->authorization_count; j++)
+            put(e, e->txs[i]->authorizations[j].nonce);
+    for (usize i = 0; i < e->count; i++)
+        for (usize j = 0; j < e->txs[i]->authorization_count; j++)
+            *e->at++ = (u8)e->txs[i]->authorizations[j].y_parity;
+    cut(e);
 }
 
 static void put_addresses(struct encoding *e)
 {
-    const struct tx **txs = e->txs, **end = e->txs + e->count;
-    for (const struct tx **tx = txs; tx < end; tx++)
-        if (!(*tx)->creates)
-            put_address(e, (*tx)->to);
-    for (const struct tx **tx = txs; tx < end; tx++)
-        for (usize i = 0; i < (*tx)->access_count; i++)
-            put_address(e, (*tx)->access[i].who);
-    for (const struct tx **tx = txs; tx < end; tx++)
-        for (usize i = 0; i < (*tx)->authorization_count; i++)
-            put_address(e, (*tx)->authorizations[i].who);
+    for (usize i = 0; i < e->count; i++)
+        if (!e->txs[i]->creates)
+            put(e, table_refer(&e->addresses, e->txs[i]->to));
+    for (usize i = 0; i < e->count; i++)
+        for (usize j = 0; j < e->txs[i]->access_count; j++)
+            put(e, table_refer(&e->addresses, e->txs[i]->access[j].who));
+    for (usize i = 0; i < e->count; i++)
+        for (usize j = 0; j < e->txs[i]->authorization_count; j++)
+            put(e, table_refer(&e->addresses, e->txs[i]->authorizations[j].who));
+    cut(e);
+}
+
+static void put_heads(struct encoding *e, const struct amounts *amounts)
+{
+    u256 mantissa;
+    for (usize i = 0; i < amounts->count; i++)
+        *e->at++ = amount_split(amounts->fresh[i], &mantissa);
+    cut(e);
+}
+
+static void put_mantissas(struct encoding *e, const struct amounts *amounts)
+{
+    for (usize i = 0; i < amounts->count; i++) {
+        u256 mantissa;
+        usize size = amount_mantissa_size(amount_split(amounts->fresh[i], &mantissa));
+        hash32 word = u256_to_hash(mantissa);
+        e->at = put_bytes(e->at, (bytes){word.b + sizeof(word) - size, size});
+    }
+    cut(e);
 }
 
 static void put_parities(struct encoding *e)
@@ -270,18 +291,21 @@ static void put_parities(struct encoding *e)
     for (usize i = 0; i < e->count; i++)
         e->at[i / 8] |= (u8)(e->txs[i]->y_parity << i % 8);
     e->at += size;
+    cut(e);
 }
 
 static void put_address_table(struct encoding *e)
 {
     usize size = e->addresses.count * sizeof(address);
     e->at = put_bytes(e->at, (bytes){(const u8 *)e->addresses.entries, size});
+    cut(e);
 }
 
 static void put_data(struct encoding *e)
 {
     for (usize i = 0; i < e->count; i++)
         e->at = put_bytes(e->at, e->txs[i]->data);
+    cut(e);
 }
 
 static void put_words(struct encoding *e)
@@ -298,6 +322,7 @@ static void put_words(struct encoding *e)
             if (chain_kind(auth, e->chain_id) == CHAIN_OTHER)
                 e->at = put_word(e->at, auth->chain_id);
         }
+    cut(e);
 }
 
 static void put_signatures(struct encoding *e)
@@ -309,6 +334,7 @@ static void put_signatures(struct encoding *e)
         }
     for (usize i = 0; i < e->count; i++)
         e->at = put_word(put_word(e->at, e->txs[i]->r), e->txs[i]->s);
+    cut(e);
 }
 
 /* --- The whole. */
@@ -405,35 +431,29 @@ enum status batch_body_encode(const struct batch *batch, u64 chain_id, struct ba
             e.txs[at++] = &batch->blocks[i].txs[j];
 
     out->end_count = 0;
-    e.at = put_varint(e.at, batch->first_number);
+    put(&e, batch->first_number);
     e.at = put_bytes(e.at, BYTES_OF(batch->parent_prefix));
-    e.at = put_varint(e.at, batch->block_count);
+    put(&e, batch->block_count);
     put_blocks(&e, batch);
+    for (usize i = 0; i < e.count; i++)
+        *e.at++ = kind(e.txs[i]);
     cut(&e);
-    put_numbers(&e);
+    put_split(&e, nonce);
+    put_split(&e, gas_limit);
+    put_amounts(&e);
+    put_sizes(&e);
     put_authorizations(&e);
-    cut(&e);
     put_addresses(&e);
-    cut(&e);
     const struct amounts *amounts[] = {&e.fees, &e.tips, &e.values};
-    for (usize i = 0; i < countof(amounts); i++) {
-        e.at = put_heads(e.at, amounts[i]);
-        cut(&e);
-    }
+    for (usize i = 0; i < countof(amounts); i++)
+        put_heads(&e, amounts[i]);
     put_parities(&e);
-    cut(&e);
-    for (usize i = 0; i < countof(amounts); i++) {
-        e.at = put_mantissas(e.at, amounts[i]);
-        cut(&e);
-    }
+    for (usize i = 0; i < countof(amounts); i++)
+        put_mantissas(&e, amounts[i]);
     put_address_table(&e);
-    cut(&e);
     put_data(&e);
-    cut(&e);
     put_words(&e);
-    cut(&e);
     put_signatures(&e);
-    cut(&e);
     out->all = (bytes){start, (usize)(e.at - start)};
     if (out->all.size > BATCH_MAX_BODY)
         return fail(err, ST_INVALID, "batch: %zu bytes", out->all.size);
