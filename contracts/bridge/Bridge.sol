@@ -60,6 +60,11 @@ abstract contract Bridge {
         return msg.sender == address(m) && m.xDomainMessageSender() == otherBridge();
     }
 
+    /// Sends a call and ether to the other bridge.
+    function _send(bytes memory call, uint256 value, uint32 minGasLimit) internal {
+        messenger().sendMessage{value: value}(otherBridge(), call, minGasLimit);
+    }
+
     /// Refuses recipients that could never be paid on the other chain.
     function _checkRecipient(address to) internal view {
         if (to == address(0)) revert ZeroRecipient();

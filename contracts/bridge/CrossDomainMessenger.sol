@@ -107,9 +107,8 @@ abstract contract CrossDomainMessenger {
         if (_nonce >> 240 != MESSAGE_VERSION) revert UnsupportedVersion(uint16(_nonce >> 240));
 
         // OP's "version 1 hash" of a message, which clients compute too.
-        bytes32 versionedHash = keccak256(
-            abi.encodeCall(this.relayMessage, (_nonce, _sender, _target, _value, _minGasLimit, _message))
-        );
+        bytes32 versionedHash =
+            keccak256(abi.encodeCall(this.relayMessage, (_nonce, _sender, _target, _value, _minGasLimit, _message)));
 
         if (_isOtherMessenger()) {
             // Holds for whatever the other messenger sends: each nonce is used once, with its value.
@@ -119,9 +118,7 @@ abstract contract CrossDomainMessenger {
             require(msg.value == 0, "CrossDomainMessenger: value must be zero unless message is from a system address");
             require(failedMessages[versionedHash], "CrossDomainMessenger: message cannot be replayed");
         }
-        require(
-            !_isUnsafeTarget(_target), "CrossDomainMessenger: cannot send message to blocked system address"
-        );
+        require(!_isUnsafeTarget(_target), "CrossDomainMessenger: cannot send message to blocked system address");
         require(!successfulMessages[versionedHash], "CrossDomainMessenger: message has already been relayed");
 
         bytes memory message = _message; // copied before the gas is counted
@@ -173,9 +170,10 @@ abstract contract CrossDomainMessenger {
     /// The gas with which `relayMessage` on the other chain, for this message, gets as far as its call
     /// and hands `_minGasLimit` to it.
     function baseGas(bytes calldata _message, uint32 _minGasLimit) public pure virtual returns (uint64) {
-        return TX_BASE_GAS + RELAY_CONSTANT_OVERHEAD + RELAY_CALL_OVERHEAD + RELAY_RESERVED_GAS
-            + RELAY_GAS_CHECK_BUFFER + (uint64(_message.length) + ENCODING_OVERHEAD) * MIN_GAS_CALLDATA_OVERHEAD
-            + uint64(_minGasLimit) * MIN_GAS_DYNAMIC_OVERHEAD_NUMERATOR / MIN_GAS_DYNAMIC_OVERHEAD_DENOMINATOR;
+        uint64 fixed_ = TX_BASE_GAS + RELAY_CONSTANT_OVERHEAD + RELAY_CALL_OVERHEAD + RELAY_RESERVED_GAS;
+        uint64 data = (uint64(_message.length) + ENCODING_OVERHEAD) * MIN_GAS_CALLDATA_OVERHEAD;
+        uint64 call = uint64(_minGasLimit) * MIN_GAS_DYNAMIC_OVERHEAD_NUMERATOR / MIN_GAS_DYNAMIC_OVERHEAD_DENOMINATOR;
+        return fixed_ + RELAY_GAS_CHECK_BUFFER + data + call;
     }
 
     /// Sends a call with `_gasLimit` gas and `_value` wei to `_to` on the other chain.

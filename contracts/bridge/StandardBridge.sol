@@ -5,9 +5,9 @@ import {IERC20} from "@openzeppelin/contracts-shanghai/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts-shanghai/token/ERC20/utils/SafeERC20.sol";
 import {ERC165Checker} from "@openzeppelin/contracts-shanghai/utils/introspection/ERC165Checker.sol";
 import {Bridge} from "./Bridge.sol";
-import {Caller} from "./Caller.sol";
 import {IOptimismMintableERC20} from "./IOptimismMintableERC20.sol";
 import {SafeCall} from "./SafeCall.sol";
+import {Senders} from "../l1/Senders.sol";
 
 /// Moves ether and ERC-20 tokens. See `Bridge` for what it promises.
 ///
@@ -63,7 +63,7 @@ abstract contract StandardBridge is Bridge {
     /// For functions that pay the caller's own address on the other chain, where a contract's may have
     /// another owner, or none.
     modifier onlyEOA() {
-        require(Caller.isKeyed(), "StandardBridge: function can only be called from an EOA");
+        require(Senders.isAccount(), "StandardBridge: function can only be called from an EOA");
         _;
     }
 
@@ -135,9 +135,9 @@ abstract contract StandardBridge is Bridge {
         } else {
             emit ERC20BridgeReturned(_localToken, _remoteToken, _from, _to, _amount, _extraData);
             // Without the extra data, which may be more than a message this way can carry.
-            messenger().sendMessage(
-                otherBridge(),
+            _send(
                 abi.encodeCall(this.finalizeReturnERC20, (_remoteToken, _localToken, _from, _amount)),
+                0,
                 RETURN_GAS_LIMIT
             );
         }
@@ -163,9 +163,7 @@ abstract contract StandardBridge is Bridge {
         require(msg.value == _amount, "StandardBridge: bridging ETH must include sufficient ETH value");
         _checkRecipient(_to);
         _emitETHBridgeInitiated(_from, _to, _amount, _extraData);
-        messenger().sendMessage{value: _amount}(
-            otherBridge(), abi.encodeCall(this.finalizeBridgeETH, (_from, _to, _amount, _extraData)), _minGasLimit
-        );
+        _send(abi.encodeCall(this.finalizeBridgeETH, (_from, _to, _amount, _extraData)), _amount, _minGasLimit);
     }
 
     function _initiateBridgeERC20(
@@ -182,18 +180,16 @@ abstract contract StandardBridge is Bridge {
         _take(_localToken, _remoteToken, _from, _amount);
         _emitERC20BridgeInitiated(_localToken, _remoteToken, _from, _to, _amount, _extraData);
         // There, the remote token is the local one.
-        messenger().sendMessage(
-            otherBridge(),
+        _send(
             abi.encodeCall(this.finalizeBridgeERC20, (_remoteToken, _localToken, _from, _to, _amount, _extraData)),
+            0,
             _minGasLimit
         );
     }
 
     function _take(address localToken, address remoteToken, address from, uint256 amount) private whileTaking {
         Custody custody = _custody(localToken, remoteToken);
-        require(
-            custody != Custody.WRONG, "StandardBridge: wrong remote token for Optimism Mintable ERC20 local token"
-        );
+        require(custody != Custody.WRONG, "StandardBridge: wrong remote token for Optimism Mintable ERC20 local token");
         if (custody == Custody.MINTED) {
             IOptimismMintableERC20(localToken).burn(from, amount);
             return;
@@ -226,7 +222,9 @@ abstract contract StandardBridge is Bridge {
     /// Whatever the token answers, it decides about its own pairs only. The image that another bridge
     /// mints is a token like any other: so a token that came to an L2 can go on to an L3.
     function _custody(address localToken, address remoteToken) private view returns (Custody) {
-        if (!ERC165Checker.supportsInterface(localToken, type(IOptimismMintableERC20).interfaceId)) return Custody.KEPT;
+        if (!ERC165Checker.supportsInterface(localToken, type(IOptimismMintableERC20).interfaceId)) {
+            return Custody.KEPT;
+        }
         if (IOptimismMintableERC20(localToken).bridge() != address(this)) return Custody.KEPT;
         return IOptimismMintableERC20(localToken).remoteToken() == remoteToken ? Custody.MINTED : Custody.WRONG;
     }

@@ -73,7 +73,9 @@ contract Chaos is World {
     function _unpack(bytes memory data) private pure returns (Cargo memory c) {
         bytes4 selector = bytes4(data);
         bytes memory arguments = new bytes(data.length - 4);
-        for (uint256 i = 0; i < arguments.length; i++) arguments[i] = data[i + 4];
+        for (uint256 i = 0; i < arguments.length; i++) {
+            arguments[i] = data[i + 4];
+        }
         if (selector == StandardBridge.finalizeBridgeERC20.selector) {
             (c.local, c.remote,,, c.amount,) =
                 abi.decode(arguments, (address, address, address, address, uint256, bytes));
@@ -212,7 +214,9 @@ contract Chaos is World {
             + address(bridge2).balance + AddressAlias.apply_(address(messenger1)).balance;
         uint256 inVaults = address(tipVault).balance + address(baseVault).balance + address(l1Vault).balance;
         uint256 down;
-        for (uint256 i = depositsRun; i < portal.depositCount(); i++) down += portal.depositAt(i).value;
+        for (uint256 i = depositsRun; i < portal.depositCount(); i++) {
+            down += portal.depositAt(i).value;
+        }
         uint256 up;
         uint256 ever;
         for (uint256 i = 0; i < withdrawals.length; i++) {
@@ -273,10 +277,14 @@ contract Chaos is World {
         vm.recordLogs();
         wallet1.setRefuses(false);
         wallet2.setRefuses(false);
-        for (uint256 i = 0; i < pairs.length; i++) MoodyToken(pairs[i].token).setRefuses(false);
+        for (uint256 i = 0; i < pairs.length; i++) {
+            MoodyToken(pairs[i].token).setRefuses(false);
+        }
         for (bool more = true; more; _note()) {
             more = false;
-            for (; depositsRun < portal.depositCount(); more = true) require(_runDeposit(), "a deposit failed");
+            for (; depositsRun < portal.depositCount(); more = true) {
+                require(_runDeposit(), "a deposit failed");
+            }
             for (uint256 i = 0; i < withdrawals.length; i++) {
                 if (finalizedAt[i]) continue;
                 finalizedAt[i] = more = true;

@@ -307,10 +307,10 @@ contract MessengerTest is World {
         vm.assertTrue(_failed(m));
     }
 
-    function test_largeMessagesToTheChildPayItsFloorForData() public view {
-        bytes memory data = new bytes(10_000);
-        vm.assertEq(messenger1.baseGas(data, 0), 21_000 + 160 * 10_260);
-        vm.assertEq(messenger2.baseGas(data, 0), 326_000 + 16 * 10_260);
+    function test_largeMessagesToTheChildPayTheFloorOfTheirData() public view {
+        bytes memory data = new bytes(20_000);
+        vm.assertEq(messenger1.baseGas(data, 0), 21_000 + 40 * 20_260);
+        vm.assertEq(messenger2.baseGas(data, 0), 326_000 + 16 * 20_260);
         vm.assertEq(messenger1.baseGas("", 63), 326_000 + 16 * 260 + 64);
     }
 
@@ -351,7 +351,9 @@ contract MessengerTest is World {
         reenterer.set("", true);
         Message memory m = _send(up, address(reenterer), 1 ether, 2_000_000, "");
         Message memory other = _send(up, address(new Bomb()), 1 ether, 100_000, "");
-        for (uint256 i = 0; i < 2; i++) vm.assertTrue(up ? _finalize(i) : _runDeposit());
+        for (uint256 i = 0; i < 2; i++) {
+            vm.assertTrue(up ? _finalize(i) : _runDeposit());
+        }
         reenterer.set(_encode(m), false);
         vm.assertTrue(_replay(m));
         vm.assertTrue(_succeeded(m));

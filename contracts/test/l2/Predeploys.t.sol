@@ -66,7 +66,17 @@ contract L1BlockTest is World {
         returns (bytes memory)
     {
         return abi.encodePacked(
-            hex"440a5e20", baseScalar, blobScalar, n[0], n[1], n[2], fees[0], fees[1], keccak256("h"), keccak256("b"), inbox
+            hex"440a5e20",
+            baseScalar,
+            blobScalar,
+            n[0],
+            n[1],
+            n[2],
+            fees[0],
+            fees[1],
+            keccak256("h"),
+            keccak256("b"),
+            inbox
         );
     }
 

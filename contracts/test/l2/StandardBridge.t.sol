@@ -157,7 +157,9 @@ contract StandardBridgeTest is World {
         (success,) = address(bridge2).call{value: 8}("");
         vm.assertTrue(success);
         _collect();
-        for (uint256 i = 0; i < 4; i++) vm.assertTrue(_finalize(i));
+        for (uint256 i = 0; i < 4; i++) {
+            vm.assertTrue(_finalize(i));
+        }
         vm.assertEq(ALICE.balance, before - 8); // what BOB has, on both chains, was ALICE's
         vm.assertEq(BOB.balance, 8);
     }
@@ -388,8 +390,7 @@ contract StandardBridgeTest is World {
     function test_theImageOfAnotherBridgeIsATokenLikeAnyOther() public {
         OptimismMintableERC20 foreign =
             new OptimismMintableERC20(address(this), address(0x1234), "Image of the L1's", "IMG", 18);
-        address image =
-            factory2.createOptimismMintableERC20(address(foreign), "Image of an image", "IMG");
+        address image = factory2.createOptimismMintableERC20(address(foreign), "Image of an image", "IMG");
         foreign.mint(ALICE, 7);
         _bridge(false, address(foreign), image, 7, GAS);
         _deliver(false);
