@@ -3,6 +3,13 @@ pragma solidity ^0.8.20;
 
 import {CrossDomainMessenger} from "./CrossDomainMessenger.sol";
 
+/// What images of all kinds of token tell.
+interface IImage {
+    function remoteToken() external view returns (address);
+
+    function bridge() external view returns (address);
+}
+
 /// What the bridges of all kinds of token share: a messenger here, a twin there, and a lock.
 ///
 /// A bridge keeps (escrows) tokens that are at home on its own chain, and mints and burns the images
@@ -16,6 +23,13 @@ import {CrossDomainMessenger} from "./CrossDomainMessenger.sol";
 abstract contract Bridge {
     /// Gas on the other chain to hand back what was sent in vain, apart from the relay itself.
     uint32 internal constant RETURN_GAS_LIMIT = 300_000;
+
+    /// What a token of this chain is to the bridge, given the token of the other chain it is paired with.
+    enum Custody {
+        KEPT, // at home here: kept while it is on the other chain
+        MINTED, // our image of that token: minted and burnt
+        WRONG // our image of another token
+    }
 
     /// Slot 0. One while tokens are being taken in. A token that calls its sender first could otherwise
     /// be taken twice within one transfer.
@@ -59,6 +73,16 @@ abstract contract Bridge {
         CrossDomainMessenger m = messenger();
         return msg.sender == address(m) && m.xDomainMessageSender() == otherBridge();
     }
+
+    /// Whatever the token answers, it decides about its own pairs only. The image that another bridge
+    /// mints is a token like any other: so a token that came to an L2 can go on to an L3.
+    function _custody(address localToken, address remoteToken) internal view returns (Custody) {
+        if (!_isImage(localToken) || IImage(localToken).bridge() != address(this)) return Custody.KEPT;
+        return IImage(localToken).remoteToken() == remoteToken ? Custody.MINTED : Custody.WRONG;
+    }
+
+    /// Whether `token` says, by ERC-165, that it is some bridge's image.
+    function _isImage(address token) internal view virtual returns (bool);
 
     /// Sends a call and ether to the other bridge.
     function _send(bytes memory call, uint256 value, uint32 minGasLimit) internal {

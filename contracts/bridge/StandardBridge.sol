@@ -25,13 +25,6 @@ abstract contract StandardBridge is Bridge {
     /// Slot 1: tokens kept here, by token of this chain and token of the other.
     mapping(address => mapping(address => uint256)) public deposits;
 
-    /// What a token of this chain is to the bridge, given the token of the other chain it is paired with.
-    enum Custody {
-        KEPT, // at home here: kept while it is on the other chain
-        MINTED, // our image of that token: minted and burnt
-        WRONG // our image of another token
-    }
-
     event ETHBridgeInitiated(address indexed from, address indexed to, uint256 amount, bytes extraData);
     event ETHBridgeFinalized(address indexed from, address indexed to, uint256 amount, bytes extraData);
     event ERC20BridgeInitiated(
@@ -195,6 +188,7 @@ abstract contract StandardBridge is Bridge {
             return;
         }
         IERC20 token = IERC20(localToken);
+        token.allowance(from, address(this)); // an ERC-721 has none: its token 1 is not one unit of an ERC-20
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(from, address(this), amount);
         if (token.balanceOf(address(this)) != before + amount) revert InexactTransfer(localToken, amount);
@@ -219,14 +213,8 @@ abstract contract StandardBridge is Bridge {
         return true;
     }
 
-    /// Whatever the token answers, it decides about its own pairs only. The image that another bridge
-    /// mints is a token like any other: so a token that came to an L2 can go on to an L3.
-    function _custody(address localToken, address remoteToken) private view returns (Custody) {
-        if (!ERC165Checker.supportsInterface(localToken, type(IOptimismMintableERC20).interfaceId)) {
-            return Custody.KEPT;
-        }
-        if (IOptimismMintableERC20(localToken).bridge() != address(this)) return Custody.KEPT;
-        return IOptimismMintableERC20(localToken).remoteToken() == remoteToken ? Custody.MINTED : Custody.WRONG;
+    function _isImage(address token) internal view override returns (bool) {
+        return ERC165Checker.supportsInterface(token, type(IOptimismMintableERC20).interfaceId);
     }
 
     // The bridges add to these the events which they had before OP's Bedrock, and which explorers read.

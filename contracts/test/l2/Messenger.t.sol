@@ -18,7 +18,15 @@ contract Target {
         refuses = refuses_;
     }
 
+    receive() external payable {
+        _take();
+    }
+
     fallback() external payable {
+        _take();
+    }
+
+    function _take() private {
         gas = gasleft();
         require(!refuses, "refused");
         calls++;
@@ -55,7 +63,15 @@ contract Reenterer {
         fails = fails_;
     }
 
+    receive() external payable {
+        _relay();
+    }
+
     fallback() external payable {
+        _relay();
+    }
+
+    function _relay() private {
         (innerReturned,) = msg.sender.call(inner);
         require(!fails, "failed on purpose");
     }

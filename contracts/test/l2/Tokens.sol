@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.20;
 
+import {ERC1155} from "@openzeppelin/contracts-shanghai/token/ERC1155/ERC1155.sol";
 import {ERC20} from "@openzeppelin/contracts-shanghai/token/ERC20/ERC20.sol";
+import {ERC721} from "@openzeppelin/contracts-shanghai/token/ERC721/ERC721.sol";
 import {IERC165} from "@openzeppelin/contracts-shanghai/utils/introspection/IERC165.sol";
 import {IOptimismMintableERC20} from "../../bridge/IOptimismMintableERC20.sol";
 
-// ERC-20 tokens of all sorts. Anyone mints.
+// Tokens of all sorts. Anyone mints.
 
 contract PlainToken is ERC20("Plain", "PLN") {
     function mint(address to, uint256 amount) external {
@@ -160,5 +162,78 @@ contract Impostor is IOptimismMintableERC20 {
 
     function burn(address, uint256 amount) external {
         burnt += amount;
+    }
+}
+
+/// Can be made to refuse every transfer for a while.
+contract MoodyNft is ERC721("Nft", "NFT") {
+    bool public refuses;
+
+    function setRefuses(bool refuses_) external {
+        refuses = refuses_;
+    }
+
+    function mint(address to, uint256 id) external {
+        _mint(to, id);
+    }
+
+    function _update(address to, uint256 id, address auth) internal override returns (address) {
+        require(!refuses, "refused");
+        return super._update(to, id, auth);
+    }
+}
+
+/// Asks the owner first, and then moves the token whoever owns it by then.
+contract HookNft is ERC721("Hook", "HOOK") {
+    function mint(address to, uint256 id) external {
+        _mint(to, id);
+    }
+
+    function transferFrom(address from, address to, uint256 id) public override {
+        _checkAuthorized(_ownerOf(id), msg.sender, id);
+        IHook(from).onToken(true, id);
+        _update(to, id, address(0));
+    }
+}
+
+/// Says that it has moved the token, and has not.
+contract StuckNft is ERC721("Stuck", "STK") {
+    function mint(address to, uint256 id) external {
+        _mint(to, id);
+    }
+
+    function transferFrom(address, address, uint256) public override {}
+}
+
+contract MoodyMulti is ERC1155("") {
+    bool public refuses;
+
+    function setRefuses(bool refuses_) external {
+        refuses = refuses_;
+    }
+
+    function mint(address to, uint256 id, uint256 amount) external {
+        _mint(to, id, amount, "");
+    }
+
+    function _update(address from, address to, uint256[] memory ids, uint256[] memory amounts)
+        internal
+        virtual
+        override
+    {
+        require(!refuses, "refused");
+        super._update(from, to, ids, amounts);
+    }
+}
+
+/// Keeps one of each for itself.
+contract FeeMulti is MoodyMulti {
+    function _update(address from, address to, uint256[] memory ids, uint256[] memory amounts) internal override {
+        if (from != address(0)) {
+            for (uint256 i = 0; i < amounts.length; i++) {
+                amounts[i]--;
+            }
+        }
+        super._update(from, to, ids, amounts);
     }
 }

@@ -4,7 +4,11 @@ pragma solidity ^0.8.20;
 import {AddressAlias} from "../../bridge/AddressAlias.sol";
 import {CrossDomainMessenger} from "../../bridge/CrossDomainMessenger.sol";
 import {L1CrossDomainMessenger} from "../../bridge/L1CrossDomainMessenger.sol";
+import {L1ERC1155Bridge} from "../../bridge/L1ERC1155Bridge.sol";
+import {L1ERC721Bridge} from "../../bridge/L1ERC721Bridge.sol";
+import {L1OptimismMintableERC1155Factory} from "../../bridge/L1OptimismMintableERC1155Factory.sol";
 import {L1OptimismMintableERC20Factory} from "../../bridge/L1OptimismMintableERC20Factory.sol";
+import {L1OptimismMintableERC721Factory} from "../../bridge/L1OptimismMintableERC721Factory.sol";
 import {L1StandardBridge} from "../../bridge/L1StandardBridge.sol";
 import {SafeCall} from "../../bridge/SafeCall.sol";
 import {BaseFeeVault} from "../../l2/BaseFeeVault.sol";
@@ -12,9 +16,13 @@ import {GasPriceOracle} from "../../l2/GasPriceOracle.sol";
 import {L1Block} from "../../l2/L1Block.sol";
 import {L1FeeVault} from "../../l2/L1FeeVault.sol";
 import {L2CrossDomainMessenger} from "../../l2/L2CrossDomainMessenger.sol";
+import {L2ERC1155Bridge} from "../../l2/L2ERC1155Bridge.sol";
+import {L2ERC721Bridge} from "../../l2/L2ERC721Bridge.sol";
 import {L2StandardBridge} from "../../l2/L2StandardBridge.sol";
 import {L2ToL1MessagePasser} from "../../l2/L2ToL1MessagePasser.sol";
+import {OptimismMintableERC1155Factory} from "../../l2/OptimismMintableERC1155Factory.sol";
 import {OptimismMintableERC20Factory} from "../../l2/OptimismMintableERC20Factory.sol";
+import {OptimismMintableERC721Factory} from "../../l2/OptimismMintableERC721Factory.sol";
 import {IPortal} from "../../interfaces/IPortal.sol";
 import {Predeploys} from "../../l2/Predeploys.sol";
 import {SequencerFeeVault} from "../../l2/SequencerFeeVault.sol";
@@ -98,7 +106,11 @@ abstract contract World {
     MockPortal internal portal;
     L1CrossDomainMessenger internal messenger1;
     L1StandardBridge internal bridge1;
+    L1ERC721Bridge internal nftBridge1;
+    L1ERC1155Bridge internal multiBridge1;
     L1OptimismMintableERC20Factory internal factory1;
+    L1OptimismMintableERC721Factory internal nftFactory1;
+    L1OptimismMintableERC1155Factory internal multiFactory1;
 
     L1Block internal constant l1Block = L1Block(Predeploys.L1_BLOCK_ATTRIBUTES);
     GasPriceOracle internal constant oracle = GasPriceOracle(Predeploys.GAS_PRICE_ORACLE);
@@ -107,11 +119,19 @@ abstract contract World {
     L2StandardBridge internal constant bridge2 = L2StandardBridge(payable(Predeploys.L2_STANDARD_BRIDGE));
     OptimismMintableERC20Factory internal constant factory2 =
         OptimismMintableERC20Factory(Predeploys.OPTIMISM_MINTABLE_ERC20_FACTORY);
+    L2ERC721Bridge internal constant nftBridge2 = L2ERC721Bridge(Predeploys.L2_ERC721_BRIDGE);
+    OptimismMintableERC721Factory internal constant nftFactory2 =
+        OptimismMintableERC721Factory(Predeploys.OPTIMISM_MINTABLE_ERC721_FACTORY);
+    L2ERC1155Bridge internal constant multiBridge2 = L2ERC1155Bridge(Predeploys.L2_ERC1155_BRIDGE);
+    OptimismMintableERC1155Factory internal constant multiFactory2 =
+        OptimismMintableERC1155Factory(Predeploys.OPTIMISM_MINTABLE_ERC1155_FACTORY);
     SequencerFeeVault internal constant tipVault = SequencerFeeVault(payable(Predeploys.SEQUENCER_FEE_VAULT));
     BaseFeeVault internal constant baseVault = BaseFeeVault(payable(Predeploys.BASE_FEE_VAULT));
     L1FeeVault internal constant l1Vault = L1FeeVault(payable(Predeploys.L1_FEE_VAULT));
     WETH internal constant weth = WETH(payable(Predeploys.WETH));
 
+    uint256 internal constant PARENT_ID = 1;
+    uint256 internal constant CHILD_ID = 901;
     address internal constant FEE_RECIPIENT = address(0xfee);
     uint256 internal constant MIN_FEE_WITHDRAWAL = 1 ether;
 
@@ -130,7 +150,11 @@ abstract contract World {
         portal = new MockPortal();
         messenger1 = new L1CrossDomainMessenger(IPortal(address(portal)));
         bridge1 = new L1StandardBridge(messenger1);
+        nftBridge1 = new L1ERC721Bridge(messenger1);
+        multiBridge1 = new L1ERC1155Bridge(messenger1);
         factory1 = new L1OptimismMintableERC20Factory(address(bridge1));
+        nftFactory1 = new L1OptimismMintableERC721Factory(address(nftBridge1), CHILD_ID);
+        multiFactory1 = new L1OptimismMintableERC1155Factory(address(multiBridge1), CHILD_ID);
     }
 
     /// As the node does: code and slots, and nothing that a constructor would have done.
@@ -141,12 +165,20 @@ abstract contract World {
         vm.etch(address(messenger2), address(new L2CrossDomainMessenger()).code);
         vm.etch(address(bridge2), address(new L2StandardBridge()).code);
         vm.etch(address(factory2), address(new OptimismMintableERC20Factory()).code);
+        vm.etch(address(nftBridge2), address(new L2ERC721Bridge()).code);
+        vm.etch(address(nftFactory2), address(new OptimismMintableERC721Factory()).code);
+        vm.etch(address(multiBridge2), address(new L2ERC1155Bridge()).code);
+        vm.etch(address(multiFactory2), address(new OptimismMintableERC1155Factory()).code);
         vm.etch(address(tipVault), address(new SequencerFeeVault()).code);
         vm.etch(address(baseVault), address(new BaseFeeVault()).code);
         vm.etch(address(l1Vault), address(new L1FeeVault()).code);
         vm.etch(address(weth), address(new WETH()).code);
         _set(address(messenger2), 4, uint160(address(messenger1)));
         _set(address(bridge2), 2, uint160(address(bridge1)));
+        _set(address(nftBridge2), 2, uint160(address(nftBridge1)));
+        _set(address(multiBridge2), 2, uint160(address(multiBridge1)));
+        _set(address(nftFactory2), 1, PARENT_ID);
+        _set(address(multiFactory2), 1, PARENT_ID);
         address[3] memory vaults = [address(tipVault), address(baseVault), address(l1Vault)];
         for (uint256 i = 0; i < vaults.length; i++) {
             _set(vaults[i], 1, uint160(FEE_RECIPIENT));
