@@ -1,30 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.20;
 
+import {ERC1155} from "@openzeppelin/contracts-shanghai/token/ERC1155/ERC1155.sol";
 import {ERC20} from "@openzeppelin/contracts-shanghai/token/ERC20/ERC20.sol";
+import {ERC721} from "@openzeppelin/contracts-shanghai/token/ERC721/ERC721.sol";
 import {AddressAlias} from "../../bridge/AddressAlias.sol";
-import {OptimismMintableERC20} from "../../bridge/OptimismMintableERC20.sol";
+import {ERC1155Bridge} from "../../bridge/ERC1155Bridge.sol";
+import {ERC721Bridge} from "../../bridge/ERC721Bridge.sol";
+import {MintableERC1155Factory} from "../../bridge/MintableERC1155Factory.sol";
+import {MintableERC20Factory} from "../../bridge/MintableERC20Factory.sol";
+import {MintableERC721Factory} from "../../bridge/MintableERC721Factory.sol";
+import {OptimismMintableERC1155} from "../../bridge/OptimismMintableERC1155.sol";
 import {StandardBridge} from "../../bridge/StandardBridge.sol";
 import {FeeVault} from "../../l2/FeeVault.sol";
 import {Wallet} from "./StandardBridge.t.sol";
-import {MoodyToken} from "./Tokens.sol";
+import {MoodyMulti, MoodyNft, MoodyToken} from "./Tokens.sol";
 import {World} from "./World.sol";
 
 /// People, relayers and tokens that do as they please, and the sums that hold all the same.
 contract Chaos is World {
-    /// A token, what it is paired with, and where it is at home.
+    enum Kind {
+        ERC20,
+        ERC721,
+        ERC1155
+    }
+
+    /// A token or collection, what it is paired with, and where it is at home.
     struct Pair {
+        Kind kind;
         bool onChild;
         address token;
         address image;
-        bool wrong; // there is no such image
+        address wrong; // what it is also paired with, by mistake
     }
 
     address internal constant ALICE = address(0xa11ce); // on the parent
     address internal constant CAROL = address(0xca401); // on the child
     address internal constant DAVE = address(0xda7e); // on the child: gets the tips there
     uint256 internal constant START = 1000 ether; // each one's ether
-    uint256 internal constant SUPPLY = 1e30; // of each token, with each of its owners
+    uint256 internal constant SUPPLY = 1e30; // of each fungible token
+    uint256 internal constant IDS = 3; // identifiers of each collection: 0, 1, 2
 
     Wallet internal wallet1; // a contract on the parent
     Wallet internal wallet2; // a contract on the child
@@ -40,6 +55,7 @@ contract Chaos is World {
     struct Cargo {
         address local; // where it arrives
         address remote;
+        uint256 id;
         uint256 amount;
     }
 
@@ -58,7 +74,7 @@ contract Chaos is World {
         for (; noted < messages.length; noted++) {
             open.push(noted);
             Message storage m = messages[noted];
-            if (m.target == address(bridge1) || m.target == address(bridge2)) cargo[noted] = _unpack(m.data);
+            if (m.data.length != 0) cargo[noted] = _unpack(m.data);
         }
         for (uint256 i = 0; i < open.length;) {
             if (_receiver(messages[open[i]]).successfulMessages(messages[open[i]].hash)) {
@@ -76,11 +92,29 @@ contract Chaos is World {
         for (uint256 i = 0; i < arguments.length; i++) {
             arguments[i] = data[i + 4];
         }
+        (c.local, c.remote) = abi.decode(arguments, (address, address));
         if (selector == StandardBridge.finalizeBridgeERC20.selector) {
-            (c.local, c.remote,,, c.amount,) =
-                abi.decode(arguments, (address, address, address, address, uint256, bytes));
+            (,,,, c.amount,) = abi.decode(arguments, (address, address, address, address, uint256, bytes));
         } else if (selector == StandardBridge.finalizeReturnERC20.selector) {
-            (c.local, c.remote,, c.amount) = abi.decode(arguments, (address, address, address, uint256));
+            (,,, c.amount) = abi.decode(arguments, (address, address, address, uint256));
+        } else if (selector == ERC721Bridge.finalizeBridgeERC721.selector) {
+            (,,,, c.id,) = abi.decode(arguments, (address, address, address, address, uint256, bytes));
+            c.amount = 1;
+        } else if (selector == ERC721Bridge.finalizeReturnERC721.selector) {
+            (,,, c.id) = abi.decode(arguments, (address, address, address, uint256));
+            c.amount = 1;
+        } else {
+            uint256[] memory ids;
+            uint256[] memory amounts;
+            if (selector == ERC1155Bridge.finalizeBridgeERC1155.selector) {
+                (,,,, ids, amounts,) =
+                    abi.decode(arguments, (address, address, address, address, uint256[], uint256[], bytes));
+            } else if (selector == ERC1155Bridge.finalizeReturnERC1155.selector) {
+                (,,, ids, amounts) = abi.decode(arguments, (address, address, address, uint256[], uint256[]));
+            } else {
+                return Cargo(address(0), address(0), 0, 0); // ether
+            }
+            (c.id, c.amount) = (ids[0], amounts[0]);
         }
     }
 
@@ -94,21 +128,39 @@ contract Chaos is World {
         vm.deal(CAROL, START);
         vm.deal(DAVE, START);
         vm.deal(address(portal), 2 * START); // what there is on the child
-        _makePair(false);
-        _makePair(false);
-        _makePair(true);
+        for (uint256 i = 0; i < 6; i++) {
+            _makePair(Kind(i % 3), i < 3);
+        }
     }
 
-    /// Also the same token with a mistaken image: an address without code.
-    function _makePair(bool onChild) private {
-        MoodyToken token = new MoodyToken();
-        address image = onChild
-            ? factory1.createOptimismMintableERC20(address(token), "I", "I")
-            : factory2.createOptimismMintableERC20(address(token), "I", "I");
-        token.mint(onChild ? CAROL : ALICE, SUPPLY);
-        token.mint(address(onChild ? wallet2 : wallet1), SUPPLY);
-        pairs.push(Pair(onChild, address(token), image, false));
-        pairs.push(Pair(onChild, address(token), address(uint160(0x77)), true));
+    /// Each token is also paired with an address where no code is.
+    function _makePair(Kind kind, bool onChild) private {
+        address owner = onChild ? CAROL : ALICE;
+        Pair memory p = Pair(kind, onChild, address(0), address(0), address(0x77));
+        if (kind == Kind.ERC20) {
+            MoodyToken token = new MoodyToken();
+            token.mint(owner, SUPPLY);
+            p.token = address(token);
+            p.image = (onChild ? MintableERC20Factory(factory1) : MintableERC20Factory(factory2))
+            .createOptimismMintableERC20(p.token, "I", "I");
+        } else if (kind == Kind.ERC721) {
+            MoodyNft token = new MoodyNft();
+            for (uint256 id = 0; id < IDS; id++) {
+                token.mint(owner, id);
+            }
+            p.token = address(token);
+            p.image = (onChild ? MintableERC721Factory(nftFactory1) : MintableERC721Factory(nftFactory2))
+            .createOptimismMintableERC721(p.token, "I", "I");
+        } else {
+            MoodyMulti token = new MoodyMulti();
+            for (uint256 id = 0; id < IDS; id++) {
+                token.mint(owner, id, SUPPLY);
+            }
+            p.token = address(token);
+            p.image = (onChild ? MintableERC1155Factory(multiFactory1) : MintableERC1155Factory(multiFactory2))
+            .createOptimismMintableERC1155(p.token, "I", "I");
+        }
+        pairs.push(p);
     }
 
     // --- What may happen
@@ -136,21 +188,38 @@ contract Chaos is World {
         passer.initiateWithdrawal{value: amount}(toContract ? address(wallet1) : ALICE, 50_000, "");
     }
 
-    function sendToken(uint256 which, bool back, uint256 amount, uint32 minGas) external act {
+    /// `back` from where the image is; `mistaken` to where there is no image.
+    function sendToken(uint256 which, bool back, bool mistaken, uint256 id, uint256 amount, uint32 minGas)
+        external
+        act
+    {
         Pair memory p = pairs[which % pairs.length];
-        if (p.wrong && back) return;
         bool up = p.onChild != back;
         address from = up ? CAROL : ALICE;
-        (address local, address remote) = back ? (p.image, p.token) : (p.token, p.image);
-        uint256 balance = ERC20(local).balanceOf(from);
+        address local = back ? p.image : p.token;
+        address remote = back ? p.token : mistaken ? p.wrong : p.image;
+        id %= IDS;
+        minGas %= 600_000;
+        uint256 balance = _balance(p.kind, local, from, id);
         if (balance == 0) return;
         amount = _bound(amount, 1, balance); // no tokens for no pair may fail for ever, and cost nobody anything
-        StandardBridge bridge = up ? StandardBridge(bridge2) : StandardBridge(bridge1);
-        _as(from);
-        ERC20(local).approve(address(bridge), amount);
+        address bridge = _bridge(p.kind, up);
+        if (p.kind == Kind.ERC20) {
+            _as(from);
+            ERC20(local).approve(bridge, amount);
+        } else {
+            _as(from);
+            ERC721(local).setApprovalForAll(bridge, true); // ERC-1155 has it too
+        }
         if (!back && MoodyToken(p.token).refuses()) vm.expectRevert();
         _as(from);
-        bridge.bridgeERC20To(local, remote, up ? ALICE : CAROL, amount, minGas % 500_000, "");
+        if (p.kind == Kind.ERC20) {
+            StandardBridge(payable(bridge)).bridgeERC20(local, remote, amount, minGas, "");
+        } else if (p.kind == Kind.ERC721) {
+            ERC721Bridge(bridge).bridgeERC721(local, remote, id, minGas, "");
+        } else {
+            ERC1155Bridge(bridge).bridgeERC1155(local, remote, id, amount, minGas, "");
+        }
     }
 
     function runDeposit() external act {
@@ -247,25 +316,58 @@ contract Chaos is World {
     }
 
     function checkTokens() external view {
-        for (uint256 i = 0; i < pairs.length; i += 2) {
+        for (uint256 i = 0; i < pairs.length; i++) {
             Pair memory p = pairs[i];
-            StandardBridge bridge = p.onChild ? StandardBridge(bridge2) : StandardBridge(bridge1);
-            uint256 kept = bridge.deposits(p.token, p.image);
-            uint256 keptForWrong = bridge.deposits(p.token, pairs[i + 1].image);
-            vm.assertEq(
-                kept,
-                OptimismMintableERC20(p.image).totalSupply() + _inFlight(p.token, p.image),
-                "escrow = supply + in flight"
-            );
-            vm.assertEq(keptForWrong, _inFlight(p.token, pairs[i + 1].image), "what fits no pair is on its way back");
-            vm.assertEq(ERC20(p.token).balanceOf(address(bridge)), kept + keptForWrong, "what is kept is there");
+            for (uint256 id = 0; id < (p.kind == Kind.ERC20 ? 1 : IDS); id++) {
+                (uint256 kept, uint256 astray) = (_kept(p, p.image, id), _kept(p, p.wrong, id));
+                vm.assertEq(
+                    kept, _supply(p.kind, p.image, id) + _inFlight(p.token, p.image, id), "escrow = supply + in flight"
+                );
+                vm.assertEq(astray, _inFlight(p.token, p.wrong, id), "what fits no pair is on its way back");
+                address bridge = _bridge(p.kind, p.onChild);
+                vm.assertEq(_balance(p.kind, p.token, bridge, id), kept + astray, "what is kept is there");
+            }
+        }
+    }
+
+    function _bridge(Kind kind, bool onChild) private view returns (address) {
+        if (kind == Kind.ERC20) return onChild ? address(bridge2) : address(bridge1);
+        if (kind == Kind.ERC721) return onChild ? address(nftBridge2) : address(nftBridge1);
+        return onChild ? address(multiBridge2) : address(multiBridge1);
+    }
+
+    function _kept(Pair memory p, address remote, uint256 id) private view returns (uint256) {
+        address bridge = _bridge(p.kind, p.onChild);
+        if (p.kind == Kind.ERC20) return StandardBridge(payable(bridge)).deposits(p.token, remote);
+        if (p.kind == Kind.ERC721) return ERC721Bridge(bridge).deposits(p.token, remote, id) ? 1 : 0;
+        return ERC1155Bridge(bridge).deposits(p.token, remote, id);
+    }
+
+    function _balance(Kind kind, address token, address who, uint256 id) private view returns (uint256) {
+        if (kind == Kind.ERC20) return ERC20(token).balanceOf(who);
+        if (kind == Kind.ERC1155) return ERC1155(token).balanceOf(who, id);
+        try ERC721(token).ownerOf(id) returns (address owner) {
+            return owner == who ? 1 : 0;
+        } catch {
+            return 0;
+        }
+    }
+
+    function _supply(Kind kind, address image, uint256 id) private view returns (uint256) {
+        if (kind == Kind.ERC20) return ERC20(image).totalSupply();
+        if (kind == Kind.ERC1155) return OptimismMintableERC1155(image).totalSupply(id);
+        try ERC721(image).ownerOf(id) {
+            return 1;
+        } catch {
+            return 0;
         }
     }
 
     /// Tokens of a pair in messages that have not succeeded, whichever way they go.
-    function _inFlight(address token, address image) private view returns (uint256 sum) {
+    function _inFlight(address token, address image, uint256 id) private view returns (uint256 sum) {
         for (uint256 i = 0; i < open.length; i++) {
             Cargo storage c = cargo[open[i]];
+            if (c.id != id) continue;
             if (c.local == token ? c.remote == image : c.local == image && c.remote == token) sum += c.amount;
         }
     }
@@ -299,10 +401,10 @@ contract Chaos is World {
             }
         }
         require(open.length == 0, "a message is lost");
-        for (uint256 i = 1; i < pairs.length; i += 2) {
-            Pair memory p = pairs[i];
-            StandardBridge bridge = p.onChild ? StandardBridge(bridge2) : StandardBridge(bridge1);
-            require(bridge.deposits(p.token, p.image) == 0, "tokens stay for a pair that does not exist");
+        for (uint256 i = 0; i < pairs.length; i++) {
+            for (uint256 id = 0; id < IDS; id++) {
+                require(_kept(pairs[i], pairs[i].wrong, id) == 0, "tokens stay for a pair that does not exist");
+            }
         }
     }
 }
@@ -326,7 +428,7 @@ contract ConservationTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory s = new bytes4[](14);
+        bytes4[] memory s = new bytes4[](18);
         s[0] = Chaos.sendEther.selector;
         s[1] = Chaos.sendMessage.selector;
         s[2] = Chaos.withdrawPlainly.selector;
@@ -339,14 +441,19 @@ contract ConservationTest {
         s[9] = Chaos.payFees.selector;
         s[10] = Chaos.withdrawFees.selector;
         s[11] = Chaos.burn.selector;
-        s[12] = Chaos.sendToken.selector; // twice as often
-        s[13] = Chaos.runDeposit.selector;
+        // Four times as often:
+        for (uint256 i = 12; i < 15; i++) {
+            s[i] = Chaos.sendToken.selector;
+        }
+        s[15] = Chaos.runDeposit.selector;
+        s[16] = Chaos.finalizeWithdrawal.selector;
+        s[17] = Chaos.finalizeWithdrawal.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(chaos), s);
     }
 
-    /// forge-config: default.invariant.runs = 50
-    /// forge-config: default.invariant.depth = 100
+    /// forge-config: default.invariant.runs = 25
+    /// forge-config: default.invariant.depth = 120
     /// forge-config: default.invariant.fail-on-revert = true
     function invariant_nothingIsMadeOrLost() external view {
         chaos.checkEther();
