@@ -18,7 +18,7 @@ TEST(blobs_give_back_the_data_that_they_were_made_of)
     struct random random = {1};
     for (usize i = 0; i < countof(sizes); i++) {
         u8 *data = ARENA_TAKE(test_arena(), u8, sizes[i]);
-        random_fill(&random, data, sizes[i]);
+        seeded_fill(&random, data, sizes[i]);
         usize count = blob_count_for(sizes[i]);
         u8 *blobs = ARENA_TAKE(test_arena(), u8, count * BLOB_SIZE);
         blob_data_encode((bytes){data, sizes[i]}, blobs);

@@ -70,7 +70,7 @@ static void check_block(const struct derive_state *before, const struct derive_b
 static bool wants_reject(struct follower *f, const struct derive_block *block)
 {
     return block->tx_count > block->deposit_count && f->reject_one_in > 0 &&
-           random_below(&f->random, f->reject_one_in) == 0;
+           seeded_below(&f->random, f->reject_one_in) == 0;
 }
 
 static void keep(struct follower *f, const struct derive_block *block, hash32 hash)
@@ -169,23 +169,23 @@ static void sequence_random(struct sequencer *s, struct random *random, usize co
 {
     for (usize i = 0; i < count; i++) {
         u64 origin = s->state.head.origin.number;
-        origin += random_below(random, world_last_origin(&world) - origin + 1);
+        origin += seeded_below(random, world_last_origin(&world) - origin + 1);
         u64 time = max_u64(s->state.head.timestamp, world_origin(&world, origin).timestamp);
-        time += random_below(random, 3);
-        usize tx_count = random_below(random, 5);
+        time += seeded_below(random, 3);
+        usize tx_count = seeded_below(random, 5);
         struct tx *txs = ARENA_TAKE(test_arena(), struct tx, tx_count);
         for (usize j = 0; j < tx_count; j++)
             txs[j] = random_tx(random, WORLD_CHAIN, test_arena());
-        sequence(s, time, origin, random_below(random, 4), txs, tx_count);
+        sequence(s, time, origin, seeded_below(random, 4), txs, tx_count);
     }
 }
 
 /* The parent goes on by some blocks and items. */
 static void live(struct random *random)
 {
-    for (u64 i = random_below(random, 4); i > 0; i--)
+    for (u64 i = seeded_below(random, 4); i > 0; i--)
         world_mine(&world);
-    for (u64 i = random_below(random, 6); i > 0; i--)
+    for (u64 i = seeded_below(random, 6); i > 0; i--)
         world_enqueue_random(&world, random);
 }
 
@@ -199,7 +199,7 @@ TEST(derive_gives_back_the_blocks_that_a_sequencer_made)
     for (usize round = 0; round < 60; round++) {
         live(&random);
         start_batch(&s);
-        sequence_random(&s, &random, random_below(&random, 6));
+        sequence_random(&s, &random, seeded_below(&random, 6));
         bytes data = raw_data(&s.batch);
         usize before = f.block_count;
         struct derive_input input =
@@ -504,7 +504,7 @@ TEST(derive_state_reads_back_from_its_bytes)
     u8 encoded[DERIVE_STATE_SIZE], again[DERIVE_STATE_SIZE];
     struct derive_state state;
     for (int i = 0; i < 20; i++) { /* every byte of it matters */
-        random_fill(&random, encoded, sizeof(encoded));
+        seeded_fill(&random, encoded, sizeof(encoded));
         CHECK(derive_state_decode(BYTES_OF(encoded), &state) == ST_OK);
         derive_state_encode(&state, again);
         CHECK(memcmp(encoded, again, sizeof(encoded)) == 0);
@@ -518,14 +518,14 @@ TEST(derive_state_reads_back_from_its_bytes)
 static void damage(struct sequencer *s, struct random *random)
 {
     struct batch_block *block =
-        s->block_count > 0 ? &s->blocks[random_below(random, s->block_count)] : s->blocks;
-    u64 by = random_below(random, 3) + (random_below(random, 8) == 0 ? 1000 : 0);
-    switch (random_below(random, 10)) {
+        s->block_count > 0 ? &s->blocks[seeded_below(random, s->block_count)] : s->blocks;
+    u64 by = seeded_below(random, 3) + (seeded_below(random, 8) == 0 ? 1000 : 0);
+    switch (seeded_below(random, 10)) {
     case 0:
         s->batch.first_number += by;
         return;
     case 1:
-        s->batch.parent_prefix[random_below(random, 20)] ^= (u8)by;
+        s->batch.parent_prefix[seeded_below(random, 20)] ^= (u8)by;
         return;
     case 2:
         block->timestamp -= by;
@@ -556,10 +556,10 @@ static bytes damaged_data(struct sequencer *s, struct random *random)
     if (batch_body_encode(&s->batch, WORLD_CHAIN, &body, test_arena(), NULL) != ST_OK)
         return BYTES_LIT("\x01\x00"); /* not to be said in the format */
     bytes data = batch_data_raw(body.all, test_arena());
-    if (random_below(random, 4) == 0)
-        data.size -= random_below(random, data.size);
-    if (random_below(random, 4) == 0 && data.size > 0)
-        ((u8 *)(uintptr_t)data.data)[random_below(random, data.size)] ^= (u8)random_u64(random);
+    if (seeded_below(random, 4) == 0)
+        data.size -= seeded_below(random, data.size);
+    if (seeded_below(random, 4) == 0 && data.size > 0)
+        ((u8 *)(uintptr_t)data.data)[seeded_below(random, data.size)] ^= (u8)seeded_u64(random);
     return data;
 }
 
@@ -575,13 +575,13 @@ TEST(derive_runs_every_item_once_and_in_order_whatever_the_batches_are)
             u64 read = f.state.inbox_pos;
             live(&random);
             start_batch(&s);
-            sequence_random(&s, &random, random_below(&random, 6));
+            sequence_random(&s, &random, seeded_below(&random, 6));
             damage(&s, &random);
             bytes data = damaged_data(&s, &random);
-            u64 items = read + random_below(&random, world.item_count - read + 1);
-            u64 origin = WORLD_FIRST_ORIGIN + random_below(&random, world.block_count);
+            u64 items = read + seeded_below(&random, world.item_count - read + 1);
+            u64 origin = WORLD_FIRST_ORIGIN + seeded_below(&random, world.block_count);
             struct derive_input input = world_append(
-                &world, &f.state, random_below(&random, 8) == 0 ? NULL : &data, items, origin);
+                &world, &f.state, seeded_below(&random, 8) == 0 ? NULL : &data, items, origin);
             follow(&f, &input); /* check_block holds the invariant */
             good += f.reason.text[0] == 0;
             bad += f.reason.text[0] != 0;

@@ -29,7 +29,7 @@ static double now_ms(void)
 static void noise(u8 *to, unsigned bits)
 {
     struct random random = {1};
-    random_fill(&random, to, SIZE);
+    seeded_fill(&random, to, SIZE);
     for (usize i = 0; i < SIZE; i++)
         to[i] &= (u8)((1 << bits) - 1);
 }
@@ -41,8 +41,8 @@ static void calldata(u8 *to)
     memset(to, 0, SIZE);
     for (usize at = 0; at + 68 <= SIZE; at += 68) {
         memcpy(to + at, "\xa9\x05\x9c\xbb", 4);
-        random_fill(&random, to + at + 16, 20);
-        random_fill(&random, to + at + 60, 8);
+        seeded_fill(&random, to + at + 16, 20);
+        seeded_fill(&random, to + at + 60, 8);
     }
 }
 

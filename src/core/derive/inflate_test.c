@@ -28,14 +28,14 @@ static bytes sample(struct random *random, usize size)
     u8 *data = ARENA_TAKE(test_arena(), u8, size);
     usize at = 0;
     while (at < size) {
-        usize run = min_u64(random_below(random, 400) + 1, size - at);
-        u64 kind = random_below(random, 4);
+        usize run = min_u64(seeded_below(random, 400) + 1, size - at);
+        u64 kind = seeded_below(random, 4);
         if (kind == 0)
-            random_fill(random, data + at, run);
+            seeded_fill(random, data + at, run);
         else if (kind == 1)
-            memset(data + at, (int)random_below(random, 256), run);
+            memset(data + at, (int)seeded_below(random, 256), run);
         else if (kind == 2 && at > 0)
-            for (usize i = 0, back = random_below(random, at) + 1; i < run; i++)
+            for (usize i = 0, back = seeded_below(random, at) + 1; i < run; i++)
                 data[at + i] = data[at + i - back];
         else
             bytes_copy(data + at, bytes_slice(BATCH_DICTIONARY, 100, run));
@@ -101,8 +101,8 @@ TEST(inflate_judges_noise_as_zlib_does)
     struct random random = {4};
     u8 noise[64];
     for (usize i = 0; i < 100000; i++) {
-        usize size = random_below(&random, sizeof(noise));
-        random_fill(&random, noise, size);
+        usize size = seeded_below(&random, sizeof(noise));
+        seeded_fill(&random, noise, size);
         noise[0] = (u8)((noise[0] & 0xf8) | 4 | (i & 1)); /* a block with codes of its own */
         (void)agreed((bytes){noise, size}, BATCH_DICTIONARY, ROOM);
     }

@@ -3,7 +3,7 @@
 #include "crypto/keccak.h"
 #include "types/header.h"
 
-u64 random_u64(struct random *random) /* SplitMix64 */
+u64 seeded_u64(struct random *random) /* SplitMix64 */
 {
     u64 z = random->state += 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
@@ -11,67 +11,67 @@ u64 random_u64(struct random *random) /* SplitMix64 */
     return z ^ z >> 31;
 }
 
-u64 random_below(struct random *random, u64 limit)
+u64 seeded_below(struct random *random, u64 limit)
 {
-    return random_u64(random) % limit;
+    return seeded_u64(random) % limit;
 }
 
-void random_fill(struct random *random, void *to, usize size)
+void seeded_fill(struct random *random, void *to, usize size)
 {
     for (u8 *at = to; at < (u8 *)to + size; at++)
-        *at = (u8)random_u64(random);
+        *at = (u8)seeded_u64(random);
 }
 
 /* As likely of one bit as of 64. */
 static u64 any_u64(struct random *random)
 {
-    u64 value = random_u64(random);
-    return value >> random_below(random, 64);
+    u64 value = seeded_u64(random);
+    return value >> seeded_below(random, 64);
 }
 
 /* Some zeros, some round ones, some of every size. */
 static u256 any_amount(struct random *random)
 {
     u256 value;
-    switch (random_below(random, 4)) {
+    switch (seeded_below(random, 4)) {
     case 0:
-        return u256_from_u64(random_below(random, 3));
+        return u256_from_u64(seeded_below(random, 3));
     case 1:
         value = u256_from_u64(any_u64(random));
-        for (u64 zeros = random_below(random, 30); zeros > 0; zeros--)
+        for (u64 zeros = seeded_below(random, 30); zeros > 0; zeros--)
             value = u256_mul(value, u256_from_u64(10));
         return value;
     default:
-        random_fill(random, &value, sizeof(value));
-        return u256_shr(value, (unsigned)random_below(random, 257));
+        seeded_fill(random, &value, sizeof(value));
+        return u256_shr(value, (unsigned)seeded_below(random, 257));
     }
 }
 
 /* Some again and again. */
 static address any_address(struct random *random)
 {
-    address who = {{[19] = (u8)random_below(random, 8)}};
-    if (random_below(random, 2) == 0)
-        random_fill(random, &who, sizeof(who));
+    address who = {{[19] = (u8)seeded_below(random, 8)}};
+    if (seeded_below(random, 2) == 0)
+        seeded_fill(random, &who, sizeof(who));
     return who;
 }
 
 static bytes any_data(struct random *random, struct arena *arena)
 {
-    usize size = random_below(random, 3) == 0 ? random_below(random, 200) : 0;
+    usize size = seeded_below(random, 3) == 0 ? seeded_below(random, 200) : 0;
     u8 *data = ARENA_NEW(arena, u8, size);
-    random_fill(random, data, size / 2);
+    seeded_fill(random, data, size / 2);
     return (bytes){data, size};
 }
 
 static void add_access(struct random *random, struct tx *tx, struct arena *arena)
 {
-    tx->access_count = random_below(random, 4);
+    tx->access_count = seeded_below(random, 4);
     struct access_entry *entries = ARENA_NEW(arena, struct access_entry, tx->access_count);
     for (usize i = 0; i < tx->access_count; i++) {
-        usize count = random_below(random, 3);
+        usize count = seeded_below(random, 3);
         hash32 *slots = ARENA_TAKE(arena, hash32, count);
-        random_fill(random, slots, count * sizeof(hash32));
+        seeded_fill(random, slots, count * sizeof(hash32));
         entries[i] = (struct access_entry){any_address(random), slots, count};
     }
     tx->access = entries;
@@ -79,15 +79,15 @@ static void add_access(struct random *random, struct tx *tx, struct arena *arena
 
 static void add_authorizations(struct random *random, struct tx *tx, struct arena *arena)
 {
-    tx->authorization_count = random_below(random, 4);
+    tx->authorization_count = seeded_below(random, 4);
     struct authorization *all = ARENA_NEW(arena, struct authorization, tx->authorization_count);
     for (usize i = 0; i < tx->authorization_count; i++) {
         all[i] = (struct authorization){.who = any_address(random),
                                         .nonce = any_u64(random),
-                                        .y_parity = random_below(random, 256),
+                                        .y_parity = seeded_below(random, 256),
                                         .r = any_amount(random),
                                         .s = any_amount(random)};
-        u64 chain = random_below(random, 3);
+        u64 chain = seeded_below(random, 3);
         all[i].chain_id = chain == 0   ? U256_ZERO
                           : chain == 1 ? u256_from_u64(tx->chain_id)
                                        : any_amount(random);
@@ -98,18 +98,18 @@ static void add_authorizations(struct random *random, struct tx *tx, struct aren
 struct tx random_tx(struct random *random, u64 chain_id, struct arena *arena)
 {
     static const enum tx_type types[] = {TX_LEGACY, TX_ACCESS_LIST, TX_DYNAMIC_FEE, TX_SET_CODE};
-    struct tx tx = {.type = types[random_below(random, countof(types))],
+    struct tx tx = {.type = types[seeded_below(random, countof(types))],
                     .nonce = any_u64(random),
                     .gas_limit = any_u64(random),
                     .max_fee_wei = any_amount(random),
                     .value_wei = any_amount(random),
                     .data = any_data(random, arena),
-                    .y_parity = random_below(random, 2) == 0,
+                    .y_parity = seeded_below(random, 2) == 0,
                     .r = any_amount(random),
                     .s = any_amount(random)};
-    tx.protected = tx.type != TX_LEGACY || random_below(random, 2) == 0;
+    tx.protected = tx.type != TX_LEGACY || seeded_below(random, 2) == 0;
     tx.chain_id = tx.protected ? chain_id : 0;
-    tx.creates = tx.type != TX_SET_CODE && random_below(random, 4) == 0;
+    tx.creates = tx.type != TX_SET_CODE && seeded_below(random, 4) == 0;
     if (!tx.creates)
         tx.to = any_address(random);
     tx.max_priority_wei = tx.type < TX_DYNAMIC_FEE ? tx.max_fee_wei : any_amount(random);
@@ -125,13 +125,13 @@ struct batch random_batch(struct random *random, u64 chain_id, struct batch_shap
 {
     struct batch_block *all = ARENA_NEW(arena, struct batch_block, shape.blocks);
     for (usize i = 0; i < shape.blocks; i++) {
-        shape.timestamp += random_below(random, 3);
-        shape.origin_number += random_below(random, 4) == 0;
+        shape.timestamp += seeded_below(random, 3);
+        shape.origin_number += seeded_below(random, 4) == 0;
         all[i].timestamp = shape.timestamp;
         all[i].origin_number = shape.origin_number;
         all[i].item_count = any_u64(random) % (shape.items + 1);
         shape.items -= all[i].item_count;
-        all[i].tx_count = random_below(random, shape.txs + 1);
+        all[i].tx_count = seeded_below(random, shape.txs + 1);
         struct tx *list = ARENA_NEW(arena, struct tx, all[i].tx_count);
         for (usize j = 0; j < all[i].tx_count; j++)
             list[j] = random_tx(random, chain_id, arena);
@@ -139,7 +139,7 @@ struct batch random_batch(struct random *random, u64 chain_id, struct batch_shap
     }
     struct batch batch = {
         .first_number = any_u64(random), .blocks = all, .block_count = shape.blocks};
-    random_fill(random, batch.parent_prefix, sizeof(batch.parent_prefix));
+    seeded_fill(random, batch.parent_prefix, sizeof(batch.parent_prefix));
     return batch;
 }
 
@@ -221,14 +221,14 @@ void world_enqueue_random(struct world *world, struct random *random)
                               .mint_wei = any_amount(random),
                               .value_wei = any_amount(random),
                               .gas_limit = any_u64(random) % (2 * DERIVE_ITEM_GAS),
-                              .creates = random_below(random, 4) == 0,
+                              .creates = seeded_below(random, 4) == 0,
                               .data = any_data(random, world->arena)};
-    if (random_below(random, 8) > 0)
+    if (seeded_below(random, 8) > 0)
         world_enqueue(world, item);
     else
         world_enqueue_config(world,
-                             (enum derive_param)random_below(random, DERIVE_PROTOCOL_VERSION),
-                             u256_from_u64(random_below(random, 60000000)));
+                             (enum derive_param)seeded_below(random, DERIVE_PROTOCOL_VERSION),
+                             u256_from_u64(seeded_below(random, 60000000)));
 }
 
 void world_enqueue_config(struct world *world, enum derive_param id, u256 value)

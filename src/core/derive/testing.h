@@ -8,9 +8,9 @@ struct random {
     u64 state;
 };
 
-u64 random_u64(struct random *random);
-u64 random_below(struct random *random, u64 limit);
-void random_fill(struct random *random, void *to, usize size);
+u64 seeded_u64(struct random *random);
+u64 seeded_below(struct random *random, u64 limit);
+void seeded_fill(struct random *random, void *to, usize size);
 
 /* Any transaction that a batch can hold: every type, numbers of every size, short lists. */
 struct tx random_tx(struct random *random, u64 chain_id, struct arena *arena);

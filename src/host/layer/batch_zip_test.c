@@ -40,7 +40,7 @@ TEST(batch_zip_leaves_alone_what_does_not_shrink)
 {
     struct random random = {2};
     u8 noise[500];
-    random_fill(&random, noise, sizeof(noise));
+    seeded_fill(&random, noise, sizeof(noise));
     struct batch_body body = {
         .all = {noise, sizeof(noise)}, .ends = {sizeof(noise)}, .end_count = 1};
     bytes data;
