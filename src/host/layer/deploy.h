@@ -1,0 +1,44 @@
+/* Putting a child's contracts on a parent.
+ *
+ * The contracts know each other by addresses that follow from the deploying account's nonces, so
+ * nothing has to be set up afterwards, and nobody can come in between: where a prediction were
+ * wrong, the last constructor fails. The plan is kept in PATH.part while it is carried out; started
+ * again after whatever happened, it goes on where it was. */
+#ifndef LAYER_DEPLOY_H
+#define LAYER_DEPLOY_H
+
+#include "client/eth.h"
+#include "client/signer.h"
+#include "layer/rollup.h"
+#include "sys/files.h"
+
+struct deploy_options {
+    struct eth *parent;
+    const struct signer *signer; /* pays, and owns SystemConfig unless `owner` is set */
+    const struct files *files;
+    const char *path; /* of rollup.json */
+    u64 chain_id;
+    u64 gas_limit;
+    address owner, sequencer, fee_recipient;
+    bool ownerless; /* SystemConfig cannot be changed by anyone */
+    const struct deploy_preset *preset;
+    /* One sentence for each step; may be NULL. */
+    void (*progress)(void *self, const char *what);
+    void *self;
+};
+
+/* Windows in seconds, as the design has them. */
+struct deploy_preset {
+    const char *name;
+    u64 forced_read_s, open_s, challenge_s, maturity_s, airgap_s, timelock_s;
+};
+
+/* "dev": seconds, for trying out. "standard": 1 h, 24 h, 7 d, 7 d, 3.5 d, 30 d. NULL: no such. */
+const struct deploy_preset *deploy_preset(const char *name);
+
+/* ST_INVALID: the parent refuses a transaction, or the account has done something else in between.
+ * Others as client/eth.h. */
+enum status deploy(const struct deploy_options *options, struct rollup *out, struct arena *arena,
+                   struct err *err);
+
+#endif
