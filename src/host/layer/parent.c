@@ -1,0 +1,448 @@
+#include "layer/parent.h"
+
+#include "client/abi.h"
+#include "client/follow.h"
+#include "client/inbox_events.h"
+#include "crypto/keccak.h"
+#include "layer/shelf.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+#include "sys/pages.h"
+#include "sys/thread.h"
+
+#include <stdlib.h>
+
+/* Address space for what one answer of the parent holds. */
+#define SCRATCH ((usize)4 << 30)
+enum { ANSWER_LIMIT = 64 << 20, RETRY_MS = 1000 };
+
+struct parent {
+    struct parent_options options;
+    struct eth *eth;
+    struct follow *follow;
+    struct pages pages; /* its thread's */
+    pthread_t thread;
+    bool runs;
+    atomic_bool stopping;
+
+    pthread_mutex_t lock; /* guards everything below */
+    pthread_cond_t woken; /* to stop */
+    struct shelf blocks, items, batches;
+    hash32 first_inbox_acc, first_batch_acc; /* before the shelves' first rows */
+    struct parent_state state;
+};
+
+/* --- Reading. */
+
+void parent_lock(struct parent *parent)
+{
+    pthread_mutex_lock(&parent->lock);
+}
+
+void parent_unlock(struct parent *parent)
+{
+    pthread_mutex_unlock(&parent->lock);
+}
+
+struct parent_state parent_state(const struct parent *parent)
+{
+    struct parent_state state = parent->state;
+    state.head = parent->blocks.count == 0 ? 0 : shelf_end(&parent->blocks) - 1;
+    state.item_count = shelf_end(&parent->items);
+    state.batch_count = shelf_end(&parent->batches);
+    return state;
+}
+
+const struct parent_block *parent_block(const struct parent *parent, u64 number)
+{
+    return shelf_at(&parent->blocks, number);
+}
+
+const struct parent_item *parent_item(const struct parent *parent, u64 position)
+{
+    return shelf_at(&parent->items, position);
+}
+
+const struct parent_batch *parent_batch(const struct parent *parent, u64 index)
+{
+    return shelf_at(&parent->batches, index);
+}
+
+bool parent_inbox_acc(const struct parent *parent, u64 count, hash32 *out)
+{
+    const struct parent_item *before = count == 0 ? NULL : parent_item(parent, count - 1);
+    if (before == NULL && count != parent->items.first)
+        return false;
+    *out = before == NULL ? parent->first_inbox_acc : before->acc;
+    return true;
+}
+
+bool parent_batch_acc(const struct parent *parent, u64 count, hash32 *out)
+{
+    const struct parent_batch *before = count == 0 ? NULL : parent_batch(parent, count - 1);
+    if (before == NULL && count != parent->batches.first)
+        return false;
+    *out = before == NULL ? parent->first_batch_acc : before->record.batch_acc;
+    return true;
+}
+
+void parent_forget(struct parent *parent, u64 block, u64 item, u64 batch)
+{
+    (void)parent_inbox_acc(parent, min_u64(item, shelf_end(&parent->items)),
+                           &parent->first_inbox_acc);
+    (void)parent_batch_acc(parent, min_u64(batch, shelf_end(&parent->batches)),
+                           &parent->first_batch_acc);
+    shelf_forget(&parent->blocks, block);
+    shelf_forget(&parent->items, item);
+    shelf_forget(&parent->batches, batch);
+}
+
+/* --- Rows and what they hold. */
+
+static bytes keep(bytes from)
+{
+    if (from.size == 0)
+        return BYTES_EMPTY;
+    u8 *copy = malloc(from.size);
+    assert(copy != NULL);
+    memcpy(copy, from.data, from.size);
+    return (bytes){copy, from.size};
+}
+
+static void let_go(bytes kept)
+{
+    free((void *)(uintptr_t)kept.data);
+}
+
+static void drop_block(void *row)
+{
+    let_go(((struct parent_block *)row)->header);
+}
+
+static void drop_item(void *row)
+{
+    let_go(((struct parent_item *)row)->item.data);
+}
+
+static void drop_batch(void *row)
+{
+    let_go(((struct parent_batch *)row)->data);
+}
+
+/* --- Items. */
+
+/* A deposit transaction's hash, by where it comes from. */
+static hash32 deposit_hash(const struct inbox_item *item, hash32 source_hash, struct arena tmp)
+{
+    struct tx tx = {.type = TX_DEPOSIT,
+                    .source_hash = source_hash,
+                    .from = item->from,
+                    .to = item->to,
+                    .creates = item->creates,
+                    .mint_wei = item->mint_wei,
+                    .value_wei = item->value_wei,
+                    .gas_limit = min_u64(item->gas_limit, DERIVE_ITEM_GAS),
+                    .data = item->data};
+    return keccak256(tx_encode(&tx, &tmp));
+}
+
+/* Where OP's clients say that it comes from: the portal's event, which is right after the Inbox's.
+ * Source: OP Stack, deposits.md, "Source hash computation". */
+static hash32 op_source_hash(hash32 block_hash, u64 log_index)
+{
+    u8 place[64] = {0}, source[64] = {0};
+    memcpy(place, block_hash.b, 32);
+    store_be64(place + 56, log_index + 1);
+    hash32 id = keccak256(BYTES_OF(place));
+    memcpy(source + 32, id.b, 32);
+    return keccak256(BYTES_OF(source));
+}
+
+static enum status take_item(struct parent *parent, const struct eth_log *log, struct arena tmp,
+                             struct err *err)
+{
+    struct parent_item row = {.block_number = log->block_number};
+    hash32 before = {{0}};
+    TRY(inbox_read_item(&log->log, &row.item, err));
+    u64 next = shelf_end(&parent->items);
+    if (row.item.position != next)
+        return fail(err, ST_CORRUPT,
+                    "the parent's logs have item %lu of the Inbox where %lu is due",
+                    row.item.position, next);
+    bool known = parent_inbox_acc(parent, next, &before);
+    assert(known);
+    row.acc = inbox_acc_next(before, inbox_item_leaf(&row.item));
+    if (row.item.kind == INBOX_DEPOSIT) {
+        row.op_hash = deposit_hash(&row.item, op_source_hash(log->block_hash, log->index), tmp);
+        row.our_hash = deposit_hash(&row.item, source_hash_item(row.acc), tmp);
+    }
+    row.item.data = keep(row.item.data);
+    *(struct parent_item *)shelf_push(&parent->items) = row;
+    return ST_OK;
+}
+
+/* --- Batches. */
+
+/* The argument `data` of append(...), from a transaction's input. */
+static enum status append_data(bytes input, bytes *out)
+{
+    u32 selector = abi_selector("append(bytes32,uint64,bytes32,uint64,bytes32,bytes)");
+    if (input.size < 4 || load_be32(input.data) != selector)
+        return ST_INVALID;
+    struct abi_in in = abi_over(bytes_slice(input, 4, input.size));
+    for (int i = 0; i < 5; i++)
+        (void)abi_get_hash(&in);
+    *out = abi_get_bytes(&in);
+    return in.failed ? ST_INVALID : ST_OK;
+}
+
+/* Without the lock: it asks the parent. */
+static enum status fetch_calldata(struct parent *parent, const struct eth_log *log,
+                                  const struct batch_record *record, bytes *out,
+                                  struct arena *arena, struct err *err)
+{
+    struct eth_tx tx;
+    TRY(eth_ask_txs(parent->eth, &log->tx_hash, 1, &tx, arena, err));
+    if (!tx.found)
+        return fail(err, ST_AGAIN, "the parent does not have the transaction of batch %lu (yet)",
+                    record->index);
+    if (append_data(tx.input, out) != ST_OK ||
+        !hash32_equal(batch_hash_calldata(*out), record->data_hash))
+        return fail(err, ST_CORRUPT, "what the parent gives as batch %lu is not what was appended",
+                    record->index);
+    return ST_OK;
+}
+
+static enum status take_batch(struct parent *parent, const struct eth_log *log, struct arena tmp,
+                              struct err *err)
+{
+    struct parent_batch row = {.block_number = log->block_number};
+    hash32 before = {{0}};
+    TRY(inbox_read_batch(&log->log, &row.record, &row.kind, err));
+    u64 next = shelf_end(&parent->batches);
+    bool known = parent_batch_acc(parent, next, &before);
+    assert(known);
+    if (row.record.index != next ||
+        !hash32_equal(batch_acc_next(before, &row.record), row.record.batch_acc))
+        return fail(err, ST_CORRUPT, "the parent's logs have batch %lu where %lu is due",
+                    row.record.index, next);
+    if (row.kind == BATCH_BLOBS)
+        return fail(err, ST_INVALID, "batch %lu is in blobs, which this program cannot read",
+                    row.record.index);
+    if (row.kind == BATCH_CALLDATA) {
+        parent_unlock(parent); /* nobody else changes the shelves */
+        enum status st = fetch_calldata(parent, log, &row.record, &row.data, &tmp, err);
+        parent_lock(parent);
+        TRY(st);
+    }
+    row.data = keep(row.data);
+    *(struct parent_batch *)shelf_push(&parent->batches) = row;
+    return ST_OK;
+}
+
+/* --- What the follower delivers. */
+
+static enum status block_removed(void *self, struct follow_point to, struct err *err)
+{
+    struct parent *parent = self;
+    (void)err;
+    parent_lock(parent);
+    shelf_cut(&parent->blocks, to.number + 1);
+    const struct parent_item *item;
+    while ((item = shelf_at(&parent->items, shelf_end(&parent->items) - 1)) != NULL &&
+           item->block_number > to.number)
+        shelf_cut(&parent->items, shelf_end(&parent->items) - 1);
+    const struct parent_batch *batch;
+    while ((batch = shelf_at(&parent->batches, shelf_end(&parent->batches) - 1)) != NULL &&
+           batch->block_number > to.number)
+        shelf_cut(&parent->batches, shelf_end(&parent->batches) - 1);
+    parent->state.epoch++;
+    parent_unlock(parent);
+    log_warn("layer", "the parent has taken blocks back", LOG_U64("to", to.number));
+    return ST_OK;
+}
+
+static enum status take_logs(struct parent *parent, const struct eth_log *logs, usize count,
+                             struct arena tmp, struct err *err)
+{
+    for (usize i = 0; i < count; i++) {
+        enum inbox_event event = inbox_event_of(&logs[i].log);
+        if (event == INBOX_ITEM_ENQUEUED)
+            TRY(take_item(parent, &logs[i], tmp, err));
+        if (event == INBOX_BATCH_APPENDED)
+            TRY(take_batch(parent, &logs[i], tmp, err));
+    }
+    return ST_OK;
+}
+
+static enum status block_came(void *self, const struct eth_header *header,
+                              const struct eth_log *logs, usize count, struct err *err)
+{
+    struct parent *parent = self;
+    struct arena arena = pages_arena(&parent->pages);
+    struct parent_block row;
+    bytes encoded = header_encode(&header->header, &arena);
+    TRY(derive_origin_read(parent->options.config, encoded, &row.origin, err));
+    assert(hash32_equal(row.origin.hash, header->hash));
+    parent_lock(parent);
+    u64 items = shelf_end(&parent->items), batches = shelf_end(&parent->batches);
+    enum status st = take_logs(parent, logs, count, arena, err);
+    if (st == ST_OK) {
+        row.header = keep(encoded);
+        *(struct parent_block *)shelf_push(&parent->blocks) = row;
+    } else { /* the block comes again, whole */
+        shelf_cut(&parent->items, items);
+        shelf_cut(&parent->batches, batches);
+    }
+    parent_unlock(parent);
+    return st;
+}
+
+/* --- The thread. */
+
+static void say_reached(struct parent *parent, enum status st, const struct err *why)
+{
+    bool reached = st == ST_OK;
+    parent_lock(parent);
+    bool before = parent->state.reached;
+    parent->state.reached = reached;
+    parent_unlock(parent);
+    if (before && !reached)
+        log_error("layer", "the parent cannot be followed now", LOG_TEXT("why", why->text));
+    if (!before && reached)
+        log_info("layer", "the parent is reached", LOG_TEXT("at", eth_name(parent->eth)));
+}
+
+static void take_finality(struct parent *parent)
+{
+    struct follow_status status = follow_status(parent->follow);
+    parent_lock(parent);
+    parent->state.safe = status.has_safe ? status.safe : 0;
+    parent->state.finalized = status.has_final ? status.final : 0;
+    parent_unlock(parent);
+}
+
+static void sleep_until(struct parent *parent, u64 at_ms)
+{
+    struct timespec until = {.tv_sec = (time_t)(at_ms / 1000),
+                             .tv_nsec = (long)(at_ms % 1000) * 1000000};
+    parent_lock(parent);
+    while (!parent->stopping && clock_now_ms() < at_ms)
+        pthread_cond_timedwait(&parent->woken, &parent->lock, &until);
+    parent_unlock(parent);
+}
+
+static void *run(void *self)
+{
+    struct parent *parent = self;
+    while (!parent->stopping) {
+        struct err why;
+        bool more = false;
+        enum status st = follow_poll(parent->follow, &more, &why);
+        if (parent->stopping)
+            break;
+        say_reached(parent, st, &why);
+        take_finality(parent);
+        parent->options.changed(parent->options.self);
+        pages_trim(&parent->pages, (usize)1 << 20);
+        if (!more || st != ST_OK)
+            sleep_until(parent,
+                        clock_now_ms() + (st == ST_OK ? parent->options.poll_ms : (u64)RETRY_MS));
+    }
+    return NULL;
+}
+
+/* --- Beginning and end. */
+
+static enum status check_parent(struct parent *parent, struct err *err)
+{
+    const struct rollup *rollup = parent->options.rollup;
+    struct arena arena = pages_arena(&parent->pages);
+    u64 chain_id;
+    bytes code;
+    struct eth_header begin;
+    TRY(eth_ask_chain_id(parent->eth, &chain_id, err));
+    if (chain_id != rollup->parent_chain_id)
+        return fail(err, ST_INVALID, "%s is chain %lu, but rollup.json is for a child of chain %lu",
+                    eth_name(parent->eth), chain_id, rollup->parent_chain_id);
+    TRY(eth_ask_code(parent->eth, rollup->inbox, eth_at_tag(ETH_LATEST), &code, &arena, err));
+    if (code.size == 0)
+        return fail(err, ST_INVALID,
+                    "%s has no contract where rollup.json says that the Inbox is: was the chain "
+                    "begun anew?",
+                    eth_name(parent->eth));
+    enum status st =
+        eth_ask_header(parent->eth, eth_at_number(rollup->parent_block), &begin, &arena, err);
+    if (st == ST_MISSING || (st == ST_OK && !hash32_equal(begin.hash, rollup->parent_block_hash)))
+        return fail(err, ST_INVALID,
+                    "block %lu of %s is not the one that rollup.json begins after: that is "
+                    "another chain with the same id",
+                    rollup->parent_block, eth_name(parent->eth));
+    return st;
+}
+
+static enum status begin(struct parent *parent, struct err *err)
+{
+    const struct rollup *rollup = parent->options.rollup;
+    struct eth_options client = {
+        .url = parent->options.url, .answer_limit = ANSWER_LIMIT, .cancel = &parent->stopping};
+    TRY(pages_reserve(SCRATCH, &parent->pages, err));
+    TRY(eth_new(&client, &parent->eth, err));
+    TRY(check_parent(parent, err));
+    struct follow_options follow = {.eth = parent->eth,
+                                    .filter = {rollup->inbox, INBOX_TOPICS, countof(INBOX_TOPICS)},
+                                    .start = rollup->parent_block,
+                                    .listener = {parent, block_removed, block_came}};
+    TRY(follow_new(&follow, &parent->follow, err));
+    TRY(thread_start(&parent->thread, "parent", run, parent, err));
+    parent->runs = true;
+    return ST_OK;
+}
+
+enum status parent_start(const struct parent_options *options, struct parent **out, struct err *err)
+{
+    struct parent *parent = calloc(1, sizeof(*parent));
+    assert(parent != NULL);
+    parent->options = *options;
+    parent->state.reached = true;
+    parent->first_inbox_acc = inbox_acc_first(&options->config->id);
+    parent->first_batch_acc = batch_acc_first(&options->config->id);
+    shelf_init(&parent->blocks, sizeof(struct parent_block), options->rollup->parent_block,
+               drop_block);
+    shelf_init(&parent->items, sizeof(struct parent_item), 0, drop_item);
+    shelf_init(&parent->batches, sizeof(struct parent_batch), 0, drop_batch);
+    pthread_mutex_init(&parent->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&parent->woken, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    enum status st = begin(parent, err);
+    if (st != ST_OK) {
+        parent_stop(parent);
+        return st;
+    }
+    *out = parent;
+    return ST_OK;
+}
+
+void parent_stop(struct parent *parent)
+{
+    if (parent == NULL)
+        return;
+    parent_lock(parent);
+    parent->stopping = true;
+    pthread_cond_signal(&parent->woken);
+    parent_unlock(parent);
+    if (parent->runs)
+        pthread_join(parent->thread, NULL);
+    follow_free(parent->follow);
+    eth_free(parent->eth);
+    pages_release(&parent->pages);
+    shelf_free(&parent->blocks);
+    shelf_free(&parent->items);
+    shelf_free(&parent->batches);
+    pthread_cond_destroy(&parent->woken);
+    pthread_mutex_destroy(&parent->lock);
+    free(parent);
+}
