@@ -1,0 +1,145 @@
+#include "layer/agents.h"
+
+#include "base/fmt.h"
+#include "crypto/keccak.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static const struct agent table[] = {
+    {"batcher", ROLE_BATCHER, batcher_look},
+    {"proposer", ROLE_PROPOSER, proposer_look},
+};
+
+enum { TICK_MS = 20, RETRY_MS = 1000 };
+/* Address space for what an agent reads and makes in one look. */
+#define LOOK_PAGES ((usize)8 << 30)
+
+struct agents {
+    struct eth *parent;
+    struct sender *sender;
+    struct pages pages;
+    atomic_bool stopping;
+    struct agent_memory memory[countof(table)];
+};
+
+/* --- One agent. */
+
+static hash32 key_of(const struct agent_call *call)
+{
+    return keccak256(call->data); /* names the accumulator or claim that it builds on */
+}
+
+/* True while what was submitted is on its way. */
+static bool is_in_flight(struct agents *agents, const struct agent *agent,
+                         struct agent_memory *memory)
+{
+    struct sender_outcome outcome;
+    if (!memory->in_flight)
+        return false;
+    if (sender_look(agents->sender, memory->key, &outcome) != ST_OK)
+        outcome = (struct sender_outcome){.state = SENDER_FAILED, .reason = "it is not known"};
+    if (outcome.state == SENDER_PENDING)
+        return true;
+    memory->in_flight = false;
+    if (outcome.state == SENDER_INCLUDED && outcome.succeeded) {
+        log_info(agent->name, "done", LOG_U64("block", outcome.block_number),
+                 LOG_U64("gas", outcome.gas_used), LOG_HEX("transaction", outcome.tx_hash));
+        return false;
+    }
+    log_warn(agent->name, "what was sent has not come about, and is made anew",
+             LOG_TEXT("why", outcome.reason == NULL ? "it failed" : outcome.reason));
+    memory->not_before_ms = clock_now_ms() + RETRY_MS;
+    return false;
+}
+
+static void ask_agent(struct layer *layer, struct agents *agents, usize index)
+{
+    const struct agent *agent = &table[index];
+    struct agent_memory *memory = &agents->memory[index];
+    struct arena arena = pages_arena(&agents->pages);
+    struct agent_call call;
+    struct err err;
+    if ((layer->options.roles & agent->role) == 0 || clock_now_ms() < memory->not_before_ms ||
+        is_in_flight(agents, agent, memory) ||
+        !agent->look(layer, agents->parent, memory, &call, &arena))
+        return;
+    memory->key = key_of(&call);
+    struct sender_intent intent = {.key = memory->key,
+                                   .to = call.to,
+                                   .value_wei = call.value_wei,
+                                   .data = call.data,
+                                   .gas_limit = call.gas_limit};
+    if (sender_submit(agents->sender, &intent, &err) == ST_OK) {
+        memory->in_flight = true;
+        return;
+    }
+    log_error(agent->name, "cannot be sent now", LOG_TEXT("why", err.text));
+    memory->not_before_ms = clock_now_ms() + RETRY_MS;
+}
+
+/* --- The thread. */
+
+static void *run(void *self)
+{
+    struct layer *layer = self;
+    struct agents *agents = layer->agents;
+    while (!agents->stopping) {
+        struct err why;
+        for (usize i = 0; i < countof(table); i++)
+            ask_agent(layer, agents, i);
+        enum status st = sender_poll(agents->sender, clock_now_ms(), &why);
+        if (st != ST_OK && !agents->stopping)
+            log_debug("sender", "waits", LOG_TEXT("why", why.text));
+        pages_trim(&agents->pages, (usize)8 << 20);
+        nanosleep(&(struct timespec){.tv_nsec = TICK_MS * 1000000L}, NULL);
+    }
+    return NULL;
+}
+
+static enum status begin(struct layer *layer, struct err *err)
+{
+    struct agents *agents = layer->agents;
+    const struct layer_options *options = &layer->options;
+    char path[4200];
+    struct eth_options client = {.url = options->parent_url, .cancel = &agents->stopping};
+    fmt(path, sizeof(path), "%s/sender.log", options->folder);
+    TRY(pages_reserve(LOOK_PAGES, &agents->pages, err));
+    TRY(eth_new(&client, &agents->parent, err));
+    struct sender_options sender = {.eth = agents->parent,
+                                    .signer = *options->signer,
+                                    .files = options->files,
+                                    .path = path,
+                                    .chain_id = options->rollup->parent_chain_id};
+    TRY(sender_open(&sender, &agents->sender, err));
+    TRY(thread_start(&layer->agents_thread, "agents", run, layer, err));
+    layer->agents_run = true;
+    return ST_OK;
+}
+
+enum status agents_start(struct layer *layer, struct err *err)
+{
+    if ((layer->options.roles & ROLES_THAT_SIGN) == 0)
+        return ST_OK;
+    assert(layer->options.signer != NULL);
+    layer->agents = calloc(1, sizeof(*layer->agents));
+    assert(layer->agents != NULL);
+    return begin(layer, err);
+}
+
+void agents_stop(struct layer *layer)
+{
+    struct agents *agents = layer->agents;
+    if (agents == NULL)
+        return;
+    agents->stopping = true;
+    if (layer->agents_run)
+        pthread_join(layer->agents_thread, NULL);
+    sender_close(agents->sender);
+    eth_free(agents->parent);
+    pages_release(&agents->pages);
+    free(agents);
+    layer->agents = NULL;
+}

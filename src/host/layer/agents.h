@@ -1,0 +1,42 @@
+/* Who acts on the parent for a child: each is asked regularly, one transaction at a time, and keeps
+ * nothing that the parent does not know, so that it can be stopped anywhere.
+ *
+ *   look at the child and the parent -> a call worth making? -> sender -> in a block -> look again
+ */
+#ifndef LAYER_AGENTS_H
+#define LAYER_AGENTS_H
+
+#include "client/sender.h"
+#include "layer/internal.h"
+
+/* What an agent wants to happen on the parent. */
+struct agent_call {
+    address to;
+    u256 value_wei;
+    u64 gas_limit; /* 0: as estimated */
+    bytes data;
+};
+
+/* Of one agent, between two looks; lost at the end without harm. */
+struct agent_memory {
+    u64 waiting_since_ms; /* there is something to do, and it may gather; 0: there is not */
+    u64 not_before_ms;    /* after something went wrong */
+    bool in_flight;
+    hash32 key; /* of what is in flight */
+};
+
+/* A row of the table in agents.c. */
+struct agent {
+    const char *name;
+    unsigned role;
+    /* What to do now. False: nothing. Lives in `arena`. */
+    bool (*look)(struct layer *layer, struct eth *parent, struct agent_memory *memory,
+                 struct agent_call *out, struct arena *arena);
+};
+
+bool batcher_look(struct layer *layer, struct eth *parent, struct agent_memory *memory,
+                  struct agent_call *out, struct arena *arena);
+bool proposer_look(struct layer *layer, struct eth *parent, struct agent_memory *memory,
+                   struct agent_call *out, struct arena *arena);
+
+#endif

@@ -1,0 +1,85 @@
+/* Shared by the files of a running child chain. */
+#ifndef LAYER_INTERNAL_H
+#define LAYER_INTERNAL_H
+
+#include "derive/derive.h"
+#include "layer/layer.h"
+#include "layer/parent.h"
+#include "layer/shelf.h"
+#include "stf/child.h"
+#include "sys/pages.h"
+#include "sys/thread.h"
+
+#include <stdatomic.h>
+
+/* A block of the child, and what its first transaction says. */
+struct child_head {
+    struct header header; /* extra data left out: a child has none */
+    hash32 hash;
+    struct child_attributes attributes;
+};
+
+/* What came of a batch of the parent; the first one, of the genesis block, of none. */
+struct derived_batch {
+    struct derive_state after;
+    u64 parent_block; /* that has it */
+};
+
+struct layer {
+    struct layer_options options;
+    struct derive_config config;
+    struct parent *parent;
+    struct pages pages, head_pages; /* the owner's: for a step, and for looking at blocks in it */
+    pthread_t owner, agents_thread;
+    bool owner_runs, agents_run;
+    struct agents *agents; /* NULL: this node has no such role */
+    atomic_bool stopping;
+
+    pthread_mutex_t lock; /* guards what follows, up to the owner's */
+    pthread_cond_t woken;
+    bool pool_grew, parent_changed;
+    struct layer_status status;
+    struct derive_state safe; /* after the newest batch; what the agents build on */
+    bool safe_is_known;
+
+    /* The owner's. */
+    struct child_head head;
+    struct shelf derived; /* struct derived_batch by how many batches there were */
+    u64 epoch;            /* of the parent, as far as it has been looked at */
+    u64 next_block_ms;    /* when the sequencer may make a block */
+};
+
+/* --- The child's own blocks (child_head.c). */
+
+/* The block that an open snapshot names. */
+enum status child_head_read(const struct rollup *rollup, struct snapshot *at,
+                            const struct block_ref *ref, struct child_head *out, struct err *err);
+struct layer_l2 child_head_l2(const struct child_head *head);
+/* For the owner. The canonical block of that number, or the head where it is beyond. */
+enum status child_head_at(struct layer *layer, u64 number, struct child_head *out, struct err *err);
+enum status child_head_newest(struct layer *layer, struct child_head *out, struct err *err);
+/* The state of derivation after it, but for batches. Under the parent's lock. False: its origin is
+ * not on the parent's chain (any more, or as far as it is known). */
+bool child_head_state(const struct layer *layer, const struct child_head *head,
+                      struct derive_state *out);
+
+/* --- From the parent (follow_parent.c). */
+
+/* Takes back what the parent took back, then derives the next batch. *more: there may be another.
+ * Changes layer->head with the chain's. */
+enum status layer_follow(struct layer *layer, bool *more, struct err *err);
+
+/* --- The sequencer (sequence.c). */
+
+/* Whether a block should be made now. */
+bool sequence_is_due(struct layer *layer, u64 now_ms);
+enum status sequence_block(struct layer *layer, struct err *err);
+
+/* --- Agents (agents.c). */
+
+enum status agents_start(struct layer *layer, struct err *err);
+void agents_stop(struct layer *layer);
+/* For them: the state after the newest batch. False: nothing is known yet. */
+bool layer_safe_state(struct layer *layer, struct derive_state *out);
+
+#endif

@@ -1,0 +1,271 @@
+/* The thread that owns a child's chain. */
+#include "base/fmt.h"
+#include "layer/internal.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* Address space: a batch with all that derivation makes of it. */
+#define STEP_PAGES ((usize)64 << 30)
+#define HEAD_PAGES ((usize)1 << 30)
+enum { RETRY_MS = 500, IDLE_MS = 1000 };
+
+enum status layer_roles(const char *list, unsigned *out, struct err *err)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } roles[] = {
+        {"sequencer", ROLE_SEQUENCER}, {"batcher", ROLE_BATCHER}, {"proposer", ROLE_PROPOSER}};
+    *out = 0;
+    while (*list != 0) {
+        usize size = strcspn(list, ",");
+        unsigned bit = 0;
+        for (usize i = 0; i < countof(roles); i++)
+            if (strlen(roles[i].name) == size && memcmp(list, roles[i].name, size) == 0)
+                bit = roles[i].bit;
+        if (bit == 0)
+            return fail(err, ST_INVALID, "\"%.*s\" is no role: sequencer, batcher, proposer",
+                        (int)size, list);
+        *out |= bit;
+        list += size + (list[size] == ',');
+    }
+    return ST_OK;
+}
+
+/* --- What others are told. */
+
+static struct layer_l1 l1_of(const struct parent *parent, u64 number)
+{
+    const struct parent_block *block = parent_block(parent, number);
+    if (block == NULL)
+        return (struct layer_l1){.number = number};
+    return (struct layer_l1){.number = number,
+                             .timestamp = block->origin.timestamp,
+                             .hash = block->origin.hash,
+                             .parent_hash = block->origin.parent_hash};
+}
+
+static void describe_parent(struct layer *layer, struct layer_status *out)
+{
+    parent_lock(layer->parent);
+    struct parent_state state = parent_state(layer->parent);
+    out->parent_reached = state.reached;
+    out->head_l1 = l1_of(layer->parent, state.head);
+    out->safe_l1 = l1_of(layer->parent, state.safe);
+    out->finalized_l1 = l1_of(layer->parent, state.finalized);
+    out->current_l1 = out->head_l1;
+    out->items = state.item_count;
+    out->batches = state.batch_count;
+    parent_unlock(layer->parent);
+}
+
+static enum status describe_block(struct layer *layer, u64 number, struct layer_l2 *out,
+                                  struct err *err)
+{
+    struct child_head head;
+    TRY(child_head_at(layer, number, &head, err));
+    *out = child_head_l2(&head);
+    return ST_OK;
+}
+
+/* After everything that may have changed something. */
+static enum status publish(struct layer *layer, struct err *err)
+{
+    struct layer_status status = {.items_read = layer->head.attributes.inbox_pos,
+                                  .accepting = (layer->options.roles & ROLE_SEQUENCER) != 0};
+    const struct head *head = chain_head(layer->options.chain);
+    u64 safe = head->safe, finalized = head->finalized;
+    head_release(head);
+    describe_parent(layer, &status);
+    status.unsafe_l2 = child_head_l2(&layer->head);
+    TRY(describe_block(layer, safe, &status.safe_l2, err));
+    TRY(describe_block(layer, finalized, &status.finalized_l2, err));
+    status.backlog_blocks = status.unsafe_l2.number - status.safe_l2.number;
+    if (!status.accepting)
+        fmt(status.refusing, sizeof(status.refusing), "this node is no sequencer");
+    pthread_mutex_lock(&layer->lock);
+    status.claims = layer->status.claims;
+    layer->status = status;
+    if (layer->derived.count > 0) {
+        const struct derived_batch *newest =
+            shelf_at(&layer->derived, shelf_end(&layer->derived) - 1);
+        layer->safe = newest->after;
+        layer->safe_is_known = true;
+    }
+    pthread_mutex_unlock(&layer->lock);
+    return ST_OK;
+}
+
+void layer_status(struct layer *layer, struct layer_status *out)
+{
+    pthread_mutex_lock(&layer->lock);
+    *out = layer->status;
+    pthread_mutex_unlock(&layer->lock);
+}
+
+bool layer_safe_state(struct layer *layer, struct derive_state *out)
+{
+    pthread_mutex_lock(&layer->lock);
+    bool known = layer->safe_is_known;
+    *out = layer->safe;
+    pthread_mutex_unlock(&layer->lock);
+    return known;
+}
+
+const struct rollup *layer_rollup(const struct layer *layer)
+{
+    return layer->options.rollup;
+}
+
+bool layer_find_deposit(struct layer *layer, hash32 op_hash, hash32 *ours)
+{
+    bool found = false;
+    parent_lock(layer->parent);
+    u64 at = parent_state(layer->parent).item_count;
+    const struct parent_item *item;
+    while (!found && at > 0 && (item = parent_item(layer->parent, --at)) != NULL) {
+        found = hash32_equal(item->op_hash, op_hash);
+        if (found)
+            *ours = item->our_hash;
+    }
+    parent_unlock(layer->parent);
+    return found;
+}
+
+/* --- The thread. */
+
+/* Waits until there is something to do. */
+static void wait_for_work(struct layer *layer)
+{
+    u64 now_ms = clock_now_ms(), due_ms = now_ms + IDLE_MS;
+    if (layer->next_block_ms > now_ms)
+        due_ms = min_u64(due_ms, layer->next_block_ms);
+    else if (layer->options.heartbeat_ms != 0)
+        due_ms = min_u64(due_ms, layer->next_block_ms + layer->options.heartbeat_ms);
+    struct timespec until = {.tv_sec = (time_t)(due_ms / 1000),
+                             .tv_nsec = (long)(due_ms % 1000) * 1000000};
+    pthread_mutex_lock(&layer->lock);
+    while (!layer->stopping && !layer->pool_grew && !layer->parent_changed &&
+           clock_now_ms() < due_ms)
+        pthread_cond_timedwait(&layer->woken, &layer->lock, &until);
+    layer->pool_grew = layer->parent_changed = false;
+    pthread_mutex_unlock(&layer->lock);
+}
+
+static enum status step(struct layer *layer, struct err *err)
+{
+    bool more = true;
+    while (more && !layer->stopping)
+        TRY(layer_follow(layer, &more, err));
+    if (sequence_is_due(layer, clock_now_ms()))
+        TRY(sequence_block(layer, err));
+    return publish(layer, err);
+}
+
+static void *own(void *self)
+{
+    enum { EXPIRE_MS = 60000 };
+    struct layer *layer = self;
+    u64 expiry_ms = clock_now_ms();
+    while (!layer->stopping) {
+        struct err why;
+        enum status st = step(layer, &why);
+        if (st != ST_OK && st != ST_AGAIN)
+            log_error("layer", "the chain cannot go on now", LOG_TEXT("why", why.text));
+        if (st != ST_OK)
+            layer->next_block_ms = clock_now_ms() + RETRY_MS;
+        pages_trim(&layer->pages, (usize)8 << 20);
+        pages_trim(&layer->head_pages, (usize)1 << 20);
+        if (clock_now_ms() - expiry_ms > EXPIRE_MS) {
+            expiry_ms = clock_now_ms();
+            txpool_expire(layer->options.pool, expiry_ms);
+        }
+        wait_for_work(layer);
+    }
+    return NULL;
+}
+
+static void parent_changed(void *self)
+{
+    struct layer *layer = self;
+    pthread_mutex_lock(&layer->lock);
+    layer->parent_changed = true;
+    pthread_cond_signal(&layer->woken);
+    pthread_mutex_unlock(&layer->lock);
+}
+
+void layer_pool_grew(struct layer *layer)
+{
+    pthread_mutex_lock(&layer->lock);
+    layer->pool_grew = true;
+    pthread_cond_signal(&layer->woken);
+    pthread_mutex_unlock(&layer->lock);
+}
+
+/* --- Beginning and end. */
+
+static enum status begin(struct layer *layer, struct err *err)
+{
+    const struct layer_options *options = &layer->options;
+    struct parent_options parent = {.url = options->parent_url,
+                                    .rollup = options->rollup,
+                                    .config = &layer->config,
+                                    .poll_ms = options->poll_ms,
+                                    .changed = parent_changed,
+                                    .self = layer};
+    TRY(pages_reserve(STEP_PAGES, &layer->pages, err));
+    TRY(pages_reserve(HEAD_PAGES, &layer->head_pages, err));
+    TRY(child_head_newest(layer, &layer->head, err));
+    TRY(parent_start(&parent, &layer->parent, err));
+    TRY(thread_start(&layer->owner, "layer", own, layer, err));
+    layer->owner_runs = true;
+    return agents_start(layer, err);
+}
+
+enum status layer_start(const struct layer_options *options, struct layer **out, struct err *err)
+{
+    const struct rollup *rollup = options->rollup;
+    struct layer *layer = calloc(1, sizeof(*layer));
+    assert(layer != NULL);
+    layer->options = *options;
+    layer->config =
+        (struct derive_config){.id = {rollup->parent_chain_id, rollup->inbox, rollup->chain_id},
+                               .chain = chain_config(options->chain)};
+    shelf_init(&layer->derived, sizeof(struct derived_batch), 0, NULL);
+    pthread_mutex_init(&layer->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&layer->woken, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    enum status st = begin(layer, err);
+    if (st != ST_OK) {
+        layer_stop(layer);
+        return st;
+    }
+    *out = layer;
+    return ST_OK;
+}
+
+void layer_stop(struct layer *layer)
+{
+    if (layer == NULL)
+        return;
+    agents_stop(layer);
+    pthread_mutex_lock(&layer->lock);
+    layer->stopping = true;
+    pthread_cond_signal(&layer->woken);
+    pthread_mutex_unlock(&layer->lock);
+    if (layer->owner_runs)
+        pthread_join(layer->owner, NULL);
+    parent_stop(layer->parent);
+    shelf_free(&layer->derived);
+    pages_release(&layer->pages);
+    pages_release(&layer->head_pages);
+    pthread_cond_destroy(&layer->woken);
+    pthread_mutex_destroy(&layer->lock);
+    free(layer);
+}

@@ -1,0 +1,95 @@
+/* A running child chain: its blocks come from the parent, and before they are there, from the
+ * sequencer.
+ *
+ *   parent -> derive -> chain          every node: the safe head, and what it rests on
+ *   pool   -> sequence -> chain        the sequencer: the unsafe head, ahead of it
+ *   chain  -> batcher, proposer -> parent
+ *
+ * One thread owns the chain and makes all its changes. Agents (batcher, proposer) have a thread of
+ * their own; the parent is what they remember by, so killed anywhere they go on without doing
+ * anything twice: an append names the accumulator that it builds on, and claims are looked up. */
+#ifndef LAYER_LAYER_H
+#define LAYER_LAYER_H
+
+#include "chain/chain.h"
+#include "client/signer.h"
+#include "layer/rollup.h"
+#include "txpool/txpool.h"
+
+struct layer;
+
+enum layer_role {
+    ROLE_SEQUENCER = 1 << 0, /* makes blocks */
+    ROLE_BATCHER = 1 << 1,   /* puts them on the parent */
+    ROLE_PROPOSER = 1 << 2,  /* claims what they come to */
+    ROLES_THAT_SIGN = ROLE_BATCHER | ROLE_PROPOSER,
+};
+
+/* "sequencer,batcher" as bits. ST_INVALID: names the one that is not known. */
+enum status layer_roles(const char *list, unsigned *out, struct err *err);
+
+struct layer_options {
+    const struct rollup *rollup; /* outlives the layer, as everything here */
+    const char *parent_url;
+    const char *folder; /* of the child's data: the agents' journals go there */
+    const struct files *files;
+    struct chain *chain;
+    struct txpool *pool;
+    struct pool *workers; /* recover senders */
+    unsigned roles;
+    const struct signer *signer; /* of the agents; NULL without such a role */
+    u64 block_ms;                /* least time between two blocks of the sequencer */
+    u64 heartbeat_ms;            /* an empty one where there was none for so long; 0: none */
+    u64 poll_ms;                 /* how often the parent is looked at */
+    u64 batch_ms, claim_ms;      /* how long the agents let things gather */
+};
+
+/* Starts the threads; from here on only they change the chain.
+ * ST_INVALID: the parent is not the one of rollup.json. ST_IO: it cannot be reached. */
+enum status layer_start(const struct layer_options *options, struct layer **out, struct err *err);
+/* Finishes the block in the making and ends the threads. NULL is fine. */
+void layer_stop(struct layer *layer);
+
+/* From any thread: the pool has something new. */
+void layer_pool_grew(struct layer *layer);
+
+/* --- What RPC asks, from any thread. */
+
+struct layer_l1 {
+    u64 number, timestamp;
+    hash32 hash, parent_hash;
+};
+
+struct layer_l2 {
+    u64 number, timestamp;
+    hash32 hash, parent_hash;
+    u64 origin_number, sequence_number;
+    hash32 origin_hash;
+};
+
+struct layer_status {
+    struct layer_l1 head_l1, safe_l1, finalized_l1;
+    struct layer_l1 current_l1; /* up to here the child has been derived */
+    struct layer_l2 unsafe_l2, safe_l2, finalized_l2;
+    bool parent_reached;
+    u64 items, items_read; /* of the Inbox: there, and in the unsafe chain */
+    u64 batches, claims;   /* on the parent; claims as this node's proposer knows them */
+    u64 backlog_blocks;    /* unsafe and not yet on the parent */
+    u64 lost_txs;          /* soft confirmations that could not be kept */
+    bool accepting;        /* the sequencer takes transactions */
+    char refusing[160];    /* why not */
+};
+
+void layer_status(struct layer *layer, struct layer_status *out);
+
+/* A block of the child with what its first transaction says of its origin. */
+enum status layer_read_l2(struct layer *layer, struct snapshot *at, const struct block_ref *ref,
+                          struct layer_l2 *out, struct err *err);
+
+const struct rollup *layer_rollup(const struct layer *layer);
+
+/* The deposit that OP's clients know by `op_hash` (they hash the parent's block and log index,
+ * which an accumulator cannot know): the hash of our transaction. False: there is none. */
+bool layer_find_deposit(struct layer *layer, hash32 op_hash, hash32 *ours);
+
+#endif
