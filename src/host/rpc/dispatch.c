@@ -25,7 +25,7 @@ static const struct {
 } spaces[] = {
     {"eth", RPC_ETH},      {"net", RPC_NET}, {"web3", RPC_WEB3}, {"txpool", RPC_TXPOOL},
     {"debug", RPC_DEBUG},  {"evm", RPC_EVM}, {"anvil", RPC_EVM}, {"hardhat", RPC_EVM},
-    {"personal", RPC_ETH}, {"rpc", RPC_RPC},
+    {"personal", RPC_ETH}, {"rpc", RPC_RPC}, {"optimism", RPC_LAYER}, {"varve", RPC_LAYER},
 };
 
 static_assert(countof(methods) * 4 <= METHOD_SLOTS, "the table of methods wants more slots");

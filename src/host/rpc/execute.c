@@ -203,6 +203,24 @@ enum status rpc_arg_execution(struct rpc_call *call, usize block_index, struct e
     return read_block_overrides(call, rpc_arg(call, block_index + 2), &out->header);
 }
 
+void rpc_fund_nobody(struct rpc_call *call, const struct message *message, struct execution *in)
+{
+    if (message->has_from || u256_is_zero(message->tx.value_wei))
+        return;
+    struct account nobody = account_new();
+    (void)in->view.account(in->view.self, message->tx.from, &nobody);
+    struct overlay *overlay = ARENA_NEW(&call->arena, struct overlay, 1);
+    overlay->below = in->view;
+    overlay->list = ARENA_NEW(&call->arena, struct override, 1);
+    overlay->count = 1;
+    overlay->list[0] = (struct override){
+        .who = message->tx.from,
+        .has_balance = true,
+        .balance_wei = u256_add(nobody.balance_wei, message->tx.value_wei)};
+    in->view = (struct state_view){overlay, overlay_account, overlay_storage, overlay_code,
+                                   overlay_block_hash};
+}
+
 /* --- One run. */
 
 /* The base fee that the message sees. Who pays nothing sees no price either, as in geth; who could

@@ -184,6 +184,10 @@ struct execution {
  * the one after. */
 enum status rpc_arg_execution(struct rpc_call *call, usize block_index, struct execution *out);
 
+/* A message without a sender has the value that it sends: on chains where the zero address is poor,
+ * clients that leave the sender out (viem's buildInitiateWithdrawal) could not ask at all. */
+void rpc_fund_nobody(struct rpc_call *call, const struct message *message, struct execution *in);
+
 /* Runs the message. ST_OK with any halt; ST_INVALID: it could not be in a block. */
 enum status rpc_execute(struct rpc_call *call, const struct execution *in, const struct tx *tx,
                         const struct evm_tracer *tracer, struct stf_call_result *out);

@@ -16,6 +16,7 @@
 #include "base/json_out.h"
 #include "chain/chain.h"
 #include "client/keys.h"
+#include "layer/layer.h"
 #include "net/net.h"
 #include "txpool/txpool.h"
 
@@ -27,7 +28,8 @@ enum {
     RPC_TXPOOL = 1 << 3,
     RPC_DEBUG = 1 << 4,
     RPC_EVM = 1 << 5, /* test methods: evm_, anvil_, hardhat_ */
-    RPC_RPC = 1 << 6, /* rpc_modules: with every choice */
+    RPC_RPC = 1 << 6,   /* rpc_modules: with every choice */
+    RPC_LAYER = 1 << 7, /* optimism_, varve_: of child chains */
 };
 
 /* "eth,net,web3" as bits. ST_INVALID: names the one that is not known. */
@@ -67,6 +69,7 @@ struct dev_order {
 struct rpc_services {
     struct chain *chain;
     struct txpool *pool;
+    struct layer *layer;     /* NULL: no child chain */
     const struct keys *keys; /* unlocked accounts; NULL: none */
     const char *version;     /* "varve/v0.1.0/linux-amd64/gcc12.2.0" */
     unsigned namespaces;     /* those that may be called */

@@ -24,6 +24,7 @@ enum status eth_call(struct rpc_call *call)
     TRY(rpc_arg_execution(call, 1, &in));
     cap_gas(&message);
     complete_fees(&in, &message);
+    rpc_fund_nobody(call, &message, &in);
     TRY(rpc_execute(call, &in, &message.tx, NULL, &result));
     if (!evm_succeeded(result.halt))
         return rpc_refuse_halt(call, &result);
@@ -38,6 +39,7 @@ enum status eth_estimate_gas(struct rpc_call *call)
     TRY(rpc_arg_message(call, 0, &message));
     TRY(rpc_arg_execution(call, 1, &in));
     complete_fees(&in, &message);
+    rpc_fund_nobody(call, &message, &in);
     TRY(rpc_estimate(call, &in, &message, &gas));
     return rpc_reply_u64(call, gas);
 }

@@ -12,7 +12,11 @@ static enum status find_included(struct rpc_call *call, hash32 hash, struct foun
 {
     struct tx_location location;
     TRY(rpc_open(call));
-    TRY(snapshot_tx_location(&call->at, hash, &location));
+    enum status st = snapshot_tx_location(&call->at, hash, &location);
+    if (st == ST_MISSING && call->serve->layer != NULL &&
+        layer_find_deposit(call->serve->layer, hash, &hash))
+        st = snapshot_tx_location(&call->at, hash, &location);
+    TRY(st);
     out->ref = location.block;
     out->index = location.index;
     return block_ref_tx(&call->at, &out->ref, out->index, &out->stored, &call->err);
