@@ -24,10 +24,10 @@ const tokenFactory = '0x4200000000000000000000000000000000000012';
 
 /** Starts a parent and a layer 2 on it. */
 async function startStack(parentProgram) {
-  const parent = parentProgram && await startNode({ program: parentProgram });
+  // Withdrawals wait for the parent's clock, which moves with its blocks.
+  const parent = parentProgram && await startNode({ program: parentProgram, args: ['--block-time', '1', '--mixed-mining'] });
   const l2Port = await freePort();
-  const args = ['--l2', '1', '--l2.port', String(l2Port), ...(parent ? ['--parent', parent.url] : [])];
-  const node = await startNode({ args, l2: true });
+  const node = await startNode({ args: parent ? ['--parent', parent.url] : [], l2Port });
   const rollup = JSON.parse(readFileSync(`${node.datadir}/901/rollup.json`, 'utf8'));
   const l1 = parent ?? node;
   const l1Chain = defineChain({

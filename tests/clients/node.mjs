@@ -73,15 +73,16 @@ export async function until(question, ms = 10_000, what = 'the awaited thing') {
 /**
  * A running dev chain of `program`. Give `blockTime` (ms) for interval mining; without it, each
  * transaction makes a block. Without `datadir`, data goes with the node. `quiet`: nobody reads its output.
+ * `l2Port`: with a layer 2 there, for which it then waits.
  */
-export async function startNode({ program = bin, blockTime, datadir, args = [], word = 'up', quiet = false } = {}) {
+export async function startNode({ program = bin, blockTime, datadir, args = [], word = 'up', quiet = false, l2Port } = {}) {
   const isAnvil = /anvil$/.test(program);
   if (!existsSync(program)) throw new Error(`${program} is not there: build it, or name another with VARVE_BIN`);
   const port = await freePort();
   const scratch = datadir ?? mkdtempSync(`${tmpdir()}/varve-clients-`);
   const argv = isAnvil
     ? ['--port', String(port), '--chain-id', String(chainId), ...(blockTime ? ['--block-time', String(blockTime / 1000)] : [])]
-    : [word, '--http.port', String(port), '--datadir', scratch, ...(blockTime ? ['--block-time', String(blockTime)] : [])];
+    : [word, '--http.port', String(port), '--datadir', scratch, ...(word === 'up' ? (l2Port ? ['--l2.port', String(l2Port)] : ['--l2', '0']) : []), ...(blockTime ? ['--block-time', String(blockTime)] : [])];
   const child = spawn(program, [...argv, ...args], { stdio: quiet ? 'ignore' : ['ignore', 'pipe', 'pipe'] });
   let output = '';
   let ended = null;
@@ -91,6 +92,7 @@ export async function startNode({ program = bin, blockTime, datadir, args = [], 
 
   const url = `http://127.0.0.1:${port}`;
   const post = (body) => fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  const waitFor = l2Port ? `http://127.0.0.1:${l2Port}` : url;
   let id = 0;
   const node = {
     url, port, ws: `ws://127.0.0.1:${port}`, pid: child.pid, datadir: scratch, exit, post,
@@ -114,7 +116,10 @@ export async function startNode({ program = bin, blockTime, datadir, args = [], 
   };
   await until(async () => {
     if (ended) throw new Error(`${program} ended with ${JSON.stringify(ended)}:\n${output}`);
-    try { return await node.rpc('eth_chainId'); } catch { return null; }
+    try {
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] });
+      return (await fetch(waitFor, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).ok;
+    } catch { return null; }
   }, 15_000, 'the first answer');
   if (isAnvil) { // which predeploys only some of them
     for (const { address, code } of Object.values(predeploys())) await node.rpc('anvil_setCode', address, code);

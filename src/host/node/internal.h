@@ -2,6 +2,7 @@
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H
 
+#include "layer/layer.h"
 #include "net/net.h"
 #include "node/node.h"
 #include "node/orderer.h"
@@ -13,13 +14,18 @@ struct node {
     struct pool *workers;
     char folder[4096];
     bool folder_is_temporary;
+    bool throwaway; /* its data go with the program, so nothing is synced */
     struct files files;
     struct keys *keys;
     struct pages pages;         /* of whoever starts the node, then of the chain's listener */
     struct pages account_pages; /* of reads for the pool, which its lock keeps apart */
     struct chain *chain;
     struct txpool *pool;
-    struct orderer *orderer; /* NULL: nobody makes blocks */
+    struct orderer *orderer; /* of a dev chain, else NULL */
+    struct rollup rollup;    /* of a child chain */
+    struct layer *layer;     /* of a child chain, else NULL */
+    struct keys *role_keys;  /* of its roles, where they are in memory */
+    struct signer signer;
     struct rpc *rpc;
     struct net *net;
 };
@@ -28,8 +34,21 @@ struct node {
 
 /* Chooses and makes the folder, opens the chain, imports what was asked for. */
 enum status node_open_chain(struct node *node, struct err *err);
-/* Removes a temporary folder. */
-void node_forget_folder(struct node *node);
+/* Makes one that nobody else has. */
+enum status node_make_temporary(char *path, usize size, struct err *err);
+/* With all that is in it. "": nothing happens. */
+void node_remove_folder(const char *path);
+
+/* Whether it is a child chain: --rollup. */
+static inline bool node_is_child(const struct node *node)
+{
+    return node->config->rollup[0] != 0;
+}
+
+/* --- child.c: what a child chain has besides. */
+
+enum status node_read_rollup(struct node *node, struct err *err);
+enum status node_begin_layer(struct node *node, struct err *err);
 
 /* --- pooling.c: the pool follows the chain. */
 

@@ -22,7 +22,9 @@ enum status node_begin(struct node *node, struct err *err)
     const struct config *config = node->config;
     bool dev = strcmp(config->orderer, "dev") == 0;
     TRY(pages_reserve(NODE_PAGES, &node->pages, err));
-    if (dev)
+    if (node_is_child(node))
+        TRY(node_read_rollup(node, err));
+    if (dev || config->command == UP)
         TRY(keys_from_mnemonic(KEYS_TEST_MNEMONIC, (u32)config->accounts, &node->keys, err));
     TRY(pool_new(0, WORK_QUEUE, &node->workers, err));
     TRY(node_open_chain(node, err));
@@ -32,9 +34,12 @@ enum status node_begin(struct node *node, struct err *err)
                                           .pool = node->pool,
                                           .automine = config->block_time == 0 && !config->no_mining,
                                           .interval_ms = config->block_time,
+                                          .heartbeat_ms = config->heartbeat,
                                           .gas_limit = config->gas_limit};
         TRY(orderer_start(&options, &node->orderer, err));
     }
+    if (node_is_child(node))
+        TRY(node_begin_layer(node, err));
     return node_make_rpc(node, err);
 }
 
@@ -44,6 +49,7 @@ enum status node_end(struct node *node, struct err *err)
     enum status st = ST_OK;
     net_stop(node->net, SHUTDOWN_GRACE_MS);
     orderer_stop(node->orderer);
+    layer_stop(node->layer);
     if (node->chain != NULL && !node->folder_is_temporary)
         st = chain_flush(node->chain, err);
     chain_close(node->chain);
@@ -51,8 +57,10 @@ enum status node_end(struct node *node, struct err *err)
     txpool_free(node->pool);
     pool_free(node->workers);
     keys_free(node->keys);
+    keys_free(node->role_keys);
     pages_release(&node->pages);
     pages_release(&node->account_pages);
-    node_forget_folder(node);
+    if (node->folder_is_temporary)
+        node_remove_folder(node->folder);
     return st;
 }

@@ -33,6 +33,7 @@ struct orderer {
     /* The thread's own. */
     bool automine, returning;
     u64 interval_ms, next_block_ms;
+    u64 heartbeat_ms, last_block_ms;
     u64 retry_ms;       /* when a block that failed is tried again; 0: none failed */
     i64 shift_s;        /* what test methods added to the clock */
     u64 next_timestamp; /* 0: as the clock says */
@@ -109,6 +110,7 @@ static enum status make_block(struct orderer *orderer, bool empty_too, usize *in
     if (st != ST_OK)
         return st;
     *included = candidates.included;
+    orderer->last_block_ms = clock_now_ms();
     orderer->has_base_fee = false;
     orderer->randao = (hash32){0};
     log_debug("orderer", "block made", LOG_U64("number", built.block.header.number),
@@ -262,6 +264,8 @@ static enum status carry_out(struct orderer *orderer, struct dev_order *order, s
 static u64 next_due_ms(const struct orderer *orderer)
 {
     u64 due = orderer->interval_ms == 0 ? UINT64_MAX : orderer->next_block_ms;
+    if (orderer->heartbeat_ms != 0)
+        due = min_u64(due, orderer->last_block_ms + orderer->heartbeat_ms);
     return orderer->retry_ms == 0 ? due : min_u64(due, orderer->retry_ms);
 }
 
@@ -307,6 +311,10 @@ static bool make_due_blocks(struct orderer *orderer, bool pool_grew)
         orderer->retry_ms = 0;
     if (orderer->automine && (pool_grew || retry))
         more = make_block_alone(orderer, false);
+    if (orderer->heartbeat_ms != 0 && now_ms >= orderer->last_block_ms + orderer->heartbeat_ms) {
+        orderer->last_block_ms = now_ms; /* also where none can be made now */
+        make_block_alone(orderer, true);
+    }
     if (orderer->interval_ms == 0 || now_ms < orderer->next_block_ms)
         return more;
     make_block_alone(orderer, true);
@@ -351,6 +359,8 @@ enum status orderer_start(const struct orderer_options *options, struct orderer 
     orderer->automine = options->automine;
     orderer->interval_ms = options->interval_ms;
     orderer->next_block_ms = clock_now_ms() + options->interval_ms;
+    orderer->heartbeat_ms = options->heartbeat_ms;
+    orderer->last_block_ms = clock_now_ms();
     orderer->gas_limit = options->gas_limit;
     pthread_mutex_init(&orderer->lock, NULL);
     pthread_condattr_t monotonic;

@@ -15,7 +15,8 @@ struct orderer_options {
     struct chain *chain;
     struct txpool *pool;
     bool automine;
-    u64 interval_ms; /* 0: none */
+    u64 interval_ms;  /* 0: none */
+    u64 heartbeat_ms; /* an empty block where there was none for so long; 0: none */
     u64 gas_limit;
 };
 

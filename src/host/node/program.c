@@ -2,34 +2,51 @@
 #include "node/internal.h"
 
 #include "base/fmt.h"
+#include "node/stack.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/loop.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { LIVE_MS = 500 };
+
+/* Layer 2s on one parent, and a layer 3. */
+enum { MAX_CHAINS = 18 };
+
+/* A chain and what was said about it. Settings of chains that `up` makes by itself are made here.
+ */
+struct member {
+    struct config config;
+    char datadir[4096], rollup[4200], parent[128], key[32];
+    struct node node;
+};
 
 struct program {
     const struct config *config;
     struct loop *loop;
     struct signals signals;
     struct timer live_timer;
-    u64 live_txs, live_ms; /* at the last live line */
-    struct node node;
+    u64 live_txs, live_ms;             /* at the last live line */
+    struct member *chains[MAX_CHAINS]; /* parents before their children */
+    usize chain_count;
+    struct keys *keys; /* of `up`: users and operators */
+    char folder[4096]; /* temporary, for children of somebody else's L1; "": none */
 };
 
 /* --- What a person sees. */
 
-static void print_accounts(const struct node *node, FILE *to)
+static void print_accounts(const struct program *program, FILE *to)
 {
+    const struct config *config = program->config;
     fprintf(to, "Accounts (%lu ETH each; these keys are public, they guard nothing)\n\n",
-            node->config->balance);
-    for (usize i = 0; i < keys_count(node->keys); i++) {
+            config->balance);
+    for (usize i = 0; i < config->accounts; i++) {
         char who[41] = {0}, secret_text[65] = {0};
-        address account = keys_address(node->keys, i);
-        secret32 secret = keys_secret(node->keys, i);
+        address account = keys_address(program->keys, i);
+        secret32 secret = keys_secret(program->keys, i);
         hex_write(who, BYTES_OF(account));
         hex_write(secret_text, BYTES_OF(secret));
         fprintf(to, "(%zu) 0x%s  key 0x%s\n", i, who, secret_text);
@@ -37,37 +54,58 @@ static void print_accounts(const struct node *node, FILE *to)
     fprintf(to, "\nMnemonic    %s\n", KEYS_TEST_MNEMONIC);
 }
 
-static void greet(const struct node *node, FILE *to)
+static void print_address(FILE *to, const char *name, address who)
+{
+    char text[41] = {0};
+    hex_write(text, BYTES_OF(who));
+    fprintf(to, "%-11s 0x%s\n", name, text);
+}
+
+static void print_chain(const struct node *node, FILE *to)
 {
     const struct config *config = node->config;
     const struct head *head = chain_head(node->chain);
     bool v6 = strchr(config->http_addr, ':') != NULL;
-    fprintf(to, "varve %s\n\n", node_version());
-    if (node->orderer != NULL)
-        print_accounts(node, to);
     fprintf(to, "Chain id    %lu\n", chain_config(node->chain)->chain_id);
     fprintf(to, "Block       %lu\n", head->header.number);
     fprintf(to, "Data        %s%s\n", node->folder,
             node->folder_is_temporary ? " (removed at the end; --datadir keeps it)" : "");
-    fprintf(to, "HTTP, WS    %s%s%s:%u\n\n", v6 ? "http://[" : "http://", config->http_addr,
+    fprintf(to, "HTTP, WS    %s%s%s:%u\n", v6 ? "http://[" : "http://", config->http_addr,
             v6 ? "]" : "", net_port(node->net));
-    fflush(to);
+    if (node->layer != NULL) {
+        fprintf(to, "Parent      chain %lu, %s\n", node->rollup.parent_chain_id, config->parent);
+        print_address(to, "Portal", node->rollup.portal);
+        print_address(to, "Bridge", node->rollup.standard_bridge);
+        print_address(to, "Settlement", node->rollup.settlement);
+    }
+    fprintf(to, "\n");
     head_release(head);
+}
+
+static void greet(const struct program *program, FILE *to)
+{
+    fprintf(to, "varve %s\n\n", node_version());
+    if (program->config->command == UP)
+        print_accounts(program, to);
+    for (usize i = 0; i < program->chain_count; i++)
+        print_chain(&program->chains[i]->node, to);
+    fflush(to);
 }
 
 /* Height, pending, transactions a second, price: one line, written over. */
 static void show_live(struct timer *timer)
 {
     struct program *program = (void *)((u8 *)timer - offsetof(struct program, live_timer));
-    struct node *node = &program->node;
+    const struct node *node = &program->chains[program->chain_count - 1]->node;
     const struct head *head = chain_head(node->chain);
     struct txpool_counts pool = txpool_counts(node->pool);
     u64 txs = chain_stats(node->chain).txs, now_ms = clock_now_ms();
     u64 rate = (txs - program->live_txs) * 1000 / max_u64(now_ms - program->live_ms, 1);
     u64 mwei = u256_to_u64_sat(u256_div(head->header.base_fee_wei, u256_from_u64(1000000)));
     char line[160];
-    fmt(line, sizeof(line), "block %lu  pending %zu  %lu tx/s  base fee %lu.%03lu gwei",
-        head->header.number, pool.executable + pool.queued, rate, mwei / 1000, mwei % 1000);
+    fmt(line, sizeof(line), "chain %lu  block %lu  pending %zu  %lu tx/s  base fee %lu.%03lu gwei",
+        chain_config(node->chain)->chain_id, head->header.number, pool.executable + pool.queued,
+        rate, mwei / 1000, mwei % 1000);
     log_live(line);
     head_release(head);
     program->live_txs = txs;
@@ -84,35 +122,172 @@ static void stop_asked(struct signals *signals, int number)
     loop_stop(program->loop);
 }
 
+/* A chain that will run with these settings: a copy, for the caller to complete before it begins.
+ */
+static struct member *add_chain(struct program *program)
+{
+    assert(program->chain_count < MAX_CHAINS);
+    struct member *member = calloc(1, sizeof(*member));
+    assert(member != NULL);
+    member->config = *program->config;
+    member->node.config = &member->config;
+    program->chains[program->chain_count++] = member;
+    return member;
+}
+
+static enum status begin_chain(struct member *member, struct err *err)
+{
+    TRY(node_begin(&member->node, err));
+    TRY(node_serve(&member->node, err));
+    log_info("node", "ready", LOG_U64("chain", chain_config(member->node.chain)->chain_id),
+             LOG_TEXT("address", member->config.http_addr),
+             LOG_U64("port", net_port(member->node.net)));
+    return ST_OK;
+}
+
+/* --- `up`: an L1, or somebody else's, and children on it. */
+
+enum { FIRST_CHILD_ID = 901, PORTS_ABOVE = 1000 };
+
+/* A child with number `index` on the parent at member->parent. */
+static enum status begin_child(struct program *program, struct member *member, usize index,
+                               const char *folder, struct err *err)
+{
+    const struct config *config = program->config;
+    struct config *own = &member->config;
+    u64 chain_id = FIRST_CHILD_ID + index;
+    u64 first_port = config->layer_port != 0  ? config->layer_port
+                     : config->http_port != 0 ? config->http_port + PORTS_ABOVE
+                                              : 0;
+    fmt(member->datadir, sizeof(member->datadir), "%s/%lu", folder, chain_id);
+    fmt(member->rollup, sizeof(member->rollup), "%s/rollup.json", member->datadir);
+    fmt(member->key, sizeof(member->key), "test:%lu", config->accounts + index);
+    struct stack_options stack = {.parent_url = member->parent,
+                                  .folder = member->datadir,
+                                  .chain_id = chain_id,
+                                  .gas_limit = config->gas_limit,
+                                  .keys = program->keys,
+                                  .users = config->accounts,
+                                  .operator= config->accounts + index };
+    struct rollup rollup;
+    TRY(stack_make_child(&stack, &rollup, err));
+    member->node.throwaway = config->datadir[0] == 0;
+    own->datadir = member->datadir;
+    own->rollup = member->rollup;
+    own->parent = member->parent;
+    own->key = member->key;
+    own->orderer = "none";
+    own->role = "sequencer,batcher,proposer";
+    own->chain_id = 0;
+    own->http_port = first_port == 0 ? 0 : first_port + index;
+    return begin_chain(member, err);
+}
+
+static void own_url(const struct member *parent, char *to, usize size)
+{
+    fmt(to, size, "http://127.0.0.1:%u", net_port(parent->node.net));
+}
+
+/* Where the children's folders are: beside the L1's blocks, or where --datadir says. */
+static enum status children_folder(struct program *program, struct member *l1, const char **out,
+                                   struct err *err)
+{
+    if (l1 != NULL)
+        *out = l1->node.folder;
+    else if (program->config->datadir[0] != 0)
+        *out = program->config->datadir;
+    else {
+        TRY(node_make_temporary(program->folder, sizeof(program->folder), err));
+        *out = program->folder;
+    }
+    return ST_OK;
+}
+
+/* A child's withdrawals wait for its parent's clock, which on an idle chain stands still. */
+static void give_heartbeat(struct member *parent)
+{
+    enum { HEARTBEAT_MS = 1000 };
+    if (parent->config.heartbeat == 0)
+        parent->config.heartbeat = HEARTBEAT_MS;
+}
+
+static enum status start_stack(struct program *program, struct err *err)
+{
+    const struct config *config = program->config;
+    struct member *l1 = NULL;
+    const char *folder;
+    usize count = config->layers + config->l3;
+    TRY(keys_from_mnemonic(KEYS_TEST_MNEMONIC, (u32)(config->accounts + count), &program->keys,
+                           err));
+    if (config->parent[0] == 0) {
+        l1 = add_chain(program);
+        if (count > 0)
+            give_heartbeat(l1);
+        TRY(begin_chain(l1, err));
+    }
+    if (count == 0)
+        return ST_OK;
+    TRY(children_folder(program, l1, &folder, err));
+    struct member *first = NULL;
+    for (usize i = 0; i < count; i++) {
+        struct member *child = add_chain(program);
+        const struct member *parent = i < config->layers ? l1 : first;
+        child->config.heartbeat = 0;
+        if (i == 0 && config->l3)
+            give_heartbeat(child);
+        if (parent != NULL)
+            own_url(parent, child->parent, sizeof(child->parent));
+        else
+            fmt(child->parent, sizeof(child->parent), "%s", config->parent);
+        TRY(begin_child(program, child, i, folder, err));
+        first = first == NULL ? child : first;
+    }
+    return ST_OK;
+}
+
 static enum status start(struct program *program, struct err *err)
 {
     static const int stops[] = {SIGINT, SIGTERM, 0};
     TRY(loop_new(&program->loop, err));
     program->signals.came = stop_asked;
     TRY(loop_take_signals(program->loop, &program->signals, stops, err));
-    TRY(node_begin(&program->node, err));
-    return node_serve(&program->node, err);
+    if (program->config->command == UP)
+        return start_stack(program, err);
+    return begin_chain(add_chain(program), err);
 }
 
 static void run(struct program *program, FILE *greeting)
 {
-    const struct config *config = program->config;
     if (greeting != NULL)
-        greet(&program->node, greeting);
-    log_info("node", "ready", LOG_U64("chain", chain_config(program->node.chain)->chain_id),
-             LOG_TEXT("address", config->http_addr), LOG_U64("port", net_port(program->node.net)));
+        greet(program, greeting);
     program->live_ms = clock_now_ms();
     program->live_timer.due = show_live;
-    if (config->command == UP)
+    if (program->config->command == UP)
         loop_set_timer(program->loop, &program->live_timer, program->live_ms + LIVE_MS);
     loop_run(program->loop);
     log_live("");
     log_info("node", "stopping");
 }
 
+/* Children before their parents: they still ask. */
+static enum status end_chains(struct program *program, struct err *err)
+{
+    enum status st = ST_OK;
+    for (usize i = program->chain_count; i-- > 0;) {
+        struct err why;
+        enum status ended = node_end(&program->chains[i]->node, &why);
+        if (st == ST_OK && ended != ST_OK) {
+            st = ended;
+            *err = why;
+        }
+        free(program->chains[i]);
+    }
+    return st;
+}
+
 enum status node_run(const struct config *config, FILE *greeting, struct err *err)
 {
-    struct program program = {.config = config, .node.config = config};
+    struct program program = {.config = config};
     enum log_level level;
     if (!log_level_of(config->log_level, &level))
         return fail(err, ST_INVALID, "--log.level is error, warn, info or debug, not \"%s\"",
@@ -122,7 +297,9 @@ enum status node_run(const struct config *config, FILE *greeting, struct err *er
     if (st == ST_OK)
         run(&program, greeting);
     struct err stop_err;
-    enum status stopped = node_end(&program.node, &stop_err);
+    enum status stopped = end_chains(&program, &stop_err);
+    node_remove_folder(program.folder);
+    keys_free(program.keys);
     loop_free(program.loop);
     if (st == ST_OK && stopped != ST_OK) {
         *err = stop_err;

@@ -69,6 +69,8 @@ static void pool_grew(void *self)
     struct node *node = self;
     if (node->orderer != NULL)
         orderer_pool_grew(node->orderer);
+    if (node->layer != NULL)
+        layer_pool_grew(node->layer);
 }
 
 static enum status run_order(void *self, struct dev_order *order, struct err *err)
@@ -85,8 +87,12 @@ static enum status choose_namespaces(const struct node *node, unsigned *out, str
 {
     const char *list = node->config->http_api;
     if (list[0] == 0)
-        list = node->config->command == UP ? "eth,net,web3,txpool,debug,evm" : "eth,net,web3";
+        list = node->config->command != UP ? "eth,net,web3"
+               : node_is_child(node)       ? "eth,net,web3,txpool,debug"
+                                           : "eth,net,web3,txpool,debug,evm";
     TRY(rpc_namespaces(list, out, err));
+    if (node_is_child(node))
+        *out |= RPC_LAYER;
     if ((*out & RPC_EVM) != 0 && node->orderer == NULL)
         return fail(err, ST_INVALID, "test methods need --orderer dev");
     return ST_OK;
@@ -97,7 +103,8 @@ enum status node_make_rpc(struct node *node, struct err *err)
     bool dev = node->orderer != NULL;
     struct rpc_services services = {.chain = node->chain,
                                     .pool = node->pool,
-                                    .keys = dev ? node->keys : NULL,
+                                    .layer = node->layer,
+                                    .keys = node->keys,
                                     .version = node_client_version(),
                                     .now_ms = clock_now_ms,
                                     .pool_grew = pool_grew,

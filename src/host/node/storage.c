@@ -2,6 +2,7 @@
 #include "node/internal.h"
 
 #include "base/fmt.h"
+#include "layer/child_genesis.h"
 #include "node/dev_genesis.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -15,14 +16,19 @@ enum { UP_CHAIN_ID = 900 };
 
 /* --- The folder. */
 
-static enum status make_temporary(struct node *node, struct err *err)
+enum status node_make_temporary(char *path, usize size, struct err *err)
 {
     const char *parent = getenv("TMPDIR");
-    fmt(node->folder, sizeof(node->folder), "%s/varve-XXXXXX", parent != NULL ? parent : "/tmp");
-    if (mkdtemp(node->folder) == NULL)
-        return fail(err, ST_IO, "cannot make a temporary folder %s: %s", node->folder,
-                    strerror(errno));
-    node->folder_is_temporary = true;
+    fmt(path, size, "%s/varve-XXXXXX", parent != NULL ? parent : "/tmp");
+    if (mkdtemp(path) == NULL)
+        return fail(err, ST_IO, "cannot make a temporary folder %s: %s", path, strerror(errno));
+    return ST_OK;
+}
+
+static enum status make_temporary(struct node *node, struct err *err)
+{
+    TRY(node_make_temporary(node->folder, sizeof(node->folder), err));
+    node->folder_is_temporary = node->throwaway = true;
     return ST_OK;
 }
 
@@ -57,11 +63,11 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
     return remove(path);
 }
 
-void node_forget_folder(struct node *node)
+void node_remove_folder(const char *path)
 {
     enum { OPEN_FOLDERS = 8 };
-    if (node->folder_is_temporary)
-        nftw(node->folder, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
+    if (path[0] != 0)
+        nftw(path, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
 }
 
 /* --- The first block. */
@@ -71,6 +77,8 @@ static enum status read_genesis(struct node *node, struct genesis *out, struct a
 {
     const struct config *config = node->config;
     bytes text;
+    if (node_is_child(node))
+        return child_genesis_make(&node->rollup, out, arena, err);
     if (config->genesis[0] != 0) {
         enum { LIMIT = 256 << 20 };
         TRY(files_read_whole(files_of_system(), config->genesis, LIMIT, &text, arena, err));
@@ -101,7 +109,7 @@ static enum status open_chain(struct node *node, struct err *err)
 {
     const struct config *config = node->config;
     node->files = *files_of_system();
-    if (node->folder_is_temporary)
+    if (node->throwaway)
         node->files.sync = no_sync;
     struct chain_options options = {
         .files = &node->files,
@@ -113,11 +121,11 @@ static enum status open_chain(struct node *node, struct err *err)
     struct genesis genesis;
     struct arena arena = pages_arena(&node->pages);
     enum status st = ST_MISSING;
-    if (config->genesis[0] == 0 && !node->folder_is_temporary)
+    if (config->genesis[0] == 0 && !node->folder_is_temporary && !node_is_child(node))
         st = chain_open(&options, &node->chain, err);
     if (st != ST_MISSING)
         return st;
-    if (config->genesis[0] == 0 && config->command == NODE)
+    if (config->genesis[0] == 0 && config->command == NODE && !node_is_child(node))
         return fail(err, ST_MISSING, "%s holds no chain yet: say --genesis FILE", node->folder);
     TRY(read_genesis(node, &genesis, &arena, err));
     options.genesis = &genesis;
