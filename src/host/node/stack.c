@@ -54,9 +54,15 @@ static enum status send(struct stack *stack, usize from, struct tx *tx, hash32 *
     return eth_send_raw(stack->parent, tx_encode(tx, &tmp), tx->hash, &sent, err);
 }
 
+static void pause_a_little(void)
+{
+    enum { POLL_MS = 10 };
+    nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
+}
+
 static enum status wait_for(struct stack *stack, hash32 hash, struct arena tmp, struct err *err)
 {
-    enum { PATIENCE_MS = 120000, POLL_MS = 10 };
+    enum { PATIENCE_MS = 120000 };
     u64 until_ms = clock_now_ms() + PATIENCE_MS;
     for (;;) {
         struct arena scratch = tmp;
@@ -68,7 +74,25 @@ static enum status wait_for(struct stack *stack, hash32 hash, struct arena tmp, 
             return fail(err, ST_INVALID, "a transaction failed on the parent");
         if (clock_now_ms() > until_ms)
             return fail(err, ST_AGAIN, "the parent makes no blocks");
-        nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
+        pause_a_little();
+    }
+}
+
+/* On a parent that is itself somebody's child, the users' ether has to arrive first. */
+static enum status wait_for_ether(struct stack *stack, address who, u256 amount, struct err *err)
+{
+    enum { PATIENCE_MS = 30000 };
+    u64 until_ms = clock_now_ms() + PATIENCE_MS;
+    for (;;) {
+        u256 balance;
+        TRY(eth_ask_balance(stack->parent, who, eth_at_tag(ETH_LATEST), &balance, err));
+        if (u256_less(amount, balance))
+            return ST_OK;
+        if (clock_now_ms() > until_ms)
+            return fail(err, ST_INVALID,
+                        "the last test account does not have the ether on the parent that the "
+                        "child's operator needs");
+        pause_a_little();
     }
 }
 
@@ -82,12 +106,8 @@ static enum status fund_operator(struct stack *stack, struct arena tmp, struct e
     if (!u256_less(balance, ether(OPERATOR_LEAST_ETHER)))
         return ST_OK;
     struct tx tx = {.to = who, .value_wei = ether(OPERATOR_ETHER), .gas_limit = 21000};
-    if (send(stack, options->users - 1, &tx, &hash, tmp, err) != ST_OK) {
-        struct err why = *err;
-        return fail(err, ST_INVALID,
-                    "the last test account cannot pay the child's operator on the parent: %s",
-                    why.text);
-    }
+    TRY(wait_for_ether(stack, keys_address(options->keys, options->users - 1), tx.value_wei, err));
+    TRY(send(stack, options->users - 1, &tx, &hash, tmp, err));
     return wait_for(stack, hash, tmp, err);
 }
 
