@@ -9,7 +9,8 @@ static const struct tx *next_candidate(void *self, u64 gas_left, u64 blob_gas_le
     struct txpool_pick *pick = &from->pick;
     while (from->peeked || (gas_left >= GAS_TX && txpool_order_next(from->order, pick))) {
         from->peeked = false;
-        if (pick->tx->gas_limit <= gas_left && tx_blob_gas(pick->tx) <= blob_gas_left) {
+        if (pick->tx->gas_limit <= gas_left && tx_blob_gas(pick->tx) <= blob_gas_left &&
+            pick->envelope.size <= from->bytes_left) {
             *envelope = pick->envelope;
             return pick->tx;
         }
@@ -24,6 +25,7 @@ static void candidate_done(void *self, const struct tx *tx, enum status verdict,
     struct pool_source *from = self;
     if (verdict == ST_OK) {
         from->included++;
+        from->bytes_left -= from->pick.envelope.size;
         return;
     }
     hash32 hash = tx->hash;
@@ -40,6 +42,7 @@ void pool_source_begin(struct pool_source *from, struct txpool *pool, u256 base_
 {
     *from = (struct pool_source){.pool = pool,
                                  .order = txpool_order_begin(pool, base_fee_wei, blob_fee_wei),
+                                 .bytes_left = SIZE_MAX,
                                  .source = {from, next_candidate, candidate_done}};
     from->peeked = txpool_order_next(from->order, &from->pick);
 }

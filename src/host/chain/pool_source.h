@@ -12,6 +12,7 @@ struct pool_source {
     bool peeked; /* `pick` has not been offered yet */
     struct txpool_pick pick;
     usize included;
+    usize bytes_left; /* that envelopes may still take; the caller may lower it at the beginning */
     struct tx_source source; /* for build_params */
 };
 

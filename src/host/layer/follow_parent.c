@@ -48,6 +48,7 @@ static enum status last_good_block(struct layer *layer, struct child_head *out, 
 
 static enum status set_head(struct layer *layer, const struct child_head *to, struct err *err)
 {
+    promises_note(layer, to->header.number + 1, layer->head.header.number);
     TRY(chain_set_head(layer->options.chain, to->hash, err));
     layer->head = *to;
     return ST_OK;

@@ -25,6 +25,13 @@ struct derived_batch {
     u64 parent_block; /* that has it */
 };
 
+/* Transactions that were confirmed in blocks that have left the chain. */
+struct promises {
+    hash32 *list;
+    usize count, room;
+    u64 broken; /* since the start */
+};
+
 struct layer {
     struct layer_options options;
     struct derive_config config;
@@ -47,6 +54,7 @@ struct layer {
     struct shelf derived; /* struct derived_batch by how many batches there were */
     u64 epoch;            /* of the parent, as far as it has been looked at */
     u64 next_block_ms;    /* when the sequencer may make a block */
+    struct promises promises;
 };
 
 /* --- The child's own blocks (child_head.c). */
@@ -68,6 +76,13 @@ bool child_head_state(const struct layer *layer, const struct child_head *head,
 /* Takes back what the parent took back, then derives the next batch. *more: there may be another.
  * Changes layer->head with the chain's. */
 enum status layer_follow(struct layer *layer, bool *more, struct err *err);
+
+/* --- Promises (promises.c). */
+
+/* Blocks `from` to `to` are about to leave the chain. */
+void promises_note(struct layer *layer, u64 from, u64 to);
+/* Forgets what is in a block again, and says what can not be any more. */
+void promises_look(struct layer *layer);
 
 /* --- The sequencer (sequence.c). */
 

@@ -75,6 +75,7 @@ static enum status describe_block(struct layer *layer, u64 number, struct layer_
 static enum status publish(struct layer *layer, struct err *err)
 {
     struct layer_status status = {.items_read = layer->head.attributes.inbox_pos,
+                                  .lost_txs = layer->promises.broken,
                                   .accepting = (layer->options.roles & ROLE_SEQUENCER) != 0};
     const struct head *head = chain_head(layer->options.chain);
     u64 safe = head->safe, finalized = head->finalized;
@@ -162,6 +163,7 @@ static enum status step(struct layer *layer, struct err *err)
         TRY(layer_follow(layer, &more, err));
     if (sequence_is_due(layer, clock_now_ms()))
         TRY(sequence_block(layer, err));
+    promises_look(layer);
     return publish(layer, err);
 }
 
@@ -263,6 +265,7 @@ void layer_stop(struct layer *layer)
         pthread_join(layer->owner, NULL);
     parent_stop(layer->parent);
     shelf_free(&layer->derived);
+    free(layer->promises.list);
     pages_release(&layer->pages);
     pages_release(&layer->head_pages);
     pthread_cond_destroy(&layer->woken);

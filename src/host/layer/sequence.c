@@ -7,6 +7,9 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
+/* Of users' transactions in a block: whatever they are, they fit into one append (batcher.c). */
+enum { MOST_BYTES = 120 * 1024 };
+
 /* Items of the Inbox that wait: on the parent by the origin that the next block will have. */
 static bool items_wait(struct layer *layer)
 {
@@ -80,6 +83,7 @@ static enum status build(struct layer *layer, const struct derive_block *block, 
     struct pool_source from;
     TRY(base_fee_of(layer, block, &base_fee, err));
     pool_source_begin(&from, layer->options.pool, base_fee, U256_ZERO);
+    from.bytes_left = MOST_BYTES;
     struct build_params params = {.timestamp = block->timestamp,
                                   .prev_randao = block->origin.mix_hash,
                                   .gas_limit = block->params.gas_limit,
