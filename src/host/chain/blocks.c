@@ -119,16 +119,16 @@ static void set_deposit_nonces(struct snapshot *snapshot, const struct block_ref
                                struct block *block)
 {
     struct arena tmp = *snapshot->arena;
-    struct receipt *receipts;
-    usize count;
+    usize deposits = 0;
     bytes packed;
-    if (block->tx_count == 0 || block->txs[0].type != TX_DEPOSIT ||
-        packed_receipts(snapshot, ref, &packed) != ST_OK ||
-        receipts_unpack(packed, &receipts, &count, &tmp) != ST_OK)
+    while (deposits < block->tx_count && block->txs[deposits].type == TX_DEPOSIT)
+        deposits++;
+    if (deposits == 0 || packed_receipts(snapshot, ref, &packed) != ST_OK)
         return;
-    for (usize i = 0; i < block->tx_count && i < count; i++)
-        if (block->txs[i].type == TX_DEPOSIT)
-            block->txs[i].nonce = receipts[i].deposit_nonce;
+    u64 *nonces = ARENA_TAKE(&tmp, u64, deposits);
+    usize count = receipts_unpack_nonces(packed, nonces, deposits);
+    for (usize i = 0; i < count; i++)
+        block->txs[i].nonce = nonces[i];
 }
 
 enum status block_ref_read(struct snapshot *snapshot, const struct block_ref *ref,

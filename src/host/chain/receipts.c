@@ -156,14 +156,14 @@ static bool skip(bytes *in, usize size)
     return true;
 }
 
-/* Passes over one receipt, counting its logs. */
-static bool skip_receipt(bytes *in, u64 *logs)
+/* Passes over one receipt, counting its logs; `nonce` is left alone unless it is a deposit's. */
+static bool skip_receipt(bytes *in, u64 *logs, u64 *nonce)
 {
     struct fixed fixed = {0};
     if (!take(in, &fixed, FIXED_SIZE) ||
         !skip(in, (fixed.flags & HAS_ROOT) != 0 ? sizeof(hash32) : 0) ||
         !skip(in, (fixed.flags & CREATED) != 0 ? sizeof(address) : 0) ||
-        !skip(in, nonce_size(fixed.type)))
+        !take(in, nonce, nonce_size(fixed.type)))
         return false;
     for (u32 i = 0; i < fixed.log_count; i++) {
         u8 topics;
@@ -180,13 +180,28 @@ enum status receipts_unpack_one(bytes in, usize index, struct receipt *out, u64 
                                 struct arena *arena)
 {
     u32 count;
+    u64 nonce;
     *first_log = 0;
     if (!take(&in, &count, sizeof(count)))
         return ST_CORRUPT;
     if (index >= count)
         return ST_MISSING;
     for (usize i = 0; i < index; i++)
-        if (!skip_receipt(&in, first_log))
+        if (!skip_receipt(&in, first_log, &nonce))
             return ST_CORRUPT;
     return take_receipt(&in, out, arena) ? ST_OK : ST_CORRUPT;
+}
+
+usize receipts_unpack_nonces(bytes in, u64 *nonces, usize room)
+{
+    u32 all;
+    u64 logs = 0;
+    usize count = 0;
+    if (!take(&in, &all, sizeof(all)))
+        return 0;
+    while (count < room && count < all && in.size > offsetof(struct fixed, type) &&
+           in.data[offsetof(struct fixed, type)] == TX_DEPOSIT &&
+           skip_receipt(&in, &logs, &nonces[count]))
+        count++;
+    return count;
 }

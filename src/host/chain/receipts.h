@@ -17,4 +17,7 @@ enum status receipts_unpack(bytes in, struct receipt **out, usize *count, struct
 enum status receipts_unpack_one(bytes in, usize index, struct receipt *out, u64 *first_log,
                                 struct arena *arena);
 
+/* The nonces of the deposits that come first, up to `room`; how many there are. */
+usize receipts_unpack_nonces(bytes in, u64 *nonces, usize room);
+
 #endif
