@@ -51,10 +51,10 @@ static enum status decoded(bytes body, struct batch *out, struct err *err)
 
 TEST(batch_reads_back_every_transaction_as_written)
 {
-    struct random random = {1};
+    struct seeded random = {1};
     for (usize i = 0; i < 300; i++) {
         struct batch_shape shape = {i % 7, i % 30, UINT64_MAX - 1, i, i};
-        struct batch batch = random_batch(&random, CHAIN, shape, test_arena()), again;
+        struct batch batch = seeded_batch(&random, CHAIN, shape, test_arena()), again;
         bytes body = encoded(&batch);
         struct err err = {""};
         if (decoded(body, &again, &err) != ST_OK)
@@ -69,8 +69,8 @@ TEST(batch_reads_back_every_transaction_as_written)
 
 TEST(batch_is_refused_wherever_it_is_cut)
 {
-    struct random random = {2};
-    struct batch batch = random_batch(&random, CHAIN, (struct batch_shape){3, 6, 9, 1700000000, 5},
+    struct seeded random = {2};
+    struct batch batch = seeded_batch(&random, CHAIN, (struct batch_shape){3, 6, 9, 1700000000, 5},
                                       test_arena()),
                  again;
     bytes body = encoded(&batch);
@@ -227,8 +227,8 @@ TEST(batch_data_names_a_version_and_a_codec_that_exist)
 
 TEST(batch_cannot_hold_what_another_chain_or_no_user_signed)
 {
-    struct random random = {3};
-    struct tx good = random_tx(&random, CHAIN, test_arena());
+    struct seeded random = {3};
+    struct tx good = seeded_tx(&random, CHAIN, test_arena());
     good.type = TX_DYNAMIC_FEE;
     good.protected = true;
     good.chain_id = CHAIN;

@@ -15,7 +15,7 @@ TEST(blobs_give_back_the_data_that_they_were_made_of)
 {
     static const usize sizes[] = {0,    1,    26,       27,       28,           31,     58,
                                   1000, MOST, MOST - 1, MOST + 1, 2 * MOST + 4, 300000, 700000};
-    struct random random = {1};
+    struct seeded random = {1};
     for (usize i = 0; i < countof(sizes); i++) {
         u8 *data = ARENA_TAKE(test_arena(), u8, sizes[i]);
         seeded_fill(&random, data, sizes[i]);

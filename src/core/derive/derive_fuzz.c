@@ -19,27 +19,27 @@ static struct arena reserved(usize size)
 }
 
 /* Four blocks of the parent, ten items, one of which changes the gas limit; no batches. */
-static struct world *parent(void)
+static struct parent *ready(void)
 {
-    static struct world world;
+    static struct parent parent;
     static u8 memory[1 << 20];
     static struct arena arena;
-    struct random random = {1};
-    if (world.block_count == 0) {
+    struct seeded random = {1};
+    if (parent.block_count == 0) {
         arena = arena_over(memory, sizeof(memory));
-        world_init(&world, &arena);
+        parent_init(&parent, &arena);
         for (int i = 0; i < 3; i++)
-            world_mine(&world);
+            parent_mine(&parent);
         for (int i = 0; i < 9; i++)
-            world_enqueue_random(&world, &random);
-        world_enqueue_config(&world, DERIVE_GAS_LIMIT, u256_from_u64(DERIVE_LEAST_GAS_LIMIT));
+            parent_enqueue_random(&parent, &random);
+        parent_enqueue_config(&parent, DERIVE_GAS_LIMIT, u256_from_u64(DERIVE_LEAST_GAS_LIMIT));
     }
-    world.batch_count = 0;
-    world.batch_acc = batch_acc_first(&world.config.id);
-    return &world;
+    parent.batch_count = 0;
+    parent.batch_acc = batch_acc_first(&parent.config.id);
+    return &parent;
 }
 
-static void check_block(const struct world *world, const struct derive_state *before,
+static void check_block(const struct parent *parent, const struct derive_state *before,
                         const struct derive_block *block)
 {
     assert(block->number == before->head.number + 1 && block->deposit_count >= 1);
@@ -47,29 +47,29 @@ static void check_block(const struct world *world, const struct derive_state *be
     assert(block->timestamp >= before->head.timestamp);
     assert(block->timestamp >= block->origin.timestamp);
     assert(block->origin.number >= before->head.origin.number);
-    assert(block->timestamp <= WORLD_FIRST_TIME + 36 + DERIVE_TIME_AHEAD);
+    assert(block->timestamp <= PARENT_FIRST_TIME + 36 + DERIVE_TIME_AHEAD);
     assert(block->inbox_pos == before->inbox_pos + block->deposit_count - 1);
-    assert(hash32_equal(block->inbox_acc, world->inbox_accs[block->inbox_pos]));
+    assert(hash32_equal(block->inbox_acc, parent->inbox_accs[block->inbox_pos]));
     for (usize i = 1; i < block->deposit_count; i++)
         assert(hash32_equal(block->txs[i].source_hash,
-                            source_hash_item(world->inbox_accs[before->inbox_pos + i])));
+                            source_hash_item(parent->inbox_accs[before->inbox_pos + i])));
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, usize size)
 {
-    struct world *world = parent();
+    struct parent *parent = ready();
     struct arena memory = fuzz_arena();
     bytes in = {data, size};
     u8 rejects = 0;
     fuzz_fill(&in, &rejects, 1);
 
-    struct derive_state state = world_genesis(world);
+    struct derive_state state = parent_genesis(parent);
     struct derive_input input =
-        world_append(world, &state, &in, world->item_count, world_last_origin(world));
+        parent_append(parent, &state, &in, parent->item_count, parent_last_origin(parent));
     struct derive_run run;
     usize bound = derive_open_bound(&input);
     struct arena open = reserved(bound);
-    enum status st = derive_open(&run, &world->config, &state, &input, &open, NULL);
+    enum status st = derive_open(&run, &parent->config, &state, &input, &open, NULL);
     assert(st == ST_OK);
     u64 blocks = 0;
     bool rejected = false;
@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, usize size)
         struct arena next = arena_over(memory.at, next_bound);
         st = derive_next(&run, &block, &next, NULL);
         assert(st == ST_OK);
-        check_block(world, &run.state, block);
+        check_block(parent, &run.state, block);
         bool users = block->tx_count > block->deposit_count;
         assert(!rejected || !users);
         if (users && rejects >> (blocks & 7) & 1) {
@@ -88,11 +88,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, usize size)
             rejected = true;
             continue;
         }
-        derive_done(&run, world_execute(block));
+        derive_done(&run, parent_execute(block));
         blocks++;
     }
     struct derive_state after = derive_close(&run);
-    assert(after.inbox_pos == world->item_count && after.head.number == blocks);
+    assert(after.inbox_pos == parent->item_count && after.head.number == blocks);
     assert(after.batch_count == 1 && hash32_equal(after.batch_acc, input.record.batch_acc));
     return 0;
 }

@@ -6,22 +6,22 @@
 #include "harness/test.h"
 #include "stf/child.h"
 
-static struct world world;
+static struct parent parent;
 
 static void begin(void)
 {
-    world_init(&world, test_arena());
+    parent_init(&parent, test_arena());
 }
 
 /* --- A follower, which holds derivation to its invariants. */
 
 struct follower {
     struct derive_state state;
-    struct random random;
+    struct seeded random;
     u64 reject_one_in; /* blocks with users' transactions; 0: none */
-    hash32 blocks[WORLD_MOST];
-    usize users[WORLD_MOST]; /* transactions of users in each */
-    usize items[WORLD_MOST];
+    hash32 blocks[PARENT_MOST];
+    usize users[PARENT_MOST]; /* transactions of users in each */
+    usize items[PARENT_MOST];
     usize block_count;
     struct err reason; /* of the last batch */
 };
@@ -29,7 +29,7 @@ struct follower {
 static struct follower follower_new(u64 seed)
 {
     begin();
-    return (struct follower){.state = world_genesis(&world), .random = {seed}};
+    return (struct follower){.state = parent_genesis(&parent), .random = {seed}};
 }
 
 /* What every block is, whatever the batch was: the head's successor, with attributes that say so
@@ -47,7 +47,7 @@ static void check_block(const struct derive_state *before, const struct derive_b
                                          ? before->head.sequence_number + 1
                                          : 0));
     CHECK(block->inbox_pos == before->inbox_pos + items);
-    CHECK(hash32_equal(block->inbox_acc, world.inbox_accs[block->inbox_pos]));
+    CHECK(hash32_equal(block->inbox_acc, parent.inbox_accs[block->inbox_pos]));
     CHECK(child_attributes_read(&block->txs[0], &attributes) == ST_OK);
     CHECK(attributes.inbox_pos == block->inbox_pos);
     CHECK(attributes.origin_number == block->origin.number);
@@ -62,7 +62,7 @@ static void check_block(const struct derive_state *before, const struct derive_b
             gas += tx->gas_limit;
         if (i > 0 && i < block->deposit_count)
             CHECK(hash32_equal(tx->source_hash,
-                               source_hash_item(world.inbox_accs[before->inbox_pos + i])));
+                               source_hash_item(parent.inbox_accs[before->inbox_pos + i])));
     }
     CHECK(items <= 1 || gas <= block->params.gas_limit);
 }
@@ -75,7 +75,7 @@ static bool wants_reject(struct follower *f, const struct derive_block *block)
 
 static void keep(struct follower *f, const struct derive_block *block, hash32 hash)
 {
-    assert(f->block_count < WORLD_MOST);
+    assert(f->block_count < PARENT_MOST);
     f->blocks[f->block_count] = hash;
     f->users[f->block_count] = block->tx_count - block->deposit_count;
     f->items[f->block_count++] = block->deposit_count - 1;
@@ -88,7 +88,7 @@ static void follow(struct follower *f, const struct derive_input *input)
     struct err err = {""};
     usize bound = derive_open_bound(input);
     struct arena open = arena_over(arena_take(test_arena(), bound, 16), bound);
-    if (derive_open(&run, &world.config, &f->state, input, &open, &err) != ST_OK) {
+    if (derive_open(&run, &parent.config, &f->state, input, &open, &err) != ST_OK) {
         test_fail(__FILE__, __LINE__, "batch %lu: %s", input->record.index, err.text);
         return;
     }
@@ -105,7 +105,7 @@ static void follow(struct follower *f, const struct derive_input *input)
             derive_reject(&run, NULL);
             continue;
         }
-        hash32 hash = world_execute(block);
+        hash32 hash = parent_execute(block);
         keep(f, block, hash);
         derive_done(&run, hash);
     }
@@ -120,7 +120,7 @@ static bytes raw_data(const struct batch *batch)
 {
     struct batch_body body;
     struct err err = {""};
-    if (batch_body_encode(batch, WORLD_CHAIN, &body, test_arena(), &err) != ST_OK)
+    if (batch_body_encode(batch, CHILD_ID, &body, test_arena(), &err) != ST_OK)
         test_fail(__FILE__, __LINE__, "%s", err.text);
     return batch_data_raw(body.all, test_arena());
 }
@@ -129,8 +129,8 @@ static bytes raw_data(const struct batch *batch)
 
 struct sequencer {
     struct derive_state state;
-    struct batch_block blocks[WORLD_MOST];
-    hash32 hashes[WORLD_MOST];
+    struct batch_block blocks[PARENT_MOST];
+    hash32 hashes[PARENT_MOST];
     usize block_count;
     struct batch batch;
 };
@@ -145,18 +145,18 @@ static void start_batch(struct sequencer *s)
 static void sequence(struct sequencer *s, u64 timestamp, u64 origin_number, usize most_items,
                      const struct tx *txs, usize tx_count)
 {
-    struct derive_origin origin = world_origin(&world, origin_number);
+    struct derive_origin origin = parent_origin(&parent, origin_number);
     struct derive_plan plan = {.timestamp = timestamp,
                                .origin = &origin,
-                               .items = world.items + s->state.inbox_pos,
+                               .items = parent.items + s->state.inbox_pos,
                                .txs = txs,
                                .tx_count = tx_count};
     struct derive_block block;
-    plan.item_count = derive_items_fit(&world.config, &s->state, timestamp, plan.items,
-                                       min_u64(most_items, world.item_count - s->state.inbox_pos));
+    plan.item_count = derive_items_fit(&parent.config, &s->state, timestamp, plan.items,
+                                       min_u64(most_items, parent.item_count - s->state.inbox_pos));
     enum status st = derive_compose(&s->state, &plan, &block, test_arena(), NULL);
     assert(st == ST_OK);
-    hash32 hash = world_execute(&block);
+    hash32 hash = parent_execute(&block);
     derive_advance(&s->state, &block, hash);
     s->hashes[s->block_count] = hash;
     s->blocks[s->block_count++] =
@@ -165,28 +165,28 @@ static void sequence(struct sequencer *s, u64 timestamp, u64 origin_number, usiz
 }
 
 /* Some blocks at the times and origins that the rules allow. */
-static void sequence_random(struct sequencer *s, struct random *random, usize count)
+static void sequence_random(struct sequencer *s, struct seeded *random, usize count)
 {
     for (usize i = 0; i < count; i++) {
         u64 origin = s->state.head.origin.number;
-        origin += seeded_below(random, world_last_origin(&world) - origin + 1);
-        u64 time = max_u64(s->state.head.timestamp, world_origin(&world, origin).timestamp);
+        origin += seeded_below(random, parent_last_origin(&parent) - origin + 1);
+        u64 time = max_u64(s->state.head.timestamp, parent_origin(&parent, origin).timestamp);
         time += seeded_below(random, 3);
         usize tx_count = seeded_below(random, 5);
         struct tx *txs = ARENA_TAKE(test_arena(), struct tx, tx_count);
         for (usize j = 0; j < tx_count; j++)
-            txs[j] = random_tx(random, WORLD_CHAIN, test_arena());
+            txs[j] = seeded_tx(random, CHILD_ID, test_arena());
         sequence(s, time, origin, seeded_below(random, 4), txs, tx_count);
     }
 }
 
 /* The parent goes on by some blocks and items. */
-static void live(struct random *random)
+static void live(struct seeded *random)
 {
     for (u64 i = seeded_below(random, 4); i > 0; i--)
-        world_mine(&world);
+        parent_mine(&parent);
     for (u64 i = seeded_below(random, 6); i > 0; i--)
-        world_enqueue_random(&world, random);
+        parent_enqueue_random(&parent, random);
 }
 
 /* --- Good batches. */
@@ -195,7 +195,7 @@ TEST(derive_gives_back_the_blocks_that_a_sequencer_made)
 {
     struct follower f = follower_new(1);
     struct sequencer s = {.state = f.state};
-    struct random random = {2};
+    struct seeded random = {2};
     for (usize round = 0; round < 60; round++) {
         live(&random);
         start_batch(&s);
@@ -203,7 +203,7 @@ TEST(derive_gives_back_the_blocks_that_a_sequencer_made)
         bytes data = raw_data(&s.batch);
         usize before = f.block_count;
         struct derive_input input =
-            world_append(&world, &f.state, &data, s.state.inbox_pos, world_last_origin(&world));
+            parent_append(&parent, &f.state, &data, s.state.inbox_pos, parent_last_origin(&parent));
         follow(&f, &input);
         CHECK_ROW(round, f.reason.text[0] == 0);
         CHECK_ROW(round, f.block_count - before == s.block_count);
@@ -220,7 +220,7 @@ TEST(derive_reads_blobs_as_it_reads_calldata)
 {
     struct follower f = follower_new(1);
     struct sequencer s = {.state = f.state};
-    struct random random = {3};
+    struct seeded random = {3};
     start_batch(&s);
     sequence_random(&s, &random, 5);
     bytes data = raw_data(&s.batch), blob;
@@ -230,7 +230,7 @@ TEST(derive_reads_blobs_as_it_reads_calldata)
     blob_data_encode(data, blobs);
     blob = (bytes){blobs, BLOB_SIZE};
     hash32 versioned = {{1, 2, 3}};
-    struct derive_input input = world_append(&world, &f.state, &data, 0, WORLD_FIRST_ORIGIN);
+    struct derive_input input = parent_append(&parent, &f.state, &data, 0, PARENT_FIRST_ORIGIN);
     input.kind = BATCH_BLOBS;
     input.blobs = &blob;
     input.blob_hashes = &versioned;
@@ -260,7 +260,7 @@ static void other_parent(struct sequencer *s)
 }
 static void origin_before(struct sequencer *s)
 {
-    s->blocks[0].origin_number = s->blocks[1].origin_number = WORLD_FIRST_ORIGIN;
+    s->blocks[0].origin_number = s->blocks[1].origin_number = PARENT_FIRST_ORIGIN;
 }
 static void origin_ahead(struct sequencer *s)
 {
@@ -268,15 +268,15 @@ static void origin_ahead(struct sequencer *s)
 }
 static void time_before(struct sequencer *s)
 {
-    s->blocks[0].timestamp = s->blocks[1].timestamp = WORLD_FIRST_TIME + 12;
+    s->blocks[0].timestamp = s->blocks[1].timestamp = PARENT_FIRST_TIME + 12;
 }
 static void time_before_origin(struct sequencer *s)
 {
-    s->blocks[0].timestamp = s->blocks[1].timestamp = WORLD_FIRST_TIME + 23;
+    s->blocks[0].timestamp = s->blocks[1].timestamp = PARENT_FIRST_TIME + 23;
 }
 static void time_ahead(struct sequencer *s)
 {
-    s->blocks[1].timestamp = WORLD_FIRST_TIME + 36 + DERIVE_TIME_AHEAD + 1;
+    s->blocks[1].timestamp = PARENT_FIRST_TIME + 36 + DERIVE_TIME_AHEAD + 1;
 }
 static void items_ahead(struct sequencer *s)
 {
@@ -303,33 +303,33 @@ TEST(derive_skips_a_batch_that_breaks_a_rule_and_runs_its_items)
     for (usize i = 0; i < countof(rows); i++) {
         struct follower f = follower_new(1);
         struct sequencer s = {.state = f.state};
-        struct random random = {4};
+        struct seeded random = {4};
         for (int blocks = 0; blocks < 3; blocks++)
-            world_mine(&world);
+            parent_mine(&parent);
         start_batch(&s); /* a good one first */
-        sequence(&s, WORLD_FIRST_TIME + 13, WORLD_FIRST_ORIGIN + 1, 0, NULL, 0);
+        sequence(&s, PARENT_FIRST_TIME + 13, PARENT_FIRST_ORIGIN + 1, 0, NULL, 0);
         bytes data = raw_data(&s.batch);
         struct derive_input input =
-            world_append(&world, &f.state, &data, 0, WORLD_FIRST_ORIGIN + 1);
+            parent_append(&parent, &f.state, &data, 0, PARENT_FIRST_ORIGIN + 1);
         follow(&f, &input);
         CHECK_ROW(i, f.reason.text[0] == 0 && f.block_count == 1);
 
         for (int items = 0; items < 4; items++)
-            world_enqueue(&world, (struct inbox_item){.gas_limit = 14000000});
-        struct tx tx = random_tx(&random, WORLD_CHAIN, test_arena());
+            parent_enqueue(&parent, (struct inbox_item){.gas_limit = 14000000});
+        struct tx tx = seeded_tx(&random, CHILD_ID, test_arena());
         start_batch(&s);
-        sequence(&s, WORLD_FIRST_TIME + 25, WORLD_FIRST_ORIGIN + 2, 1, &tx, 1);
-        sequence(&s, WORLD_FIRST_TIME + 25, WORLD_FIRST_ORIGIN + 2, 0, &tx, 1);
+        sequence(&s, PARENT_FIRST_TIME + 25, PARENT_FIRST_ORIGIN + 2, 1, &tx, 1);
+        sequence(&s, PARENT_FIRST_TIME + 25, PARENT_FIRST_ORIGIN + 2, 0, &tx, 1);
         rows[i].change(&s);
         data = raw_data(&s.batch);
-        input = world_append(&world, &f.state, &data, 4, WORLD_FIRST_ORIGIN + 2);
+        input = parent_append(&parent, &f.state, &data, 4, PARENT_FIRST_ORIGIN + 2);
         follow(&f, &input);
         if (strcmp(f.reason.text, rows[i].reason) != 0)
             test_fail(__FILE__, __LINE__, "row %zu: %s", i, f.reason.text);
         CHECK_ROW(i, f.block_count == 3 && f.users[1] == 0 && f.users[2] == 0);
         CHECK_ROW(i, f.items[1] == 2 && f.items[2] == 2); /* 30 M less 1 M is enough for two */
-        CHECK_ROW(i, f.state.head.timestamp == WORLD_FIRST_TIME + 24);
-        CHECK_ROW(i, f.state.head.origin.number == WORLD_FIRST_ORIGIN + 2);
+        CHECK_ROW(i, f.state.head.timestamp == PARENT_FIRST_TIME + 24);
+        CHECK_ROW(i, f.state.head.origin.number == PARENT_FIRST_ORIGIN + 2);
     }
 }
 
@@ -337,15 +337,15 @@ TEST(derive_takes_what_lies_just_within_the_rules)
 {
     struct follower f = follower_new(1);
     struct sequencer s = {.state = f.state};
-    world_mine(&world);
+    parent_mine(&parent);
     start_batch(&s);
-    u64 latest = WORLD_FIRST_TIME + 12 + DERIVE_TIME_AHEAD; /* after the append's */
-    sequence(&s, WORLD_FIRST_TIME, WORLD_FIRST_ORIGIN, 0, NULL, 0);
-    sequence(&s, latest, WORLD_FIRST_ORIGIN, 0, NULL, 0);
-    sequence(&s, latest, WORLD_FIRST_ORIGIN + 1, 0, NULL, 0);
+    u64 latest = PARENT_FIRST_TIME + 12 + DERIVE_TIME_AHEAD; /* after the append's */
+    sequence(&s, PARENT_FIRST_TIME, PARENT_FIRST_ORIGIN, 0, NULL, 0);
+    sequence(&s, latest, PARENT_FIRST_ORIGIN, 0, NULL, 0);
+    sequence(&s, latest, PARENT_FIRST_ORIGIN + 1, 0, NULL, 0);
     memset(s.batch.parent_prefix, 0, sizeof(s.batch.parent_prefix)); /* any parent */
     bytes data = raw_data(&s.batch);
-    struct derive_input input = world_append(&world, &f.state, &data, 0, WORLD_FIRST_ORIGIN + 1);
+    struct derive_input input = parent_append(&parent, &f.state, &data, 0, PARENT_FIRST_ORIGIN + 1);
     follow(&f, &input);
     CHECK(f.reason.text[0] == 0 && f.block_count == 3);
     CHECK(hash32_equal(f.state.head.hash, s.state.head.hash));
@@ -355,7 +355,7 @@ TEST(derive_makes_no_block_of_a_bad_batch_without_items)
 {
     struct follower f = follower_new(1);
     bytes data = BYTES_LIT("\x01\x01nonsense");
-    struct derive_input input = world_append(&world, &f.state, &data, 0, WORLD_FIRST_ORIGIN);
+    struct derive_input input = parent_append(&parent, &f.state, &data, 0, PARENT_FIRST_ORIGIN);
     follow(&f, &input);
     CHECK(f.block_count == 0 && f.reason.text[0] != 0 && f.state.batch_count == 1);
 }
@@ -364,17 +364,17 @@ TEST(derive_runs_items_that_the_blocks_leave_at_the_end)
 {
     struct follower f = follower_new(1);
     struct sequencer s = {.state = f.state};
-    world_mine(&world);
+    parent_mine(&parent);
     for (int i = 0; i < 5; i++)
-        world_enqueue(&world, (struct inbox_item){.gas_limit = 14000000});
+        parent_enqueue(&parent, (struct inbox_item){.gas_limit = 14000000});
     start_batch(&s);
-    sequence(&s, WORLD_FIRST_TIME + 5, WORLD_FIRST_ORIGIN, 1, NULL, 0);
+    sequence(&s, PARENT_FIRST_TIME + 5, PARENT_FIRST_ORIGIN, 1, NULL, 0);
     bytes data = raw_data(&s.batch);
-    struct derive_input input = world_append(&world, &f.state, &data, 5, WORLD_FIRST_ORIGIN + 1);
+    struct derive_input input = parent_append(&parent, &f.state, &data, 5, PARENT_FIRST_ORIGIN + 1);
     follow(&f, &input);
     CHECK(f.reason.text[0] == 0 && f.block_count == 3);
     CHECK(f.items[0] == 1 && f.items[1] == 2 && f.items[2] == 2);
-    CHECK(f.state.head.timestamp == WORLD_FIRST_TIME + 12); /* its origin's */
+    CHECK(f.state.head.timestamp == PARENT_FIRST_TIME + 12); /* its origin's */
     CHECK(f.state.head.sequence_number == 1);
 }
 
@@ -382,31 +382,31 @@ TEST(derive_replaces_a_block_that_cannot_be_executed_and_drops_the_rest)
 {
     struct follower f = follower_new(1);
     struct sequencer s = {.state = f.state};
-    struct random random = {5};
-    struct tx tx = random_tx(&random, WORLD_CHAIN, test_arena());
+    struct seeded random = {5};
+    struct tx tx = seeded_tx(&random, CHILD_ID, test_arena());
     for (int i = 0; i < 3; i++)
-        world_enqueue(&world, (struct inbox_item){.gas_limit = 100000});
+        parent_enqueue(&parent, (struct inbox_item){.gas_limit = 100000});
     start_batch(&s);
     for (u64 i = 0; i < 4; i++)
-        sequence(&s, WORLD_FIRST_TIME + i, WORLD_FIRST_ORIGIN, i % 2, &tx, 1);
+        sequence(&s, PARENT_FIRST_TIME + i, PARENT_FIRST_ORIGIN, i % 2, &tx, 1);
     bytes data = raw_data(&s.batch);
-    struct derive_input input = world_append(&world, &f.state, &data, 3, WORLD_FIRST_ORIGIN);
+    struct derive_input input = parent_append(&parent, &f.state, &data, 3, PARENT_FIRST_ORIGIN);
     struct derive_run run;
     const struct derive_block *block;
-    CHECK(derive_open(&run, &world.config, &f.state, &input, test_arena(), NULL) == ST_OK);
+    CHECK(derive_open(&run, &parent.config, &f.state, &input, test_arena(), NULL) == ST_OK);
     CHECK(derive_next(&run, &block, test_arena(), NULL) == ST_OK && block->number == 1);
-    derive_done(&run, world_execute(block));
+    derive_done(&run, parent_execute(block));
     CHECK(derive_next(&run, &block, test_arena(), NULL) == ST_OK && block->number == 2);
     CHECK(block->tx_count == 3 && block->deposit_count == 2);
     struct err why = {"nonce too low"};
     derive_reject(&run, &why);
     CHECK(derive_next(&run, &block, test_arena(), NULL) == ST_OK && block->number == 2);
-    CHECK(block->tx_count == 2 && block->timestamp == WORLD_FIRST_TIME + 1);
-    derive_done(&run, world_execute(block));
+    CHECK(block->tx_count == 2 && block->timestamp == PARENT_FIRST_TIME + 1);
+    derive_done(&run, parent_execute(block));
     CHECK(derive_next(&run, &block, test_arena(), NULL) == ST_OK && block->number == 3);
     CHECK(block->tx_count == 3 && block->deposit_count == 3 && block->inbox_pos == 3);
-    CHECK(block->timestamp == WORLD_FIRST_TIME + 1);
-    derive_done(&run, world_execute(block));
+    CHECK(block->timestamp == PARENT_FIRST_TIME + 1);
+    derive_done(&run, parent_execute(block));
     CHECK(!derive_more(&run) && derive_close(&run).inbox_pos == 3);
     CHECK(strcmp(run.reason.text, "block 2: nonce too low") == 0);
 }
@@ -416,8 +416,8 @@ TEST(derive_replaces_a_block_that_cannot_be_executed_and_drops_the_rest)
 static u64 gas_limit_after(enum derive_param id, u256 value, struct derive_params *params)
 {
     struct follower f = follower_new(1);
-    world_enqueue_config(&world, id, value);
-    struct derive_input input = world_append(&world, &f.state, NULL, 1, WORLD_FIRST_ORIGIN);
+    parent_enqueue_config(&parent, id, value);
+    struct derive_input input = parent_append(&parent, &f.state, NULL, 1, PARENT_FIRST_ORIGIN);
     follow(&f, &input);
     *params = f.state.params;
     return f.state.params.gas_limit;
@@ -446,12 +446,12 @@ TEST(derive_takes_over_configuration_in_the_block_that_reads_it)
 TEST(derive_makes_a_call_to_the_l1_block_of_a_change_of_configuration)
 {
     struct follower f = follower_new(1);
-    world_enqueue_config(&world, DERIVE_BASE_FEE_SCALAR, u256_from_u64(7));
-    struct derive_input input = world_append(&world, &f.state, NULL, 1, WORLD_FIRST_ORIGIN);
+    parent_enqueue_config(&parent, DERIVE_BASE_FEE_SCALAR, u256_from_u64(7));
+    struct derive_input input = parent_append(&parent, &f.state, NULL, 1, PARENT_FIRST_ORIGIN);
     struct derive_run run;
     const struct derive_block *block;
     struct child_attributes attributes;
-    CHECK(derive_open(&run, &world.config, &f.state, &input, test_arena(), NULL) == ST_OK);
+    CHECK(derive_open(&run, &parent.config, &f.state, &input, test_arena(), NULL) == ST_OK);
     CHECK(derive_next(&run, &block, test_arena(), NULL) == ST_OK);
     CHECK(child_attributes_read(&block->txs[0], &attributes) == ST_OK);
     CHECK(attributes.base_fee_scalar == 7 && block->params.base_fee_scalar == 7);
@@ -467,16 +467,16 @@ TEST(derive_makes_a_call_to_the_l1_block_of_a_change_of_configuration)
 TEST(derive_stops_at_a_version_that_it_does_not_know)
 {
     struct follower f = follower_new(1);
-    world_enqueue(&world, (struct inbox_item){.gas_limit = 15000000});
-    world_enqueue(&world, (struct inbox_item){.gas_limit = 15000000});
-    world_enqueue_config(&world, DERIVE_PROTOCOL_VERSION, u256_from_u64(2));
-    struct derive_input input = world_append(&world, &f.state, NULL, 3, WORLD_FIRST_ORIGIN);
+    parent_enqueue(&parent, (struct inbox_item){.gas_limit = 15000000});
+    parent_enqueue(&parent, (struct inbox_item){.gas_limit = 15000000});
+    parent_enqueue_config(&parent, DERIVE_PROTOCOL_VERSION, u256_from_u64(2));
+    struct derive_input input = parent_append(&parent, &f.state, NULL, 3, PARENT_FIRST_ORIGIN);
     struct derive_run run;
     const struct derive_block *block;
     struct err err = {""};
-    CHECK(derive_open(&run, &world.config, &f.state, &input, test_arena(), NULL) == ST_OK);
+    CHECK(derive_open(&run, &parent.config, &f.state, &input, test_arena(), NULL) == ST_OK);
     CHECK(derive_next(&run, &block, test_arena(), NULL) == ST_OK && block->inbox_pos == 1);
-    derive_done(&run, world_execute(block));
+    derive_done(&run, parent_execute(block));
     for (int i = 0; i < 2; i++) {
         CHECK(derive_next(&run, &block, test_arena(), &err) == ST_MISSING);
         CHECK(strcmp(err.text,
@@ -500,7 +500,7 @@ TEST(derive_begins_with_parameters_within_bounds)
 
 TEST(derive_state_reads_back_from_its_bytes)
 {
-    struct random random = {8};
+    struct seeded random = {8};
     u8 encoded[DERIVE_STATE_SIZE], again[DERIVE_STATE_SIZE];
     struct derive_state state;
     for (int i = 0; i < 20; i++) { /* every byte of it matters */
@@ -515,7 +515,7 @@ TEST(derive_state_reads_back_from_its_bytes)
 /* --- Any batches. */
 
 /* One thing in the batch that a sequencer might get wrong. */
-static void damage(struct sequencer *s, struct random *random)
+static void damage(struct sequencer *s, struct seeded *random)
 {
     struct batch_block *block =
         s->block_count > 0 ? &s->blocks[seeded_below(random, s->block_count)] : s->blocks;
@@ -550,10 +550,10 @@ static void damage(struct sequencer *s, struct random *random)
     }
 }
 
-static bytes damaged_data(struct sequencer *s, struct random *random)
+static bytes damaged_data(struct sequencer *s, struct seeded *random)
 {
     struct batch_body body;
-    if (batch_body_encode(&s->batch, WORLD_CHAIN, &body, test_arena(), NULL) != ST_OK)
+    if (batch_body_encode(&s->batch, CHILD_ID, &body, test_arena(), NULL) != ST_OK)
         return BYTES_LIT("\x01\x00"); /* not to be said in the format */
     bytes data = batch_data_raw(body.all, test_arena());
     if (seeded_below(random, 4) == 0)
@@ -568,7 +568,7 @@ TEST(derive_runs_every_item_once_and_in_order_whatever_the_batches_are)
     usize good = 0, bad = 0;
     for (u64 seed = 1; seed <= 40; seed++) {
         struct follower f = follower_new(seed);
-        struct random random = {seed};
+        struct seeded random = {seed};
         f.reject_one_in = seed % 3 == 0 ? 4 : 0;
         for (int round = 0; round < 25; round++) {
             struct sequencer s = {.state = f.state};
@@ -578,10 +578,10 @@ TEST(derive_runs_every_item_once_and_in_order_whatever_the_batches_are)
             sequence_random(&s, &random, seeded_below(&random, 6));
             damage(&s, &random);
             bytes data = damaged_data(&s, &random);
-            u64 items = read + seeded_below(&random, world.item_count - read + 1);
-            u64 origin = WORLD_FIRST_ORIGIN + seeded_below(&random, world.block_count);
-            struct derive_input input = world_append(
-                &world, &f.state, seeded_below(&random, 8) == 0 ? NULL : &data, items, origin);
+            u64 items = read + seeded_below(&random, parent.item_count - read + 1);
+            u64 origin = PARENT_FIRST_ORIGIN + seeded_below(&random, parent.block_count);
+            struct derive_input input = parent_append(
+                &parent, &f.state, seeded_below(&random, 8) == 0 ? NULL : &data, items, origin);
             follow(&f, &input); /* check_block holds the invariant */
             good += f.reason.text[0] == 0;
             bad += f.reason.text[0] != 0;
@@ -599,21 +599,21 @@ TEST(derive_runs_every_item_once_and_in_order_whatever_the_batches_are)
 TEST(derive_refuses_input_that_is_not_the_parents)
 {
     struct follower f = follower_new(1);
-    struct random random = {6};
+    struct seeded random = {6};
     struct sequencer s = {.state = f.state};
     for (int i = 0; i < 3; i++) {
-        world_mine(&world);
-        world_enqueue(&world, (struct inbox_item){.gas_limit = 100000 + (u64)i});
+        parent_mine(&parent);
+        parent_enqueue(&parent, (struct inbox_item){.gas_limit = 100000 + (u64)i});
     }
     start_batch(&s);
     sequence_random(&s, &random, 3);
     bytes data = raw_data(&s.batch), other_data = bytes_slice(data, 0, data.size - 1);
     const struct derive_input good =
-        world_append(&world, &f.state, &data, 3, WORLD_FIRST_ORIGIN + 3);
+        parent_append(&parent, &f.state, &data, 3, PARENT_FIRST_ORIGIN + 3);
     struct inbox_item items[3];
-    memcpy(items, world.items, sizeof(items));
+    memcpy(items, parent.items, sizeof(items));
     items[1].gas_limit++;
-    bytes headers[3] = {world.headers[1], world.headers[1], world.headers[3]};
+    bytes headers[3] = {parent.headers[1], parent.headers[1], parent.headers[3]};
 
     struct derive_input bad[14];
     for (usize i = 0; i < countof(bad); i++)
@@ -635,7 +635,7 @@ TEST(derive_refuses_input_that_is_not_the_parents)
     for (usize i = 0; i < countof(bad); i++) {
         struct derive_run run;
         struct err err = {""};
-        CHECK_ROW(i, derive_open(&run, &world.config, &f.state, &bad[i], test_arena(), &err) ==
+        CHECK_ROW(i, derive_open(&run, &parent.config, &f.state, &bad[i], test_arena(), &err) ==
                          ST_INVALID);
         CHECK_ROW(i, err.text[0] != 0);
     }
@@ -648,22 +648,22 @@ TEST(derive_asks_for_the_headers_that_a_batch_refers_to)
     struct follower f = follower_new(1);
     struct sequencer s = {.state = f.state};
     for (int i = 0; i < 9; i++)
-        world_mine(&world);
+        parent_mine(&parent);
     start_batch(&s);
-    sequence(&s, WORLD_FIRST_TIME, WORLD_FIRST_ORIGIN, 0, NULL, 0);
-    sequence(&s, WORLD_FIRST_TIME + 70, WORLD_FIRST_ORIGIN + 5, 0, NULL, 0);
+    sequence(&s, PARENT_FIRST_TIME, PARENT_FIRST_ORIGIN, 0, NULL, 0);
+    sequence(&s, PARENT_FIRST_TIME + 70, PARENT_FIRST_ORIGIN + 5, 0, NULL, 0);
     bytes data = raw_data(&s.batch);
-    struct derive_input input = world_append(&world, &f.state, &data, 0, WORLD_FIRST_ORIGIN + 9);
+    struct derive_input input = parent_append(&parent, &f.state, &data, 0, PARENT_FIRST_ORIGIN + 9);
     const bytes *all = input.headers;
     struct derive_run run;
     struct err err = {""};
     for (usize given = 0; given < 5; given++) {
         input.headers = all + 9 - given;
         input.header_count = given;
-        CHECK_ROW(given, derive_open(&run, &world.config, &f.state, &input, test_arena(), &err) ==
+        CHECK_ROW(given, derive_open(&run, &parent.config, &f.state, &input, test_arena(), &err) ==
                              ST_MISSING);
         CHECK_ROW(given, err.text[0] != 0);
-        CHECK_ROW(given, run.origins_needed == WORLD_FIRST_ORIGIN + (given == 0 ? 9 : 5));
+        CHECK_ROW(given, run.origins_needed == PARENT_FIRST_ORIGIN + (given == 0 ? 9 : 5));
     }
     input.headers = all + 4; /* from the block's origin on, none of those before */
     input.header_count = 5;
@@ -687,7 +687,7 @@ TEST(derive_reads_origins_of_every_fork)
                                 .excess_blob_gas = 50000000,
                                 .parent_beacon_root = {{9}}};
         bytes encoded = header_encode(&header, test_arena());
-        CHECK_ROW(i, derive_origin_read(&world.config, encoded, &origin, &err) == ST_OK);
+        CHECK_ROW(i, derive_origin_read(&parent.config, encoded, &origin, &err) == ST_OK);
         CHECK_ROW(i, hash32_equal(origin.hash, keccak256(encoded)));
         CHECK_ROW(i, origin.number == 5 && origin.timestamp == 6 && origin.mix_hash.b[0] == 7);
         CHECK_ROW(i, u256_equal(origin.base_fee_wei, u256_from_u64(i >= 1 ? 8 : 0)));
@@ -705,10 +705,10 @@ TEST(derive_reads_origins_of_every_fork)
     longer[1] = (u8)(payload >> 8);
     longer[2] = (u8)payload;
     longer[encoded.size] = 0x05; /* a field that the next fork adds */
-    CHECK(derive_origin_read(&world.config, (bytes){longer, encoded.size + 1}, &origin, &err) ==
+    CHECK(derive_origin_read(&parent.config, (bytes){longer, encoded.size + 1}, &origin, &err) ==
           ST_OK);
-    CHECK(derive_origin_read(&world.config, (bytes){longer, encoded.size}, &origin, &err) ==
+    CHECK(derive_origin_read(&parent.config, (bytes){longer, encoded.size}, &origin, &err) ==
           ST_INVALID);
-    CHECK(derive_origin_read(&world.config, hex("c3010203"), &origin, &err) == ST_INVALID);
-    CHECK(derive_origin_read(&world.config, hex("80"), &origin, &err) == ST_INVALID);
+    CHECK(derive_origin_read(&parent.config, hex("c3010203"), &origin, &err) == ST_INVALID);
+    CHECK(derive_origin_read(&parent.config, hex("80"), &origin, &err) == ST_INVALID);
 }

@@ -34,11 +34,11 @@ static struct keccak tagged(bytes tag)
     return h;
 }
 
-static const bytes INBOX_TAG = {(const u8 *)"varve.inbox.1", 13};
-static const bytes ITEM_TAG = {(const u8 *)"varve.item.1", 12};
-static const bytes BATCH_TAG = {(const u8 *)"varve.batch.1", 13};
-static const bytes DATA_TAG = {(const u8 *)"varve.data.1", 12};
-static const bytes CLAIM_TAG = {(const u8 *)"varve.claim.1", 13};
+#define INBOX_TAG BYTES_LIT("varve.inbox.1")
+#define ITEM_TAG BYTES_LIT("varve.item.1")
+#define BATCH_TAG BYTES_LIT("varve.batch.1")
+#define DATA_TAG BYTES_LIT("varve.data.1")
+#define CLAIM_TAG BYTES_LIT("varve.claim.1")
 
 /* --- Accumulators. */
 

@@ -28,7 +28,7 @@ static double now_ms(void)
 /* Noise of `bits` bits a byte, so that more or fewer literals are left. */
 static void noise(u8 *to, unsigned bits)
 {
-    struct random random = {1};
+    struct seeded random = {1};
     seeded_fill(&random, to, SIZE);
     for (usize i = 0; i < SIZE; i++)
         to[i] &= (u8)((1 << bits) - 1);
@@ -37,7 +37,7 @@ static void noise(u8 *to, unsigned bits)
 /* Words of calldata: selectors, addresses, amounts. */
 static void calldata(u8 *to)
 {
-    struct random random = {1};
+    struct seeded random = {1};
     memset(to, 0, SIZE);
     for (usize at = 0; at + 68 <= SIZE; at += 68) {
         memcpy(to + at, "\xa9\x05\x9c\xbb", 4);

@@ -23,7 +23,7 @@ static bool agreed(bytes in, bytes dictionary, usize room)
 }
 
 /* Text with repetitions near and far, and noise. */
-static bytes sample(struct random *random, usize size)
+static bytes sample(struct seeded *random, usize size)
 {
     u8 *data = ARENA_TAKE(test_arena(), u8, size);
     usize at = 0;
@@ -58,7 +58,7 @@ static bytes deflated(bytes data, bytes dictionary, struct reference_deflate how
 TEST(inflate_reads_what_zlib_writes)
 {
     static const usize sizes[] = {0, 1, 3, 100, 1000, 32768, 70000, ROOM - 10, ROOM};
-    struct random random = {1};
+    struct seeded random = {1};
     for (usize i = 0; i < countof(sizes); i++)
         for (usize j = 0; j < countof(ways); j++) {
             bytes data = sample(&random, sizes[i]);
@@ -74,7 +74,7 @@ TEST(inflate_reads_what_zlib_writes)
 TEST(inflate_refuses_a_stream_wherever_it_is_cut)
 {
     CHECK(!agreed(BYTES_EMPTY, BATCH_DICTIONARY, ROOM));
-    struct random random = {2};
+    struct seeded random = {2};
     for (usize j = 0; j < countof(ways); j++) {
         bytes stream = deflated(sample(&random, 600), BATCH_DICTIONARY, ways[j]);
         for (usize size = 0; size < stream.size; size++)
@@ -84,7 +84,7 @@ TEST(inflate_refuses_a_stream_wherever_it_is_cut)
 
 TEST(inflate_judges_damaged_streams_as_zlib_does)
 {
-    struct random random = {3};
+    struct seeded random = {3};
     for (usize j = 0; j < countof(ways); j++) {
         bytes stream = deflated(sample(&random, 300), BATCH_DICTIONARY, ways[j]);
         u8 *damaged = ARENA_TAKE(test_arena(), u8, stream.size);
@@ -98,7 +98,7 @@ TEST(inflate_judges_damaged_streams_as_zlib_does)
 
 TEST(inflate_judges_noise_as_zlib_does)
 {
-    struct random random = {4};
+    struct seeded random = {4};
     u8 noise[64];
     for (usize i = 0; i < 100000; i++) {
         usize size = seeded_below(&random, sizeof(noise));

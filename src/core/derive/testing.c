@@ -3,7 +3,7 @@
 #include "crypto/keccak.h"
 #include "types/header.h"
 
-u64 seeded_u64(struct random *random) /* SplitMix64 */
+u64 seeded_u64(struct seeded *random) /* SplitMix64 */
 {
     u64 z = random->state += 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
@@ -11,26 +11,26 @@ u64 seeded_u64(struct random *random) /* SplitMix64 */
     return z ^ z >> 31;
 }
 
-u64 seeded_below(struct random *random, u64 limit)
+u64 seeded_below(struct seeded *random, u64 limit)
 {
     return seeded_u64(random) % limit;
 }
 
-void seeded_fill(struct random *random, void *to, usize size)
+void seeded_fill(struct seeded *random, void *to, usize size)
 {
     for (u8 *at = to; at < (u8 *)to + size; at++)
         *at = (u8)seeded_u64(random);
 }
 
 /* As likely of one bit as of 64. */
-static u64 any_u64(struct random *random)
+static u64 any_u64(struct seeded *random)
 {
     u64 value = seeded_u64(random);
     return value >> seeded_below(random, 64);
 }
 
 /* Some zeros, some round ones, some of every size. */
-static u256 any_amount(struct random *random)
+static u256 any_amount(struct seeded *random)
 {
     u256 value;
     switch (seeded_below(random, 4)) {
@@ -48,7 +48,7 @@ static u256 any_amount(struct random *random)
 }
 
 /* Some again and again. */
-static address any_address(struct random *random)
+static address any_address(struct seeded *random)
 {
     address who = {{[19] = (u8)seeded_below(random, 8)}};
     if (seeded_below(random, 2) == 0)
@@ -56,7 +56,7 @@ static address any_address(struct random *random)
     return who;
 }
 
-static bytes any_data(struct random *random, struct arena *arena)
+static bytes any_data(struct seeded *random, struct arena *arena)
 {
     usize size = seeded_below(random, 3) == 0 ? seeded_below(random, 200) : 0;
     u8 *data = ARENA_NEW(arena, u8, size);
@@ -64,7 +64,7 @@ static bytes any_data(struct random *random, struct arena *arena)
     return (bytes){data, size};
 }
 
-static void add_access(struct random *random, struct tx *tx, struct arena *arena)
+static void add_access(struct seeded *random, struct tx *tx, struct arena *arena)
 {
     tx->access_count = seeded_below(random, 4);
     struct access_entry *entries = ARENA_NEW(arena, struct access_entry, tx->access_count);
@@ -77,7 +77,7 @@ static void add_access(struct random *random, struct tx *tx, struct arena *arena
     tx->access = entries;
 }
 
-static void add_authorizations(struct random *random, struct tx *tx, struct arena *arena)
+static void add_authorizations(struct seeded *random, struct tx *tx, struct arena *arena)
 {
     tx->authorization_count = seeded_below(random, 4);
     struct authorization *all = ARENA_NEW(arena, struct authorization, tx->authorization_count);
@@ -95,7 +95,7 @@ static void add_authorizations(struct random *random, struct tx *tx, struct aren
     tx->authorizations = all;
 }
 
-struct tx random_tx(struct random *random, u64 chain_id, struct arena *arena)
+struct tx seeded_tx(struct seeded *random, u64 chain_id, struct arena *arena)
 {
     static const enum tx_type types[] = {TX_LEGACY, TX_ACCESS_LIST, TX_DYNAMIC_FEE, TX_SET_CODE};
     struct tx tx = {.type = types[seeded_below(random, countof(types))],
@@ -120,7 +120,7 @@ struct tx random_tx(struct random *random, u64 chain_id, struct arena *arena)
     return tx;
 }
 
-struct batch random_batch(struct random *random, u64 chain_id, struct batch_shape shape,
+struct batch seeded_batch(struct seeded *random, u64 chain_id, struct batch_shape shape,
                           struct arena *arena)
 {
     struct batch_block *all = ARENA_NEW(arena, struct batch_block, shape.blocks);
@@ -134,7 +134,7 @@ struct batch random_batch(struct random *random, u64 chain_id, struct batch_shap
         all[i].tx_count = seeded_below(random, shape.txs + 1);
         struct tx *list = ARENA_NEW(arena, struct tx, all[i].tx_count);
         for (usize j = 0; j < all[i].tx_count; j++)
-            list[j] = random_tx(random, chain_id, arena);
+            list[j] = seeded_tx(random, chain_id, arena);
         all[i].txs = list;
     }
     struct batch batch = {
@@ -145,76 +145,76 @@ struct batch random_batch(struct random *random, u64 chain_id, struct batch_shap
 
 /* --- A parent chain and its Inbox. */
 
-void world_init(struct world *world, struct arena *arena)
+void parent_init(struct parent *parent, struct arena *arena)
 {
-    memset(world, 0, sizeof(*world));
-    world->arena = arena;
-    world->chain.chain_id = WORLD_CHAIN; /* every fork up to Prague is there from the start */
-    world->chain.osaka_time = FORK_NEVER;
-    world->chain.dao_block = FORK_NEVER;
-    world->chain.child.on = true;
-    world->config.id = (struct inbox_id){900, {{[19] = 0xaa}}, WORLD_CHAIN};
-    world->config.chain = &world->chain;
-    world->config.parent_blobs[0].params.update_fraction = 5007716;
-    world->config.parent_blob_count = 1;
-    world->inbox_accs[0] = inbox_acc_first(&world->config.id);
-    world->batch_acc = batch_acc_first(&world->config.id);
-    world_mine(world);
+    memset(parent, 0, sizeof(*parent));
+    parent->arena = arena;
+    parent->chain.chain_id = CHILD_ID; /* every fork up to Prague is there from the start */
+    parent->chain.osaka_time = FORK_NEVER;
+    parent->chain.dao_block = FORK_NEVER;
+    parent->chain.child.on = true;
+    parent->config.id = (struct inbox_id){900, {{[19] = 0xaa}}, CHILD_ID};
+    parent->config.chain = &parent->chain;
+    parent->config.parent_blobs[0].params.update_fraction = 5007716;
+    parent->config.parent_blob_count = 1;
+    parent->inbox_accs[0] = inbox_acc_first(&parent->config.id);
+    parent->batch_acc = batch_acc_first(&parent->config.id);
+    parent_mine(parent);
 }
 
-struct derive_state world_genesis(const struct world *world)
+struct derive_state parent_genesis(const struct parent *parent)
 {
     struct derive_params params = {.gas_limit = 30000000,
                                    .base_fee_scalar = 40000000,
                                    .sequencer = {{[19] = 0x5e}},
                                    .version = DERIVE_VERSION};
-    struct derive_origin origin = world_origin(world, WORLD_FIRST_ORIGIN);
-    return derive_genesis(&world->config, &params, (hash32){{1}}, WORLD_FIRST_TIME, &origin);
+    struct derive_origin origin = parent_origin(parent, PARENT_FIRST_ORIGIN);
+    return derive_genesis(&parent->config, &params, (hash32){{1}}, PARENT_FIRST_TIME, &origin);
 }
 
-void world_mine(struct world *world)
+void parent_mine(struct parent *parent)
 {
-    usize at = world->block_count++;
-    assert(at < WORLD_MOST);
-    struct header header = {.number = WORLD_FIRST_ORIGIN + at,
-                            .timestamp = WORLD_FIRST_TIME + 12 * at,
+    usize at = parent->block_count++;
+    assert(at < PARENT_MOST);
+    struct header header = {.number = PARENT_FIRST_ORIGIN + at,
+                            .timestamp = PARENT_FIRST_TIME + 12 * at,
                             .mix_hash = {{(u8)at, 3}},
                             .fields = HEADER_PRAGUE,
                             .base_fee_wei = u256_from_u64(1000000000 + at),
                             .excess_blob_gas = 30000000,
                             .parent_beacon_root = {{(u8)at, 4}}};
     if (at > 0)
-        header.parent_hash = world->hashes[at - 1];
-    world->headers[at] = header_encode(&header, world->arena);
-    world->hashes[at] = keccak256(world->headers[at]);
-    world->times[at] = header.timestamp;
+        header.parent_hash = parent->hashes[at - 1];
+    parent->headers[at] = header_encode(&header, parent->arena);
+    parent->hashes[at] = keccak256(parent->headers[at]);
+    parent->times[at] = header.timestamp;
 }
 
-u64 world_last_origin(const struct world *world)
+u64 parent_last_origin(const struct parent *parent)
 {
-    return WORLD_FIRST_ORIGIN + world->block_count - 1;
+    return PARENT_FIRST_ORIGIN + parent->block_count - 1;
 }
 
-struct derive_origin world_origin(const struct world *world, u64 number)
+struct derive_origin parent_origin(const struct parent *parent, u64 number)
 {
     struct derive_origin origin;
-    enum status st = derive_origin_read(&world->config, world->headers[number - WORLD_FIRST_ORIGIN],
-                                        &origin, NULL);
+    enum status st = derive_origin_read(
+        &parent->config, parent->headers[number - PARENT_FIRST_ORIGIN], &origin, NULL);
     assert(st == ST_OK);
     return origin;
 }
 
-void world_enqueue(struct world *world, struct inbox_item item)
+void parent_enqueue(struct parent *parent, struct inbox_item item)
 {
-    usize at = world->item_count++;
-    assert(at < WORLD_MOST);
+    usize at = parent->item_count++;
+    assert(at < PARENT_MOST);
     item.position = at;
-    item.time = world->times[world->block_count - 1];
-    world->items[at] = item;
-    world->inbox_accs[at + 1] = inbox_acc_next(world->inbox_accs[at], inbox_item_leaf(&item));
+    item.time = parent->times[parent->block_count - 1];
+    parent->items[at] = item;
+    parent->inbox_accs[at + 1] = inbox_acc_next(parent->inbox_accs[at], inbox_item_leaf(&item));
 }
 
-void world_enqueue_random(struct world *world, struct random *random)
+void parent_enqueue_random(struct parent *parent, struct seeded *random)
 {
     struct inbox_item item = {.from = any_address(random),
                               .to = any_address(random),
@@ -222,37 +222,37 @@ void world_enqueue_random(struct world *world, struct random *random)
                               .value_wei = any_amount(random),
                               .gas_limit = any_u64(random) % (2 * DERIVE_ITEM_GAS),
                               .creates = seeded_below(random, 4) == 0,
-                              .data = any_data(random, world->arena)};
+                              .data = any_data(random, parent->arena)};
     if (seeded_below(random, 8) > 0)
-        world_enqueue(world, item);
+        parent_enqueue(parent, item);
     else
-        world_enqueue_config(world,
-                             (enum derive_param)seeded_below(random, DERIVE_PROTOCOL_VERSION),
-                             u256_from_u64(seeded_below(random, 60000000)));
+        parent_enqueue_config(parent,
+                              (enum derive_param)seeded_below(random, DERIVE_PROTOCOL_VERSION),
+                              u256_from_u64(seeded_below(random, 60000000)));
 }
 
-void world_enqueue_config(struct world *world, enum derive_param id, u256 value)
+void parent_enqueue_config(struct parent *parent, enum derive_param id, u256 value)
 {
-    u8 *data = ARENA_TAKE(world->arena, u8, 64);
+    u8 *data = ARENA_TAKE(parent->arena, u8, 64);
     u256_store_be(data, u256_from_u64(id));
     u256_store_be(data + 32, value);
-    world_enqueue(world, (struct inbox_item){.kind = INBOX_CONFIG, .data = {data, 64}});
+    parent_enqueue(parent, (struct inbox_item){.kind = INBOX_CONFIG, .data = {data, 64}});
 }
 
-struct derive_input world_append(struct world *world, const struct derive_state *state,
-                                 const bytes *data, u64 inbox_pos, u64 origin_number)
+struct derive_input parent_append(struct parent *parent, const struct derive_state *state,
+                                  const bytes *data, u64 inbox_pos, u64 origin_number)
 {
-    usize origin = origin_number - WORLD_FIRST_ORIGIN;
-    usize head = state->head.origin.number - WORLD_FIRST_ORIGIN;
+    usize origin = origin_number - PARENT_FIRST_ORIGIN;
+    usize head = state->head.origin.number - PARENT_FIRST_ORIGIN;
     struct derive_input input = {
-        .record = {.index = world->batch_count++,
+        .record = {.index = parent->batch_count++,
                    .inbox_pos = inbox_pos,
-                   .inbox_acc = world->inbox_accs[inbox_pos],
+                   .inbox_acc = parent->inbox_accs[inbox_pos],
                    .origin_number = origin_number,
-                   .origin_hash = world->hashes[origin],
-                   .time = world->times[world->block_count - 1]},
+                   .origin_hash = parent->hashes[origin],
+                   .time = parent->times[parent->block_count - 1]},
         .kind = BATCH_FORCED,
-        .items = world->items + state->inbox_pos,
+        .items = parent->items + state->inbox_pos,
         .item_count = inbox_pos - state->inbox_pos,
     };
     if (data != NULL) {
@@ -261,15 +261,15 @@ struct derive_input world_append(struct world *world, const struct derive_state 
         input.record.data_hash = batch_hash_calldata(*data);
     }
     if (origin > head) {
-        input.headers = world->headers + head + 1;
+        input.headers = parent->headers + head + 1;
         input.header_count = origin - head;
     }
-    world->batch_acc = batch_acc_next(world->batch_acc, &input.record);
-    input.record.batch_acc = world->batch_acc;
+    parent->batch_acc = batch_acc_next(parent->batch_acc, &input.record);
+    input.record.batch_acc = parent->batch_acc;
     return input;
 }
 
-hash32 world_execute(const struct derive_block *block)
+hash32 parent_execute(const struct derive_block *block)
 {
     struct keccak h;
     keccak_init(&h);

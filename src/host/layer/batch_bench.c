@@ -29,7 +29,7 @@ static double now_ms(void)
 
 /* --- Transfers. */
 
-static u64 seeded_u64(u64 *seed) /* SplitMix64 */
+static u64 random_u64(u64 *seed) /* SplitMix64 */
 {
     u64 z = *seed += 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
@@ -40,7 +40,7 @@ static u64 seeded_u64(u64 *seed) /* SplitMix64 */
 static void random_bytes(u64 *seed, void *to, usize size)
 {
     for (u8 *at = to; at < (u8 *)to + size; at++)
-        *at = (u8)seeded_u64(seed);
+        *at = (u8)random_u64(seed);
 }
 
 struct kind {
@@ -55,20 +55,20 @@ static struct tx transfer(const struct kind *kind, const address *recipients, u6
     struct tx tx = {.type = TX_DYNAMIC_FEE,
                     .protected = true,
                     .chain_id = CHAIN,
-                    .nonce = seeded_u64(seed) % 1000,
+                    .nonce = random_u64(seed) % 1000,
                     .gas_limit = 21000,
-                    .y_parity = seeded_u64(seed) & 1};
+                    .y_parity = random_u64(seed) & 1};
     u64 base = 1000000000 + block * 1234567; /* wallets offer twice the base fee and the tip */
-    u64 tip = 1000000 * (1 + seeded_u64(seed) % kind->fee_kinds);
+    u64 tip = 1000000 * (1 + random_u64(seed) % kind->fee_kinds);
     tx.max_priority_wei = u256_from_u64(tip);
     tx.max_fee_wei = u256_from_u64(2 * base + tip);
-    u64 digits = 1 + seeded_u64(seed) % 99999;
+    u64 digits = 1 + random_u64(seed) % 99999;
     tx.value_wei = kind->full_values
-                       ? u256_from_u64(seeded_u64(seed) % 1000000000000000000)
+                       ? u256_from_u64(random_u64(seed) % 1000000000000000000)
                        : u256_mul(u256_from_u64(digits), u256_from_u64(100000000000000));
     random_bytes(seed, tx.to.b, sizeof(tx.to.b));
     if (kind->recipients > 0)
-        tx.to = recipients[seeded_u64(seed) % kind->recipients];
+        tx.to = recipients[random_u64(seed) % kind->recipients];
     random_bytes(seed, &tx.r, sizeof(tx.r));
     random_bytes(seed, &tx.s, sizeof(tx.s));
     tx.s.w[3] >>= 2;

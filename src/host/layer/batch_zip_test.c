@@ -16,10 +16,10 @@ static struct batch_body body_of(const struct batch *batch)
 
 TEST(batch_zip_gives_data_that_derivation_reads_back)
 {
-    struct random random = {1};
+    struct seeded random = {1};
     for (usize i = 0; i < 60; i++) {
         struct batch_shape shape = {i % 9, i * 5, 20, 1700000000, 77};
-        struct batch batch = random_batch(&random, CHAIN, shape, test_arena()), again;
+        struct batch batch = seeded_batch(&random, CHAIN, shape, test_arena()), again;
         struct batch_body body = body_of(&batch), body_again;
         struct err err = {""};
         bytes data;
@@ -38,7 +38,7 @@ TEST(batch_zip_gives_data_that_derivation_reads_back)
 
 TEST(batch_zip_leaves_alone_what_does_not_shrink)
 {
-    struct random random = {2};
+    struct seeded random = {2};
     u8 noise[500];
     seeded_fill(&random, noise, sizeof(noise));
     struct batch_body body = {
