@@ -2,15 +2,11 @@
 // L1 and on anvil.
 import { test, before, after, describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import {
-  createPublicClient, createWalletClient, defineChain, erc20Abi, getContract, http, parseAbi, parseEther,
-} from 'viem';
-import { privateKeyToAccount, generatePrivateKey } from 'viem/accounts';
-import {
-  chainConfig, getL2TransactionHashes, getWithdrawals, publicActionsL1, publicActionsL2, walletActionsL1, walletActionsL2,
-} from 'viem/op-stack';
-import { artifact, chainId, ether, foundry, freePort, keys, startNode, until } from './node.mjs';
+import { erc20Abi, parseAbi } from 'viem';
+import { generatePrivateKey } from 'viem/accounts';
+import { getL2TransactionHashes, getWithdrawals } from 'viem/op-stack';
+import { artifact, ether, foundry, until } from './node.mjs';
+import { bringHome, deposit, startParent, startStack } from './stack.mjs';
 
 const bridgeAbi = parseAbi([
   'function bridgeERC20To(address local, address remote, address to, uint256 amount, uint32 minGasLimit, bytes extraData)',
@@ -22,73 +18,14 @@ const factoryAbi = parseAbi([
 const standardBridge = '0x4200000000000000000000000000000000000010';
 const tokenFactory = '0x4200000000000000000000000000000000000012';
 
-/** Starts a parent and a layer 2 on it. */
-async function startStack(parentProgram) {
-  // Withdrawals wait for the parent's clock, which moves with its blocks.
-  const parent = parentProgram && await startNode({ program: parentProgram, args: ['--block-time', '1', '--mixed-mining'] });
-  const l2Port = await freePort();
-  const node = await startNode({ args: parent ? ['--parent', parent.url] : [], l2Port });
-  const rollup = JSON.parse(readFileSync(`${node.datadir}/901/rollup.json`, 'utf8'));
-  const l1 = parent ?? node;
-  const l1Chain = defineChain({
-    id: chainId, name: 'parent', nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 }, rpcUrls: { default: { http: [l1.url] } },
-  });
-  const at = (address) => ({ [chainId]: { address } });
-  const l2Chain = defineChain({
-    ...chainConfig, id: 901, name: 'child', nativeCurrency: l1Chain.nativeCurrency, sourceId: chainId,
-    rpcUrls: { default: { http: [`http://127.0.0.1:${l2Port}`] } },
-    contracts: {
-      ...chainConfig.contracts, portal: at(rollup.parent.portal), disputeGameFactory: at(rollup.parent.settlement),
-      l1StandardBridge: at(rollup.parent.standardBridge),
-    },
-  });
-  const options = { pollingInterval: 50, cacheTime: 0 };
-  const stack = { rollup, l1Chain, l2Chain };
-  stack.l1 = createPublicClient({ chain: l1Chain, transport: http(), ...options }).extend(publicActionsL1());
-  stack.l2 = createPublicClient({ chain: l2Chain, transport: http(), ...options }).extend(publicActionsL2());
-  stack.wallets = (key) => {
-    const account = privateKeyToAccount(key);
-    return {
-      address: account.address,
-      l1: createWalletClient({ account, chain: l1Chain, transport: http(), ...options }).extend(walletActionsL1()),
-      l2: createWalletClient({ account, chain: l2Chain, transport: http(), ...options }).extend(walletActionsL2()),
-    };
-  };
-  stack.user = stack.wallets(keys[0]);
-  stack.stop = async () => { await node.stop(); await parent?.stop(); };
-  return stack;
-}
-
-/** Deposits ETH to `to` and waits for its receipt on the child. */
-async function deposit({ l1, l2, l2Chain, user }, to, mint) {
-  const request = await l2.buildDepositTransaction({ account: user.l1.account, mint, to });
-  const hash = await user.l1.depositTransaction(request);
-  const { logs, status } = await l1.waitForTransactionReceipt({ hash });
-  assert.equal(status, 'success');
-  const [l2Hash] = getL2TransactionHashes({ logs });
-  return l2.waitForTransactionReceipt({ hash: l2Hash });
-}
-
-/** Brings the withdrawal of a receipt home through viem's whole protocol. */
-async function bringHome({ l1, l2, l2Chain, user }, receipt) {
-  assert.equal(await l1.getWithdrawalStatus({ receipt, targetChain: l2Chain }).catch((e) => e.name), 'waiting-to-prove');
-  const { output, withdrawal, game } = await l1.waitToProve({ receipt, targetChain: l2Chain });
-  const args = await l2.buildProveWithdrawal({ game, output, withdrawal });
-  const proveHash = await user.l1.proveWithdrawal({ ...args, account: user.l1.account, targetChain: l2Chain });
-  assert.equal((await l1.waitForTransactionReceipt({ hash: proveHash })).status, 'success');
-  assert.equal(await l1.getWithdrawalStatus({ receipt, targetChain: l2Chain }), 'waiting-to-finalize');
-  await l1.waitToFinalize({ targetChain: l2Chain, withdrawalHash: withdrawal.withdrawalHash });
-  await until(async () => await l1.getWithdrawalStatus({ receipt, targetChain: l2Chain }) === 'ready-to-finalize', 60_000, 'ready-to-finalize');
-  const finalizeHash = await user.l1.finalizeWithdrawal({ targetChain: l2Chain, withdrawal, account: user.l1.account });
-  assert.equal((await l1.waitForTransactionReceipt({ hash: finalizeHash })).status, 'success');
-  assert.equal(await l1.getWithdrawalStatus({ receipt, targetChain: l2Chain }), 'finalized');
-}
-
 for (const [name, program] of [["varve's L1", undefined], ['anvil', foundry('anvil')]]) {
   describe(`a layer 2 on ${name}`, () => {
-    let stack;
-    before(async () => { stack = await startStack(program); });
-    after(() => stack?.stop());
+    let parent, stack;
+    before(async () => {
+      parent = program && await startParent(program);
+      stack = await startStack({ parent });
+    });
+    after(async () => { await stack?.stop(); await parent?.stop(); });
 
     test('a deposit arrives under the hash that viem computes', async () => {
       const to = stack.wallets(generatePrivateKey()).address;

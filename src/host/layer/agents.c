@@ -13,6 +13,9 @@ static const struct agent table[] = {
     {"proposer", ROLE_PROPOSER, proposer_look},
 };
 
+/* What a reorg of the parent takes out is sent again, up to so many blocks deep; deeper ones leave a
+ * gap of nonces, which nobody else can fill. */
+enum { CONFIRMATIONS = 64, GAP_MS = 15000 };
 enum { TICK_MS = 20, RETRY_MS = 1000 };
 /* Address space for what an agent reads and makes in one look. */
 #define LOOK_PAGES ((usize)8 << 30)
@@ -112,7 +115,9 @@ static enum status begin(struct layer *layer, struct err *err)
                                     .signer = *options->signer,
                                     .files = options->files,
                                     .path = path,
-                                    .chain_id = options->rollup->parent_chain_id};
+                                    .chain_id = options->rollup->parent_chain_id,
+                                    .confirmations = CONFIRMATIONS,
+                                    .gap_ms = GAP_MS};
     TRY(sender_open(&sender, &agents->sender, err));
     TRY(thread_start(&layer->agents_thread, "agents", run, layer, err));
     layer->agents_run = true;

@@ -1,0 +1,166 @@
+// What a layer 2 lives through: followers from nothing, kills, reorgs of its parent, a layer 3 on top. Ether
+// is counted throughout: what the portal holds is what there is on the child.
+import { test, describe } from 'node:test';
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { generatePrivateKey, mnemonicToAccount } from 'viem/accounts';
+import { addresses, ether, foundry, mnemonic, until } from './node.mjs';
+import { ask, bringHome, clients, deposit, settled, startFollower, startParent, startStack } from './stack.mjs';
+
+const vaults = ['0x4200000000000000000000000000000000000011', '0x4200000000000000000000000000000000000019'];
+const users = Array.from({ length: 10 }, (_, i) => mnemonicToAccount(mnemonic, { addressIndex: i }).address);
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+const kills = Number(process.env.VARVE_KILLS ?? 5);
+
+/** Blocks of a child as `url` has them, by hash, up to `last`. */
+async function hashes(url, last) {
+  const list = [];
+  for (let number = 0; number <= last; number++)
+    list.push((await ask(url, 'eth_getBlockByNumber', `0x${number.toString(16)}`, false)).hash);
+  return list;
+}
+
+/** Transfers from the first user to `to`, one after the other, until `stop.now`; gives those with a receipt. */
+async function transfer(url, to, stop) {
+  const confirmed = [];
+  while (!stop.now) {
+    try {
+      const hash = await ask(url, 'eth_sendTransaction', { from: addresses[0], to, value: '0x1' });
+      await until(() => ask(url, 'eth_getTransactionReceipt', hash), 5_000);
+      confirmed.push(hash);
+    } catch { await sleep(50); } // killed, or not up yet
+  }
+  return confirmed;
+}
+
+/** What the portal holds is what the users, `others` and the vaults have on the child. */
+async function assertConserved(stack, others = []) {
+  const escrow = await stack.l1.getBalance({ address: stack.rollup.parent.portal });
+  let supply = 0n;
+  for (const address of [...users, ...vaults, ...others]) supply += await stack.l2.getBalance({ address });
+  assert.equal(supply, escrow);
+}
+
+async function assertFollowerAgrees(stack, parentUrl) {
+  const { number } = await settled(stack.url);
+  const follower = await startFollower(stack, parentUrl);
+  try { assert.deepEqual(await hashes(follower.url, number), await hashes(stack.url, number)); } finally { await follower.stop(); }
+}
+
+describe('the life of a layer 2', () => {
+  test('a node that has nothing but the parent makes the same blocks', { timeout: 120_000 }, async () => {
+    const stack = await startStack();
+    try {
+      const to = stack.wallets(generatePrivateKey()).address;
+      for (let i = 0; i < 30; i++) await ask(stack.url, 'eth_sendTransaction', { from: addresses[i % 4], to, value: '0x1' });
+      await deposit(stack, to, ether);
+      await assertFollowerAgrees(stack, stack.node.url);
+      await assertConserved(stack, [to]);
+    } finally { await stack.stop(); }
+  });
+
+  test(`killed ${kills} times under load, it keeps what it confirmed and posts nothing twice`, { timeout: 300_000 }, async () => {
+    const datadir = mkdtempSync(`${tmpdir()}/varve-kills-`);
+    const parent = await startParent(foundry('anvil'));
+    let stack = await startStack({ parent, datadir });
+    try {
+      const to = stack.wallets(generatePrivateKey()).address;
+      const confirmed = [];
+      for (let round = 0; round < kills; round++) {
+        const stop = { now: false };
+        const load = transfer(stack.url, to, stop);
+        const request = await stack.l2.buildDepositTransaction({ account: stack.user.l1.account, mint: 1n, to });
+        await stack.user.l1.depositTransaction(request);
+        await sleep(300 + Math.random() * 3_000);
+        await stack.node.kill('SIGKILL');
+        stop.now = true;
+        confirmed.push(...await load);
+        stack = await startStack({ parent, datadir });
+        for (const hash of confirmed) assert.ok(await ask(stack.url, 'eth_getTransactionReceipt', hash), `${hash} was confirmed and is gone`);
+      }
+      const stop = { now: false };
+      const load = transfer(stack.url, to, stop);
+      await sleep(1_000);
+      stop.now = true;
+      assert.ok((await load).length > 0, 'the chain goes on');
+      await settled(stack.url);
+      const { items, itemsRead } = await ask(stack.url, 'varve_status');
+      assert.equal(itemsRead, items);
+      assert.equal(items, 10 + kills, 'each deposit once');
+      await assertConserved(stack, [to]);
+      await assertFollowerAgrees(stack, parent.url);
+    } finally {
+      await stack.stop();
+      await parent.stop();
+      rmSync(datadir, { recursive: true, force: true });
+    }
+  });
+
+  test('a parent (anvil) that reorganises 10 blocks under load takes blocks back, and nothing runs twice', { timeout: 180_000 }, async () => {
+    const parent = await startParent(foundry('anvil'));
+    const stack = await startStack({ parent });
+    try {
+      const to = stack.wallets(generatePrivateKey()).address;
+      const stop = { now: false };
+      const load = transfer(stack.url, to, stop);
+      await sleep(11_000);
+      await deposit(stack, to, ether); // goes with the reorg
+      const before = await ask(stack.url, 'varve_status');
+      await parent.rpc('anvil_reorg', 10, []);
+      await until(async () => (await ask(stack.url, 'varve_status')).items < before.items, 10_000, 'the loss of the deposit');
+      await sleep(3_000);
+      stop.now = true;
+      const confirmed = await load;
+      await settled(stack.url);
+      for (const hash of confirmed) assert.ok(await ask(stack.url, 'eth_getTransactionReceipt', hash), 'transfers outlast the reorg');
+      assert.equal(await stack.l2.getBalance({ address: to }), BigInt(confirmed.length), 'each once, and no deposit');
+      assert.equal((await ask(stack.url, 'varve_status')).lostTransactions, 0);
+      await assertConserved(stack, [to]);
+      await assertFollowerAgrees(stack, parent.url);
+    } finally { await stack.stop(); await parent.stop(); }
+  });
+
+  test("varve's own L1 taken back: deposits come in another order, and the blocks with them", { timeout: 120_000 }, async () => {
+    const stack = await startStack();
+    try {
+      const [first, second] = [generatePrivateKey(), generatePrivateKey()].map((key) => stack.wallets(key).address);
+      await settled(stack.url);
+      const mark = await stack.node.rpc('evm_snapshot');
+      await deposit(stack, first, 1n);
+      await deposit(stack, second, 2n);
+      const before = await stack.l2.getBlock();
+      await stack.node.rpc('evm_revert', mark);
+      await deposit(stack, second, 2n);
+      await deposit(stack, first, 1n);
+      await settled(stack.url);
+      assert.deepEqual(await Promise.all([first, second].map((address) => stack.l2.getBalance({ address }))), [1n, 2n]);
+      assert.notEqual((await stack.l2.getBlock({ blockNumber: before.number })).hash, before.hash);
+      await assertConserved(stack, [first, second]);
+      await assertFollowerAgrees(stack, stack.node.url);
+    } finally { await stack.stop(); }
+  });
+
+  test('ether goes from the L1 through the layer 2 to a layer 3, and home again', { timeout: 180_000 }, async () => {
+    const stack = await startStack({ args: ['--l3'] });
+    try {
+      const l3Url = `http://127.0.0.1:${Number(new URL(stack.url).port) + 1}`;
+      await until(() => ask(l3Url, 'eth_chainId').catch(() => null), 20_000, 'the layer 3');
+      const rollup = JSON.parse(readFileSync(`${stack.node.datadir}/902/rollup.json`, 'utf8'));
+      const upper = clients(rollup, stack.url, l3Url);
+      const [onL3, home] = [generatePrivateKey(), generatePrivateKey()].map((key) => stack.wallets(key).address);
+      await deposit(stack, stack.user.address, 2n * ether);
+      await deposit(upper, onL3, ether);
+      assert.equal(await upper.l2.getBalance({ address: onL3 }), ether);
+      const withdraw = async ({ l1, l2, user }, to) => {
+        const request = await l1.buildInitiateWithdrawal({ account: user.address, to, value: ether });
+        return l2.waitForTransactionReceipt({ hash: await user.l2.initiateWithdrawal(request) });
+      };
+      await deposit(upper, upper.user.address, 2n * ether);
+      await bringHome(upper, await withdraw(upper, home));
+      assert.equal(await stack.l2.getBalance({ address: home }), ether);
+      await bringHome(stack, await withdraw(stack, home));
+      assert.equal(await stack.l1.getBalance({ address: home }), ether);
+    } finally { await stack.stop(); }
+  });
+});
