@@ -74,6 +74,7 @@ static void print_chain(const struct node *node, FILE *to)
             v6 ? "]" : "", net_port(node->net));
     if (node->layer != NULL) {
         fprintf(to, "Parent      chain %lu, %s\n", node->rollup.parent_chain_id, config->parent);
+        fprintf(to, "Rollup      %s\n", config->rollup);
         print_address(to, "Portal", node->rollup.portal);
         print_address(to, "Bridge", node->rollup.standard_bridge);
         print_address(to, "Settlement", node->rollup.settlement);
