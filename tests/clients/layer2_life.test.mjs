@@ -2,7 +2,7 @@
 // is counted throughout: what the portal holds is what there is on the child.
 import { test, describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { generatePrivateKey, mnemonicToAccount } from 'viem/accounts';
 import { addresses, ether, foundry, mnemonic, until } from './node.mjs';
@@ -62,7 +62,7 @@ describe('the life of a layer 2', () => {
 
   test(`killed ${kills} times under load, it keeps what it confirmed and posts nothing twice`, { timeout: 300_000 }, async () => {
     const datadir = mkdtempSync(`${tmpdir()}/varve-kills-`);
-    const parent = await startParent(foundry('anvil'));
+    const parent = await startParent(foundry('anvil'), ['--slots-in-an-epoch', '1']); // final after two blocks
     let stack = await startStack({ parent, datadir });
     try {
       const to = stack.wallets(generatePrivateKey()).address;
@@ -79,15 +79,13 @@ describe('the life of a layer 2', () => {
         stack = await startStack({ parent, datadir });
         for (const hash of confirmed) assert.ok(await ask(stack.url, 'eth_getTransactionReceipt', hash), `${hash} was confirmed and is gone`);
       }
-      const stop = { now: false };
-      const load = transfer(stack.url, to, stop);
-      await sleep(1_000);
-      stop.now = true;
-      assert.ok((await load).length > 0, 'the chain goes on');
+      const last = await ask(stack.url, 'eth_sendTransaction', { from: addresses[0], to, value: '0x1' });
+      await until(() => ask(stack.url, 'eth_getTransactionReceipt', last), 30_000, 'a block after all kills');
       await settled(stack.url);
       const { items, itemsRead } = await ask(stack.url, 'varve_status');
       assert.equal(itemsRead, items);
       assert.equal(items, 10 + kills, 'each deposit once');
+      assert.ok(existsSync(`${datadir}/901/derived`), 'it went on from a checkpoint');
       await assertConserved(stack, [to]);
       await assertFollowerAgrees(stack, parent.url);
     } finally {

@@ -48,7 +48,7 @@ export async function ask(url, method, ...params) {
 }
 
 /** anvil, as a parent: withdrawals wait for its clock, which moves with its blocks. */
-export const startParent = (program) => startNode({ program, args: ['--block-time', '1', '--mixed-mining'] });
+export const startParent = (program, args = []) => startNode({ program, args: ['--block-time', '1', '--mixed-mining', ...args] });
 
 /** `varve up` with a layer 2, on its own L1 or on `parent`, a node that runs. */
 export async function startStack({ parent, datadir, args = [] } = {}) {

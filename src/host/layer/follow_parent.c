@@ -258,14 +258,41 @@ static const struct derived_batch *derived_by(const struct layer *layer, u64 num
     return each;
 }
 
+/* A restart goes on from here, and nobody needs what came before. */
+static enum status keep_final(struct layer *layer, const struct derived_batch *final,
+                              struct err *err)
+{
+    const struct derive_state *state = &final->after;
+    struct checkpoint checkpoint = {.genesis_hash = layer->options.rollup->genesis_hash,
+                                    .state = *state,
+                                    .parent_block = final->parent_block};
+    parent_lock(layer->parent);
+    const struct parent_block *block = parent_block(layer->parent, final->parent_block);
+    if (block != NULL)
+        checkpoint.parent_hash = block->origin.hash;
+    parent_unlock(layer->parent);
+    if (block == NULL) /* it is the one that this run began with */
+        return ST_OK;
+    TRY(checkpoint_write(layer->options.files, layer->checkpoint_path, &checkpoint, err));
+    layer->kept_batches = state->batch_count;
+    parent_lock(layer->parent);
+    parent_forget(layer->parent, state->head.origin.number, state->inbox_pos, state->batch_count);
+    parent_unlock(layer->parent);
+    shelf_forget(&layer->derived, state->batch_count);
+    return ST_OK;
+}
+
 static enum status declare_finality(struct layer *layer, struct err *err)
 {
     parent_lock(layer->parent);
-    u64 final = parent_state(layer->parent).finalized;
+    u64 number = parent_state(layer->parent).finalized;
     parent_unlock(layer->parent);
-    const struct derive_state *finalized = &derived_by(layer, final)->after;
-    return chain_set_finality(layer->options.chain, newest(layer)->after.head.hash,
-                              finalized->head.hash, err);
+    const struct derived_batch *final = derived_by(layer, number);
+    TRY(chain_set_finality(layer->options.chain, newest(layer)->after.head.hash,
+                           final->after.head.hash, err));
+    if (final->parent_block <= number && final->after.batch_count > layer->kept_batches)
+        return keep_final(layer, final, err);
+    return ST_OK;
 }
 
 /* The state at the child's genesis, once the parent's block that it was made at is known. */

@@ -34,6 +34,7 @@ struct promises {
 
 struct layer {
     struct layer_options options;
+    char checkpoint_path[4200];
     struct derive_config config;
     struct parent *parent;
     struct pages pages, head_pages; /* the owner's: for a step, and for looking at blocks in it */
@@ -51,10 +52,13 @@ struct layer {
 
     /* The owner's. */
     struct child_head head;
-    struct shelf derived; /* struct derived_batch by how many batches there were */
-    u64 epoch;            /* of the parent, as far as it has been looked at */
-    u64 next_block_ms;    /* when the sequencer may make a block */
+    /* struct derived_batch by how many batches there were; the first one is final, or the genesis.
+     */
+    struct shelf derived;
+    u64 epoch;         /* of the parent, as far as it has been looked at */
+    u64 next_block_ms; /* when the sequencer may make a block */
     struct promises promises;
+    u64 kept_batches; /* as many as the checkpoint knows */
 };
 
 /* --- The child's own blocks (child_head.c). */

@@ -209,18 +209,45 @@ void layer_pool_grew(struct layer *layer)
 
 /* --- Beginning and end. */
 
+/* Takes the checkpoint up, if it is of this child and the chain has its block. */
+static bool take_checkpoint(struct layer *layer, struct checkpoint *out)
+{
+    struct err why;
+    struct child_head head;
+    enum status st = checkpoint_read(layer->options.files, layer->checkpoint_path, out, &why);
+    if (st == ST_MISSING)
+        return false;
+    if (st == ST_OK && hash32_equal(out->genesis_hash, layer->options.rollup->genesis_hash) &&
+        child_head_at(layer, out->state.head.number, &head, &why) == ST_OK &&
+        hash32_equal(head.hash, out->state.head.hash)) {
+        shelf_init(&layer->derived, sizeof(struct derived_batch), out->state.batch_count, NULL);
+        struct derived_batch *row = shelf_push(&layer->derived);
+        *row = (struct derived_batch){out->state, out->parent_block};
+        layer->kept_batches = out->state.batch_count;
+        return true;
+    }
+    log_warn("layer", "the checkpoint is of no use, and everything is derived anew",
+             LOG_TEXT("file", layer->checkpoint_path));
+    return false;
+}
+
 static enum status begin(struct layer *layer, struct err *err)
 {
     const struct layer_options *options = &layer->options;
+    struct checkpoint checkpoint; /* parent_start looks at it, and then nobody */
     struct parent_options parent = {.url = options->parent_url,
                                     .rollup = options->rollup,
                                     .config = &layer->config,
                                     .poll_ms = options->poll_ms,
                                     .changed = parent_changed,
                                     .self = layer};
+    shelf_init(&layer->derived, sizeof(struct derived_batch), 0, NULL);
     TRY(pages_reserve(STEP_PAGES, &layer->pages, err));
     TRY(pages_reserve(HEAD_PAGES, &layer->head_pages, err));
     TRY(child_head_newest(layer, &layer->head, err));
+    fmt(layer->checkpoint_path, sizeof(layer->checkpoint_path), "%s/derived", options->folder);
+    if (take_checkpoint(layer, &checkpoint))
+        parent.checkpoint = &checkpoint;
     TRY(parent_start(&parent, &layer->parent, err));
     TRY(thread_start(&layer->owner, "layer", own, layer, err));
     layer->owner_runs = true;
@@ -236,7 +263,6 @@ enum status layer_start(const struct layer_options *options, struct layer **out,
     layer->config =
         (struct derive_config){.id = {rollup->parent_chain_id, rollup->inbox, rollup->chain_id},
                                .chain = chain_config(options->chain)};
-    shelf_init(&layer->derived, sizeof(struct derived_batch), 0, NULL);
     pthread_mutex_init(&layer->lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);

@@ -165,6 +165,8 @@ static enum status take_item(struct parent *parent, const struct eth_log *log, s
     hash32 before = {{0}};
     TRY(inbox_read_item(&log->log, &row.item, err));
     u64 next = shelf_end(&parent->items);
+    if (row.item.position < parent->items.first) /* before the checkpoint */
+        return ST_OK;
     if (row.item.position != next)
         return fail(err, ST_CORRUPT,
                     "the parent's logs have item %lu of the Inbox where %lu is due",
@@ -220,6 +222,8 @@ static enum status take_batch(struct parent *parent, const struct eth_log *log, 
     hash32 before = {{0}};
     TRY(inbox_read_batch(&log->log, &row.record, &row.kind, err));
     u64 next = shelf_end(&parent->batches);
+    if (row.record.index < parent->batches.first)
+        return ST_OK;
     bool known = parent_batch_acc(parent, next, &before);
     assert(known);
     if (row.record.index != next ||
@@ -354,6 +358,21 @@ static void *run(void *self)
 
 /* --- Beginning and end. */
 
+/* A final block that is gone: somebody has to look into that. */
+static enum status check_checkpoint(struct parent *parent, struct arena *arena, struct err *err)
+{
+    const struct checkpoint *checkpoint = parent->options.checkpoint;
+    struct eth_header header;
+    enum status st =
+        eth_ask_header(parent->eth, eth_at_number(checkpoint->parent_block), &header, arena, err);
+    if (st == ST_MISSING || (st == ST_OK && !hash32_equal(header.hash, checkpoint->parent_hash)))
+        return fail(err, ST_INVALID,
+                    "block %lu of %s was final and is another one now: the parent has broken its "
+                    "promise, or is a node that lags behind",
+                    checkpoint->parent_block, eth_name(parent->eth));
+    return st;
+}
+
 static enum status check_parent(struct parent *parent, struct err *err)
 {
     const struct rollup *rollup = parent->options.rollup;
@@ -373,6 +392,8 @@ static enum status check_parent(struct parent *parent, struct err *err)
                     eth_name(parent->eth));
     enum status st =
         eth_ask_header(parent->eth, eth_at_number(rollup->parent_block), &begin, &arena, err);
+    if (st == ST_OK && parent->options.checkpoint != NULL)
+        TRY(check_checkpoint(parent, &arena, err));
     if (st == ST_MISSING || (st == ST_OK && !hash32_equal(begin.hash, rollup->parent_block_hash)))
         return fail(err, ST_INVALID,
                     "block %lu of %s is not the one that rollup.json begins after: that is "
@@ -399,18 +420,31 @@ static enum status begin(struct parent *parent, struct err *err)
     return ST_OK;
 }
 
+static void begin_at(struct parent *parent, const struct parent_options *options)
+{
+    u64 block = options->rollup->parent_block, item = 0, batch = 0;
+    parent->first_inbox_acc = inbox_acc_first(&options->config->id);
+    parent->first_batch_acc = batch_acc_first(&options->config->id);
+    if (options->checkpoint != NULL) {
+        const struct derive_state *state = &options->checkpoint->state;
+        block = state->head.origin.number; /* the next block of the child may have it, too */
+        item = state->inbox_pos;
+        batch = state->batch_count;
+        parent->first_inbox_acc = state->inbox_acc;
+        parent->first_batch_acc = state->batch_acc;
+    }
+    shelf_init(&parent->blocks, sizeof(struct parent_block), block, drop_block);
+    shelf_init(&parent->items, sizeof(struct parent_item), item, drop_item);
+    shelf_init(&parent->batches, sizeof(struct parent_batch), batch, drop_batch);
+}
+
 enum status parent_start(const struct parent_options *options, struct parent **out, struct err *err)
 {
     struct parent *parent = calloc(1, sizeof(*parent));
     assert(parent != NULL);
     parent->options = *options;
     parent->state.reached = true;
-    parent->first_inbox_acc = inbox_acc_first(&options->config->id);
-    parent->first_batch_acc = batch_acc_first(&options->config->id);
-    shelf_init(&parent->blocks, sizeof(struct parent_block), options->rollup->parent_block,
-               drop_block);
-    shelf_init(&parent->items, sizeof(struct parent_item), 0, drop_item);
-    shelf_init(&parent->batches, sizeof(struct parent_batch), 0, drop_batch);
+    begin_at(parent, options);
     pthread_mutex_init(&parent->lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);

@@ -9,7 +9,7 @@
 #ifndef LAYER_PARENT_H
 #define LAYER_PARENT_H
 
-#include "derive/derive.h"
+#include "layer/checkpoint.h"
 #include "layer/rollup.h"
 
 struct parent;
@@ -19,6 +19,8 @@ struct parent_options {
     const struct rollup *rollup;        /* outlives the parent */
     const struct derive_config *config; /* likewise */
     u64 poll_ms;
+    /* Where to begin, instead of at the deployment: after a batch that is final. NULL: there. */
+    const struct checkpoint *checkpoint;
     /* Called on the parent's thread after each change, without the lock. */
     void (*changed)(void *self);
     void *self;
