@@ -2,7 +2,8 @@
 
 # What building needs, and what the tests need besides.
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libsecp256k1-dev liblmdb-dev
-    libmicrohttpd-dev libwslay-dev libssl-dev libgmp-dev zlib1g-dev libsnappy-dev libzstd-dev npm)
+    libmicrohttpd-dev libwslay-dev libssl-dev libsodium-dev libgmp-dev zlib1g-dev libsnappy-dev
+    libzstd-dev npm)
 test_packages=(clang libclang-rt-14-dev libjansson-dev gcc-riscv64-unknown-elf qemu-user strace valgrind zstd)
 
 say() { printf 'varve: %s\n' "$*" >&2; }

@@ -104,13 +104,19 @@ static enum status account_key(const secp256k1_context *secp, const struct node 
     return st;
 }
 
-enum status keys_from_mnemonic(const char *mnemonic, u32 count, struct keys **out, struct err *err)
+static struct keys *keys_new(usize count)
 {
-    static const u32 path[] = {44 | 1u << 31, 60 | 1u << 31, 1u << 31, 0};
     struct keys *keys = calloc(1, sizeof(*keys) + count * sizeof(keys->list[0]));
     assert(keys != NULL);
     keys->signer = secp256k1_context_create(SECP256K1_CONTEXT_SIGN | SECP256K1_CONTEXT_VERIFY);
     keys->count = count;
+    return keys;
+}
+
+enum status keys_from_mnemonic(const char *mnemonic, u32 count, struct keys **out, struct err *err)
+{
+    static const u32 path[] = {44 | 1u << 31, 60 | 1u << 31, 1u << 31, 0};
+    struct keys *keys = keys_new(count);
     struct node node;
     enum status st = root_node(mnemonic, &node);
     for (usize i = 0; st == ST_OK && i < countof(path); i++)
@@ -121,6 +127,22 @@ enum status keys_from_mnemonic(const char *mnemonic, u32 count, struct keys **ou
     if (st != ST_OK) {
         keys_free(keys);
         return fail(err, st, "cannot derive keys from the mnemonic");
+    }
+    *out = keys;
+    return ST_OK;
+}
+
+enum status keys_from_secrets(const secret32 *secrets, usize count, struct keys **out,
+                              struct err *err)
+{
+    struct keys *keys = keys_new(count);
+    for (usize i = 0; i < count; i++) {
+        secp256k1_pubkey point;
+        if (secp256k1_ec_pubkey_create(keys->signer, &point, secrets[i].b) != 1) {
+            keys_free(keys);
+            return fail(err, ST_INVALID, "secret %zu is no key of secp256k1", i);
+        }
+        keys->list[i] = (struct key){point_address(keys->signer, &point), secrets[i]};
     }
     *out = keys;
     return ST_OK;

@@ -22,6 +22,11 @@ struct keys;
  * ST_IO: the cryptographic library refused. */
 enum status keys_from_mnemonic(const char *mnemonic, u32 count, struct keys **out, struct err *err);
 
+/* The keys themselves; the caller wipes its own copy. ST_INVALID: one of them is no key (zero, or
+ * not below the group's order). */
+enum status keys_from_secrets(const secret32 *secrets, usize count, struct keys **out,
+                              struct err *err);
+
 /* Wipes and frees. NULL is fine. */
 void keys_free(struct keys *keys);
 

@@ -63,3 +63,17 @@ TEST(message_hash_frames_the_message_with_its_size)
     CHECK(bytes_equal(BYTES_OF(hash),
                       hex("d9eba16ed0ecae432b71fe008c98cc872bb4cc214d3220a36f365326cf807d68")));
 }
+
+TEST(keys_are_taken_as_they_are_unless_they_are_none)
+{
+    struct keys *keys = test_keys(2), *again = NULL;
+    secret32 secrets[] = {keys_secret(keys, 1), keys_secret(keys, 0)};
+    CHECK(keys_from_secrets(secrets, 2, &again, NULL) == ST_OK);
+    CHECK(address_equal(keys_address(again, 0), keys_address(keys, 1)));
+    keys_free(again);
+    memset(secrets[1].b, 0xff, sizeof(secrets[1].b));
+    CHECK(keys_from_secrets(secrets, 2, &again, NULL) == ST_INVALID);
+    memset(secrets[1].b, 0, sizeof(secrets[1].b));
+    CHECK(keys_from_secrets(secrets, 2, &again, NULL) == ST_INVALID);
+    keys_free(keys);
+}
