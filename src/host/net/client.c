@@ -410,43 +410,82 @@ static enum status read_answer(struct net_client *client, unsigned *code, bytes 
 
 static enum status check_code(const struct net_client *client, unsigned code, struct err *err)
 {
-    enum { REQUEST_TIMEOUT = 408, TOO_EARLY = 425, TOO_MANY = 429, UNAVAILABLE = 503 };
+    enum {
+        NOT_FOUND = 404,
+        REQUEST_TIMEOUT = 408,
+        TOO_EARLY = 425,
+        TOO_MANY = 429,
+        UNAVAILABLE = 503
+    };
     if (code == 200)
         return ST_OK;
     if (code == TOO_MANY || code == UNAVAILABLE)
         return fail(err, ST_AGAIN, "%s: is overloaded (status %u)", client->name, code);
+    if (code == NOT_FOUND)
+        return fail(err, ST_MISSING, "%s: answered with status %u", client->name, code);
     bool final = code / 100 == 4 && code != REQUEST_TIMEOUT && code != TOO_EARLY;
     return fail(err, final ? ST_INVALID : ST_IO, "%s: answered with status %u", client->name, code);
 }
 
 /* --- Calls. */
 
-static enum status exchange(struct net_client *client, bytes body, unsigned *code, bytes *answer,
-                            struct arena *arena, struct err *err)
+/* What is asked for: a method, below the client's path, and a body (none: BYTES_EMPTY). */
+struct request {
+    const char *method, *path;
+    bytes body;
+};
+
+/* The target: the client's path with the request's behind it, and both their queries. */
+static enum status put_target(const struct net_client *client, const struct request *request,
+                              char *to, usize room, struct err *err)
 {
-    char head[1200];
-    bool brackets = strchr(client->host, ':') != NULL;
-    usize size = fmt(head, sizeof(head),
-                     "POST %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nContent-Type: application/json\r\n"
-                     "Content-Length: %zu\r\n\r\n",
-                     client->path, brackets ? "[" : "", client->host, brackets ? "]" : "",
-                     client->port, body.size);
-    assert(size < sizeof(head)); /* host, port and path are bounded */
+    usize base = strcspn(client->path, "?");
+    const char *query = client->path + base, *path = request->path;
+    if (path[0] != 0 && base > 0 && client->path[base - 1] == '/')
+        base--;
+    if (query[0] != 0 && strchr(path, '?') != NULL)
+        query++;
+    usize size = fmt(to, room, "%.*s%s%s%s", (int)base, client->path, path,
+                     query[0] != 0 && query[0] != '?' ? "&" : "", query);
+    return size < room ? ST_OK : fail(err, ST_INVALID, "%s: the path is too long", client->name);
+}
+
+static enum status exchange(struct net_client *client, const struct request *request,
+                            unsigned *code, bytes *answer, struct arena *arena, struct err *err)
+{
+    char target[1024], head[2048];
+    bool brackets = strchr(client->host, ':') != NULL, get = request->body.size == 0;
+    TRY(put_target(client, request, target, sizeof(target), err));
+    usize size = fmt(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: %s%s%s:%s\r\n", request->method,
+                     target, brackets ? "[" : "", client->host, brackets ? "]" : "", client->port);
+    if (get)
+        size += fmt(head + size, sizeof(head) - size, "Accept: application/json\r\n\r\n");
+    else
+        size += fmt(head + size, sizeof(head) - size,
+                    "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                    request->body.size);
+    assert(size < sizeof(head)); /* host, port and target are bounded */
     if (!is_connected(client))
         TRY(connect_anew(client, err));
     TRY(send_all(client, (bytes){(const u8 *)head, size}, err));
-    TRY(send_all(client, body, err));
+    TRY(send_all(client, request->body, err));
     return read_answer(client, code, answer, arena, err);
+}
+
+static enum status ask(struct net_client *client, const struct request *request, unsigned *code,
+                       bytes *answer, struct arena *arena, struct err *err)
+{
+    client->deadline_ms = clock_now_ms() + client->timeout_ms;
+    enum status st = exchange(client, request, code, answer, arena, err);
+    if (st != ST_OK)
+        hang_up(client); /* the rest of an answer must not be taken for the next one */
+    return st == ST_MISSING ? ST_IO : st;
 }
 
 static enum status post(struct net_client *client, bytes body, unsigned *code, bytes *answer,
                         struct arena *arena, struct err *err)
 {
-    client->deadline_ms = clock_now_ms() + client->timeout_ms;
-    enum status st = exchange(client, body, code, answer, arena, err);
-    if (st != ST_OK)
-        hang_up(client); /* the rest of an answer must not be taken for the next one */
-    return st == ST_MISSING ? ST_IO : st;
+    return ask(client, &(struct request){"POST", "", body}, code, answer, arena, err);
 }
 
 enum status net_client_post(struct net_client *client, bytes body, bytes *answer,
@@ -454,6 +493,15 @@ enum status net_client_post(struct net_client *client, bytes body, bytes *answer
 {
     unsigned code;
     TRY(post(client, body, &code, answer, arena, err));
+    enum status st = check_code(client, code, err);
+    return st == ST_MISSING ? ST_INVALID : st; /* nobody takes calls there */
+}
+
+enum status net_client_get(struct net_client *client, const char *path, bytes *answer,
+                           struct arena *arena, struct err *err)
+{
+    unsigned code;
+    TRY(ask(client, &(struct request){"GET", path, BYTES_EMPTY}, &code, answer, arena, err));
     return check_code(client, code, err);
 }
 
@@ -496,7 +544,7 @@ static enum status post_calls(struct net_client *client, bytes body, json *out,
         return refused(refusal, error, arena, err);
     if (st == ST_OK && !readable)
         return unreadable(client, "its answer is no JSON", err);
-    return st;
+    return st == ST_MISSING ? ST_INVALID : st;
 }
 
 static void put_call(struct json_out *out, u64 id, const char *method, bytes params)

@@ -1,4 +1,4 @@
-/* A JSON-RPC client: how a node asks another one, its parent chain above all.
+/* A client of HTTP and JSON-RPC: how a node asks another one, its parent chain above all.
  *
  * Plain HTTP/1.1 over TCP, one connection kept alive, one call at a time, every call with a
  * deadline and every answer bounded. What the other side says is not trusted: its JSON is checked,
@@ -41,6 +41,11 @@ void net_client_set_timeout(struct net_client *client, u64 timeout_ms);
  * and will again. */
 enum status net_client_post(struct net_client *client, bytes body, bytes *answer,
                             struct arena *arena, struct err *err);
+
+/* GETs `path`, "/…" with or without a query, below the path of the URL. ST_MISSING: it is not there
+ * (404). Else as net_client_post. */
+enum status net_client_get(struct net_client *client, const char *path, bytes *answer,
+                           struct arena *arena, struct err *err);
 
 /* What a server answered to a call that it refused. */
 struct net_client_error {

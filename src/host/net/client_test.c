@@ -107,19 +107,23 @@ struct script {
     int fd;
     const char *says;
     bool stays; /* does not close until the client does */
+    bool gets;  /* the request has no body */
+    char heard[200];
 };
 
 static void *play(void *self)
 {
-    const struct script *script = self;
+    struct script *script = self;
     int fd = accept(script->fd, NULL, NULL);
     char request[4096] = "";
-    for (usize size = 0; strstr(request, "}") == NULL;) { /* its end: it comes in two parts */
+    const char *last = script->gets ? "\r\n\r\n" : "}";
+    for (usize size = 0; strstr(request, last) == NULL;) { /* it comes in two parts */
         ssize_t got = recv(fd, request + size, sizeof(request) - 1 - size, 0);
         if (got <= 0)
             break;
         size += (usize)got;
     }
+    snprintf(script->heard, sizeof(script->heard), "%s", request);
     test_send(fd, script->says);
     if (script->stays)
         while (recv(fd, request, sizeof(request), 0) > 0)
@@ -183,7 +187,8 @@ TEST(client_understands_answers_and_refuses_hostile_ones)
         json result;
         u16 port;
         pthread_t thread;
-        struct script script = {listen_anywhere(&port), rows[i].says, rows[i].stays};
+        struct script script = {
+            .fd = listen_anywhere(&port), .says = rows[i].says, .stays = rows[i].stays};
         CHECK(thread_start(&thread, "script", play, &script, &err) == ST_OK);
         struct net_client *client = client_of(port, 300, 10000);
         enum status st =
@@ -206,11 +211,10 @@ TEST(client_hands_on_why_a_server_refused)
     u16 port;
     pthread_t thread;
     struct script script = {
-        listen_anywhere(&port),
-        OK
+        .fd = listen_anywhere(&port),
+        .says = OK
         "\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32000,\"message\":\"no \\u0062\","
-        "\"data\":\"0x1234\"}}",
-        false};
+        "\"data\":\"0x1234\"}}"};
     CHECK(thread_start(&thread, "script", play, &script, &err) == ST_OK);
     struct net_client *client = client_of(port, 5000, 10000);
     CHECK(net_client_call(client, "m", BYTES_LIT("[]"), &result, &error, test_arena(), &err) ==
@@ -289,7 +293,7 @@ TEST(client_takes_a_batch_in_any_order_and_refuses_one_that_is_not_its_own)
         pthread_t thread;
         char says[300];
         snprintf(says, sizeof(says), OK "\r\n%s", rows[i].says);
-        struct script script = {listen_anywhere(&port), says, false};
+        struct script script = {.fd = listen_anywhere(&port), .says = says};
         CHECK(thread_start(&thread, "script", play, &script, &err) == ST_OK);
         struct net_client *client = client_of(port, 5000, 10000);
         struct net_client_item items[2] = {{.method = "m", .params = BYTES_LIT("[]")},
@@ -333,4 +337,41 @@ TEST(client_gives_up_when_it_is_told_to)
     pthread_join(thread, NULL);
     net_client_free(client);
     close(fd);
+}
+
+TEST(client_gets_what_lies_below_its_path)
+{
+    static const struct {
+        const char *base, *path, *asks, *says;
+        enum status want;
+    } rows[] = {
+        {"", "/eth/v1/x", "GET /eth/v1/x HTTP/1.1\r\n", OK "\r\nhello", ST_OK},
+        {"/", "/eth?a=b", "GET /eth?a=b HTTP/1.1\r\n", OK "\r\nhello", ST_OK},
+        {"/key/", "/eth", "GET /key/eth HTTP/1.1\r\n", OK "\r\nhello", ST_OK},
+        {"/key?k=1", "/eth", "GET /key/eth?k=1 HTTP/1.1\r\n", OK "\r\nhello", ST_OK},
+        {"/?k=1", "/eth?a=b", "GET /eth?a=b&k=1 HTTP/1.1\r\n", OK "\r\nhello", ST_OK},
+        {"", "/eth", "GET /eth HTTP/1.1\r\n", "HTTP/1.1 404 No\r\n\r\n", ST_MISSING},
+        {"", "/eth", "GET /eth HTTP/1.1\r\n", "HTTP/1.1 400 No\r\n\r\n", ST_INVALID},
+        {"", "/eth", "GET /eth HTTP/1.1\r\n", "", ST_IO},
+    };
+    for (usize i = 0; i < countof(rows); i++) {
+        struct err err;
+        struct net_client *client;
+        u16 port;
+        pthread_t thread;
+        char url[100];
+        bytes answer = BYTES_EMPTY;
+        struct script script = {.fd = listen_anywhere(&port), .says = rows[i].says, .gets = true};
+        CHECK(thread_start(&thread, "script", play, &script, &err) == ST_OK);
+        snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", (unsigned)port, rows[i].base);
+        struct net_client_options options = {.url = url, .timeout_ms = 5000, .answer_limit = 10000};
+        CHECK(net_client_new(&options, &client, &err) == ST_OK);
+        CHECK_ROW(i, net_client_get(client, rows[i].path, &answer, test_arena(), &err) ==
+                         rows[i].want);
+        CHECK_ROW(i, rows[i].want != ST_OK || bytes_equal(answer, BYTES_LIT("hello")));
+        net_client_free(client);
+        pthread_join(thread, NULL);
+        CHECK_ROW(i, strncmp(script.heard, rows[i].asks, strlen(rows[i].asks)) == 0);
+        close(script.fd);
+    }
 }
