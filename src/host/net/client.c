@@ -453,7 +453,7 @@ static enum status put_target(const struct net_client *client, const struct requ
 static enum status exchange(struct net_client *client, const struct request *request,
                             unsigned *code, bytes *answer, struct arena *arena, struct err *err)
 {
-    char target[1024], head[2048];
+    char target[1600], head[2600];
     bool brackets = strchr(client->host, ':') != NULL, get = request->body.size == 0;
     TRY(put_target(client, request, target, sizeof(target), err));
     usize size = fmt(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: %s%s%s:%s\r\n", request->method,
