@@ -101,11 +101,11 @@ enum status eth_ask_heads(struct eth *eth, struct eth_heads *out, struct arena *
     for (usize i = 0; i < countof(tags); i++)
         items[i] = header_item(eth_at_tag(tags[i]), &tmp);
     TRY(eth_calls(eth, items, countof(items), &tmp, err));
-    for (usize i = 0; i < countof(tags); i++) {
-        st[i] = read_header_item(eth, &items[i], eth_at_tag(tags[i]), headers[i], arena, err);
-        if (st[i] != ST_OK && (st[i] != ST_MISSING || tags[i] == ETH_LATEST))
-            return st[i];
-    }
+    for (usize i = 0; i < countof(tags); i++)
+        st[i] = read_header_item(eth, &items[i], eth_at_tag(tags[i]), headers[i], arena,
+                                 tags[i] == ETH_LATEST ? err : NULL);
+    TRY(st[0]);
+    /* What cannot be read is not final, or not yet: anvil's genesis before Cancun is such a block. */
     out->has_safe = st[1] == ST_OK;
     out->has_finalized = st[2] == ST_OK;
     return ST_OK;

@@ -4,6 +4,7 @@
 
 #include "base/fmt.h"
 #include "client/follow.h"
+#include "client/probe.h"
 #include "client/sender.h"
 #include "harness/test.h"
 #include "net/client.h"
@@ -160,6 +161,19 @@ TEST(parent_is_read_header_by_header_with_fees_and_state)
     CHECK(eth_ask_gas(at->eth, &message, eth_at_tag(ETH_LATEST), &gas, &refusal, test_arena(),
                       &at->err) == ST_INVALID &&
           refusal.reverted);
+    end(at);
+}
+
+TEST(probe_of_a_dev_chain_finds_all_that_a_child_can_use)
+{
+    struct parent *at = begin();
+    struct probe probe;
+    if (probe_parent(at->eth, &probe, &at->err) != ST_OK)
+        test_fail(__FILE__, __LINE__, "%s", at->err.text);
+    CHECK(probe.chain_id == 900 && probe.has_push0 && probe.has_base_fee && probe.has_bls);
+    CHECK(probe.has_blobs && !probe.is_child && probe.has_finalized);
+    CHECK(at->elsewhere || (probe.has_history && probe.tx_gas_cap == 1 << 24));
+    CHECK(at->elsewhere || strncmp(probe.version, "varve/", 6) == 0);
     end(at);
 }
 
