@@ -2,6 +2,7 @@
 
 #include "base/fmt.h"
 #include "base/json_out.h"
+#include "net/tls.h"
 #include "sys/clock.h"
 
 #include <errno.h>
@@ -26,9 +27,12 @@ struct net_client {
     u64 timeout_ms;
     usize answer_limit;
     const atomic_bool *cancel;
+    char *ca_file;
     u64 next_id;
 
-    int fd; /* -1: not connected */
+    bool secure;
+    struct tls *tls; /* of the connection, where it is secure */
+    int fd;          /* -1: not connected */
     u64 deadline_ms;
     u8 buffer[BUFFER_SIZE]; /* what has arrived and has not been taken */
     usize at, size;
@@ -59,15 +63,16 @@ static bool take_part(const char **at, const char *stops, char *to, usize room)
 
 static bool read_url(struct net_client *client, const char *url)
 {
-    if (strncasecmp(url, "http://", 7) != 0)
+    client->secure = strncasecmp(url, "https://", 8) == 0;
+    if (!client->secure && strncasecmp(url, "http://", 7) != 0)
         return false;
-    url += 7;
+    url += client->secure ? 8 : 7;
     bool bracketed = *url == '[';
     url += bracketed;
     if (!take_part(&url, bracketed ? "]" : ":/?#", client->host, sizeof(client->host)) ||
         client->host[0] == 0 || (bracketed && *url++ != ']'))
         return false;
-    memcpy(client->port, "80", 3);
+    strcpy(client->port, client->secure ? "443" : "80");
     if (*url == ':' && (url++, !take_part(&url, "/?#", client->port, sizeof(client->port))))
         return false;
     if (client->port[0] == 0 || client->port[strspn(client->port, "0123456789")] != 0)
@@ -91,8 +96,12 @@ enum status net_client_new(const struct net_client_options *options, struct net_
     client->cancel = options->cancel;
     if (!read_url(client, options->url)) {
         free(client);
-        return fail(err, ST_INVALID, "\"%.*s\" is no URL of the form http://host:port/path", 100,
+        return fail(err, ST_INVALID, "\"%.*s\" is no URL of the form http[s]://host:port/path", 100,
                     options->url);
+    }
+    if (options->ca_file != NULL) {
+        client->ca_file = strdup(options->ca_file);
+        assert(client->ca_file != NULL);
     }
     fmt(client->name, sizeof(client->name), "%s:%s", client->host, client->port);
     *out = client;
@@ -103,6 +112,8 @@ static void hang_up(struct net_client *client)
 {
     if (client->fd >= 0)
         close(client->fd);
+    tls_free(client->tls);
+    client->tls = NULL;
     client->fd = -1;
     client->at = client->size = 0;
 }
@@ -122,6 +133,7 @@ void net_client_free(struct net_client *client)
     if (client == NULL)
         return;
     hang_up(client);
+    free(client->ca_file);
     free(client);
 }
 
@@ -167,7 +179,7 @@ static enum status connect_to(struct net_client *client, const struct addrinfo *
     return ST_OK;
 }
 
-static enum status connect_anew(struct net_client *client, struct err *err)
+static enum status connect_plain(struct net_client *client, struct err *err)
 {
     struct addrinfo want = {.ai_socktype = SOCK_STREAM}, *found = NULL;
     int failure = getaddrinfo(client->host, client->port, &want, &found);
@@ -182,16 +194,9 @@ static enum status connect_anew(struct net_client *client, struct err *err)
     return st;
 }
 
-/* Whether the kept connection is there and silent: one that was closed meanwhile, or says something
- * unasked, is of no use. */
-static bool is_connected(const struct net_client *client)
-{
-    u8 next;
-    return client->fd >= 0 && client->at == client->size &&
-           recv(client->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
-}
+/* --- Bytes, plain. */
 
-static enum status send_all(struct net_client *client, bytes what, struct err *err)
+static enum status send_plain(struct net_client *client, bytes what, struct err *err)
 {
     while (what.size > 0) {
         ssize_t put = send(client->fd, what.data, what.size, MSG_NOSIGNAL);
@@ -204,9 +209,120 @@ static enum status send_all(struct net_client *client, bytes what, struct err *e
     return ST_OK;
 }
 
+/* At least one byte. ST_MISSING: the other side has closed. */
+static enum status receive_plain(struct net_client *client, u8 *to, usize room, usize *got,
+                                 struct err *err)
+{
+    for (;;) {
+        ssize_t size = recv(client->fd, to, room, 0);
+        *got = size > 0 ? (usize)size : 0;
+        if (size > 0)
+            return ST_OK;
+        if (size == 0)
+            return fail(err, ST_MISSING, "%s: closed in the middle of its answer", client->name);
+        if (errno == EAGAIN)
+            TRY(wait_for(client, POLLIN, err));
+        else if (errno != EINTR)
+            return broken(client, err);
+    }
+}
+
+/* --- Bytes, by TLS. */
+
+static enum status refused_by_tls(const struct net_client *client, enum status st,
+                                  const struct err *why, struct err *err)
+{
+    return fail(err, st, "%s: %s", client->name, why->text);
+}
+
+/* Sends what TLS has to say, and feeds it with what the other side does. ST_IO also where that
+ * closes without saying so: an attacker can cut a connection anywhere. */
+static enum status feed_tls(struct net_client *client, struct err *err)
+{
+    u8 input[BUFFER_SIZE];
+    usize got;
+    TRY(send_plain(client, tls_take_output(client->tls), err));
+    enum status st = receive_plain(client, input, sizeof(input), &got, err);
+    if (st == ST_OK)
+        tls_put_input(client->tls, (bytes){input, got});
+    return st == ST_MISSING ? ST_IO : st;
+}
+
+static enum status start_tls(struct net_client *client, struct err *err)
+{
+    struct err why;
+    TRY(tls_new(client->host, client->ca_file, &client->tls, err));
+    for (;;) {
+        enum status st = tls_handshake(client->tls, &why);
+        if (st == ST_OK)
+            return send_plain(client, tls_take_output(client->tls), err);
+        if (st != ST_AGAIN) {
+            (void)send_plain(client, tls_take_output(client->tls), NULL); /* its alert */
+            return refused_by_tls(client, st == ST_MISSING ? ST_IO : st, &why, err);
+        }
+        TRY(feed_tls(client, err));
+    }
+}
+
+static enum status receive_by_tls(struct net_client *client, u8 *to, usize room, usize *got,
+                                  struct err *err)
+{
+    struct err why;
+    for (;;) {
+        enum status st = tls_read(client->tls, to, room, got, &why);
+        if (st == ST_MISSING)
+            return fail(err, st, "%s: closed in the middle of its answer", client->name);
+        if (st != ST_AGAIN)
+            return st == ST_OK ? ST_OK : refused_by_tls(client, st, &why, err);
+        TRY(feed_tls(client, err));
+    }
+}
+
+static enum status send_all(struct net_client *client, bytes what, struct err *err)
+{
+    struct err why;
+    if (client->tls == NULL)
+        return send_plain(client, what, err);
+    enum status st = tls_write(client->tls, what, &why);
+    if (st != ST_OK)
+        return refused_by_tls(client, ST_IO, &why, err);
+    return send_plain(client, tls_take_output(client->tls), err);
+}
+
+/* --- Connections. */
+
+static enum status connect_anew(struct net_client *client, struct err *err)
+{
+    TRY(connect_plain(client, err));
+    return client->secure ? start_tls(client, err) : ST_OK;
+}
+
+/* Whether the kept connection is there and silent: one that was closed meanwhile, or says something
+ * unasked, is of no use. What TLS says for itself (tickets) does not count. */
+static bool is_connected(struct net_client *client)
+{
+    u8 input[BUFFER_SIZE], next;
+    usize ignored;
+    if (client->fd < 0 || client->at != client->size)
+        return false;
+    if (client->tls == NULL)
+        return recv(client->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+    for (;;) {
+        ssize_t got = recv(client->fd, input, sizeof(input), MSG_DONTWAIT);
+        bool silent = got < 0 && errno == EAGAIN;
+        if (got > 0)
+            tls_put_input(client->tls, (bytes){input, (usize)got});
+        if (got == 0 || tls_read(client->tls, &next, 1, &ignored, NULL) != ST_AGAIN)
+            return false;
+        if (got < 0)
+            return silent;
+    }
+}
+
 /* At least one more byte in the buffer. ST_MISSING: the other side has closed. */
 static enum status read_more(struct net_client *client, struct err *err)
 {
+    usize got;
     if (client->at == client->size)
         client->at = client->size = 0;
     if (client->size == BUFFER_SIZE) {
@@ -216,20 +332,12 @@ static enum status read_more(struct net_client *client, struct err *err)
     }
     if (client->size == BUFFER_SIZE)
         return unreadable(client, "a line of its answer's head is too long", err);
-    for (;;) {
-        ssize_t got =
-            recv(client->fd, client->buffer + client->size, BUFFER_SIZE - client->size, 0);
-        if (got > 0) {
-            client->size += (usize)got;
-            return ST_OK;
-        }
-        if (got == 0)
-            return fail(err, ST_MISSING, "%s: closed in the middle of its answer", client->name);
-        if (errno == EAGAIN)
-            TRY(wait_for(client, POLLIN, err));
-        else if (errno != EINTR)
-            return broken(client, err);
-    }
+    u8 *to = client->buffer + client->size;
+    usize room = BUFFER_SIZE - client->size;
+    TRY(client->tls != NULL ? receive_by_tls(client, to, room, &got, err)
+                            : receive_plain(client, to, room, &got, err));
+    client->size += got;
+    return ST_OK;
 }
 
 /* --- The answer. */

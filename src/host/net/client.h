@@ -1,9 +1,9 @@
 /* A client of HTTP and JSON-RPC: how a node asks another one, its parent chain above all.
  *
- * Plain HTTP/1.1 over TCP, one connection kept alive, one call at a time, every call with a
- * deadline and every answer bounded. What the other side says is not trusted: its JSON is checked,
- * and its framing is refused where readers could differ. It blocks, so it belongs to a thread that
- * may. A client is used by one thread at a time.
+ * HTTP/1.1 over TCP or TLS (net/tls.h), one connection kept alive, one call at a time, every call
+ * with a deadline and every answer bounded. What the other side says is not trusted: its JSON is
+ * checked, and its framing is refused where readers could differ. It blocks, so it belongs to a
+ * thread that may. A client is used by one thread at a time.
  *
  * A call is never repeated by itself: whether it has had an effect is the caller's to find out. */
 #ifndef NET_CLIENT_H
@@ -16,11 +16,13 @@
 struct net_client;
 
 struct net_client_options {
-    const char *url;    /* http://host[:port][/path]; an IPv6 address in brackets */
+    const char *url;    /* http[s]://host[:port][/path]; an IPv6 address in brackets */
     u64 timeout_ms;     /* for a whole call, connecting included */
     usize answer_limit; /* bytes */
     /* Once it is set, by any thread, calls end with ST_AGAIN within 100 ms. NULL: never. */
     const atomic_bool *cancel;
+    /* With https: whose certificates to trust, a PEM file. NULL: the system's. */
+    const char *ca_file;
 };
 
 /* Connects with the first call. ST_INVALID: not such a URL. */
@@ -38,7 +40,7 @@ void net_client_set_timeout(struct net_client *client, u64 timeout_ms);
 /* Sends a body and takes the answer's, in `arena`, which has room for answer_limit besides.
  * ST_IO: not reached, or not understood.  ST_AGAIN: it is overloaded (429, 503), or the time is
  * over.  ST_FULL: its answer is larger than the limit.  ST_INVALID: it refuses such requests (4xx),
- * and will again. */
+ * and will again; or `ca_file` cannot be read. */
 enum status net_client_post(struct net_client *client, bytes body, bytes *answer,
                             struct arena *arena, struct err *err);
 

@@ -74,12 +74,19 @@ TEST(client_reads_urls)
         const char *url;
         enum status want;
     } rows[] = {
-        {"http://localhost", ST_OK},       {"http://localhost:8545/a?b=c", ST_OK},
-        {"HTTP://[::1]:8545/", ST_OK},     {"https://localhost", ST_INVALID},
-        {"localhost:8545", ST_INVALID},    {"http://", ST_INVALID},
-        {"http://:80", ST_INVALID},        {"http://a:", ST_INVALID},
-        {"http://a:port", ST_INVALID},     {"http://a:123456789", ST_INVALID},
-        {"http://[::1", ST_INVALID},       {"http://a/b c", ST_INVALID},
+        {"http://localhost", ST_OK},
+        {"http://localhost:8545/a?b=c", ST_OK},
+        {"HTTP://[::1]:8545/", ST_OK},
+        {"https://localhost", ST_OK},
+        {"httpx://localhost", ST_INVALID},
+        {"localhost:8545", ST_INVALID},
+        {"http://", ST_INVALID},
+        {"http://:80", ST_INVALID},
+        {"http://a:", ST_INVALID},
+        {"http://a:port", ST_INVALID},
+        {"http://a:123456789", ST_INVALID},
+        {"http://[::1", ST_INVALID},
+        {"http://a/b c", ST_INVALID},
         {"http://a/\r\nX: y", ST_INVALID},
     };
     for (usize i = 0; i < countof(rows); i++) {
@@ -327,7 +334,8 @@ TEST(client_gives_up_when_it_is_told_to)
     char url[64];
     int fd = listen_anywhere(&port); /* connects, and never answers */
     snprintf(url, sizeof(url), "http://127.0.0.1:%u", (unsigned)port);
-    struct net_client_options options = {url, 60000, 10000, &cancel};
+    struct net_client_options options = {
+        .url = url, .timeout_ms = 60000, .answer_limit = 10000, .cancel = &cancel};
     CHECK(net_client_new(&options, &client, &err) == ST_OK);
     CHECK(thread_start(&thread, "cancel", set_soon, &cancel, &err) == ST_OK);
     u64 started_ms = clock_now_ms();
