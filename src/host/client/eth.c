@@ -17,7 +17,7 @@ enum {
     DEFAULT_BATCH_LIMIT = 100,
     MAX_DOUBLINGS = 5,      /* of the back-off */
     SMOOTH_COUNT = 20,      /* exchanges after which a batch may grow again */
-    PARAMS_ROOM = 64 << 20, /* of all that a question sends */
+    PARAMS_ROOM = 96 << 20, /* of what a question sends: hexadecimal text, and the body with it */
     KEEP_SCRATCH = 8 << 20, /* bytes that may stay mapped between questions */
     CANCEL_MS = 50,
 };

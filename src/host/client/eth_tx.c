@@ -113,7 +113,7 @@ enum status eth_send_raw(struct eth *eth, bytes raw, hash32 hash, enum eth_sent 
         return fail(err, ST_INVALID, "a transaction of %zu bytes is larger than any", raw.size);
     struct json_out params = eth_params(2 * raw.size + 20, &tmp);
     json_put_hex(&params, raw);
-    net_client_set_timeout(eth->net, eth->timeout_ms);
+    net_client_set_timeout(eth->net, eth->timeout_ms); /* also when the time for questions is over */
     *sent = ETH_SENT_NEW;
     enum status st = net_client_call(eth->net, item.method, eth_params_end(&params), &item.result,
                                      &item.error, &tmp, &why);

@@ -53,13 +53,13 @@ struct fake {
     bool is_poor;                 /* says that everyone is */
     u64 foreign_nonces; /* transactions of the sender that it has mined but not been sent */
     unsigned overloaded, cut, garbage, deaf; /* so many requests are answered like this */
-    bool dead;                               /* all connections are closed unanswered */
+    atomic_bool dead;                        /* all connections are closed unanswered */
     const char *says, *instead;              /* in answers, the first one becomes the second */
     /* Asked first; true: it has answered by itself. */
     bool (*override)(struct fake *fake, bytes method, json params, struct json_out *out);
     void *self; /* override's own */
 
-    u64 requests, calls;
+    atomic_ulong requests, calls;
 };
 
 #define FAKE_REVERTER ((address){{0xee}})
