@@ -36,7 +36,7 @@ contract OptimisticSettlement is Settlement {
     }
 
     /// A claim speaks for itself.
-    function _admit(Claim calldata, bytes calldata evidence) internal pure override {
+    function _admit(uint256, Claim calldata, bytes calldata evidence) internal pure override {
         if (evidence.length != 0) revert UnexpectedEvidence();
     }
 

@@ -128,8 +128,9 @@ abstract contract Settlement is ISettlement {
 
     // What a kind decides
 
-    /// Reverts unless the proposal brings what this kind wants.
-    function _admit(Claim calldata claim, bytes calldata evidence) internal view virtual;
+    /// Reverts unless the proposal brings what this kind wants; may note something about the claim, which
+    /// is going to have this id. It calls nobody who could propose meanwhile.
+    function _admit(uint256 id, Claim calldata claim, bytes calldata evidence) internal virtual;
 
     /// How the claim stands by itself, its ancestors aside, and since when. Claims marked as lost are not
     /// asked about, and neither is claim 0. A verdict other than in progress never changes again.
@@ -161,7 +162,7 @@ abstract contract Settlement is ISettlement {
                 || claim.inboxAcc != inbox.inboxAccAt(claim.inboxPos)
         ) revert NotOfInbox();
 
-        _admit(claim, evidence);
+        _admit(_records.length, claim, evidence);
         id = _record(claim, parentId);
         advance(2); // more than one per claim, so that it catches up after a pause
     }
