@@ -204,6 +204,20 @@ contract SettlementTest is Base {
         assertTrue(settlement.isGameClaimValid(game));
     }
 
+    function test_a_claim_is_not_final_before_its_own_time_because_its_parent_is() public {
+        uint256 a = propose(0, output(1), 1);
+        skipTime(12 hours);
+        uint256 b = propose(a, output(2), 2);
+        skipTime(WINDOW + AIRGAP - 12 hours);
+        assertEq(settlement.decidedCount(), 1);
+        assertEq(settlement.finalOutput(a), output(1));
+        assertEq(settlement.finalOutput(b), 0);
+        skipTime(12 hours - 1);
+        assertEq(settlement.finalOutput(b), 0);
+        skipTime(1);
+        assertEq(settlement.finalOutput(b), output(2));
+    }
+
     function test_what_builds_on_a_lost_claim_is_lost() public {
         uint256 a = propose(0, output(1), 1);
         uint256 b = propose(a, output(2), 2);
