@@ -98,11 +98,8 @@ contract Portal is IPortal {
         bytes[] calldata withdrawalProof
     ) external {
         _checkTarget(withdrawal.target);
-        ISettlement settlement = anchorStateRegistry();
-        (,, address game) = settlement.gameAtIndex(disputeGameIndex);
-        if (!settlement.isGameProper(game) || IDisputeGame(game).status() == GameStatus.CHALLENGER_WINS) {
-            revert OptimismPortal_InvalidDisputeGame();
-        }
+        (,, address game) = anchorStateRegistry().gameAtIndex(disputeGameIndex);
+        if (IDisputeGame(game).status() == GameStatus.CHALLENGER_WINS) revert OptimismPortal_InvalidDisputeGame();
         // OP also refuses the claim's own second. Parents that are child chains have several blocks in one,
         // and a claim cannot be proven against before it is there.
         if (block.timestamp < IDisputeGame(game).createdAt()) revert OptimismPortal_InvalidProofTimestamp();
