@@ -124,6 +124,10 @@ contract LyingToken {
         return _answer;
     }
 
+    function allowance(address, address) external pure returns (uint256) {
+        return type(uint256).max;
+    }
+
     function transferFrom(address, address, uint256 amount) external returns (bool) {
         _answer += amount;
         return true;
