@@ -27,7 +27,7 @@ import {IPortal} from "../../interfaces/IPortal.sol";
 import {Predeploys} from "../../l2/Predeploys.sol";
 import {SequencerFeeVault} from "../../l2/SequencerFeeVault.sol";
 import {WETH} from "../../l2/WETH.sol";
-import {Vm} from "./Vm.sol";
+import {Vm} from "forge-std/Vm.sol";
 
 /// What the portal does for the messenger: keeps the parent's ether, lists deposits, makes the calls
 /// of withdrawals (whose proofs are the portal's own business) once each, success or not, as OP's does.
