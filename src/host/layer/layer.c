@@ -172,12 +172,17 @@ static void *own(void *self)
     enum { EXPIRE_MS = 60000 };
     struct layer *layer = self;
     u64 expiry_ms = clock_now_ms();
+    struct err said = {""};
     while (!layer->stopping) {
-        struct err why;
+        struct err why = {""};
         enum status st = step(layer, &why);
-        if (st != ST_OK && st != ST_AGAIN)
+        if (st != ST_OK && st != ST_AGAIN && strcmp(why.text, said.text) != 0) {
             log_error("layer", "the chain cannot go on now", LOG_TEXT("why", why.text));
-        if (st != ST_OK)
+            said = why; /* once, however often it is tried */
+        }
+        if (st == ST_OK)
+            said.text[0] = 0;
+        else
             layer->next_block_ms = clock_now_ms() + RETRY_MS;
         pages_trim(&layer->pages, (usize)8 << 20);
         pages_trim(&layer->head_pages, (usize)1 << 20);

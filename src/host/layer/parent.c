@@ -289,6 +289,7 @@ static enum status block_came(void *self, const struct eth_header *header,
     TRY(derive_origin_read(parent->options.config, encoded, &row.origin, err));
     assert(hash32_equal(row.origin.hash, header->hash));
     parent_lock(parent);
+    assert(row.origin.number == shelf_end(&parent->blocks));
     u64 items = shelf_end(&parent->items), batches = shelf_end(&parent->batches);
     enum status st = take_logs(parent, logs, count, arena, err);
     if (st == ST_OK) {
@@ -412,7 +413,7 @@ static enum status begin(struct parent *parent, struct err *err)
     TRY(check_parent(parent, err));
     struct follow_options follow = {.eth = parent->eth,
                                     .filter = {rollup->inbox, INBOX_TOPICS, countof(INBOX_TOPICS)},
-                                    .start = rollup->parent_block,
+                                    .start = parent->blocks.first,
                                     .listener = {parent, block_removed, block_came}};
     TRY(follow_new(&follow, &parent->follow, err));
     TRY(thread_start(&parent->thread, "parent", run, parent, err));
