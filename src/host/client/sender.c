@@ -344,7 +344,9 @@ static enum status settle(struct sender *sender, struct entry *entry, const stru
     outcome->state = attempt->cancels ? SENDER_PENDING : SENDER_INCLUDED;
     entry->cancel_mined = attempt->cancels;
     entry->missing = false;
-    say(entry, attempt->cancels ? "its cancellation is in block %lu" : "", receipt->block_number);
+    entry->reason[0] = 0;
+    if (attempt->cancels)
+        say(entry, "its cancellation is in block %lu", receipt->block_number);
     if (sender->height + 1 < receipt->block_number + sender->options.confirmations)
         return ST_OK;
     entry->reason[0] = 0;
