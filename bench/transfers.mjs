@@ -9,26 +9,16 @@
 // Every transaction is then counted in the blocks, and its status looked at.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { createRequire } from 'node:module';
-import { startNode, artifact, chainId, ether, keys } from '../tests/clients/node.mjs';
+import { startNode, artifact, ether } from '../tests/clients/node.mjs';
+import { ACCOUNTS, CONNECTIONS, count, ethers, receipts, rich, senders, sign, submit } from './load.mjs';
 import { Connection, cpuSeconds, median, memory, option, pairs, programs, table } from './lib.mjs';
 
-const { ethers } = createRequire(new URL('../tests/clients/package.json', import.meta.url))('ethers');
-const ACCOUNTS = 100;
-const CONNECTIONS = 8;
-const BATCH = 100;
 const GAS = { eth: 21_000, erc20: 80_000, swap: 160_000 };
 
-const rich = new ethers.Wallet(keys[0]);
-const senders = Array.from({ length: ACCOUNTS }, (_, i) => new ethers.Wallet(ethers.id(`bench sender ${i}`)));
 const at = (nonce) => ethers.getCreateAddress({ from: rich.address, nonce });
 const [token0, token1, pool] = [0, 1, 2].map(at);
 const token = new ethers.Interface(artifact('Token').abi);
 const pair = new ethers.Interface(artifact('Pool').abi);
-
-const sign = (wallet, nonce, fields) => wallet.signTransaction({
-  type: 2, chainId, nonce, maxFeePerGas: 200n * 10n ** 9n, maxPriorityFeePerGas: 10n ** 9n, ...fields,
-});
 
 /** What a fresh chain is prepared with: tokens, a pool, money; lists of raw transactions, each list one step. */
 async function preparation(kind) {
@@ -70,46 +60,6 @@ async function signed(kind, count) {
     list.push({ raw, hash: ethers.keccak256(raw) });
   }
   return list;
-}
-
-/** Sends raw transactions in batches over all connections; a sender always uses the same one. */
-async function submit(connections, list) {
-  const lanes = connections.map(() => []);
-  list.forEach(({ raw }, i) => lanes[i % ACCOUNTS % CONNECTIONS].push(['eth_sendRawTransaction', [raw]]));
-  await Promise.all(lanes.map(async (lane, i) => {
-    for (let from = 0; from < lane.length; from += BATCH) await connections[i].batch(lane.slice(from, from + BATCH));
-  }));
-}
-
-/** Waits until the last transaction of every sender has its receipt. */
-async function receipts(connection, list, ms = 120_000) {
-  const deadline = Date.now() + ms;
-  let waiting = list.slice(-ACCOUNTS).map(({ hash }) => ['eth_getTransactionReceipt', [hash]]);
-  while (waiting.length) {
-    const answers = await connection.batch(waiting);
-    waiting = waiting.filter((_, i) => answers[i] === null);
-    if (Date.now() > deadline) throw new Error(`${waiting.length} senders still wait for a receipt`);
-    if (waiting.length) await new Promise((done) => setTimeout(done, 5));
-  }
-}
-
-/** Counts the transactions since block `from`, and refuses if one is missing or failed. */
-async function count(connection, from, list) {
-  const wanted = new Set(list.map(({ hash }) => hash));
-  const last = Number(await connection.call('eth_blockNumber'));
-  let gas = 0;
-  let blocks = 0;
-  for (let number = from + 1; number <= last; number++) {
-    const found = await connection.call('eth_getBlockReceipts', ethers.toQuantity(number));
-    if (found.length) blocks++;
-    for (const { transactionHash, status, gasUsed } of found) {
-      if (status !== '0x1') throw new Error(`${transactionHash} failed`);
-      wanted.delete(transactionHash);
-      gas += Number(gasUsed);
-    }
-  }
-  if (wanted.size) throw new Error(`${wanted.size} transactions are in no block`);
-  return { gas, blocks };
 }
 
 /** One run on a fresh server; gives figures. */
