@@ -127,6 +127,16 @@ static bool make_call(struct layer *layer, const struct derive_state *safe,
     return true;
 }
 
+static void say_made(const struct gathered *blocks, bytes data)
+{
+    usize txs = 0;
+    for (usize i = 0; i < blocks->batch.block_count; i++)
+        txs += blocks->batch.blocks[i].tx_count;
+    log_info("batcher", "batch made", LOG_U64("first", blocks->batch.first_number),
+             LOG_U64("blocks", blocks->batch.block_count), LOG_U64("transactions", txs),
+             LOG_U64("bytes", data.size));
+}
+
 static bool make_batch(struct layer *layer, const struct derive_state *safe, bool must_be_full,
                        struct agent_call *out, struct snapshot *at)
 {
@@ -142,7 +152,10 @@ static bool make_batch(struct layer *layer, const struct derive_state *safe, boo
         log_error("batcher", "no batch can be made", LOG_TEXT("why", err.text));
         return false;
     }
-    return make_call(layer, safe, &blocks, data, out, at->arena);
+    if (!make_call(layer, safe, &blocks, data, out, at->arena))
+        return false;
+    say_made(&blocks, data);
+    return true;
 }
 
 bool batcher_look(struct layer *layer, struct eth *parent, struct agent_memory *memory,

@@ -46,6 +46,7 @@ static bool page(void *self, bytes path, struct net_page *out, struct arena *are
         {"varve_execute_nanoseconds_total", "counter", stats.execute_ns},
         {"varve_trie_nanoseconds_total", "counter", stats.trie_ns},
         {"varve_commit_nanoseconds_total", "counter", stats.commit_ns},
+        {"varve_recover_nanoseconds_total", "counter", rpc_recover_ns(node->rpc)},
         {"varve_pool_executable", "gauge", pool.executable},
         {"varve_pool_queued", "gauge", pool.queued},
         {"varve_pool_bytes", "gauge", pool.bytes},

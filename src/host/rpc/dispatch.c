@@ -223,6 +223,11 @@ struct rpc *rpc_new(const struct rpc_services *services)
     return rpc;
 }
 
+u64 rpc_recover_ns(const struct rpc *rpc)
+{
+    return atomic_load_explicit(&rpc->recover_ns, memory_order_relaxed);
+}
+
 void rpc_free(struct rpc *rpc)
 {
     if (rpc == NULL)

@@ -7,6 +7,7 @@
 #include "stf/child.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* JSON-RPC's codes, and the ones that Ethereum's clients added. */
 enum {
@@ -33,6 +34,7 @@ struct rpc {
     struct rpc_services serve;
     struct tip_memory tip;
     struct filters *filters;
+    atomic_ullong recover_ns;
     u8 method_slots[METHOD_SLOTS]; /* index + 1; 0: empty */
 };
 

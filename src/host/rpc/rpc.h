@@ -99,6 +99,9 @@ void rpc_answer(struct rpc *rpc, bytes method, json params, const struct net_pee
 /* Whether a method does real work, so that it should not run on the thread that reads sockets. */
 bool rpc_is_heavy(const struct rpc *rpc, bytes method);
 
+/* Processor time that the senders of raw transactions have taken to recover. */
+u64 rpc_recover_ns(const struct rpc *rpc);
+
 /* Ends the subscriptions of a peer that went away. */
 void rpc_peer_gone(struct rpc *rpc, const struct net_peer *peer);
 

@@ -11,10 +11,20 @@ static struct timespec read_clock(clockid_t which)
     return now;
 }
 
+static u64 read_ns(clockid_t which)
+{
+    struct timespec now = read_clock(which);
+    return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
+}
+
 u64 clock_now_ns(void)
 {
-    struct timespec now = read_clock(CLOCK_MONOTONIC);
-    return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
+    return read_ns(CLOCK_MONOTONIC);
+}
+
+u64 clock_thread_ns(void)
+{
+    return read_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 u64 clock_now_ms(void)

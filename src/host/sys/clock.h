@@ -10,4 +10,7 @@ u64 clock_now_ns(void);
 
 u64 clock_wall_ms(void);
 
+/* What the calling thread has used of a processor: for shares of work. */
+u64 clock_thread_ns(void);
+
 #endif

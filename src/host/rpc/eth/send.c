@@ -4,6 +4,7 @@
 #include "base/rlp.h"
 #include "blob/blob.h"
 #include "crypto/sha256.h"
+#include "sys/clock.h"
 #include "sys/recover.h"
 
 #include <time.h>
@@ -145,6 +146,15 @@ static enum status refuse_deposit(struct rpc_call *call, const struct tx *tx)
     return ST_OK;
 }
 
+static enum status recover(struct rpc_call *call, struct tx *tx)
+{
+    u64 begun = clock_thread_ns();
+    enum status st = recover_sender(tx, true, call->arena, &call->err);
+    atomic_fetch_add_explicit(&call->rpc->recover_ns, clock_thread_ns() - begun,
+                              memory_order_relaxed);
+    return st;
+}
+
 /* Into the pool; *hash names it. */
 static enum status accept_raw(struct rpc_call *call, bytes raw, hash32 *hash)
 {
@@ -160,7 +170,7 @@ static enum status accept_raw(struct rpc_call *call, bytes raw, hash32 *hash)
             return rpc_refuse(call, RPC_SERVER, "missing sidecar in blob transaction");
         TRY(check_sidecar(call, &tx, &sidecar));
     }
-    TRY(recover_sender(&tx, true, call->arena, &call->err));
+    TRY(recover(call, &tx));
     TRY(txpool_add(call->serve->pool, &tx, envelope, has_sidecar ? raw : BYTES_EMPTY,
                    call->serve->now_ms(), &call->err));
     call->serve->pool_grew(call->serve->node);
