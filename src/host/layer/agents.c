@@ -47,6 +47,7 @@ static bool is_in_flight(struct agents *agents, const struct agent *agent,
     if (outcome.state == SENDER_PENDING)
         return true;
     memory->in_flight = false;
+    memory->included_block = outcome.block_number;
     if (outcome.state == SENDER_INCLUDED && outcome.succeeded) {
         log_info(agent->name, "done", LOG_U64("block", outcome.block_number),
                  LOG_U64("gas", outcome.gas_used), LOG_HEX("transaction", outcome.tx_hash));

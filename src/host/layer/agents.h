@@ -22,7 +22,8 @@ struct agent_memory {
     u64 waiting_since_ms; /* there is something to do, and it may gather; 0: there is not */
     u64 not_before_ms;    /* after something went wrong */
     bool in_flight;
-    hash32 key; /* of what is in flight */
+    hash32 key;         /* of what is in flight */
+    u64 included_block; /* of the parent, that has what was in flight last */
 };
 
 /* A row of the table in agents.c. */

@@ -168,6 +168,8 @@ bool batcher_look(struct layer *layer, struct eth *parent, struct agent_memory *
     if (!layer_safe_state(layer, &safe))
         return false;
     layer_status(layer, &status);
+    if (status.head_l1.number < memory->included_block) /* the last one is not seen yet */
+        return false;
     if (status.batches != safe.batch_count || status.unsafe_l2.number <= safe.head.number) {
         memory->waiting_since_ms = 0;
         return false;
