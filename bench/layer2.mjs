@@ -346,7 +346,7 @@ async function partBatches() {
       const full = all.filter((a) => a.bytes >= FULL);
       const sum = (key) => full.reduce((s, a) => s + a[key], 0);
       phases[name] = { count: full.length, bytes: sum('bytes') / sum('txs'), gas: sum('gas') / sum('txs'), rate: list.length / seconds, txs: sum('txs') / full.length, all };
-      say(`  ${name}: ${JSON.stringify({ ...phases[name], all: all.length })}`);
+      say(`  ${name}: ${JSON.stringify({ ...phases[name], all: all.map((a) => `${a.blocks}b ${a.txs}t ${a.bytes}`) })}`);
     }
     const empty = (await appends(node, l1, inbox)).reduce((least, a) => Math.min(least, a.gas), Infinity);
     const blobs = (bytes) => (empty + BLOB.most * BLOB.gas) / (BLOB.most * BLOB.bytes / bytes);
@@ -441,6 +441,7 @@ async function partCongestion() {
     for (let i = 0; i < 20; i++) await prices(); // until the layer 2's is where it wants to be
     await l1.main.call('anvil_setNextBlockBaseFeePerGas', ethers.toQuantity(gwei));
     await l1.main.call('evm_mine');
+    await sleep(100);
     const first = await prices();
     const trace = [first];
     // A contract that loops until its gas is gone: four of them fill a block.
