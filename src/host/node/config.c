@@ -1,21 +1,9 @@
 #include "node/config.h"
 
-#include "base/hex.h"
+#include <string.h>
 
-#include <stdio.h>
-
-enum kind { TEXT, NUMBER, SWITCH };
-
-static const struct setting {
-    const char *flag;
-    enum kind kind;
-    unsigned commands;
-    usize offset;
-    const char *value, *help;
-    const char *preset;
-} settings[] = {
-#define SETTING(field, flag, kind, preset, commands, value, help)                                  \
-    {flag, kind, commands, offsetof(struct config, field), value, help, #preset},
+static const struct setting settings[] = {
+#define SETTING(...) SETTING_ROW(struct config, __VA_ARGS__)
 #include "node/config.def"
 #undef SETTING
 };
@@ -25,36 +13,6 @@ static void set_presets(struct config *config)
 #define SETTING(field, flag, kind, preset, commands, value, help) config->field = (preset);
 #include "node/config.def"
 #undef SETTING
-}
-
-static const struct setting *find_setting(enum config_command command, const char *flag)
-{
-    for (usize i = 0; i < countof(settings); i++)
-        if ((settings[i].commands & command) != 0 && strcmp(settings[i].flag, flag) == 0)
-            return &settings[i];
-    return NULL;
-}
-
-static enum status set_value(struct config *config, const struct setting *setting, const char *text,
-                             struct err *err)
-{
-    void *field = (u8 *)config + setting->offset;
-    u256 number;
-    switch (setting->kind) {
-    case TEXT:
-        *(const char **)field = text;
-        return ST_OK;
-    case NUMBER:
-        if (hex_read_number((bytes){(const u8 *)text, strlen(text)}, &number) != ST_OK ||
-            !u256_fits_u64(number))
-            return fail(err, ST_INVALID, "%s wants a number, not \"%s\"", setting->flag, text);
-        *(u64 *)field = number.w[0];
-        return ST_OK;
-    case SWITCH:
-        *(bool *)field = true;
-        return ST_OK;
-    }
-    bug("unknown kind of setting");
 }
 
 static bool is_loopback(const char *host)
@@ -81,25 +39,19 @@ static enum status check(const struct config *config, struct err *err)
     return ST_OK;
 }
 
-enum status config_read(enum config_command command, int argc, char **argv, struct config *out,
-                        struct err *err)
+void config_presets(enum config_command command, struct config *out)
 {
     *out = (struct config){.command = command};
     set_presets(out);
     if (command == UP)
         out->orderer = "dev";
-    for (int i = 1; i < argc; i++) {
-        const struct setting *setting = find_setting(command, argv[i]);
-        if (setting == NULL)
-            return fail(err, ST_INVALID, "unknown flag \"%s\" (--help lists them)", argv[i]);
-        const char *text = NULL;
-        if (setting->kind != SWITCH) {
-            if (i + 1 == argc)
-                return fail(err, ST_INVALID, "%s wants a value: %s", argv[i], setting->value);
-            text = argv[++i];
-        }
-        TRY(set_value(out, setting, text, err));
-    }
+}
+
+enum status config_read(enum config_command command, int argc, char **argv, struct config *out,
+                        struct err *err)
+{
+    config_presets(command, out);
+    TRY(settings_read(settings, countof(settings), command, argc, argv, out, NULL, err));
     if (out->block_time > 0 && command == NODE)
         out->orderer = "dev";
     return check(out, err);
@@ -107,16 +59,5 @@ enum status config_read(enum config_command command, int argc, char **argv, stru
 
 void config_print_help(enum config_command command)
 {
-    for (usize i = 0; i < countof(settings); i++) {
-        const struct setting *each = &settings[i];
-        if ((each->commands & command) == 0)
-            continue;
-        bool has_preset = each->kind != SWITCH && strcmp(each->preset, "\"\"") != 0 &&
-                          strcmp(each->preset, "0") != 0 &&
-                          each->offset != offsetof(struct config, orderer);
-        printf("  %-14s %-8s %s", each->flag, each->value, each->help);
-        if (has_preset)
-            printf(" (%s)", each->preset);
-        printf("\n");
-    }
+    settings_print(settings, countof(settings), command);
 }

@@ -1,23 +1,21 @@
-/* What can be set, as one table: config.def. The command line, its help and the struct come from
- * it. */
+/* What can be set of a node, as one table: config.def. */
 #ifndef NODE_CONFIG_H
 #define NODE_CONFIG_H
 
-#include "base/status.h"
+#include "node/settings.h"
 
 /* Commands that take a setting. */
 enum config_command { UP = 1, NODE = 2 };
 
-typedef const char *config_TEXT;
-typedef u64 config_NUMBER;
-typedef bool config_SWITCH;
-
 struct config {
     enum config_command command;
-#define SETTING(field, flag, kind, preset, commands, value, help) config_##kind field;
+#define SETTING(field, flag, kind, preset, commands, value, help) setting_##kind field;
 #include "node/config.def"
 #undef SETTING
 };
+
+/* What holds where nothing is said. */
+void config_presets(enum config_command command, struct config *out);
 
 /* Reads what stands after the command's name; texts are borrowed. ST_INVALID: an unknown flag, a
  * value that is missing or wrong, or settings that exclude each other. */
