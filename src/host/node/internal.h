@@ -2,6 +2,7 @@
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H
 
+#include "client/key_choice.h"
 #include "layer/layer.h"
 #include "net/net.h"
 #include "node/node.h"
@@ -24,8 +25,7 @@ struct node {
     struct orderer *orderer; /* of a dev chain, else NULL */
     struct rollup rollup;    /* of a child chain */
     struct layer *layer;     /* of a child chain, else NULL */
-    struct keys *role_keys;  /* of its roles, where they are in memory */
-    struct signer signer;
+    struct key_choice role_key;
     struct rpc *rpc;
     struct net *net;
 };

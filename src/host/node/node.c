@@ -57,7 +57,7 @@ enum status node_end(struct node *node, struct err *err)
     txpool_free(node->pool);
     pool_free(node->workers);
     keys_free(node->keys);
-    keys_free(node->role_keys);
+    key_choice_end(&node->role_key);
     pages_release(&node->pages);
     pages_release(&node->account_pages);
     if (node->folder_is_temporary)
