@@ -23,6 +23,7 @@ static const struct command {
 } commands[] = {
     {"up", up_main, "a developer's chain, ready to use; --help lists its flags"},
     {"node", node_main, "run a chain from its genesis file; --help lists its flags"},
+    {"deploy", deploy_main, "put a layer 2's contracts on any Ethereum; --help lists its flags"},
     {"statetest", statetest_main,
      "run official state tests: [--fork NAME] [--only TEXT] [--jobs N] PATH..."},
     {"blocktest", blocktest_main,

@@ -3,6 +3,7 @@
 #include "base/fmt.h"
 #include "base/hex.h"
 #include "client/abi.h"
+#include "client/amount.h"
 #include "crypto/keccak.h"
 #include "evm/evm.h"
 #include "layer/child_genesis.h"
@@ -132,10 +133,16 @@ static hash32 program_hash(void)
     return keccak256(BYTES_LIT("varve.program.1"));
 }
 
-static void say(const struct deploy_options *options, const char *what)
+static void say(const struct deployment *d, usize index)
 {
+    const struct deploy_options *options = d->options;
+    struct deploy_step step = {.contract = steps[index].contract,
+                               .who =
+                                   evm_create_address(options->signer->who, d->first_nonce + index),
+                               .number = index + 1,
+                               .count = countof(steps)};
     if (options->progress != NULL)
-        options->progress(options->self, what);
+        options->progress(options->self, &step);
 }
 
 static enum status make_plan(struct deployment *d, struct arena *arena, struct err *err)
@@ -213,6 +220,21 @@ static enum status write_file(const struct deployment *d, bool part, struct aren
     return files_write_whole(d->options->files, path, (bytes){(u8 *)text, size + out.size}, err);
 }
 
+/* Whether what was begun can go on with this key on this parent. */
+static enum status check_part(const struct deployment *d, const char *path, struct err *err)
+{
+    u64 parent_chain_id;
+    address first = evm_create_address(d->options->signer->who, d->first_nonce);
+    if (!address_equal(first, d->rollup.inbox))
+        return fail(err, ST_INVALID,
+                    "%s was begun with another key: go on with that, or remove the file", path);
+    TRY(eth_ask_chain_id(d->options->parent, &parent_chain_id, err));
+    if (parent_chain_id != d->rollup.parent_chain_id)
+        return fail(err, ST_INVALID, "%s was begun on chain %lu, and the parent is chain %lu", path,
+                    d->rollup.parent_chain_id, parent_chain_id);
+    return ST_OK;
+}
+
 /* ST_MISSING: nothing has been begun. */
 static enum status read_part(struct deployment *d, struct arena *arena, struct err *err)
 {
@@ -228,6 +250,7 @@ static enum status read_part(struct deployment *d, struct arena *arena, struct e
                     path);
     d->first_nonce = nonce.w[0];
     TRY(rollup_read(bytes_slice(text, line + 1, text.size), &d->rollup, err));
+    TRY(check_part(d, path, err));
     for (usize i = 0; i < countof(steps); i++) /* those that rollup.json does not list, too */
         *step_address(d, &steps[i]) =
             evm_create_address(d->options->signer->who, d->first_nonce + i);
@@ -248,8 +271,43 @@ static bytes creation_data(const struct deployment *d, const struct step *step, 
     return (bytes){data, code.size + arguments.size};
 }
 
+static u64 step_gas(const struct step *step)
+{
+    usize size = contract_code(step->contract).size + step->words * ABI_WORD;
+    return min_u64(GAS_BASE + size * GAS_PER_BYTE, GAS_AT_MOST);
+}
+
+/* What a transaction offers per gas: the base fee may double until it is in a block. */
+static u256 offer(const struct eth_fees *fees)
+{
+    if (!fees->has_base_fee)
+        return fees->priority_wei;
+    return u256_add(u256_mul(fees->base_fee_wei, u256_from_u64(2)), fees->priority_wei);
+}
+
+/* Whether the account can pay for the steps from `first` on, as nodes will want to see it. */
+static enum status check_funds(const struct deployment *d, usize first, const struct eth_fees *fees,
+                               struct err *err)
+{
+    const struct deploy_options *options = d->options;
+    address who = options->signer->who;
+    u256 has;
+    u64 gas = 0;
+    char text[41] = {0};
+    for (usize i = first; i < countof(steps); i++)
+        gas += step_gas(&steps[i]);
+    u256 need = u256_mul(u256_from_u64(gas), offer(fees));
+    TRY(eth_ask_balance(options->parent, who, eth_at_tag(ETH_LATEST), &has, err));
+    if (!u256_less(has, need))
+        return ST_OK;
+    hex_write(text, BYTES_OF(who));
+    return fail(err, ST_INVALID,
+                "0x%s has %s ETH on the parent, and deploying takes up to %s ETH there", text,
+                amount_ether(has).text, amount_ether(need).text);
+}
+
 static enum status send_step(const struct deployment *d, usize index, const struct eth_fees *fees,
-                             hash32 *hash, struct arena tmp, struct err *err)
+                             struct arena tmp, struct err *err)
 {
     const struct deploy_options *options = d->options;
     bytes data = creation_data(d, &steps[index], &tmp);
@@ -259,17 +317,16 @@ static enum status send_step(const struct deployment *d, usize index, const stru
                     .from = options->signer->who,
                     .chain_id = d->rollup.parent_chain_id,
                     .nonce = d->first_nonce + index,
-                    .gas_limit = min_u64(GAS_BASE + data.size * GAS_PER_BYTE, GAS_AT_MOST),
+                    .gas_limit = step_gas(&steps[index]),
                     .data = data};
     tx.max_priority_wei = fees->priority_wei;
-    tx.max_fee_wei = fees->has_base_fee ? u256_add(u256_mul(fees->base_fee_wei, u256_from_u64(2)),
-                                                   fees->priority_wei)
-                                        : fees->priority_wei;
+    tx.max_fee_wei = offer(fees);
     TRY(options->signer->sign_tx(options->signer->self, &tx, tmp, err));
-    *hash = tx.hash;
     enum eth_sent sent;
     enum status st = eth_send_raw(options->parent, tx_encode(&tx, &tmp), tx.hash, &sent, err);
-    return st == ST_INVALID && sent == ETH_SENT_KNOWN ? ST_OK : st;
+    /* From a run before, whose fees may have been others, it may wait or have just been mined. */
+    bool is_there = sent == ETH_SENT_UNDERPRICED || sent == ETH_SENT_NONCE_LOW;
+    return st == ST_INVALID && is_there ? ST_OK : st;
 }
 
 /* Whether the contract is there already, from a run before. */
@@ -283,37 +340,47 @@ static enum status step_is_done(const struct deployment *d, usize index, bool *o
     return ST_OK;
 }
 
-static enum status wait_for(const struct deployment *d, const hash32 *hashes, usize from,
-                            struct arena tmp, struct err *err)
+/* Contracts are waited for, not transactions: those of a run before had other hashes. */
+static enum status look_at_step(const struct deployment *d, usize index, bool *done,
+                                struct arena tmp, struct err *err)
 {
-    enum { PATIENCE_MS = 10 * MINUTE * 1000, POLL_MS = 20 };
-    u64 until_ms = clock_now_ms() + PATIENCE_MS;
-    struct eth_receipt receipts[countof(steps)];
+    u64 nonce, pending;
+    TRY(eth_ask_nonces(d->options->parent, d->options->signer->who, &nonce, &pending, err));
+    TRY(step_is_done(d, index, done, tmp, err));
+    if (*done || nonce <= d->first_nonce + index)
+        return ST_OK;
+    return fail(err, ST_INVALID,
+                "%s is not there: its constructor failed, or the account has sent something else",
+                steps[index].contract);
+}
+
+static enum status wait_for(const struct deployment *d, usize from, struct arena tmp,
+                            struct err *err)
+{
+    enum { PATIENCE_MS = 10 * MINUTE * 1000, POLL_MS = 20, SLOWEST_MS = 1000 };
+    u64 until_ms = clock_now_ms() + PATIENCE_MS, pause_ms = POLL_MS;
     for (usize at = from; at < countof(steps);) {
-        struct arena scratch = tmp;
-        usize count = countof(steps) - at;
-        TRY(eth_ask_receipts(d->options->parent, hashes + at, count, receipts, &scratch, err));
-        usize before = at;
-        for (usize i = 0; i < count && receipts[i].found; i++, at++) {
-            if (!receipts[i].succeeded)
-                return fail(err, ST_INVALID, "the constructor of %s failed on the parent",
-                            steps[at].contract);
-            say(d->options, steps[at].contract);
+        bool done;
+        TRY(look_at_step(d, at, &done, tmp, err));
+        if (done) {
+            say(d, at++);
+            pause_ms = POLL_MS;
+            continue;
         }
-        if (at == before) {
-            if (clock_now_ms() > until_ms)
-                return fail(err, ST_AGAIN,
-                            "%s is in no block after %d minutes: run this again to go on",
-                            steps[at].contract, PATIENCE_MS / 1000 / MINUTE);
-            nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
-        }
+        if (clock_now_ms() > until_ms)
+            return fail(err, ST_AGAIN,
+                        "%s is in no block after %d minutes: run this again to go on",
+                        steps[at].contract, PATIENCE_MS / 1000 / MINUTE);
+        nanosleep(&(struct timespec){.tv_nsec = (long)(pause_ms % 1000) * 1000000L,
+                                     .tv_sec = (time_t)(pause_ms / 1000)},
+                  NULL);
+        pause_ms = min_u64(2 * pause_ms, SLOWEST_MS);
     }
     return ST_OK;
 }
 
 static enum status carry_out(struct deployment *d, struct arena tmp, struct err *err)
 {
-    hash32 hashes[countof(steps)];
     struct eth_fees fees;
     usize first = 0;
     bool done = true;
@@ -323,14 +390,17 @@ static enum status carry_out(struct deployment *d, struct arena tmp, struct err 
             break;
         first++;
     }
+    for (usize i = 0; i < first; i++)
+        say(d, i);
     TRY(eth_ask_fees(d->options->parent, &fees, err));
+    TRY(check_funds(d, first, &fees, err));
     for (usize i = first; i < countof(steps); i++) {
         struct err why;
-        enum status st = send_step(d, i, &fees, &hashes[i], tmp, &why);
+        enum status st = send_step(d, i, &fees, tmp, &why);
         if (st != ST_OK)
             return fail(err, st, "%s: %s", steps[i].contract, why.text);
     }
-    return wait_for(d, hashes, first, tmp, err);
+    return wait_for(d, first, tmp, err);
 }
 
 enum status deploy(const struct deploy_options *options, struct rollup *out, struct arena *arena,

@@ -12,6 +12,12 @@
 #include "layer/rollup.h"
 #include "sys/files.h"
 
+struct deploy_step {
+    const char *contract;
+    address who;
+    usize number, count; /* from 1 on, of how many */
+};
+
 struct deploy_options {
     struct eth *parent;
     const struct signer *signer; /* pays, and owns SystemConfig unless `owner` is set */
@@ -22,8 +28,8 @@ struct deploy_options {
     address owner, sequencer, fee_recipient;
     bool ownerless; /* SystemConfig cannot be changed by anyone */
     const struct deploy_preset *preset;
-    /* One sentence for each step; may be NULL. */
-    void (*progress)(void *self, const char *what);
+    /* A contract is there; may be NULL. */
+    void (*progress)(void *self, const struct deploy_step *step);
     void *self;
 };
 
@@ -36,8 +42,8 @@ struct deploy_preset {
 /* "dev": seconds, for trying out. "standard": 1 h, 24 h, 7 d, 7 d, 3.5 d, 30 d. NULL: no such. */
 const struct deploy_preset *deploy_preset(const char *name);
 
-/* ST_INVALID: the parent refuses a transaction, or the account has done something else in between.
- * Others as client/eth.h. */
+/* ST_INVALID: the account cannot pay, the parent refuses a transaction, the account has done
+ * something else in between, or PATH.part is of another key or parent. Others as client/eth.h. */
 enum status deploy(const struct deploy_options *options, struct rollup *out, struct arena *arena,
                    struct err *err);
 

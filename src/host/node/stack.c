@@ -140,10 +140,10 @@ static enum status deposit(struct stack *stack, const struct rollup *rollup, str
     return hash32_is_zero(hash) ? ST_OK : wait_for(stack, hash, tmp, err);
 }
 
-static void say_deployed(void *self, const char *what)
+static void say_deployed(void *self, const struct deploy_step *step)
 {
     (void)self;
-    log_debug("stack", "contract is there", LOG_TEXT("name", what));
+    log_debug("stack", "contract is there", LOG_TEXT("name", step->contract));
 }
 
 static enum status make(struct stack *stack, const char *path, struct rollup *out,
