@@ -4,6 +4,7 @@
 #include "client/follow.h"
 #include "client/inbox_events.h"
 #include "crypto/keccak.h"
+#include "layer/item_tx.h"
 #include "layer/shelf.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -131,21 +132,6 @@ static void drop_batch(void *row)
 
 /* --- Items. */
 
-/* A deposit transaction's hash, by where it comes from. */
-static hash32 deposit_hash(const struct inbox_item *item, hash32 source_hash, struct arena tmp)
-{
-    struct tx tx = {.type = TX_DEPOSIT,
-                    .source_hash = source_hash,
-                    .from = item->from,
-                    .to = item->to,
-                    .creates = item->creates,
-                    .mint_wei = item->mint_wei,
-                    .value_wei = item->value_wei,
-                    .gas_limit = min_u64(item->gas_limit, DERIVE_ITEM_GAS),
-                    .data = item->data};
-    return keccak256(tx_encode(&tx, &tmp));
-}
-
 /* Where OP's clients say that it comes from: the portal's event, which is right after the Inbox's.
  * Source: OP Stack, deposits.md, "Source hash computation". */
 static hash32 op_source_hash(hash32 block_hash, u64 log_index)
@@ -175,8 +161,8 @@ static enum status take_item(struct parent *parent, const struct eth_log *log, s
     assert(known);
     row.acc = inbox_acc_next(before, inbox_item_leaf(&row.item));
     if (row.item.kind == INBOX_DEPOSIT) {
-        row.op_hash = deposit_hash(&row.item, op_source_hash(log->block_hash, log->index), tmp);
-        row.our_hash = deposit_hash(&row.item, source_hash_item(row.acc), tmp);
+        row.op_hash = item_tx_hash(&row.item, op_source_hash(log->block_hash, log->index), tmp);
+        row.our_hash = item_tx_hash(&row.item, source_hash_item(row.acc), tmp);
     }
     row.item.data = keep(row.item.data);
     *(struct parent_item *)shelf_push(&parent->items) = row;
