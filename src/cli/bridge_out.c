@@ -171,7 +171,7 @@ static enum status bring_home(struct bridge_run *run, const struct child_withdra
 static enum status read_hash(const char *text, hash32 *out, struct err *err)
 {
     if (hex_read_fixed((bytes){(const u8 *)text, strlen(text)}, out->b, sizeof(out->b)) != ST_OK)
-        return fail(err, ST_INVALID, "\"%.100s\" is no hash", text);
+        return fail(err, ST_INVALID, "\"%s\" is no hash", text);
     return ST_OK;
 }
 

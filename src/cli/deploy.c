@@ -46,8 +46,7 @@ static enum status read_options(const struct layer2_settings *settings, struct d
     out->preset = deploy_preset(settings->preset);
     out->ownerless = strcmp(settings->owner, "none") == 0;
     if (out->preset == NULL)
-        return fail(err, ST_INVALID, "--preset is standard or dev, not \"%.100s\"",
-                    settings->preset);
+        return fail(err, ST_INVALID, "--preset is standard or dev, not \"%s\"", settings->preset);
     TRY(choose("--owner", out->ownerless ? "" : settings->owner, key, &out->owner, err));
     TRY(choose("--sequencer", settings->sequencer, key, &out->sequencer, err));
     return choose("--fee-recipient", settings->fees, out->sequencer, &out->fee_recipient, err);

@@ -68,7 +68,7 @@ enum status layer2_address(const char *flag, const char *text, address *out, str
 {
     bytes in = {(const u8 *)text, strlen(text)};
     if (hex_read_fixed(in, out->b, sizeof(out->b)) != ST_OK)
-        return fail(err, ST_INVALID, "%s wants an address, not \"%.100s\"", flag, text);
+        return fail(err, ST_INVALID, "%s wants an address, not \"%s\"", flag, text);
     return ST_OK;
 }
 

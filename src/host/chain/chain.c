@@ -14,7 +14,7 @@ enum { LEAST_HISTORY = 256, PATH_MAX_SIZE = 4096 };
 static enum status path_in(const char *folder, const char *name, char *to, struct err *err)
 {
     if (fmt(to, PATH_MAX_SIZE, "%s/%s", folder, name) >= PATH_MAX_SIZE)
-        return fail(err, ST_INVALID, "path too long: %.64s", folder);
+        return fail(err, ST_INVALID, "path too long: %s", folder);
     return ST_OK;
 }
 

@@ -32,13 +32,13 @@ enum status amount_read(const char *text, u8 decimals, u256 *out, struct err *er
         fits = fits && push_digit(out, (unsigned)(*at - '0'));
     }
     if (*at != 0 || digits == 0)
-        return fail(err, ST_INVALID, "\"%.40s\" is no amount (1.5, say)", text);
+        return fail(err, ST_INVALID, "\"%s\" is no amount (1.5, say)", text);
     if (after_point > decimals)
-        return fail(err, ST_INVALID, "\"%.100s\" has more than %u digits after the point", text,
+        return fail(err, ST_INVALID, "\"%s\" has more than %u digits after the point", text,
                     (unsigned)decimals);
     for (usize i = after_point; i < decimals; i++)
         fits = fits && push_digit(out, 0);
-    return fits ? ST_OK : fail(err, ST_INVALID, "\"%.100s\" is more than there can be", text);
+    return fits ? ST_OK : fail(err, ST_INVALID, "\"%s\" is more than there can be", text);
 }
 
 struct amount_text amount_write(u256 amount, u8 decimals)

@@ -219,7 +219,7 @@ static enum status take_lock(struct sender *sender, struct err *err)
     const struct files *files = sender->options.files;
     char path[PATH_ROOM];
     if (fmt(path, sizeof(path), "%s.lock", sender->path) >= sizeof(path))
-        return fail(err, ST_INVALID, "path too long: %.64s", sender->path);
+        return fail(err, ST_INVALID, "path too long: %s", sender->path);
     TRY(files->open(files->self, path, FILE_WRITE, &sender->lock, err));
     return files->lock(files->self, sender->lock, err);
 }
@@ -323,7 +323,7 @@ enum status journal_compact(struct sender *sender, struct err *err)
     if (log_end(sender->journal) < max_u64(COMPACT_SIZE, 2 * sender->compacted_size))
         return ST_OK;
     if (fmt(path, sizeof(path), "%s.new", sender->path) >= sizeof(path))
-        return fail(err, ST_INVALID, "path too long: %.64s", sender->path);
+        return fail(err, ST_INVALID, "path too long: %s", sender->path);
     enum status st = write_anew(sender, path, err);
     if (st == ST_OK)
         st = files->rename(files->self, path, sender->path, err);

@@ -113,7 +113,7 @@ static enum status keep_tail(struct log_file *log, const char *path, u64 at, u64
     enum { PART = 1 << 20 };
     char copy_path[4096];
     if (fmt(copy_path, sizeof(copy_path), "%s.cut", path) >= sizeof(copy_path))
-        return fail(err, ST_INVALID, "path too long: %.64s", path);
+        return fail(err, ST_INVALID, "path too long: %s", path);
     const struct files *files = log->files;
     struct file *copy;
     TRY(files->open(files->self, copy_path, FILE_WRITE, &copy, err));

@@ -32,7 +32,7 @@ static enum status sync_folder_of(const char *path, struct err *err)
     const char *slash = strrchr(path, '/');
     usize size = slash == NULL ? 1 : (usize)(slash - path) + 1;
     if (size >= sizeof(folder))
-        return fail(err, ST_INVALID, "path too long: %.64s", path);
+        return fail(err, ST_INVALID, "path too long: %s", path);
     memcpy(folder, slash == NULL ? "." : path, size);
     folder[size] = 0;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -159,7 +159,7 @@ static enum status path_make_folder(void *self, const char *path, struct err *er
     char part[4096];
     usize size = strlen(path);
     if (size >= sizeof(part))
-        return fail(err, ST_INVALID, "path too long: %.64s", path);
+        return fail(err, ST_INVALID, "path too long: %s", path);
     for (usize i = 1; i <= size; i++) {
         if (i < size && path[i] != '/')
             continue;
@@ -214,7 +214,7 @@ enum status files_write_whole(const struct files *files, const char *path, bytes
 {
     char draft[4096];
     if ((usize)snprintf(draft, sizeof(draft), "%s.new", path) >= sizeof(draft))
-        return fail(err, ST_INVALID, "path too long: %.64s", path);
+        return fail(err, ST_INVALID, "path too long: %s", path);
     struct file *file;
     TRY(files->open(files->self, draft, FILE_WRITE, &file, err));
     enum status st = files->truncate(files->self, file, 0, err);
