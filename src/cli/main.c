@@ -25,6 +25,7 @@ static const struct command {
     {"node", node_main, "run a chain from its genesis file; --help lists its flags"},
     {"deploy", deploy_main, "put a layer 2's contracts on any Ethereum; --help lists its flags"},
     {"bridge", bridge_main, "money to a layer 2 and back: deposit, withdraw, status, list, force"},
+    {"exit", exit_main, "bring everything home from a layer 2, its operator being gone"},
     {"statetest", statetest_main,
      "run official state tests: [--fork NAME] [--only TEXT] [--jobs N] PATH..."},
     {"blocktest", blocktest_main,

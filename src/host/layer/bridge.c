@@ -53,22 +53,26 @@ static enum status read_output(struct eth *child, u64 number, hash32 slot, struc
     return ST_OK;
 }
 
+enum status bridge_claim_is_right(const struct bridge *bridge, const struct claim_record *claim,
+                                  bool *out, struct arena tmp, struct err *err)
+{
+    struct output output;
+    hash32 any_slot = {{0}};
+    enum status st = read_output(bridge->child, claim->number, any_slot, &output, &tmp, err);
+    *out = st == ST_OK && hash32_equal(output.root, claim->output);
+    return st == ST_MISSING ? ST_OK : st;
+}
+
 struct judge {
-    struct eth *child;
+    const struct bridge *bridge;
     struct arena tmp;
 };
 
-/* A claim is right if the child's own node comes to the same. */
 static enum status is_right(void *self, const struct claim_record *claim, bool *out,
                             struct err *err)
 {
     struct judge *judge = self;
-    struct arena tmp = judge->tmp;
-    struct output output;
-    hash32 any_slot = {{0}};
-    enum status st = read_output(judge->child, claim->number, any_slot, &output, &tmp, err);
-    *out = st == ST_OK && hash32_equal(output.root, claim->output);
-    return st == ST_MISSING ? ST_OK : st; /* the node is not there yet */
+    return bridge_claim_is_right(judge->bridge, claim, out, judge->tmp, err);
 }
 
 /* --- How far a withdrawal is. */
@@ -212,7 +216,7 @@ enum status bridge_look(const struct bridge *bridge, const struct child_withdraw
 {
     bool paid, proven;
     address settlement;
-    struct judge judge = {.child = bridge->child, .tmp = tmp};
+    struct judge judge = {.bridge = bridge, .tmp = tmp};
     struct claim_judge by_child = {&judge, is_right};
     *out = (struct withdrawal_status){.stage = WITHDRAWAL_PAID};
     TRY(is_paid(bridge, w->hash, &paid, tmp, err));

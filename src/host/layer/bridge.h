@@ -44,6 +44,11 @@ enum status bridge_look(const struct bridge *bridge, const struct child_withdraw
                         address prover, struct withdrawal_status *out, struct arena tmp,
                         struct err *err);
 
+/* Whether the child's own node comes to what the claim says. False also where it is not there yet.
+ */
+enum status bridge_claim_is_right(const struct bridge *bridge, const struct claim_record *claim,
+                                  bool *out, struct arena tmp, struct err *err);
+
 /* The calls on the portal. ST_INVALID: the child's node keeps no proof of that block. */
 enum status bridge_prove_call(const struct bridge *bridge, const struct child_withdrawal *w,
                               const struct claim_record *claim, bytes *out, struct arena *arena,
