@@ -53,12 +53,6 @@ static enum status ask_rollup(const char *url, struct rollup *out, struct arena 
     return st;
 }
 
-static enum status reach(const char *url, struct eth **out, struct err *err)
-{
-    struct eth_options options = {.url = url};
-    return eth_new(&options, out, err);
-}
-
 static enum status open_both(struct bridge_run *run, bool needs_key, struct err *err)
 {
     const struct layer2_settings *settings = run->run->settings;
@@ -69,8 +63,8 @@ static enum status open_both(struct bridge_run *run, bool needs_key, struct err 
     if (needs_key)
         TRY(key_choose(settings->key, settings->from, run->run->files, &run->key, err));
     run->bridge.rollup = &run->rollup;
-    TRY(reach(settings->parent, &run->bridge.parent, err));
-    TRY(reach(settings->child, &run->bridge.child, err));
+    TRY(layer2_reach(settings->parent, &run->bridge.parent, err));
+    TRY(layer2_reach(settings->child, &run->bridge.child, err));
     TRY(bridge_check(&run->bridge, err));
     if (!needs_key)
         return ST_OK;

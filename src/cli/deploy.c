@@ -104,10 +104,9 @@ static enum status run_deploy(struct layer2_run *run, struct err *err)
     const struct layer2_settings *settings = run->settings;
     struct key_choice key;
     struct eth *parent = NULL;
-    struct eth_options client = {.url = settings->parent, .answer_limit = 1 << 20};
     TRY(check_is_new(run, err));
     TRY(key_choose(settings->key, settings->from, run->files, &key, err));
-    enum status st = eth_new(&client, &parent, err);
+    enum status st = layer2_reach(settings->parent, &parent, err);
     if (st == ST_OK)
         st = deploy_on(run, parent, &key.signer, err);
     eth_free(parent);

@@ -57,10 +57,9 @@ static enum status leave(struct layer2_run *run, struct bridge_run *bridge,
                                    .on_parent = bridge->on_parent,
                                    .progress = show,
                                    .stop = &stopped};
-    struct eth_options to_child = {.url = follower_url(follower)};
     TRY(read_tokens(run->settings->tokens, &options.tokens, &options.token_count, &run->arena,
                     err));
-    TRY(eth_new(&to_child, &bridge->bridge.child, err));
+    TRY(layer2_reach(follower_url(follower), &bridge->bridge.child, err));
     say("Leaving chain %lu with what %s has there", bridge->rollup.chain_id,
         address_write(bridge->key.signer.who).text);
     TRY(exit_run(&options, run->arena, err));
@@ -72,13 +71,12 @@ static enum status leave(struct layer2_run *run, struct bridge_run *bridge,
 static enum status begin(struct layer2_run *run, struct bridge_run *bridge, struct err *err)
 {
     const struct layer2_settings *settings = run->settings;
-    struct eth_options to_parent = {.url = settings->parent};
     if (settings->rollup[0] == 0)
         return fail(err, ST_INVALID, "this needs --rollup FILE, the child's rollup.json");
     TRY(read_rollup_file(run, &bridge->rollup, err));
     bridge->bridge.rollup = &bridge->rollup;
     TRY(key_choose(settings->key, settings->from, run->files, &bridge->key, err));
-    TRY(eth_new(&to_parent, &bridge->bridge.parent, err));
+    TRY(layer2_reach(settings->parent, &bridge->bridge.parent, err));
     TRY(bridge_check(&bridge->bridge, err));
     return errands_open(bridge->bridge.parent, &bridge->key.signer, &bridge->on_parent, err);
 }

@@ -64,6 +64,20 @@ int layer2_main(const struct layer2_words *words, int argc, char **argv)
     return st == ST_OK ? 0 : FAILED;
 }
 
+enum status layer2_reach(const char *url, struct eth **out, struct err *err)
+{
+    enum { FIRST_PATIENCE_MS = 3000 }; /* whoever types it wants to know */
+    struct eth *first;
+    u64 ignored;
+    struct eth_options options = {.url = url, .patience_ms = FIRST_PATIENCE_MS};
+    TRY(eth_new(&options, &first, err));
+    enum status st = eth_ask_chain_id(first, &ignored, err);
+    eth_free(first);
+    TRY(st);
+    options.patience_ms = 0;
+    return eth_new(&options, out, err);
+}
+
 enum status layer2_address(const char *flag, const char *text, address *out, struct err *err)
 {
     bytes in = {(const u8 *)text, strlen(text)};

@@ -3,6 +3,7 @@
 #define CLI_LAYER2_H
 
 #include "base/arena.h"
+#include "client/eth.h"
 #include "client/key_choice.h"
 #include "layer/rollup.h"
 #include "node/settings.h"
@@ -43,6 +44,9 @@ struct layer2_words {
 
 /* Reads the settings and runs: the program's exit code. */
 int layer2_main(const struct layer2_words *words, int argc, char **argv);
+
+/* A chain that answers now; later it is waited for, if it does not. */
+enum status layer2_reach(const char *url, struct eth **out, struct err *err);
 
 /* An address in a setting; ST_INVALID names the flag. */
 enum status layer2_address(const char *flag, const char *text, address *out, struct err *err);

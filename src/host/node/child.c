@@ -1,7 +1,10 @@
 /* A child chain as a node: its rollup.json, the key of its roles, its layer. */
 #include "node/internal.h"
 
-#include "base/fmt.h"
+#include "base/hex.h"
+#include "client/contract.h"
+#include "layer/bridge.h"
+#include "sys/log.h"
 
 enum status node_read_rollup(struct node *node, struct err *err)
 {
@@ -11,19 +14,85 @@ enum status node_read_rollup(struct node *node, struct err *err)
     return rollup_read(text, &node->rollup, err);
 }
 
+/* What would only be found out later, by waiting in vain. */
+static enum status check_signer(struct node *node, struct eth *parent, unsigned roles,
+                                struct err *err)
+{
+    u256 has;
+    address who = node->role_key.signer.who, sequencer;
+    struct arena tmp = pages_arena(&node->pages);
+    TRY(eth_ask_balance(parent, who, eth_at_tag(ETH_LATEST), &has, err));
+    if (u256_is_zero(has))
+        return fail(err, ST_INVALID, "%s, the key of the roles %s, has no ETH on the parent",
+                    hex_text(BYTES_OF(who), &tmp), node->config->role);
+    if ((roles & ROLE_BATCHER) == 0)
+        return ST_OK;
+    TRY(contract_ask_address(parent, node->rollup.system_config, "sequencer()", &sequencer, tmp,
+                             err));
+    if (!address_equal(who, sequencer))
+        log_warn("node", "batches of this key count only after a day without the sequencer's",
+                 LOG_HEX("key", who), LOG_HEX("sequencer", sequencer));
+    return ST_OK;
+}
+
+/* That the parent is the one of rollup.json comes first: everything else is asked of it. */
+static enum status check_parent(struct node *node, unsigned roles, struct err *err)
+{
+    const struct config *config = node->config;
+    enum { PATIENCE_MS = 5000 }; /* whoever starts it is there, and wants to know */
+    struct eth_options options = {
+        .url = config->parent, .answer_limit = 1 << 20, .patience_ms = PATIENCE_MS};
+    struct bridge bridge = {.rollup = &node->rollup};
+    TRY(eth_new(&options, &bridge.parent, err));
+    enum status st = bridge_check(&bridge, err);
+    bool signs = (roles & ROLES_THAT_SIGN) != 0;
+    if (st == ST_OK && signs)
+        st = key_choose(config->key, config->from, &node->files, &node->role_key, err);
+    if (st == ST_OK && signs)
+        st = check_signer(node, bridge.parent, roles, err);
+    eth_free(bridge.parent);
+    return st;
+}
+
+static enum status read_roles(struct node *node, unsigned *out, struct err *err)
+{
+    TRY(layer_roles(node->config->role, out, err));
+    if ((*out & ROLE_BATCHER) != 0 && (*out & ROLE_SEQUENCER) == 0)
+        return fail(err, ST_INVALID,
+                    "the batcher puts this node's own blocks on the parent: it needs the role of "
+                    "the sequencer beside it");
+    if ((*out & ROLE_SEQUENCER) != 0 && (*out & ROLE_BATCHER) == 0)
+        log_warn("node", "nobody puts the sequencer's blocks on the parent: no batcher is here");
+    return ST_OK;
+}
+
+struct paces {
+    u64 block_ms, poll_ms, batch_ms, claim_ms;
+};
+
+/* On a developer's machine things should happen while one looks; elsewhere each batch and each
+ * claim costs money. But items are to be read well before they are overdue, and a claim should not
+ * take longer to come than it then waits. */
+static struct paces choose_paces(const struct node *node)
+{
+    enum { MINUTE_MS = 60000, HOUR_MS = 60 * MINUTE_MS };
+    static const struct paces up = {20, 20, 1000, 2000};
+    const struct rollup *rollup = &node->rollup;
+    if (node->config->command == UP)
+        return up;
+    return (struct paces){.block_ms = 250,
+                          .poll_ms = 2000,
+                          .batch_ms = min_u64(MINUTE_MS, rollup->forced_read_s * 1000 / 4),
+                          .claim_ms = min_u64(HOUR_MS, rollup->challenge_s * 1000 / 2)};
+}
+
 enum status node_begin_layer(struct node *node, struct err *err)
 {
-    /* On a developer's machine things should happen while one looks; elsewhere each batch and each
-     * claim costs money. */
-    static const struct {
-        u64 block_ms, poll_ms, batch_ms, claim_ms;
-    } paces[] = {[false] = {250, 2000, 60000, 3600000}, [true] = {20, 20, 1000, 2000}};
     const struct config *config = node->config;
-    bool up = config->command == UP;
     unsigned roles;
-    TRY(layer_roles(config->role, &roles, err));
-    if ((roles & ROLES_THAT_SIGN) != 0)
-        TRY(key_choose(config->key, config->from, &node->files, &node->role_key, err));
+    TRY(read_roles(node, &roles, err));
+    TRY(check_parent(node, roles, err));
+    struct paces paces = choose_paces(node);
     struct layer_options options = {
         .rollup = &node->rollup,
         .parent_url = config->parent,
@@ -34,10 +103,10 @@ enum status node_begin_layer(struct node *node, struct err *err)
         .workers = node->workers,
         .roles = roles,
         .signer = (roles & ROLES_THAT_SIGN) != 0 ? &node->role_key.signer : NULL,
-        .block_ms = config->block_time != 0 ? config->block_time : paces[up].block_ms,
+        .block_ms = config->block_time != 0 ? config->block_time : paces.block_ms,
         .heartbeat_ms = config->heartbeat,
-        .poll_ms = paces[up].poll_ms,
-        .batch_ms = paces[up].batch_ms,
-        .claim_ms = paces[up].claim_ms};
+        .poll_ms = paces.poll_ms,
+        .batch_ms = paces.batch_ms,
+        .claim_ms = paces.claim_ms};
     return layer_start(&options, &node->layer, err);
 }

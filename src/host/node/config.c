@@ -20,6 +20,21 @@ static bool is_loopback(const char *host)
     return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
 }
 
+/* What belongs to a child chain goes together. */
+static enum status check_child(const struct config *config, struct err *err)
+{
+    if (config->command != NODE)
+        return ST_OK;
+    bool is_child = config->rollup[0] != 0;
+    if (is_child && config->parent[0] == 0)
+        return fail(err, ST_INVALID, "--rollup needs --parent URL: the child follows it");
+    if (!is_child && config->parent[0] != 0)
+        return fail(err, ST_INVALID, "--parent needs --rollup FILE, which varve deploy writes");
+    if (!is_child && config->role[0] != 0)
+        return fail(err, ST_INVALID, "--role needs --rollup FILE, which varve deploy writes");
+    return ST_OK;
+}
+
 static enum status check(const struct config *config, struct err *err)
 {
     bool dev = strcmp(config->orderer, "dev") == 0;
@@ -32,6 +47,7 @@ static enum status check(const struct config *config, struct err *err)
                     "the dev orderer's keys and methods would be open to everyone who reaches %s: "
                     "say --unsafe if that is what you want",
                     config->http_addr);
+    TRY(check_child(config, err));
     if (config->accounts > 1000)
         return fail(err, ST_INVALID, "--accounts is at most 1000");
     if (strcmp(config->log, "text") != 0 && strcmp(config->log, "json") != 0)

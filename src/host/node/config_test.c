@@ -30,6 +30,9 @@ TEST(command_line_is_refused_with_one_sentence_that_says_why)
         {UP, {"up", "--http.addr", "0.0.0.0"}, "--unsafe"},
         {NODE, {"node", "--orderer", "pos"}, "--orderer is none or dev"},
         {NODE, {"node", "--block-time", "100", "--http.addr", "192.0.2.1"}, "--unsafe"},
+        {NODE, {"node", "--rollup", "x"}, "--rollup needs --parent"},
+        {NODE, {"node", "--parent", "x"}, "--parent needs --rollup"},
+        {NODE, {"node", "--role", "batcher"}, "--role needs --rollup"},
         {NODE, {"node", "--log", "xml"}, "--log is text or json"},
     };
     for (usize i = 0; i < countof(rows); i++) {
