@@ -46,6 +46,7 @@ struct layer {
     pthread_mutex_t lock; /* guards what follows, up to the owner's */
     pthread_cond_t woken;
     bool pool_grew, parent_changed;
+    bool waits_for_pool; /* it may make a block at once: between two it need not be woken */
     struct layer_status status;
     struct derive_state safe; /* after the newest batch; what the agents build on */
     bool safe_is_known;

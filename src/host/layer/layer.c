@@ -148,11 +148,13 @@ static void wait_for_work(struct layer *layer)
         due_ms = min_u64(due_ms, layer->next_block_ms + layer->options.heartbeat_ms);
     struct timespec until = {.tv_sec = (time_t)(due_ms / 1000),
                              .tv_nsec = (long)(due_ms % 1000) * 1000000};
+    bool may_make = (layer->options.roles & ROLE_SEQUENCER) != 0 && layer->next_block_ms <= now_ms;
     pthread_mutex_lock(&layer->lock);
-    while (!layer->stopping && !layer->pool_grew && !layer->parent_changed &&
+    layer->waits_for_pool = may_make;
+    while (!layer->stopping && !(may_make && layer->pool_grew) && !layer->parent_changed &&
            clock_now_ms() < due_ms)
         pthread_cond_timedwait(&layer->woken, &layer->lock, &until);
-    layer->pool_grew = layer->parent_changed = false;
+    layer->pool_grew = layer->parent_changed = layer->waits_for_pool = false;
     pthread_mutex_unlock(&layer->lock);
 }
 
@@ -208,7 +210,8 @@ void layer_pool_grew(struct layer *layer)
 {
     pthread_mutex_lock(&layer->lock);
     layer->pool_grew = true;
-    pthread_cond_signal(&layer->woken);
+    if (layer->waits_for_pool)
+        pthread_cond_signal(&layer->woken);
     pthread_mutex_unlock(&layer->lock);
 }
 
