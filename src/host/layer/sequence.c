@@ -28,16 +28,21 @@ static bool withdrawal_waits(const struct layer *layer)
     return bloom_may_contain(&layer->head.header.logs_bloom, BYTES_OF(passer));
 }
 
+/* Whether a block is due even without users' transactions. */
+static bool is_owed(struct layer *layer, u64 now_ms)
+{
+    u64 heartbeat_ms = layer->options.heartbeat_ms;
+    bool silent = heartbeat_ms != 0 &&
+                  now_ms >= layer->next_block_ms - layer->options.block_ms + heartbeat_ms;
+    return silent || items_wait(layer) || withdrawal_waits(layer);
+}
+
 bool sequence_is_due(struct layer *layer, u64 now_ms)
 {
     if ((layer->options.roles & ROLE_SEQUENCER) == 0 || now_ms < layer->next_block_ms ||
         layer->derived.count == 0)
         return false;
-    u64 heartbeat_ms = layer->options.heartbeat_ms;
-    bool silent = heartbeat_ms != 0 &&
-                  now_ms >= layer->next_block_ms - layer->options.block_ms + heartbeat_ms;
-    return silent || txpool_counts(layer->options.pool).executable > 0 || items_wait(layer) ||
-           withdrawal_waits(layer);
+    return txpool_counts(layer->options.pool).executable > 0 || is_owed(layer, now_ms);
 }
 
 /* What the next block goes by, copied from the parent. False: the parent's head is not one that a
@@ -66,24 +71,34 @@ static bool make_plan(struct layer *layer, struct derive_state *state, struct de
     return true;
 }
 
-/* The base fee of the block with these attributes, for the pool's order. */
+/* The base fee of the block with these attributes, for the pool's order, and whether that is as low
+ * as empty blocks can bring it. */
 static enum status base_fee_of(struct layer *layer, const struct derive_block *block, u256 *out,
-                               struct err *err)
+                               bool *is_lowest, struct err *err)
 {
+    static const u256 smallest = {
+        {8}}; /* an eighth less, rounded down, is nothing less: EIP-1559 */
     struct rules rules = chain_rules(layer->config.chain, block->number, block->timestamp, true);
     TRY(child_rules_read(&rules, &block->txs[0], err));
     *out = next_base_fee(&rules, &layer->head.header, false);
+    *is_lowest = !u256_less(smallest, *out) || u256_equal(*out, rules.child.base_fee_floor_wei);
     return ST_OK;
 }
 
 static enum status build(struct layer *layer, const struct derive_block *block, struct err *err)
 {
     u256 base_fee;
+    bool is_lowest;
     struct built_block built;
     struct pool_source from;
-    TRY(base_fee_of(layer, block, &base_fee, err));
+    TRY(base_fee_of(layer, block, &base_fee, &is_lowest, err));
     pool_source_begin(&from, layer->options.pool, base_fee, U256_ZERO);
     from.bytes_left = MOST_BYTES;
+    /* Whoever cannot pay the price is helped by an empty block only where that lowers it. */
+    if (!from.peeked && is_lowest && !is_owed(layer, clock_now_ms())) {
+        pool_source_end(&from);
+        return ST_OK;
+    }
     struct build_params params = {.timestamp = block->timestamp,
                                   .prev_randao = block->origin.mix_hash,
                                   .gas_limit = block->params.gas_limit,
@@ -99,6 +114,7 @@ static enum status build(struct layer *layer, const struct derive_block *block, 
     log_debug("sequencer", "block made", LOG_U64("number", block->number),
               LOG_U64("items", block->deposit_count - 1), LOG_U64("transactions", included),
               LOG_HEX("hash", built.block.hash));
+    layer->next_block_ms = clock_now_ms() + layer->options.block_ms;
     return child_head_newest(layer, &layer->head, err);
 }
 
@@ -117,7 +133,5 @@ enum status sequence_block(struct layer *layer, struct err *err)
     plan.item_count =
         derive_items_fit(&layer->config, &state, plan.timestamp, plan.items, plan.item_count);
     TRY(derive_compose(&state, &plan, &block, &arena, err));
-    TRY(build(layer, &block, err));
-    layer->next_block_ms = clock_now_ms() + layer->options.block_ms;
-    return ST_OK;
+    return build(layer, &block, err);
 }
