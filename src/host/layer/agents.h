@@ -21,6 +21,7 @@ struct agent_call {
 struct agent_memory {
     u64 waiting_since_ms; /* there is something to do, and it may gather; 0: there is not */
     u64 not_before_ms;    /* after something went wrong */
+    u64 made_ms;          /* when what is in flight was made; 0: nothing is */
     bool in_flight;
     hash32 key;         /* of what is in flight */
     u64 included_block; /* of the parent, that has what was in flight last */

@@ -6,9 +6,7 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
-/* Data of one append: geth's pool takes transactions of 128 KiB, and what is around the data and
- * the signature takes less than 1 KiB. The sequencer's blocks are smaller (sequence.c). */
-enum { MOST_DATA = 127 * 1024, MOST_BLOCKS = 4096 };
+enum { MOST_DATA = BATCH_MOST_DATA, MOST_BLOCKS = 4096 };
 /* What an append takes at most: EIP-7623's floor, or what the contract does. It cannot be
  * estimated: nodes estimate as if they were in the newest block, where that block's hash, which the
  * origin is, is not known yet. */
@@ -158,6 +156,16 @@ static bool make_batch(struct layer *layer, const struct derive_state *safe, boo
     return true;
 }
 
+/* A batch has been derived, or come to nothing: the next can be made. */
+static void note_append(struct layer *layer, struct agent_memory *memory, u64 now_ms)
+{
+    if (memory->made_ms == 0)
+        return;
+    u64 before = layer->append_ms, took = now_ms - memory->made_ms;
+    layer->append_ms = before == 0 ? took : (3 * before + took) / 4;
+    memory->made_ms = 0;
+}
+
 bool batcher_look(struct layer *layer, struct eth *parent, struct agent_memory *memory,
                   struct agent_call *out, struct arena *arena)
 {
@@ -170,6 +178,8 @@ bool batcher_look(struct layer *layer, struct eth *parent, struct agent_memory *
     layer_status(layer, &status);
     if (status.head_l1.number < memory->included_block) /* the last one is not seen yet */
         return false;
+    if (status.batches == safe.batch_count)
+        note_append(layer, memory, now_ms);
     if (status.batches != safe.batch_count || status.unsafe_l2.number <= safe.head.number) {
         memory->waiting_since_ms = 0;
         return false;
@@ -183,7 +193,9 @@ bool batcher_look(struct layer *layer, struct eth *parent, struct agent_memory *
         return false;
     bool found = make_batch(layer, &safe, !ripe, out, &at);
     snapshot_close(&at);
-    if (found)
+    if (found) {
         memory->waiting_since_ms = 0;
+        memory->made_ms = now_ms;
+    }
     return found;
 }

@@ -50,6 +50,7 @@ static enum status set_head(struct layer *layer, const struct child_head *to, st
 {
     promises_note(layer, to->header.number + 1, layer->head.header.number);
     TRY(chain_set_head(layer->options.chain, to->hash, err));
+    backlog_forget(layer);
     layer->head = *to;
     return ST_OK;
 }

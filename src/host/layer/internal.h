@@ -32,6 +32,18 @@ struct promises {
     u64 broken; /* since the start */
 };
 
+/* The sequencer's blocks that are not on the parent: after `from`, up to `to`. */
+struct backlog {
+    u64 from, to;
+    u64 bytes;    /* of users' transactions in them */
+    u64 moved_ms; /* when the parent last took some, or there were none */
+    bool is_full;
+};
+
+/* Data of one append: geth's pool takes transactions of 128 KiB, and what is around the data and
+ * the signature takes less than 1 KiB. The sequencer's blocks are smaller (sequence.c). */
+enum { BATCH_MOST_DATA = 127 * 1024 };
+
 struct layer {
     struct layer_options options;
     char checkpoint_path[4200];
@@ -42,6 +54,7 @@ struct layer {
     bool owner_runs, agents_run;
     struct agents *agents; /* NULL: this node has no such role */
     atomic_bool stopping;
+    atomic_ullong append_ms; /* of late, from making a batch to the next that can be made */
 
     pthread_mutex_t lock; /* guards what follows, up to the owner's */
     pthread_cond_t woken;
@@ -59,6 +72,7 @@ struct layer {
     u64 epoch;         /* of the parent, as far as it has been looked at */
     u64 next_block_ms; /* when the sequencer may make a block */
     struct promises promises;
+    struct backlog backlog;
     u64 kept_batches; /* as many as the checkpoint knows */
 };
 
@@ -88,6 +102,13 @@ enum status layer_follow(struct layer *layer, bool *more, struct err *err);
 void promises_note(struct layer *layer, u64 from, u64 to);
 /* Forgets what is in a block again, and says what can not be any more. */
 void promises_look(struct layer *layer);
+
+/* --- Backlog (backlog.c). */
+
+/* The chain has gone back. */
+void backlog_forget(struct layer *layer);
+/* Whether the sequencer may take more transactions, into backlog.is_full and the status. */
+enum status backlog_look(struct layer *layer, struct layer_status *status, struct err *err);
 
 /* --- The sequencer (sequence.c). */
 

@@ -87,6 +87,8 @@ static enum status publish(struct layer *layer, struct err *err)
     status.backlog_blocks = status.unsafe_l2.number - status.safe_l2.number;
     if (!status.accepting)
         fmt(status.refusing, sizeof(status.refusing), "this node is no sequencer");
+    else
+        TRY(backlog_look(layer, &status, err));
     pthread_mutex_lock(&layer->lock);
     status.claims = layer->status.claims;
     layer->status = status;
@@ -105,6 +107,16 @@ void layer_status(struct layer *layer, struct layer_status *out)
     pthread_mutex_lock(&layer->lock);
     *out = layer->status;
     pthread_mutex_unlock(&layer->lock);
+}
+
+bool layer_is_behind(struct layer *layer, char why[static LAYER_WHY])
+{
+    pthread_mutex_lock(&layer->lock);
+    bool behind = (layer->options.roles & ROLE_SEQUENCER) != 0 && !layer->status.accepting &&
+                  layer->status.refusing[0] != 0;
+    memcpy(why, layer->status.refusing, LAYER_WHY);
+    pthread_mutex_unlock(&layer->lock);
+    return behind;
 }
 
 bool layer_safe_state(struct layer *layer, struct derive_state *out)

@@ -67,20 +67,24 @@ struct layer_l2 {
     hash32 origin_hash;
 };
 
+enum { LAYER_WHY = 160 };
+
 struct layer_status {
     struct layer_l1 head_l1, safe_l1, finalized_l1;
     struct layer_l1 current_l1; /* up to here the child has been derived */
     struct layer_l2 unsafe_l2, safe_l2, finalized_l2;
     bool parent_reached;
-    u64 items, items_read; /* of the Inbox: there, and in the unsafe chain */
-    u64 batches, claims;   /* on the parent; claims as this node's proposer knows them */
-    u64 backlog_blocks;    /* unsafe and not yet on the parent */
-    u64 lost_txs;          /* soft confirmations that could not be kept */
-    bool accepting;        /* the sequencer takes transactions */
-    char refusing[160];    /* why not */
+    u64 items, items_read;    /* of the Inbox: there, and in the unsafe chain */
+    u64 batches, claims;      /* on the parent; claims as this node's proposer knows them */
+    u64 backlog_blocks;       /* unsafe and not yet on the parent */
+    u64 lost_txs;             /* soft confirmations that could not be kept */
+    bool accepting;           /* the sequencer takes transactions */
+    char refusing[LAYER_WHY]; /* why not */
 };
 
 void layer_status(struct layer *layer, struct layer_status *out);
+/* Whether a sequencer takes no transactions for now, and why. */
+bool layer_is_behind(struct layer *layer, char why[static LAYER_WHY]);
 
 /* A block of the child with what its first transaction says of its origin. */
 enum status layer_read_l2(struct layer *layer, struct snapshot *at, const struct block_ref *ref,

@@ -42,7 +42,8 @@ bool sequence_is_due(struct layer *layer, u64 now_ms)
     if ((layer->options.roles & ROLE_SEQUENCER) == 0 || now_ms < layer->next_block_ms ||
         layer->derived.count == 0)
         return false;
-    return txpool_counts(layer->options.pool).executable > 0 || is_owed(layer, now_ms);
+    return is_owed(layer, now_ms) ||
+           (!layer->backlog.is_full && txpool_counts(layer->options.pool).executable > 0);
 }
 
 /* What the next block goes by, copied from the parent. False: the parent's head is not one that a
@@ -105,7 +106,7 @@ static enum status build(struct layer *layer, const struct derive_block *block, 
                                   .parent_beacon_root = block->origin.parent_beacon_root,
                                   .deposits = block->txs,
                                   .deposit_count = block->deposit_count,
-                                  .txs = &from.source};
+                                  .txs = layer->backlog.is_full ? NULL : &from.source};
     enum status st = chain_build(layer->options.chain, &params, &built, err);
     usize included = from.included;
     pool_source_end(&from);

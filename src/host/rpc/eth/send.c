@@ -155,6 +155,19 @@ static enum status recover(struct rpc_call *call, struct tx *tx)
     return st;
 }
 
+/* A sequencer takes no more than it can keep its word for. */
+static enum status add_to_pool(struct rpc_call *call, const struct tx *tx, bytes envelope,
+                               bytes network)
+{
+    const struct rpc_services *serve = call->serve;
+    char why[LAYER_WHY];
+    if (serve->layer != NULL && layer_is_behind(serve->layer, why))
+        return rpc_refuse(call, RPC_SERVER, "no transactions are taken for now: %s", why);
+    TRY(txpool_add(serve->pool, tx, envelope, network, serve->now_ms(), &call->err));
+    serve->pool_grew(serve->node);
+    return ST_OK;
+}
+
 /* Into the pool; *hash names it. */
 static enum status accept_raw(struct rpc_call *call, bytes raw, hash32 *hash)
 {
@@ -171,9 +184,7 @@ static enum status accept_raw(struct rpc_call *call, bytes raw, hash32 *hash)
         TRY(check_sidecar(call, &tx, &sidecar));
     }
     TRY(recover(call, &tx));
-    TRY(txpool_add(call->serve->pool, &tx, envelope, has_sidecar ? raw : BYTES_EMPTY,
-                   call->serve->now_ms(), &call->err));
-    call->serve->pool_grew(call->serve->node);
+    TRY(add_to_pool(call, &tx, envelope, has_sidecar ? raw : BYTES_EMPTY));
     *hash = tx.hash;
     return ST_OK;
 }
@@ -296,9 +307,7 @@ enum status eth_send_transaction(struct rpc_call *call)
     TRY(fill_message(call, &message));
     struct tx *tx = &message.tx;
     TRY(sign(call, tx));
-    TRY(txpool_add(call->serve->pool, tx, tx_encode(tx, &call->arena), BYTES_EMPTY,
-                   call->serve->now_ms(), &call->err));
-    call->serve->pool_grew(call->serve->node);
+    TRY(add_to_pool(call, tx, tx_encode(tx, &call->arena), BYTES_EMPTY));
     return rpc_reply_bytes(call, BYTES_OF(tx->hash));
 }
 
