@@ -50,7 +50,7 @@ enum status node_make_pool(struct node *node, struct err *err)
     const struct head *head = chain_head(node->chain);
     struct txpool_head pool = pool_head(node, head);
     head_release(head);
-    bool dev = strcmp(node->config->orderer, "dev") == 0;
+    bool dev = node->config->command == UP || strcmp(node->config->orderer, "dev") == 0;
     node->pool = txpool_new(dev ? &TXPOOL_LIMITS_DEV : &TXPOOL_LIMITS, &pool,
                             (struct txpool_state){node, account_at_head},
                             (struct txpool_listener){node, tx_became_executable});
