@@ -20,15 +20,14 @@ static void stop_asked(int number)
     signal(number, SIG_DFL);
 }
 
+/* What is waited for after each step is said once, and kept up to date on a terminal. */
 static void show(void *self, const char *line, bool passing)
 {
-    (void)self;
-    if (passing) {
-        say_waiting(line);
-        return;
-    }
-    say_waiting("");
-    say("  %s", line);
+    bool *said_waiting = self;
+    say_waiting(passing && *said_waiting ? line : "");
+    if (!passing || !*said_waiting)
+        say("  %s%s", line, passing ? " …" : "");
+    *said_waiting = passing;
 }
 
 /* Addresses with commas in between. */
@@ -52,10 +51,12 @@ static enum status read_tokens(const char *list, const address **out, usize *cou
 static enum status leave(struct layer2_run *run, struct bridge_run *bridge,
                          struct follower *follower, struct err *err)
 {
+    bool said_waiting = false;
     struct exit_options options = {.bridge = &bridge->bridge,
                                    .layer = follower_layer(follower),
                                    .on_parent = bridge->on_parent,
                                    .progress = show,
+                                   .self = &said_waiting,
                                    .stop = &stopped};
     TRY(read_tokens(run->settings->tokens, &options.tokens, &options.token_count, &run->arena,
                     err));

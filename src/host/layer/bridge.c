@@ -173,6 +173,8 @@ static enum status find_proof(const struct bridge *bridge, hash32 hash, address 
     for (u64 i = 0; i < count && i < MOST && !out->is_good; i++) {
         TRY(read_prover(bridge, hash, i, prover, tmp, err));
         TRY(read_proven(bridge, hash, *prover, out, tmp, err));
+        if (out->is_good) /* somebody may prove against a false claim, for others to wait in vain */
+            TRY(bridge_claim_is_right(bridge, &out->claim, &out->is_good, tmp, err));
     }
     return ST_OK;
 }
@@ -325,6 +327,19 @@ static bool call_has_failed(const struct eth_receipt *receipt)
     return !abi_get_bool(&in) || bridge_message_failed(receipt);
 }
 
+/* A step that was refused is no failure if somebody else has made it meanwhile. */
+static enum status check_still(const struct bridge *bridge, const struct child_withdrawal *w,
+                               const struct withdrawal_status *before, address prover,
+                               enum status failure, struct arena tmp, struct err *err)
+{
+    struct withdrawal_status now;
+    struct err why = *err;
+    if (failure != ST_INVALID)
+        return failure;
+    TRY(bridge_look(bridge, w, prover, &now, tmp, err));
+    return now.stage > before->stage ? ST_OK : fail(err, failure, "%s", why.text);
+}
+
 enum status bridge_advance(const struct bridge *bridge, const struct child_withdrawal *w,
                            const struct withdrawal_status *status, struct errands *on_parent,
                            enum withdrawal_deed *out, struct arena tmp, struct err *err)
@@ -338,7 +353,9 @@ enum status bridge_advance(const struct bridge *bridge, const struct child_withd
         TRY(bridge_prove_call(bridge, w, &status->claim, &errand.data, &tmp, err));
     else
         errand.data = bridge_pay_call(w, status->prover, &tmp);
-    TRY(errands_do(on_parent, &errand, &receipt, &tmp, err));
+    enum status st = errands_do(on_parent, &errand, &receipt, &tmp, err);
+    if (st != ST_OK)
+        return check_still(bridge, w, status, errands_who(on_parent), st, tmp, err);
     if (status->stage == WITHDRAWAL_CLAIMED)
         *out = WITHDRAWAL_PROVED;
     else

@@ -28,7 +28,18 @@ static enum status has_code(struct eth *eth, address who, bool *out, struct aren
     return ST_OK;
 }
 
-/* The first image that the child's factory has made of it. */
+/* Anyone may have an image made, with whatever decimals: then the same number of units is another
+ * amount to whoever looks at it. */
+static enum status has_decimals(const struct bridge *bridge, address image, u8 want, bool *out,
+                                struct arena tmp, struct err *err)
+{
+    u64 decimals;
+    TRY(contract_ask_u64(bridge->child, image, "decimals()", &decimals, tmp, err));
+    *out = decimals == want;
+    return ST_OK;
+}
+
+/* The first fitting image that the child's factory has made of it. */
 static enum status find_made(const struct bridge *bridge, struct token_pair *pair, struct arena tmp,
                              struct err *err)
 {
@@ -45,7 +56,7 @@ static enum status find_made(const struct bridge *bridge, struct token_pair *pai
             !address_equal(u256_to_address(u256_from_hash(log->topics[2])), pair->parent))
             continue;
         pair->child = u256_to_address(u256_from_hash(log->topics[1]));
-        pair->has_child = true;
+        TRY(has_decimals(bridge, pair->child, pair->token.decimals, &pair->has_child, tmp, err));
     }
     pair->child_is_image = true; /* or will be */
     return ST_OK;

@@ -18,7 +18,7 @@ struct exit {
     const struct bridge *bridge;
     struct layer *layer;
     address who;
-    usize ether_attempts;
+    usize ether_attempts, claim_attempts;
     usize *token_attempts; /* by token */
 };
 
@@ -217,7 +217,10 @@ static enum status propose(struct exit *exit, const struct derive_state *safe, s
     TRY(claim_make(&exit->layer->options, safe, base.hash, &claim, tmp, err));
     struct errand errand = {.to = settlement, .data = claim_propose_call(&claim, &tmp)};
     TRY(contract_ask_u256(bridge->parent, settlement, "bond()", &errand.value_wei, tmp, err));
-    TRY(errands_do(exit->options->on_parent, &errand, &receipt, &tmp, err));
+    enum status st = errands_do(exit->options->on_parent, &errand, &receipt, &tmp, err);
+    if (st == ST_INVALID && exit->claim_attempts++ < MOST_ATTEMPTS)
+        return pause_a_little(exit, err); /* somebody else may have claimed the same meanwhile */
+    TRY(st);
     tell(exit, false, "claimed: block %lu of the child, bond %s ETH", claim.number,
          amount_ether(errand.value_wei).text);
     return ST_OK;
