@@ -11,18 +11,19 @@ import { artifact, bin, chainId, ether, foundry, freePort, keys, startNode, unti
 const scratch = mkdtempSync(`${tmpdir()}/varve-bridge-`);
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
-/** Starts `varve ARGS`. `killWhen`: once its output matches, it is killed. */
-function varve(args, { env, killWhen, ms = 120_000 } = {}) {
+/** Runs `varve ARGS`. It is killed once its output matches `killWhen`, or when `killOn` is settled. */
+function varve(args, { killWhen, killOn, ms = 120_000 } = {}) {
   return new Promise((done) => {
-    const child = spawn(bin, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: scratch, env: { ...process.env, ...env } });
+    const child = spawn(bin, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: scratch });
     const out = { stdout: '', stderr: '' };
     child.stdout.on('data', (data) => {
       out.stdout += data;
       if (killWhen?.test(out.stdout)) child.kill('SIGKILL');
     });
     child.stderr.on('data', (data) => { out.stderr += data; });
+    killOn?.then(() => child.kill('SIGKILL'));
     const clock = setTimeout(() => child.kill('SIGKILL'), ms);
-    child.once('exit', (code, signal) => { clearTimeout(clock); done({ code, signal, ...out }); });
+    child.once('close', (code, signal) => { clearTimeout(clock); done({ code, signal, ...out }); });
   });
 }
 
@@ -66,11 +67,13 @@ async function startStack(parentProgram) {
 }
 
 /** An account that nobody else uses, with ETH on the parent. */
+let paid = Promise.resolve(); // one after the other, because of the payer's nonce
 async function newAccount({ l1, parentUrl }, wei = 10n * ether) {
   const key = generatePrivateKey();
   const account = privateKeyToAccount(key);
   const rich = createWalletClient({ account: privateKeyToAccount(keys[3]), chain: l1.chain, transport: http(parentUrl) });
-  await l1.waitForTransactionReceipt({ hash: await rich.sendTransaction({ to: account.address, value: wei }) });
+  paid = paid.then(async () => l1.waitForTransactionReceipt({ hash: await rich.sendTransaction({ to: account.address, value: wei }) }));
+  await paid;
   return { key, address: account.address, wallet: createWalletClient({ account, chain: l1.chain, transport: http(parentUrl) }) };
 }
 
@@ -84,7 +87,7 @@ async function newToken({ l1 }, { wallet }, supply = 1_000n * ether) {
 const imageIn = (text) => text.match(/its image on the child: (0x[0-9a-f]{40})/)?.[1];
 const withdrawalIn = (text) => text.match(/withdrawal (0x[0-9a-f]{64})/)[1];
 
-describe('varve bridge', () => {
+describe('varve bridge', { concurrency: true }, () => { // they wait for windows most of the time
   let stack;
   before(async () => { stack = await startStack(); });
   after(() => stack?.stop());
@@ -205,7 +208,7 @@ describe('varve exit', () => {
     const { address } = users.whole;
     const before = await stack.l1.getBalance({ address });
     const told = await succeeds(...exit(users.whole, '--token', token));
-    assert.match(told, /forced: 100 [^]*forced: 1\.99\d* ETH[^]*read:[^]*claimed:[^]*proven:[^]*paid:[^]*Done/);
+    assert.match(told, /forced: 100 [^]*forced: 1\.99\d* ETH[^]*proven:[^]*paid:[^]*Done/);
     assert.equal(await balanceOf(stack.l1, token, address), 1_000n * ether);
     const gained = await stack.l1.getBalance({ address }) - before;
     assert.ok(gained > 2n * ether - ether / 20n && gained < 2n * ether, `gained ${gained}`);
@@ -230,5 +233,93 @@ describe('varve exit', () => {
     await refuses(/--key/, ...exit({ key: '' }));
     await refuses(/wants an address/, ...exit(users.whole, '--token', 'USDC'));
     await refuses(/has 0 ETH on chain 900/, ...exit({ key: poor }));
+  });
+});
+
+describe('varve deploy, and a process for each role', () => {
+  const rollupFile = `${scratch}/deployed.json`;
+  let parent;
+  const running = [];
+  const on = (...args) => ['--parent', parent.url, ...args];
+  const run = async (...args) => {
+    const node = await startNode({ word: 'node', args: ['--rollup', rollupFile, ...on(...args)] });
+    running.push(node);
+    return node;
+  };
+
+  before(async () => { parent = await startNode({ blockTime: 1_000 }); });
+  after(async () => { for (const node of [...running, parent]) await node?.stop(); });
+
+  test('a deployment that is killed goes on, and gives what it would have given', { timeout: 60_000 }, async () => {
+    const args = ['deploy', ...on('--out', rollupFile, '--preset', 'dev', '--key', keys[0])];
+    const { signal } = await varve(args, { killOn: until(() => existsSync(`${rollupFile}.part`)) });
+    assert.equal(signal, 'SIGKILL');
+    assert.ok(!existsSync(rollupFile));
+    await refuses(/begun with another key/, ...args.slice(0, -1), 'test:1');
+    const told = await succeeds(...args);
+    assert.match(told, /contracts of Shanghai +yes[^]*1\/9 Inbox[^]*9\/9 OptimisticSettlement[^]*varve node --rollup/);
+    const rollup = JSON.parse(readFileSync(rollupFile, 'utf8'));
+    assert.ok(told.includes(rollup.parent.portal));
+    assert.ok(!existsSync(`${rollupFile}.part`));
+    assert.equal(rollup.child.chainId, 901);
+    await refuses(/is there already/, ...args);
+  });
+
+  test('an external signer deploys, and the contracts are as they were asked for', { timeout: 60_000 }, async () => {
+    const out = `${scratch}/signed.json`;
+    const sequencer = privateKeyToAccount(keys[1]).address;
+    await succeeds('deploy', ...on('--out', out, '--chain-id', '955', '--owner', 'none', '--sequencer', sequencer,
+      '--gas-limit', '30000000', '--key', parent.url, '--from', privateKeyToAccount(keys[2]).address));
+    const { parent: contracts, child, windows } = JSON.parse(readFileSync(out, 'utf8'));
+    const read = (name, type) => client(chainId, parent.url).readContract({
+      address: contracts.systemConfig, functionName: name,
+      abi: [{ type: 'function', name, inputs: [], outputs: [{ type }], stateMutability: 'view' }],
+    });
+    assert.equal(BigInt(await read('owner', 'address')), 0n);
+    assert.equal(await read('sequencer', 'address'), sequencer);
+    assert.equal(await read('gasLimit', 'uint64'), 30_000_000n);
+    assert.equal(child.chainId, 955);
+    assert.equal(windows.challenge, 604_800);
+  });
+
+  test('sequencer, proposer and follower are processes of their own, and money goes round', { timeout: 180_000 }, async () => {
+    const sequencer = await run('--role', 'sequencer,batcher', '--key', keys[0]);
+    const proposer = await run('--role', 'proposer', '--key', keys[1]);
+    const follower = await run();
+    const stack = { l1: client(chainId, parent.url), parentUrl: parent.url };
+    const { key, address } = await newAccount(stack);
+    const chains = ['--rollup', rollupFile, ...on('--child', sequencer.url)];
+    await succeeds('bridge', 'deposit', '2', ...chains, '--key', key);
+    await until(async () => await client(901, follower.url).getBalance({ address }) === 2n * ether, 60_000, 'the deposit');
+    await succeeds('bridge', 'withdraw', '1', ...chains, '--key', key);
+    // a follower that has derived it knows as much
+    assert.match(await succeeds('bridge', 'list', '--of', address, '--rollup', rollupFile, ...on('--child', follower.url)), /is paid/);
+    assert.match(proposer.output(), /proposer +done/);
+  });
+
+  test('what cannot work is said at once', { timeout: 60_000 }, async () => {
+    let folders = 0;
+    const node = (...args) => ['node', '--datadir', `${scratch}/refused-${folders++}`, '--http.port', '0', ...args];
+    const child = (...args) => node('--rollup', rollupFile, ...on(...args));
+    const other = `${scratch}/other.json`;
+    const text = JSON.parse(readFileSync(rollupFile, 'utf8'));
+    await refuses(/no role/, ...child('--role', 'king'));
+    await refuses(/--key/, ...child('--role', 'proposer'));
+    await refuses(/needs the role of the sequencer/, ...child('--role', 'batcher', '--key', 'test:0'));
+    await refuses(/has no ETH/, ...child('--role', 'proposer', '--key', generatePrivateKey()));
+    await refuses(/--parent/, ...node('--rollup', rollupFile));
+    await refuses(/--rollup/, ...node('--role', 'proposer'));
+    await refuses(/refused/, ...node('--rollup', rollupFile, '--parent', 'http://127.0.0.1:1'));
+    writeFileSync(other, JSON.stringify({ ...text, parent: { ...text.parent, chainId: 5 } }));
+    await refuses(/is chain 900/, ...node('--rollup', other, ...on()));
+    writeFileSync(other, JSON.stringify({ ...text, parent: { ...text.parent, portal: `0x${'12'.repeat(20)}` } }));
+    await refuses(/contracts of rollup\.json are not on the parent/, ...node('--rollup', other, ...on()));
+    const deploy = (...args) => ['deploy', ...on('--out', `${scratch}/none.json`, ...args)];
+    await refuses(/has 0 ETH on the parent, and deploying takes/, ...deploy('--key', generatePrivateKey()));
+    await refuses(/--preset/, ...deploy('--key', 'test:0', '--preset', 'fast'));
+    await refuses(/--owner wants an address/, ...deploy('--key', 'test:0', '--owner', 'me'));
+    await refuses(/parent's chain id/, ...deploy('--key', 'test:0', '--chain-id', '900'));
+    await refuses(/64 digits/, ...deploy('--key', '0x12'));
+    await refuses(/--from/, ...deploy('--key', parent.url));
   });
 });

@@ -379,24 +379,26 @@ static enum status wait_for(const struct deployment *d, usize from, struct arena
     return ST_OK;
 }
 
-static enum status carry_out(struct deployment *d, struct arena tmp, struct err *err)
+/* The first contract that is not there yet. */
+static enum status first_missing(const struct deployment *d, usize *out, struct arena tmp,
+                                 struct err *err)
 {
-    struct eth_fees fees;
-    usize first = 0;
     bool done = true;
-    while (first < countof(steps)) {
-        TRY(step_is_done(d, first, &done, tmp, err));
+    for (*out = 0; *out < countof(steps); (*out)++) {
+        TRY(step_is_done(d, *out, &done, tmp, err));
         if (!done)
             break;
-        first++;
+        say(d, *out);
     }
-    for (usize i = 0; i < first; i++)
-        say(d, i);
-    TRY(eth_ask_fees(d->options->parent, &fees, err));
-    TRY(check_funds(d, first, &fees, err));
+    return ST_OK;
+}
+
+static enum status carry_out(const struct deployment *d, usize first, const struct eth_fees *fees,
+                             struct arena tmp, struct err *err)
+{
     for (usize i = first; i < countof(steps); i++) {
         struct err why;
-        enum status st = send_step(d, i, &fees, tmp, &why);
+        enum status st = send_step(d, i, fees, tmp, &why);
         if (st != ST_OK)
             return fail(err, st, "%s: %s", steps[i].contract, why.text);
     }
@@ -407,13 +409,18 @@ enum status deploy(const struct deploy_options *options, struct rollup *out, str
                    struct err *err)
 {
     struct deployment d = {.options = options};
+    struct eth_fees fees;
+    usize first;
     enum status st = read_part(&d, arena, err);
     if (st == ST_MISSING)
         st = make_plan(&d, arena, err);
     TRY(st);
     TRY(complete_plan(&d, arena, err));
+    TRY(first_missing(&d, &first, *arena, err));
+    TRY(eth_ask_fees(options->parent, &fees, err));
+    TRY(check_funds(&d, first, &fees, err)); /* before there is a plan that binds the key */
     TRY(write_file(&d, true, *arena, err));
-    TRY(carry_out(&d, *arena, err));
+    TRY(carry_out(&d, first, &fees, *arena, err));
     TRY(write_file(&d, false, *arena, err));
     struct err ignored;
     (void)options->files->remove(options->files->self, part_path(options, arena), &ignored);
