@@ -17,10 +17,10 @@ struct tx_gas tx_gas(const struct rules *rules, const struct tx *tx)
     gas.intrinsic += tx->access_count * GAS_TX_ACCESS_ADDRESS;
     gas.intrinsic += tx_access_slot_count(tx) * GAS_TX_ACCESS_SLOT;
     gas.intrinsic += tx->authorization_count * GAS_TX_AUTHORIZATION;
-    /* What a deposit carries is on the parent already, and paid for there. */
-    bool dear = rules->child.on && tx->type != TX_DEPOSIT;
-    u64 per_token = dear ? GAS_TX_FLOOR_TOKEN_CHILD : GAS_TX_FLOOR_TOKEN;
-    if (rules->fork >= PRAGUE)
+    u64 per_token = rules->child.on ? GAS_TX_FLOOR_TOKEN_CHILD : GAS_TX_FLOOR_TOKEN;
+    /* What a deposit carries is on the parent already, and paid for there: what the Inbox demands
+     * as its least gas (minimumGasLimit) must be enough here. */
+    if (rules->fork >= PRAGUE && tx->type != TX_DEPOSIT)
         gas.floor = GAS_TX + (zeros + others * TOKENS_PER_BYTE) * per_token;
     return gas;
 }

@@ -145,14 +145,14 @@ TEST(child_next_base_fee_is_held_up_by_the_floor_and_by_bytes)
     }
 }
 
-TEST(child_calldata_costs_160_gas_a_byte_and_a_deposits_40)
+TEST(child_calldata_costs_160_gas_a_byte_and_a_deposits_has_no_floor)
 {
     struct tx tx = {.type = TX_DYNAMIC_FEE, .data = BYTES_LIT("\0\0\x01\x02\x03")};
     CHECK(tx_gas(&child, &tx).floor == 21000 + 2 * 40 + 3 * 160);
     CHECK(tx_gas(&layer1, &tx).floor == 21000 + 2 * 10 + 3 * 40);
     CHECK(tx_gas(&child, &tx).intrinsic == tx_gas(&layer1, &tx).intrinsic);
     tx.type = TX_DEPOSIT;
-    CHECK(tx_gas(&child, &tx).floor == 21000 + 2 * 10 + 3 * 40);
+    CHECK(tx_gas(&child, &tx).floor == 0);
     tx = (struct tx){.type = TX_DYNAMIC_FEE};
     CHECK(tx_gas(&child, &tx).floor == 21000); /* a transfer stays what it is everywhere */
 }

@@ -176,17 +176,17 @@ TEST(deposit_creates_where_its_nonce_says)
     CHECK(out.status == ST_OK && !out.receipt.succeeded && out.receipt.gas_used == BLOCK_GAS);
 }
 
-TEST(deposit_pays_ethereums_price_for_its_calldata)
+TEST(deposit_with_the_least_gas_that_the_inbox_takes_is_executed)
 {
     u8 data[100];
     memset(data, 1, sizeof(data));
-    struct tx tx = deposit(ALICE, 0, 0, 21000 + 100 * 40);
+    struct tx tx = deposit(ALICE, 0, 0, 21000 + 100 * 16); /* Inbox.minimumGasLimit */
     tx.data = BYTES_OF(data);
     struct run out = run(&tx, "");
-    CHECK(out.receipt.succeeded && out.receipt.gas_used == 25000); /* EIP-7623 */
+    CHECK(out.receipt.succeeded && out.receipt.gas_used == 22600); /* no EIP-7623 */
     tx.gas_limit--;
     out = run(&tx, "");
-    CHECK(!out.receipt.succeeded && out.receipt.gas_used == 24999);
+    CHECK(!out.receipt.succeeded && out.receipt.gas_used == 22600);
 }
 
 TEST(deposit_needs_its_gas_in_the_block_and_nothing_else)

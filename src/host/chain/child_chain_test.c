@@ -92,7 +92,7 @@ TEST(child_chain_builds_nothing_without_its_attributes)
         "a child chain's block has no base fee, withdrawals or extra data to choose",
         "a child chain's block has no base fee, withdrawals or extra data to choose",
         "deposit 1: no deposit",
-        "deposit 1: gas limit reached: 2976980 is left in the block, the deposit may take 2976981",
+        "deposit 1: gas limit reached: 2978192 is left in the block, the deposit may take 2978193",
         "the L1 attributes are not this block's",
     };
     struct tx user = testing_user_tx(1, *test_arena());
@@ -109,7 +109,7 @@ TEST(child_chain_builds_nothing_without_its_attributes)
         if (i == 5)
             order->deposits[1] = user;
         if (i == 6)
-            order->deposits[1].gas_limit = 2976981;
+            order->deposits[1].gas_limit = 2978193;
         if (i == 7)
             order->deposits[0].source_hash.b[0] ^= 1;
         CHECK_ROW(i, chain_build(chain, &order->params, &built, &err) == ST_INVALID);
