@@ -59,15 +59,25 @@ enum status errands_open(struct eth *eth, const struct signer *signer, struct er
     return ST_OK;
 }
 
+/* The journal's folder, with what the sender has beside its journal. */
+static void remove_folder(const struct errands *errands)
+{
+    static const char *const suffixes[] = {"", ".lock", ".new"};
+    for (usize i = 0; i < countof(suffixes); i++) {
+        char path[sizeof(errands->journal) + 8];
+        fmt(path, sizeof(path), "%s%s", errands->journal, suffixes[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(errands->folder);
+}
+
 void errands_close(struct errands *errands)
 {
     if (errands == NULL)
         return;
     sender_close(errands->sender);
-    if (errands->folder[0] != 0) {
-        (void)unlink(errands->journal);
-        (void)rmdir(errands->folder);
-    }
+    if (errands->folder[0] != 0)
+        remove_folder(errands);
     free(errands);
 }
 
