@@ -33,7 +33,7 @@ static enum status count(struct layer *layer, u64 safe, u64 unsafe, struct err *
 {
     struct backlog *backlog = &layer->backlog;
     u64 size;
-    if (backlog->from != safe || safe == unsafe)
+    if (backlog->from != safe || safe == unsafe || backlog->moved_ms == 0)
         backlog->moved_ms = clock_now_ms();
     if (backlog->from > safe || backlog->to > unsafe || backlog->to < safe) {
         backlog->from = backlog->to = safe;
