@@ -9,7 +9,8 @@
 static u256 floor_of(const struct chain *chain, const struct body *body)
 {
     struct rules rules = {.child = chain->config.child};
-    struct arena none = arena_over(NULL, 0);
+    u8 nothing[1];
+    struct arena none = arena_over(nothing, 0);
     struct header header;
     struct tx first;
     bytes envelope;
