@@ -39,7 +39,7 @@ class Node:
         self.output = open(folder + ".log", "ab")
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [*wrapper, VARVE, "up", "--datadir", folder, "--http.port", str(self.port), *flags],
+            [*wrapper, VARVE, "up", "--l2", "0", "--datadir", folder, "--http.port", str(self.port), *flags],
             stdout=self.output, stderr=self.output)
         self.accounts = self.first_answer()
         self.seconds_to_answer = time.monotonic() - self.started
