@@ -25,11 +25,17 @@ struct derived_batch {
     u64 parent_block; /* that has it */
 };
 
-/* Transactions that were confirmed in blocks that have left the chain. */
+/* A transaction that was confirmed in a block that has left the chain. */
+struct promise {
+    hash32 hash;
+    bool waits; /* in the pool, for a nonce of its sender's that is gone: a deposit took it */
+};
+
 struct promises {
-    hash32 *list;
+    struct promise *list; /* not in a block again */
     usize count, room;
-    u64 broken; /* since the start */
+    u64 broken;  /* since the start */
+    u64 waiting; /* of the list */
 };
 
 /* The sequencer's blocks that are not on the parent: after `from`, up to `to`. */
@@ -100,7 +106,7 @@ enum status layer_follow(struct layer *layer, bool *more, struct err *err);
 
 /* Blocks `from` to `to` are about to leave the chain. */
 void promises_note(struct layer *layer, u64 from, u64 to);
-/* Forgets what is in a block again, and says what can not be any more. */
+/* Forgets what is in a block again, and says what cannot be, or not for now. */
 void promises_look(struct layer *layer);
 
 /* --- Backlog (backlog.c). */

@@ -75,7 +75,7 @@ static enum status describe_block(struct layer *layer, u64 number, struct layer_
 static enum status publish(struct layer *layer, struct err *err)
 {
     struct layer_status status = {.items_read = layer->head.attributes.inbox_pos,
-                                  .lost_txs = layer->promises.broken,
+                                  .lost_txs = layer->promises.broken + layer->promises.waiting,
                                   .accepting = (layer->options.roles & ROLE_SEQUENCER) != 0};
     const struct head *head = chain_head(layer->options.chain);
     u64 safe = head->safe, finalized = head->finalized;

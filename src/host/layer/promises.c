@@ -1,6 +1,7 @@
 /* Soft confirmations that a reorg has put in question. Transactions of blocks that leave the chain
  * return to the pool; those that are then neither in a block nor in the pool could not be kept, and
- * that is said. */
+ * those that cannot be executed there wait for a nonce that a deposit had, which the parent has
+ * taken back: both are said. */
 #include "layer/internal.h"
 #include "sys/log.h"
 
@@ -15,10 +16,10 @@ static void note(struct layer *layer, hash32 hash)
         return;
     if (promises->count == promises->room) {
         promises->room = promises->room == 0 ? 64 : 2 * promises->room;
-        promises->list = reallocarray(promises->list, promises->room, sizeof(hash32));
+        promises->list = reallocarray(promises->list, promises->room, sizeof(struct promise));
         assert(promises->list != NULL);
     }
-    promises->list[promises->count++] = hash;
+    promises->list[promises->count++] = (struct promise){.hash = hash};
 }
 
 void promises_note(struct layer *layer, u64 from, u64 to)
@@ -40,14 +41,24 @@ void promises_note(struct layer *layer, u64 from, u64 to)
     }
 }
 
-/* Whether it is in a block or may still come into one. */
-static bool may_be_kept(struct layer *layer, struct snapshot *at, hash32 hash, bool *in_block)
+/* Whether it is still in question. */
+static bool look(struct layer *layer, struct snapshot *at, struct promise *promise)
 {
     struct tx_location location;
-    struct tx pending;
-    *in_block = snapshot_tx_location(at, hash, &location) == ST_OK;
-    struct arena tmp = *at->arena;
-    return *in_block || txpool_get(layer->options.pool, hash, &pending, NULL, NULL, &tmp) == ST_OK;
+    if (snapshot_tx_location(at, promise->hash, &location) == ST_OK)
+        return false;
+    enum txpool_place place = txpool_place(layer->options.pool, promise->hash);
+    if (place == TXPOOL_ABSENT) {
+        layer->promises.broken++;
+        log_warn("layer", "a soft confirmation could not be kept",
+                 LOG_HEX("transaction", promise->hash));
+        return false;
+    }
+    if (place == TXPOOL_QUEUED && !promise->waits)
+        log_warn("layer", "a soft confirmation cannot be kept until its sender fills a nonce",
+                 LOG_HEX("transaction", promise->hash));
+    promise->waits = place == TXPOOL_QUEUED;
+    return true;
 }
 
 void promises_look(struct layer *layer)
@@ -59,16 +70,13 @@ void promises_look(struct layer *layer)
     usize left = 0;
     if (promises->count == 0 || snapshot_open(layer->options.chain, &arena, &at, &err) != ST_OK)
         return;
+    promises->waiting = 0;
     for (usize i = 0; i < promises->count; i++) {
-        bool in_block;
-        hash32 hash = promises->list[i];
-        if (!may_be_kept(layer, &at, hash, &in_block)) {
-            promises->broken++;
-            log_warn("layer", "a soft confirmation could not be kept",
-                     LOG_HEX("transaction", hash));
-        } else if (!in_block) {
-            promises->list[left++] = hash;
-        }
+        struct promise promise = promises->list[i];
+        if (!look(layer, &at, &promise))
+            continue;
+        promises->list[left++] = promise;
+        promises->waiting += promise.waits;
     }
     promises->count = left;
     snapshot_close(&at);

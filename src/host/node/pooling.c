@@ -57,15 +57,39 @@ enum status node_make_pool(struct node *node, struct err *err)
     return ST_OK;
 }
 
-static void take_back(struct node *node, struct snapshot *at, const struct block_ref *ref)
+/* The transactions of the blocks that an event removes, oldest first. */
+struct removed {
+    struct snapshot *at;
+    const struct block_ref *refs; /* newest first */
+    usize blocks_left;
+    struct stored_block block; /* the one that is being gone through */
+    usize next_tx;
+    struct arena start; /* a block's memory is the one's before */
+};
+
+static bool next_removed_block(struct removed *removed)
 {
-    struct stored_block stored;
     struct err err;
-    if (block_ref_read(at, ref, &stored, &err) != ST_OK)
-        return;
-    for (usize i = 0; i < stored.block.tx_count; i++) /* refused: the new branch has it, or more */
-        (void)txpool_add(node->pool, &stored.block.txs[i], stored.block.tx_envelopes[i],
-                         BYTES_EMPTY, clock_now_ms(), NULL);
+    while (removed->blocks_left > 0) {
+        const struct block_ref *ref = &removed->refs[--removed->blocks_left];
+        *removed->at->arena = removed->start;
+        removed->next_tx = 0;
+        if (block_ref_read(removed->at, ref, &removed->block, &err) == ST_OK)
+            return true;
+        log_error("node", "a block that was taken back cannot be read, and its transactions go",
+                  LOG_U64("number", ref->number), LOG_TEXT("why", err.text));
+    }
+    return false;
+}
+
+static const struct tx *next_removed_tx(void *self, bytes *envelope)
+{
+    struct removed *removed = self;
+    while (removed->next_tx == removed->block.block.tx_count)
+        if (!next_removed_block(removed))
+            return NULL;
+    *envelope = removed->block.block.tx_envelopes[removed->next_tx];
+    return &removed->block.block.txs[removed->next_tx++];
 }
 
 void node_head_changed(void *self, const struct chain_event *event)
@@ -84,10 +108,11 @@ void node_head_changed(void *self, const struct chain_event *event)
     struct state_view view = snapshot_view(&at);
     struct txpool_head head = pool_head(node, event->head);
     struct txpool_state now = {view.self, view.account};
-    txpool_set_head(node->pool, &head, &now);
-    bool returning = node->orderer != NULL && orderer_is_returning(node->orderer);
-    for (usize i = event->removed_count; !returning && i-- > 0;)
-        take_back(node, &at, &event->removed[i]);
+    struct removed removed = {
+        .at = &at, .refs = event->removed, .blocks_left = event->removed_count, .start = arena};
+    struct txpool_returns returns = {&removed, next_removed_tx};
+    bool forgets = node->orderer != NULL && orderer_is_returning(node->orderer);
+    txpool_set_head(node->pool, &head, &now, forgets ? NULL : &returns, clock_now_ms());
     snapshot_close(&at);
     pages_trim(&node->pages, (usize)1 << 20);
     if (node->rpc != NULL)

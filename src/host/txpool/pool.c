@@ -290,7 +290,7 @@ static enum status check_replacement(const struct txpool *pool, const struct tx 
 /* `at` is where it would stand; `old` is what it would replace, or NULL. */
 static enum status check_against_sender(const struct txpool *pool, const struct sender *sender,
                                         const struct tx *tx, u32 at, const struct pooled *old,
-                                        u256 cost, struct err *err)
+                                        bool returns, u256 cost, struct err *err)
 {
     if (tx->nonce < sender->nonce)
         return fail(err, ST_INVALID, "nonce too low: next nonce %lu, tx nonce %lu", sender->nonce,
@@ -299,7 +299,8 @@ static enum status check_against_sender(const struct txpool *pool, const struct 
         return refuse_unpayable(sender->balance_wei, cost, err);
     u256 spent = sender->cost_wei;
     if (old != NULL) {
-        TRY(check_replacement(pool, &old->tx, tx, err));
+        if (!returns)
+            TRY(check_replacement(pool, &old->tx, tx, err));
         if (at < sender->executable)
             spent = u256_sub(spent, old->cost_wei);
     }
@@ -381,8 +382,9 @@ static void insert(struct txpool *pool, struct sender *sender, u32 at, const str
     victims_update(pool, sender);
 }
 
+/* `returns`: out of a block that has left the chain. */
 static enum status add_locked(struct txpool *pool, const struct tx *tx, bytes envelope,
-                              bytes network, u64 now_ms, struct err *err)
+                              bytes network, bool returns, u64 now_ms, struct err *err)
 {
     TRY(txpool_check(&pool->head, tx, envelope.size, err));
     if (*tx_slot(pool, &tx->hash) != NULL)
@@ -399,7 +401,7 @@ static enum status add_locked(struct txpool *pool, const struct tx *tx, bytes en
     if (tx_cost(tx, &cost))
         st = fail(err, ST_INVALID, "insufficient funds for gas * price + value: cost overflows");
     else
-        st = check_against_sender(pool, sender, tx, at, old, cost, err);
+        st = check_against_sender(pool, sender, tx, at, old, returns, cost, err);
     if (st != ST_OK) {
         if (sender->count == 0)
             free(sender);
@@ -420,7 +422,7 @@ enum status txpool_add(struct txpool *pool, const struct tx *tx, bytes envelope,
 {
     assert(tx->from_known);
     pthread_mutex_lock(&pool->lock);
-    enum status st = add_locked(pool, tx, envelope, network, now_ms, err);
+    enum status st = add_locked(pool, tx, envelope, network, false, now_ms, err);
     pthread_mutex_unlock(&pool->lock);
     return st;
 }
@@ -441,8 +443,18 @@ static void account_changed(struct txpool *pool, struct sender *sender, const st
     settle_sender(pool, sender);
 }
 
+/* Refused: the new branch has it, or more. */
+static void take_returns(struct txpool *pool, const struct txpool_returns *returns, u64 now_ms)
+{
+    const struct tx *tx;
+    bytes envelope;
+    while ((tx = returns->next(returns->self, &envelope)) != NULL)
+        (void)add_locked(pool, tx, envelope, BYTES_EMPTY, true, now_ms, NULL);
+}
+
 void txpool_set_head(struct txpool *pool, const struct txpool_head *head,
-                     const struct txpool_state *now)
+                     const struct txpool_state *now, const struct txpool_returns *returns,
+                     u64 now_ms)
 {
     pthread_mutex_lock(&pool->lock);
     pool->head = *head;
@@ -454,6 +466,8 @@ void txpool_set_head(struct txpool *pool, const struct txpool_head *head,
                 account_changed(pool, each, &account);
         }
     }
+    if (returns != NULL)
+        take_returns(pool, returns, now_ms);
     enforce_limits(pool, NULL);
     pthread_mutex_unlock(&pool->lock);
 }
@@ -559,6 +573,20 @@ enum status txpool_get(struct txpool *pool, hash32 hash, struct tx *tx, bytes *e
     if (network != NULL)
         *network = network_copy;
     return ST_OK;
+}
+
+enum txpool_place txpool_place(struct txpool *pool, hash32 hash)
+{
+    enum txpool_place place = TXPOOL_ABSENT;
+    pthread_mutex_lock(&pool->lock);
+    const struct pooled *pooled = *tx_slot(pool, &hash);
+    if (pooled != NULL) {
+        const struct sender *sender = pooled->sender;
+        bool executable = pooled->tx.nonce < sender->nonce + sender->executable;
+        place = executable ? TXPOOL_EXECUTABLE : TXPOOL_QUEUED;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return place;
 }
 
 static bool visit_one(const struct sender *sender, void *self,

@@ -69,10 +69,20 @@ void txpool_free(struct txpool *pool);
 enum status txpool_add(struct txpool *pool, const struct tx *tx, bytes envelope, bytes network,
                        u64 now_ms, struct err *err);
 
+/* What a reorg gives back, oldest first, senders known. NULL: no more. Called with the pool locked;
+ * what it gives stays readable until the next call. */
+struct txpool_returns {
+    void *self;
+    const struct tx *(*next)(void *self, bytes *envelope);
+};
+
 /* The head or its state changed: reads every sender's account at it again, through `now`.
- * Transactions with used nonces go. */
+ * Transactions with used nonces go. Those of blocks that have left the chain come back in the same
+ * step, before anybody sees their nonces free, and whatever has taken such a nonce meanwhile gives
+ * way: it was confirmed to nobody, they were. `returns` may be NULL. */
 void txpool_set_head(struct txpool *pool, const struct txpool_head *head,
-                     const struct txpool_state *now);
+                     const struct txpool_state *now, const struct txpool_returns *returns,
+                     u64 now_ms);
 
 /* Drops queued transactions past their lifetime. */
 void txpool_expire(struct txpool *pool, u64 now_ms);
@@ -96,6 +106,9 @@ enum status txpool_next_nonce(struct txpool *pool, address who, u64 *nonce);
 /* A copy in `arena`. `envelope` and `network` may be NULL. ST_MISSING: not here. */
 enum status txpool_get(struct txpool *pool, hash32 hash, struct tx *tx, bytes *envelope,
                        bytes *network, struct arena *arena);
+
+enum txpool_place { TXPOOL_ABSENT, TXPOOL_QUEUED, TXPOOL_EXECUTABLE };
+enum txpool_place txpool_place(struct txpool *pool, hash32 hash);
 
 /* Calls `visit` for each transaction, a sender's ones together and by nonce, with the pool locked.
  * `visit` returns false to stop. */

@@ -123,7 +123,7 @@ static void move_head(struct txpool *pool, struct model *model, u64 *seed,
         for (u64 nonce = 0; nonce < model->nonce[i]; nonce++)
             model->there[i][nonce] = false;
     struct txpool_state state = {model, model_account};
-    txpool_set_head(pool, head, &state);
+    txpool_set_head(pool, head, &state, NULL, 0);
 }
 
 TEST(pool_does_as_its_model_over_random_steps)

@@ -52,7 +52,7 @@ static void world_head(struct world *world, u64 base_fee)
 {
     struct txpool_head head = head_with_base_fee(base_fee);
     struct txpool_state state = world_state(world);
-    txpool_set_head(world->pool, &head, &state);
+    txpool_set_head(world->pool, &head, &state, NULL, 0);
 }
 
 static struct tx transfer(u8 from, u64 nonce, u64 max_fee, u64 tip)
@@ -344,6 +344,53 @@ TEST(pool_gives_back_all_that_a_transaction_points_to)
     txpool_free(world->pool);
 }
 
+/* Transactions one after the other. */
+struct returned {
+    const struct tx *txs;
+    usize left;
+};
+
+static const struct tx *next_returned(void *self, bytes *envelope)
+{
+    struct returned *returned = self;
+    if (returned->left == 0)
+        return NULL;
+    const struct tx *tx = returned->txs++;
+    returned->left--;
+    *envelope = tx_encode(tx, test_arena());
+    return tx;
+}
+
+TEST(pool_gives_the_place_to_what_a_reorg_brings_back)
+{
+    struct world *world = world_new(&TXPOOL_LIMITS);
+    struct txpool_head head = head_with_base_fee(10);
+    struct txpool_state state = world_state(world);
+    struct tx txs[3];
+    for (usize i = 0; i < countof(txs); i++) {
+        txs[i] = transfer(1, i, 100, 1);
+        txs[i].value_wei = u256_from_u64(7);
+        tx_set_hash(&txs[i], *test_arena());
+    }
+    world->accounts[1].nonce = 3; /* they are in blocks */
+    world_head(world, 10);
+    CHECK(add(world, 1, 3, 100, 1) == ST_OK);
+    world->accounts[1].nonce = 0; /* not any more, and somebody saw it before the pool did */
+    CHECK(add(world, 1, 1, 300, 3) == ST_INVALID); /* the pool goes by what it was told */
+    world_head(world, 10);
+    CHECK(add(world, 1, 1, 300, 3) == ST_OK);
+    struct returned returned = {txs, countof(txs)};
+    struct txpool_returns returns = {&returned, next_returned};
+    txpool_set_head(world->pool, &head, &state, &returns, 0);
+    CHECK_ORDER(world, 10, "1.0 1.1 1.2 1.3");
+    for (usize i = 0; i < countof(txs); i++)
+        CHECK(txpool_place(world->pool, txs[i].hash) == TXPOOL_EXECUTABLE);
+    CHECK(txpool_drop(world->pool, txs[1].hash));
+    CHECK(txpool_place(world->pool, txs[1].hash) == TXPOOL_ABSENT);
+    CHECK(txpool_place(world->pool, txs[2].hash) == TXPOOL_QUEUED);
+    txpool_free(world->pool);
+}
+
 TEST(pool_of_a_child_takes_no_deposit_and_nothing_that_outweighs_a_block)
 {
     struct world *world = world_new(&TXPOOL_LIMITS);
@@ -351,7 +398,7 @@ TEST(pool_of_a_child_takes_no_deposit_and_nothing_that_outweighs_a_block)
     struct txpool_state state = world_state(world);
     struct err err = {""};
     head.rules.child = (struct child_rules){.on = true, .footprint_gas = 30000};
-    txpool_set_head(world->pool, &head, &state);
+    txpool_set_head(world->pool, &head, &state, NULL, 0);
     struct tx deposit = {.type = TX_DEPOSIT,
                          .from_known = true,
                          .gas_limit = 21000,
