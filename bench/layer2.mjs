@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // A layer 2 beside its own L1 (both in one `varve up`, durable) and beside anvil (in memory):
-//   bench/layer2.mjs [--pairs 5] [--count 10000] [--parts throughput,latency,batches,build,start,congestion]
+//   bench/layer2.mjs [--pairs 5] [--count 10000] [--parts throughput,latency,batches,blobs,build,start,congestion]
 //
 // One table: a column each for the layer 2, varve's L1 and anvil, measured in the same run and in turn, medians.
 //
@@ -15,10 +15,10 @@
 // batches      20,000 transfers to fresh recipients, then 20,000 to 50 known ones, as the batcher puts them on the
 //              parent. Bytes and gas are those of appends that are full (100 KiB of data at least: a block more would not fit): the data in the
 //              transaction's input, and gasUsed of its receipt, divided by the transfers that the batcher counts in it.
-//              Blobs are not sent yet: their figure is computed, from the bytes, 126,972 of them to a blob of 131,072
-//              blob gas, six blobs to an append, and the gas of an append without data.
 //              Then a follower without data derives the whole chain from the parent; the clock runs from exec until its
 //              safe block is the sequencer's, by hash.
+// blobs        The same transfers, on a chain whose batches go into blobs: gasUsed, and 131,072 for each blob, of
+//              appends with five blobs at least (six are the most, and the last one is seldom full).
 // build        bench_child, bench_batch (C): full blocks of the child alone with senders known, 20 and 200 of them, by the
 //              clock and by the processor time of the thread that makes them, which other programs do not spoil; and
 //              batches of random transfers beside their envelopes through zlib -9.
@@ -34,7 +34,7 @@ import { Connection, cpuSeconds, median, memory, option, programs } from './lib.
 
 const rounds = option('pairs', 5);
 const total = option('count', 10_000);
-const parts = option('parts', 'throughput,latency,batches,build,start,congestion').split(',');
+const parts = option('parts', 'throughput,latency,batches,blobs,build,start,congestion').split(',');
 const l2ChainId = 901;
 const gwei = 10n ** 9n;
 const cache = fileURLToPath(new URL('../.cache/bench/', import.meta.url)); // on disk, where /tmp may not be
@@ -97,10 +97,10 @@ const transfers = (chain, first, size, known) => kept(`${chain}-${first}-${size}
 const temporary = () => mkdtempSync(`${cache}run-`);
 
 /** varve with a layer 2, or anvil, with money for the senders; figures come from `chains`. */
-async function start(side) {
+async function start(side, inBlobs = false) {
   const datadir = temporary();
   const l2Port = side === 'varve' ? await freePort() : undefined;
-  const node = await startNode({ program: programs[side], datadir, l2Port, quiet: side !== 'varve', args: side === 'anvil' ? ['--gas-limit', '1000000000'] : [] });
+  const node = await startNode({ program: programs[side], datadir, l2Port, quiet: side !== 'varve', args: side === 'anvil' ? ['--gas-limit', '1000000000'] : inBlobs ? ['--blob-archive', `http://127.0.0.1:${l2Port}`] : [] });
   const chain = (url, id) => ({ url, id, connections: Array.from({ length: CONNECTIONS }, () => new Connection(url)), get main() { return this.connections[0]; } });
   const chains = side === 'anvil' ? { anvil: chain(node.url, chainId) }
     : { l2: chain(`http://127.0.0.1:${l2Port}`, l2ChainId), l1: chain(node.url, chainId) };
@@ -287,22 +287,24 @@ async function partLatency() {
 // --- Batches, and deriving from them.
 
 const FULL = 100 * 1024; // a whole block more would not fit
-const BLOB = { bytes: 4096 * 31 - 4, gas: 131_072, most: 6 };
+const BLOB_GAS = 131_072;
+const FULL_BLOBS = 5;
 
 /** What the batcher said of its batches, with what the parent says of them. */
 async function appends(node, l1, inbox) {
-  const made = [...node.output().matchAll(/batch made\s+first=(\d+) blocks=(\d+) transactions=(\d+) bytes=(\d+)/g)]
-    .map(([, first, blocks, txs, bytes]) => ({ first: +first, blocks: +blocks, txs: +txs, bytes: +bytes }));
+  const made = [...node.output().matchAll(/batch made\s+first=(\d+) blocks=(\d+) transactions=(\d+) bytes=(\d+) blobs=(\d+)/g)]
+    .map(([, first, blocks, txs, bytes, blobs]) => ({ first: +first, blocks: +blocks, txs: +txs, bytes: +bytes, blobs: +blobs }));
   const topic = ethers.id('BatchAppended(uint64,uint8,bytes32,bytes32,uint64,bytes32,uint64,bytes32,uint64)');
   const logs = await l1.main.call('eth_getLogs', { address: inbox, topics: [topic], fromBlock: '0x0', toBlock: 'latest' });
   const found = [];
   for (const { transactionHash } of logs) {
-    const { input } = await l1.main.call('eth_getTransactionByHash', transactionHash);
+    const { input, blobVersionedHashes = [] } = await l1.main.call('eth_getTransactionByHash', transactionHash);
     const { gasUsed } = await l1.main.call('eth_getTransactionReceipt', transactionHash);
     const bytes = Number(`0x${input.slice(10 + 64 * 6, 10 + 64 * 7)}`);
-    const at = made.findIndex((m) => m.bytes === bytes);
+    const blobs = blobVersionedHashes.length; // then the data is not in the input
+    const at = made.findIndex((m) => m.blobs === blobs && (blobs > 0 || m.bytes === bytes));
     if (at < 0) continue;
-    found.push({ ...made[at], gas: Number(gasUsed), input: (input.length - 2) / 2 });
+    found.push({ ...made[at], gas: Number(gasUsed) + blobs * BLOB_GAS, input: (input.length - 2) / 2 });
     made.splice(at, 1);
   }
   return found;
@@ -331,38 +333,49 @@ async function derive(node, l2, rollup) {
   }
 }
 
-async function partBatches() {
-  const size = 2 * total;
+/** Sends transfers to fresh recipients and to known ones: bytes and gas of each, of the appends that are full. */
+async function phasesOf({ node, chains: { l1, l2 }, rollup }, size, isFull) {
   const fresh = await transfers(l2ChainId, 0, size, 0);
   const known = await transfers(l2ChainId, size, size, 50);
-  const { node, chains: { l1, l2 }, stop, rollup } = await start('varve');
-  try {
+  await settle(l2);
+  const inbox = JSON.parse(readFileSync(rollup)).parent.inbox;
+  const phases = {};
+  for (const [name, list] of [['fresh', fresh], ['known', known]]) {
+    const before = (await appends(node, l1, inbox)).length;
+    const begin = performance.now();
+    await submit(l2.connections, list);
+    await receipts(l2.main, list);
     await settle(l2);
-    const inbox = JSON.parse(readFileSync(rollup)).parent.inbox;
-    const phases = {};
-    for (const [name, list] of [['fresh', fresh], ['known', known]]) {
-      const before = (await appends(node, l1, inbox)).length;
-      const begin = performance.now();
-      await submit(l2.connections, list);
-      await receipts(l2.main, list);
-      await settle(l2);
-      const seconds = (performance.now() - begin) / 1e3;
-      const all = (await appends(node, l1, inbox)).slice(before);
-      const full = all.filter((a) => a.bytes >= FULL);
-      const sum = (key) => full.reduce((s, a) => s + a[key], 0);
-      phases[name] = { count: full.length, bytes: sum('bytes') / sum('txs'), gas: sum('gas') / sum('txs'), rate: list.length / seconds, txs: sum('txs') / full.length, all };
-      say(`  ${name}: ${JSON.stringify({ ...phases[name], all: all.map((a) => `${a.blocks}b ${a.txs}t ${a.bytes}`) })}`);
-    }
-    const empty = (await appends(node, l1, inbox)).reduce((least, a) => Math.min(least, a.gas), Infinity);
-    const blobs = (bytes) => (empty + BLOB.most * BLOB.gas) / (BLOB.most * BLOB.bytes / bytes);
-    const { fresh: f, known: k } = phases;
+    const seconds = (performance.now() - begin) / 1e3;
+    const all = (await appends(node, l1, inbox)).slice(before);
+    const full = all.filter(isFull);
+    const sum = (key) => full.reduce((s, a) => s + a[key], 0);
+    phases[name] = { count: full.length, bytes: sum('bytes') / sum('txs'), gas: sum('gas') / sum('txs'), rate: list.length / seconds, txs: sum('txs') / full.length, all };
+    say(`  ${name}: ${JSON.stringify({ ...phases[name], all: all.map((a) => `${a.blocks}b ${a.txs}t ${a.bytes}`) })}`);
+  }
+  return phases;
+}
+
+async function partBlobs() {
+  const chain = await start('varve', true);
+  try {
+    const { fresh: f, known: k } = await phasesOf(chain, 3 * total, (a) => a.blobs >= FULL_BLOBS);
+    row('batches of five and six blobs seen', { l2: `${f.count} + ${k.count}` });
+    row('parent gas of a transfer in blobs, fresh', { l2: f.gas, l1: 21_000, anvil: 21_000, most: 210 });
+    row('  known', { l2: k.gas, l1: 21_000, anvil: 21_000, most: 210 });
+  } finally { await chain.stop(); }
+}
+
+async function partBatches() {
+  const chain = await start('varve');
+  const { node, chains: { l2 }, stop, rollup } = chain;
+  try {
+    const { fresh: f, known: k } = await phasesOf(chain, 2 * total, (a) => a.bytes >= FULL);
     row(`full batches seen, fresh and known`, { l2: `${f.count} + ${k.count}` });
     row('bytes of a transfer, fresh recipients', { l2: f.bytes, most: 95 });
     row('bytes of a transfer, known recipients', { l2: k.bytes, most: 80 });
     row('parent gas of a transfer in calldata, fresh', { l2: f.gas, l1: 21_000, anvil: 21_000, most: 21_000 / 5 });
     row('  known', { l2: k.gas, l1: 21_000, anvil: 21_000, most: 21_000 / 5 });
-    row('parent gas in blobs, computed, fresh', { l2: blobs(f.bytes), l1: 21_000, anvil: 21_000, most: 210 });
-    row('  known', { l2: blobs(k.bytes), l1: 21_000, anvil: 21_000, most: 210 });
     row('transfers until all is on the parent, /s', { l2: Math.max(f.rate, k.rate) });
     const times = [];
     for (let i = 0; i < Math.min(rounds, 3); i++) times.push(await derive(node, l2, rollup));
@@ -470,7 +483,7 @@ async function partCongestion() {
   } finally { await stop(); }
 }
 
-const all = { throughput: partThroughput, latency: partLatency, batches: partBatches, build: partBuild, start: partStart, congestion: partCongestion };
+const all = { throughput: partThroughput, latency: partLatency, batches: partBatches, blobs: partBlobs, build: partBuild, start: partStart, congestion: partCongestion };
 for (const part of parts) {
   say(part);
   await all[part]();

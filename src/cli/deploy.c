@@ -44,6 +44,9 @@ static enum status read_options(const struct layer2_settings *settings, struct d
 {
     address key = out->signer->who;
     out->preset = deploy_preset(settings->preset);
+    out->blob_prices = strcmp(settings->data_in, "blobs") == 0;
+    if (!out->blob_prices && strcmp(settings->data_in, "calldata") != 0)
+        return fail(err, ST_INVALID, "--data is calldata or blobs, not \"%s\"", settings->data_in);
     out->ownerless = strcmp(settings->owner, "none") == 0;
     if (out->preset == NULL)
         return fail(err, ST_INVALID, "--preset is standard or dev, not \"%s\"", settings->preset);

@@ -257,7 +257,7 @@ describe('varve deploy, and a process for each role', () => {
     assert.ok(!existsSync(rollupFile));
     await refuses(/begun with another key/, ...args.slice(0, -1), 'test:1');
     const told = await succeeds(...args);
-    assert.match(told, /contracts of Shanghai +yes[^]*1\/9 Inbox[^]*9\/9 OptimisticSettlement[^]*varve node --rollup/);
+    assert.match(told, /contracts of Shanghai +yes[^]*1\/9 BlobInbox[^]*9\/9 OptimisticSettlement[^]*varve node --rollup/);
     const rollup = JSON.parse(readFileSync(rollupFile, 'utf8'));
     assert.ok(told.includes(rollup.parent.portal));
     assert.ok(!existsSync(`${rollupFile}.part`));

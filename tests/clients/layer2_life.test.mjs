@@ -6,20 +6,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { generatePrivateKey, mnemonicToAccount } from 'viem/accounts';
 import { addresses, ether, foundry, mnemonic, until } from './node.mjs';
-import { ask, bringHome, clients, deposit, settled, startFollower, startParent, startStack } from './stack.mjs';
+import { ask, bringHome, clients, deposit, hashes, settled, startFollower, startParent, startStack } from './stack.mjs';
 
 const vaults = ['0x4200000000000000000000000000000000000011', '0x4200000000000000000000000000000000000019'];
 const users = Array.from({ length: 10 }, (_, i) => mnemonicToAccount(mnemonic, { addressIndex: i }).address);
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const kills = Number(process.env.VARVE_KILLS ?? 5);
-
-/** Blocks of a child as `url` has them, by hash, up to `last`. */
-async function hashes(url, last) {
-  const list = [];
-  for (let number = 0; number <= last; number++)
-    list.push((await ask(url, 'eth_getBlockByNumber', `0x${number.toString(16)}`, false)).hash);
-  return list;
-}
 
 /** Transfers of 1 wei to `to`, one after the other, until `stop.now`: all that were sent, and those with a receipt. */
 async function transfer(url, to, stop, from = addresses[0]) {

@@ -60,13 +60,21 @@ export async function startStack({ parent, datadir, args = [] } = {}) {
 }
 
 /** A node that has nothing but rollup.json and the parent, when it has derived all that `stack` has on the parent. */
-export async function startFollower(stack, parentUrl) {
+export async function startFollower(stack, parentUrl, args = []) {
   const follower = await startNode({
-    word: 'node', args: ['--rollup', `${stack.node.datadir}/901/rollup.json`, '--parent', parentUrl],
+    word: 'node', args: ['--rollup', `${stack.node.datadir}/901/rollup.json`, '--parent', parentUrl, ...args],
   });
   const { number } = await settled(stack.url);
   await until(async () => (await ask(follower.url, 'varve_status')).safe.number >= number, 60_000, 'the follower');
   return follower;
+}
+
+/** Blocks of a child as `url` has them, by hash, up to `last`. */
+export async function hashes(url, last) {
+  const list = [];
+  for (let number = 0; number <= last; number++)
+    list.push((await ask(url, 'eth_getBlockByNumber', `0x${number.toString(16)}`, false)).hash);
+  return list;
 }
 
 /** Waits until everything is on the parent; gives the safe head. */

@@ -1,6 +1,7 @@
 #include "client/probe.h"
 
 #include "base/fmt.h"
+#include "client/internal.h"
 #include "sys/pages.h"
 
 /* EIP-2935, and the OP Stack's L1Block. */
@@ -63,6 +64,22 @@ static enum status ask_forks(struct eth *eth, struct probe *out, struct arena tm
     return has_code(eth, L1_BLOCK, &out->is_child, tmp, err);
 }
 
+/* EIP-7910's eth_config says it; not all serve that, and then it is what the parent's forks began
+ * with. */
+static enum status ask_blob_prices(struct eth *eth, struct probe *out, struct arena tmp,
+                                   struct err *err)
+{
+    enum { CANCUN_FRACTION = 3338477, PRAGUE_FRACTION = 5007716 };
+    struct net_client_item item = {.method = "eth_config", .params = BYTES_LIT("[]")};
+    TRY(eth_calls(eth, &item, 1, &tmp, err));
+    json current = json_get(item.status == ST_OK ? item.result : (json){BYTES_EMPTY}, "current");
+    json fraction = json_get(json_get(current, "blobSchedule"), "baseFeeUpdateFraction");
+    if (json_read_u64(fraction, &out->blob_update_fraction) != ST_OK ||
+        out->blob_update_fraction == 0)
+        out->blob_update_fraction = out->has_bls ? PRAGUE_FRACTION : CANCUN_FRACTION;
+    return ST_OK;
+}
+
 static enum status ask_heads(struct eth *eth, struct probe *out, struct arena tmp, struct err *err)
 {
     struct eth_heads heads;
@@ -88,8 +105,10 @@ enum status probe_parent(struct eth *eth, struct probe *out, struct err *err)
     enum status st = ask_heads(eth, out, pages_arena(&pages), err);
     if (st == ST_OK)
         st = ask_forks(eth, out, pages_arena(&pages), err);
-    pages_release(&pages);
     out->has_blobs = out->has_blobs && !out->is_child;
+    if (st == ST_OK && out->has_blobs)
+        st = ask_blob_prices(eth, out, pages_arena(&pages), err);
+    pages_release(&pages);
     return st;
 }
 

@@ -16,6 +16,7 @@ struct probe {
     bool has_bls;      /* EIP-2537 */
     bool is_child;  /* an OP-like layer itself: its headers have blob fields, its blocks no blobs */
     bool has_blobs; /* EIP-4844 */
+    u64 blob_update_fraction; /* how its blob price moves (EIP-7840); 0: it has no blobs */
     bool has_safe, has_finalized;
 };
 

@@ -13,8 +13,8 @@ static const struct agent table[] = {
     {"proposer", ROLE_PROPOSER, proposer_look},
 };
 
-/* What a reorg of the parent takes out is sent again, up to so many blocks deep; deeper ones leave a
- * gap of nonces, which nobody else can fill. */
+/* What a reorg of the parent takes out is sent again, up to so many blocks deep; deeper ones leave
+ * a gap of nonces, which nobody else can fill. */
 enum { CONFIRMATIONS = 64, GAP_MS = 15000 };
 enum { TICK_MS = 20, RETRY_MS = 1000 };
 /* Address space for what an agent reads and makes in one look. */
@@ -30,9 +30,15 @@ struct agents {
 
 /* --- One agent. */
 
+/* The data names the accumulator or claim that it builds on. */
 static hash32 key_of(const struct agent_call *call)
 {
-    return keccak256(call->data); /* names the accumulator or claim that it builds on */
+    struct keccak state;
+    keccak_init(&state);
+    keccak_update(&state, call->data);
+    keccak_update(&state,
+                  (bytes){(const u8 *)call->blob_hashes, call->blob_count * sizeof(hash32)});
+    return keccak_final(&state);
 }
 
 /* True while what was submitted is on its way. */
@@ -75,7 +81,9 @@ static void ask_agent(struct layer *layer, struct agents *agents, usize index)
                                    .to = call.to,
                                    .value_wei = call.value_wei,
                                    .data = call.data,
-                                   .gas_limit = call.gas_limit};
+                                   .gas_limit = call.gas_limit,
+                                   .blobs = call.blobs,
+                                   .blob_count = call.blob_count};
     if (sender_submit(agents->sender, &intent, &err) == ST_OK) {
         memory->in_flight = true;
         return;

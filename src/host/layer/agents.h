@@ -15,6 +15,9 @@ struct agent_call {
     u256 value_wei;
     u64 gas_limit; /* 0: as estimated */
     bytes data;
+    const struct blob *blobs;
+    const hash32 *blob_hashes; /* theirs */
+    usize blob_count;
 };
 
 /* Of one agent, between two looks; lost at the end without harm. */
@@ -22,6 +25,8 @@ struct agent_memory {
     u64 waiting_since_ms; /* there is something to do, and it may gather; 0: there is not */
     u64 not_before_ms;    /* after something went wrong */
     u64 made_ms;          /* when what is in flight was made; 0: nothing is */
+    u64 priced_ms;        /* when the parent's prices were last asked for; 0: never */
+    struct eth_fees fees;
     bool in_flight;
     hash32 key;         /* of what is in flight */
     u64 included_block; /* of the parent, that has what was in flight last */

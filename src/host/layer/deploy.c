@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "client/abi.h"
 #include "client/amount.h"
+#include "client/probe.h"
 #include "crypto/keccak.h"
 #include "evm/evm.h"
 #include "layer/child_genesis.h"
@@ -103,13 +104,13 @@ static void factory_arguments(const struct deployment *d, struct abi_out *out)
 
 /* In the order of nonces; the settlement comes last of those that check one another. */
 static const struct step {
-    const char *contract;
-    usize words; /* of its arguments */
+    const char *contract; /* NULL: the Inbox that the parent can have */
+    usize words;          /* of its arguments */
     void (*arguments)(const struct deployment *d, struct abi_out *out);
     usize offset; /* of its address in struct deployment */
 } steps[] = {
 #define AT(field) offsetof(struct deployment, field)
-    {"Inbox", 5, inbox_arguments, AT(rollup.inbox)},
+    {NULL, 5, inbox_arguments, AT(rollup.inbox)},
     {"Portal", 3, portal_arguments, AT(rollup.portal)},
     {"SystemConfig", 15, config_arguments, AT(rollup.system_config)},
     {"L1CrossDomainMessenger", 1, messenger_arguments, AT(rollup.messenger)},
@@ -120,6 +121,13 @@ static const struct step {
     {"OptimisticSettlement", 5, settlement_arguments, AT(rollup.settlement)},
 #undef AT
 };
+
+static const char *step_contract(const struct deployment *d, const struct step *step)
+{
+    if (step->contract != NULL)
+        return step->contract;
+    return d->rollup.blob_update_fraction != 0 ? "BlobInbox" : "Inbox";
+}
 
 static address *step_address(struct deployment *d, const struct step *step)
 {
@@ -136,7 +144,7 @@ static hash32 program_hash(void)
 static void say(const struct deployment *d, usize index)
 {
     const struct deploy_options *options = d->options;
-    struct deploy_step step = {.contract = steps[index].contract,
+    struct deploy_step step = {.contract = step_contract(d, &steps[index]),
                                .who =
                                    evm_create_address(options->signer->who, d->first_nonce + index),
                                .number = index + 1,
@@ -145,19 +153,30 @@ static void say(const struct deployment *d, usize index)
         options->progress(options->self, &step);
 }
 
+/* Of a byte of data on the parent, in millionths of a gas and a blob gas. Calldata costs 40 gas a
+ * byte at EIP-7623's floor. In blobs it costs 1.033 blob gas where they are full, and what the
+ * append around them takes. */
+static void set_prices(struct rollup *rollup, bool blobs)
+{
+    rollup->base_fee_scalar = blobs ? 1000000 : 40000000;
+    rollup->blob_base_fee_scalar = blobs ? 1040000 : 0;
+}
+
 static enum status make_plan(struct deployment *d, struct arena *arena, struct err *err)
 {
-    /* Prices: millionths for each byte. Calldata costs 40 gas a byte at EIP-7623's floor; a blob's
-     * bytes cost a little over one blob gas each, and what goes around them. */
-    enum { CALLDATA_SCALAR = 40000000, FIRST_BASE_FEE_WEI = 1000000 };
+    enum { FIRST_BASE_FEE_WEI = 1000000 };
     const struct deploy_options *options = d->options;
     const struct deploy_preset *preset = options->preset;
     struct eth_header newest;
-    u64 parent_chain_id, pending;
-    TRY(eth_ask_chain_id(options->parent, &parent_chain_id, err));
-    if (parent_chain_id == options->chain_id)
+    struct probe parent;
+    u64 pending;
+    TRY(probe_parent(options->parent, &parent, err));
+    if (parent.chain_id == options->chain_id)
         return fail(err, ST_INVALID, "the child cannot have its parent's chain id, %lu",
-                    parent_chain_id);
+                    parent.chain_id);
+    if (options->blob_prices && !parent.has_blobs)
+        return fail(err, ST_INVALID,
+                    "the parent has no blobs: the child's prices have to be those of calldata");
     TRY(eth_ask_header(options->parent, eth_at_tag(ETH_LATEST), &newest, arena, err));
     TRY(eth_ask_nonces(options->parent, options->signer->who, &d->first_nonce, &pending, err));
     if (pending != d->first_nonce)
@@ -166,14 +185,14 @@ static enum status make_plan(struct deployment *d, struct arena *arena, struct e
                     "in blocks",
                     pending - d->first_nonce);
     d->rollup = (struct rollup){.format = ROLLUP_FORMAT,
-                                .parent_chain_id = parent_chain_id,
+                                .parent_chain_id = parent.chain_id,
                                 .parent_block = newest.header.number,
                                 .parent_block_hash = newest.hash,
+                                .blob_update_fraction = parent.blob_update_fraction,
                                 .chain_id = options->chain_id,
                                 .genesis_time = newest.header.timestamp,
                                 .gas_limit = options->gas_limit,
                                 .base_fee_wei = FIRST_BASE_FEE_WEI,
-                                .base_fee_scalar = CALLDATA_SCALAR,
                                 .sequencer = options->sequencer,
                                 .fee_recipient = options->fee_recipient,
                                 .program_hash = program_hash(),
@@ -183,6 +202,7 @@ static enum status make_plan(struct deployment *d, struct arena *arena, struct e
                                 .maturity_s = preset->maturity_s,
                                 .airgap_s = preset->airgap_s,
                                 .timelock_s = preset->timelock_s};
+    set_prices(&d->rollup, options->blob_prices);
     for (usize i = 0; i < countof(steps); i++)
         *step_address(d, &steps[i]) = evm_create_address(options->signer->who, d->first_nonce + i);
     return ST_OK;
@@ -261,7 +281,7 @@ static enum status read_part(struct deployment *d, struct arena *arena, struct e
 
 static bytes creation_data(const struct deployment *d, const struct step *step, struct arena *arena)
 {
-    bytes code = contract_code(step->contract);
+    bytes code = contract_code(step_contract(d, step));
     struct abi_out out = abi_begin(step->words, arena);
     step->arguments(d, &out);
     bytes arguments = abi_end(&out);
@@ -271,9 +291,9 @@ static bytes creation_data(const struct deployment *d, const struct step *step, 
     return (bytes){data, code.size + arguments.size};
 }
 
-static u64 step_gas(const struct step *step)
+static u64 step_gas(const struct deployment *d, const struct step *step)
 {
-    usize size = contract_code(step->contract).size + step->words * ABI_WORD;
+    usize size = contract_code(step_contract(d, step)).size + step->words * ABI_WORD;
     return min_u64(GAS_BASE + size * GAS_PER_BYTE, GAS_AT_MOST);
 }
 
@@ -295,7 +315,7 @@ static enum status check_funds(const struct deployment *d, usize first, const st
     u64 gas = 0;
     char text[41] = {0};
     for (usize i = first; i < countof(steps); i++)
-        gas += step_gas(&steps[i]);
+        gas += step_gas(d, &steps[i]);
     u256 need = u256_mul(u256_from_u64(gas), offer(fees));
     TRY(eth_ask_balance(options->parent, who, eth_at_tag(ETH_LATEST), &has, err));
     if (!u256_less(has, need))
@@ -317,7 +337,7 @@ static enum status send_step(const struct deployment *d, usize index, const stru
                     .from = options->signer->who,
                     .chain_id = d->rollup.parent_chain_id,
                     .nonce = d->first_nonce + index,
-                    .gas_limit = step_gas(&steps[index]),
+                    .gas_limit = step_gas(d, &steps[index]),
                     .data = data};
     tx.max_priority_wei = fees->priority_wei;
     tx.max_fee_wei = offer(fees);
@@ -351,7 +371,7 @@ static enum status look_at_step(const struct deployment *d, usize index, bool *d
         return ST_OK;
     return fail(err, ST_INVALID,
                 "%s is not there: its constructor failed, or the account has sent something else",
-                steps[index].contract);
+                step_contract(d, &steps[index]));
 }
 
 static enum status wait_for(const struct deployment *d, usize from, struct arena tmp,
@@ -370,7 +390,7 @@ static enum status wait_for(const struct deployment *d, usize from, struct arena
         if (clock_now_ms() > until_ms)
             return fail(err, ST_AGAIN,
                         "%s is in no block after %d minutes: run this again to go on",
-                        steps[at].contract, PATIENCE_MS / 1000 / MINUTE);
+                        step_contract(d, &steps[at]), PATIENCE_MS / 1000 / MINUTE);
         nanosleep(&(struct timespec){.tv_nsec = (long)(pause_ms % 1000) * 1000000L,
                                      .tv_sec = (time_t)(pause_ms / 1000)},
                   NULL);
@@ -400,7 +420,7 @@ static enum status carry_out(const struct deployment *d, usize first, const stru
         struct err why;
         enum status st = send_step(d, i, fees, tmp, &why);
         if (st != ST_OK)
-            return fail(err, st, "%s: %s", steps[i].contract, why.text);
+            return fail(err, st, "%s: %s", step_contract(d, &steps[i]), why.text);
     }
     return wait_for(d, first, tmp, err);
 }

@@ -26,7 +26,8 @@ struct deploy_options {
     u64 chain_id;
     u64 gas_limit;
     address owner, sequencer, fee_recipient;
-    bool ownerless; /* SystemConfig cannot be changed by anyone */
+    bool ownerless;   /* SystemConfig cannot be changed by anyone */
+    bool blob_prices; /* the child's prices are those of data in blobs, not in calldata */
     const struct deploy_preset *preset;
     /* A contract is there; may be NULL. */
     void (*progress)(void *self, const struct deploy_step *step);

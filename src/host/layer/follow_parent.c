@@ -98,6 +98,25 @@ static void copy_headers(struct layer *layer, u64 from, u64 to, struct derive_in
     out->header_count = count;
 }
 
+/* Blobs are on the disk since their batch was read. */
+static enum status read_blobs(struct layer *layer, struct derive_input *input, struct arena *arena,
+                              struct err *err)
+{
+    if (input->kind != BATCH_BLOBS)
+        return ST_OK;
+    usize count = input->data.size / sizeof(hash32);
+    bytes *parts = ARENA_TAKE(arena, bytes, count);
+    input->blob_hashes = (const hash32 *)(const void *)input->data.data;
+    input->blobs = parts;
+    input->blob_count = count;
+    for (usize i = 0; i < count; i++) {
+        struct blob *blob = ARENA_TAKE(arena, struct blob, 1);
+        TRY(blob_store_get(layer->blobs, input->blob_hashes[i], blob, err));
+        parts[i] = BYTES_OF(blob->b);
+    }
+    return ST_OK;
+}
+
 /* False: there is no further batch. Under the parent's lock. */
 static bool next_batch(struct layer *layer, struct derive_input *out, u64 *parent_block_number,
                        struct arena *arena)
@@ -336,6 +355,7 @@ enum status layer_follow(struct layer *layer, bool *more, struct err *err)
     }
     if (found) {
         struct derived_batch row = {.parent_block = block_number};
+        TRY(read_blobs(layer, &input, &arena, err));
         TRY(derive_batch(layer, &input, &row.after, arena, err));
         *(struct derived_batch *)shelf_push(&layer->derived) = row;
         *more = true;

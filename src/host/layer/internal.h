@@ -2,6 +2,7 @@
 #ifndef LAYER_INTERNAL_H
 #define LAYER_INTERNAL_H
 
+#include "derive/blob_data.h"
 #include "derive/derive.h"
 #include "layer/layer.h"
 #include "layer/parent.h"
@@ -49,18 +50,22 @@ struct backlog {
 /* Data of one append: geth's pool takes transactions of 128 KiB, and what is around the data and
  * the signature takes less than 1 KiB. The sequencer's blocks are smaller (sequence.c). */
 enum { BATCH_MOST_DATA = 127 * 1024 };
+/* And of one in blobs: a transaction takes six at most (EIP-7594). */
+enum { BATCH_MOST_BLOBS = 6, BATCH_MOST_IN_BLOBS = BATCH_MOST_BLOBS * BLOB_CAPACITY - 4 };
 
 struct layer {
     struct layer_options options;
     char checkpoint_path[4200];
     struct derive_config config;
+    struct blob_store *blobs;
     struct parent *parent;
     struct pages pages, head_pages; /* the owner's: for a step, and for looking at blocks in it */
     pthread_t owner, agents_thread;
     bool owner_runs, agents_run;
     struct agents *agents; /* NULL: this node has no such role */
     atomic_bool stopping;
-    atomic_ullong append_ms; /* of late, from making a batch to the next that can be made */
+    atomic_ullong append_ms;   /* of late, from making a batch to the next that can be made */
+    atomic_ullong append_room; /* bytes of data that one takes, as the last one went */
 
     pthread_mutex_t lock; /* guards what follows, up to the owner's */
     pthread_cond_t woken;

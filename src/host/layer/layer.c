@@ -128,6 +128,12 @@ bool layer_safe_state(struct layer *layer, struct derive_state *out)
     return known;
 }
 
+enum status layer_read_blob(const struct layer *layer, hash32 versioned_hash, struct blob *out,
+                            struct err *err)
+{
+    return blob_store_get(layer->blobs, versioned_hash, out, err);
+}
+
 const struct rollup *layer_rollup(const struct layer *layer)
 {
     return layer->options.rollup;
@@ -255,9 +261,16 @@ static enum status begin(struct layer *layer, struct err *err)
 {
     const struct layer_options *options = &layer->options;
     struct checkpoint checkpoint; /* parent_start looks at it, and then nobody */
+    struct blob_store_options blobs = {.files = options->files,
+                                       .folder = options->folder,
+                                       .beacon_url = options->beacon_url,
+                                       .archive_url = options->archive_url,
+                                       .cancel = &layer->stopping};
+    TRY(blob_store_new(&blobs, &layer->blobs, err));
     struct parent_options parent = {.url = options->parent_url,
                                     .rollup = options->rollup,
                                     .config = &layer->config,
+                                    .blobs = layer->blobs,
                                     .poll_ms = options->poll_ms,
                                     .changed = parent_changed,
                                     .self = layer};
@@ -283,6 +296,11 @@ enum status layer_start(const struct layer_options *options, struct layer **out,
     layer->config =
         (struct derive_config){.id = {rollup->parent_chain_id, rollup->inbox, rollup->chain_id},
                                .chain = chain_config(options->chain)};
+    if (rollup->blob_update_fraction != 0) {
+        layer->config.parent_blobs[0].params.update_fraction = rollup->blob_update_fraction;
+        layer->config.parent_blob_count = 1;
+    }
+    layer->append_room = BATCH_MOST_DATA;
     pthread_mutex_init(&layer->lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -310,6 +328,7 @@ void layer_stop(struct layer *layer)
     if (layer->owner_runs)
         pthread_join(layer->owner, NULL);
     parent_stop(layer->parent);
+    blob_store_free(layer->blobs);
     shelf_free(&layer->derived);
     free(layer->promises.list);
     pages_release(&layer->pages);

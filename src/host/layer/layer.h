@@ -11,6 +11,7 @@
 #ifndef LAYER_LAYER_H
 #define LAYER_LAYER_H
 
+#include "blob/blob.h"
 #include "chain/chain.h"
 #include "client/signer.h"
 #include "layer/rollup.h"
@@ -31,7 +32,8 @@ enum status layer_roles(const char *list, unsigned *out, struct err *err);
 struct layer_options {
     const struct rollup *rollup; /* outlives the layer, as everything here */
     const char *parent_url;
-    const char *folder; /* of the child's data: the agents' journals go there */
+    const char *beacon_url, *archive_url; /* who has the parent's blobs; "": nobody */
+    const char *folder; /* of the child's data: the agents' journals and blobs go there */
     const struct files *files;
     struct chain *chain;
     struct txpool *pool;
@@ -89,6 +91,10 @@ bool layer_is_behind(struct layer *layer, char why[static LAYER_WHY]);
 /* A block of the child with what its first transaction says of its origin. */
 enum status layer_read_l2(struct layer *layer, struct snapshot *at, const struct block_ref *ref,
                           struct layer_l2 *out, struct err *err);
+
+/* A blob of a batch of this child's. ST_MISSING: not here. */
+enum status layer_read_blob(const struct layer *layer, hash32 versioned_hash, struct blob *out,
+                            struct err *err);
 
 const struct rollup *layer_rollup(const struct layer *layer);
 

@@ -184,20 +184,55 @@ static enum status append_data(bytes input, bytes *out)
     return in.failed ? ST_INVALID : ST_OK;
 }
 
-/* Without the lock: it asks the parent. */
-static enum status fetch_calldata(struct parent *parent, const struct eth_log *log,
-                                  const struct batch_record *record, bytes *out,
-                                  struct arena *arena, struct err *err)
+/* The hashes of the first `blobCount` of the transaction's blobs: the argument of
+ * appendBlobs(...). */
+static enum status append_hashes(const struct eth_tx *tx, bytes *out)
+{
+    u32 selector = abi_selector("appendBlobs(bytes32,uint64,bytes32,uint64,bytes32,uint256)");
+    if (tx->input.size < 4 || load_be32(tx->input.data) != selector)
+        return ST_INVALID;
+    struct abi_in in = abi_over(bytes_slice(tx->input, 4, tx->input.size));
+    for (int i = 0; i < 5; i++)
+        (void)abi_get_hash(&in);
+    u64 count = abi_get_u64(&in);
+    if (in.failed || count > tx->blob_hash_count)
+        return ST_INVALID;
+    *out = (bytes){(const u8 *)tx->blob_hashes, count * sizeof(hash32)};
+    return ST_OK;
+}
+
+static hash32 hash_of_data(enum batch_data_kind kind, bytes data)
+{
+    if (kind == BATCH_BLOBS)
+        return batch_hash_blobs((const hash32 *)(const void *)data.data,
+                                data.size / sizeof(hash32));
+    return batch_hash_calldata(data);
+}
+
+/* The data, out of the transaction that appended them. Without the lock: it asks the parent, and
+ * where there are blobs, whoever has them. */
+static enum status fetch_data(struct parent *parent, const struct eth_log *log,
+                              const struct batch_record *record, enum batch_data_kind kind,
+                              bytes *out, struct arena *arena, struct err *err)
 {
     struct eth_tx tx;
     TRY(eth_ask_txs(parent->eth, &log->tx_hash, 1, &tx, arena, err));
     if (!tx.found)
         return fail(err, ST_AGAIN, "the parent does not have the transaction of batch %lu (yet)",
                     record->index);
-    if (append_data(tx.input, out) != ST_OK ||
-        !hash32_equal(batch_hash_calldata(*out), record->data_hash))
+    enum status st = kind == BATCH_BLOBS ? append_hashes(&tx, out) : append_data(tx.input, out);
+    if (st != ST_OK || !hash32_equal(hash_of_data(kind, *out), record->data_hash))
         return fail(err, ST_CORRUPT, "what the parent gives as batch %lu is not what was appended",
                     record->index);
+    if (kind != BATCH_BLOBS)
+        return ST_OK;
+    struct err why;
+    st = blob_store_fetch(parent->options.blobs, record->time,
+                          (const hash32 *)(const void *)out->data, out->size / sizeof(hash32),
+                          *arena, &why);
+    if (st != ST_OK) /* whoever has none now may have them later */
+        return fail(err, st == ST_MISSING ? ST_AGAIN : st, "batch %lu: %s", record->index,
+                    why.text);
     return ST_OK;
 }
 
@@ -216,12 +251,9 @@ static enum status take_batch(struct parent *parent, const struct eth_log *log, 
         !hash32_equal(batch_acc_next(before, &row.record), row.record.batch_acc))
         return fail(err, ST_CORRUPT, "the parent's logs have batch %lu where %lu is due",
                     row.record.index, next);
-    if (row.kind == BATCH_BLOBS)
-        return fail(err, ST_INVALID, "batch %lu is in blobs, which this program cannot read",
-                    row.record.index);
-    if (row.kind == BATCH_CALLDATA) {
+    if (row.kind != BATCH_FORCED) {
         parent_unlock(parent); /* nobody else changes the shelves */
-        enum status st = fetch_calldata(parent, log, &row.record, &row.data, &tmp, err);
+        enum status st = fetch_data(parent, log, &row.record, row.kind, &row.data, &tmp, err);
         parent_lock(parent);
         TRY(st);
     }

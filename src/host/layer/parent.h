@@ -9,6 +9,7 @@
 #ifndef LAYER_PARENT_H
 #define LAYER_PARENT_H
 
+#include "layer/blob_store.h"
 #include "layer/checkpoint.h"
 #include "layer/rollup.h"
 
@@ -18,6 +19,7 @@ struct parent_options {
     const char *url;
     const struct rollup *rollup;        /* outlives the parent */
     const struct derive_config *config; /* likewise */
+    struct blob_store *blobs;           /* likewise; blobs of batches are brought there */
     u64 poll_ms;
     /* Where to begin, instead of at the deployment: after a batch that is final. NULL: there. */
     const struct checkpoint *checkpoint;
@@ -55,7 +57,7 @@ struct parent_batch {
     struct batch_record record;
     enum batch_data_kind kind;
     u64 block_number;
-    bytes data; /* of calldata */
+    bytes data; /* BATCH_CALLDATA: the data; BATCH_BLOBS: the blobs' hashes, one after the other */
 };
 
 struct parent_state {

@@ -54,6 +54,11 @@ static enum status check_parent(struct node *node, unsigned roles, struct err *e
     return st;
 }
 
+static bool has_blob_source(const struct node *node)
+{
+    return node->config->beacon[0] != 0 || node->config->archive[0] != 0;
+}
+
 static enum status read_roles(struct node *node, unsigned *out, struct err *err)
 {
     TRY(layer_roles(node->config->role, out, err));
@@ -63,6 +68,10 @@ static enum status read_roles(struct node *node, unsigned *out, struct err *err)
                     "the sequencer beside it");
     if ((*out & ROLE_SEQUENCER) != 0 && (*out & ROLE_BATCHER) == 0)
         log_warn("node", "nobody puts the sequencer's blocks on the parent: no batcher is here");
+    if ((*out & ROLE_BATCHER) != 0 && node->rollup.blob_update_fraction != 0 &&
+        node->config->command == NODE && !has_blob_source(node))
+        log_info("node", "batches go into calldata: blobs are cheaper, and want --parent-beacon or "
+                         "--blob-archive, to read them again from");
     return ST_OK;
 }
 
@@ -96,6 +105,8 @@ enum status node_begin_layer(struct node *node, struct err *err)
     struct layer_options options = {
         .rollup = &node->rollup,
         .parent_url = config->parent,
+        .beacon_url = config->beacon,
+        .archive_url = config->archive,
         .folder = node->folder,
         .files = &node->files,
         .chain = node->chain,

@@ -163,10 +163,13 @@ static enum status begin_child(struct program *program, struct member *member, u
     fmt(member->datadir, sizeof(member->datadir), "%s/%lu", folder, chain_id);
     fmt(member->rollup, sizeof(member->rollup), "%s/rollup.json", member->datadir);
     fmt(member->key, sizeof(member->key), "test:%lu", config->accounts + index);
+    if (index >= config->layers) /* its parent is a layer, which has no blobs */
+        own->beacon = own->archive = "";
     struct stack_options stack = {.parent_url = member->parent,
                                   .folder = member->datadir,
                                   .chain_id = chain_id,
                                   .gas_limit = config->gas_limit,
+                                  .blob_prices = own->beacon[0] != 0 || own->archive[0] != 0,
                                   .keys = program->keys,
                                   .users = config->accounts,
                                   .operator= config->accounts + index };

@@ -161,6 +161,7 @@ static enum status make(struct stack *stack, const char *path, struct rollup *ou
                                         .owner = who,
                                         .sequencer = who,
                                         .fee_recipient = who,
+                                        .blob_prices = options->blob_prices,
                                         .preset = deploy_preset("dev"),
                                         .progress = say_deployed};
     TRY(eth_ask_chain_id(stack->parent, &stack->parent_chain_id, err));

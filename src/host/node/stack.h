@@ -11,6 +11,7 @@ struct stack_options {
     const char *folder; /* of the child's data; rollup.json goes there */
     u64 chain_id;
     u64 gas_limit;
+    bool blob_prices; /* batches will go into blobs */
     const struct keys
         *keys; /* of the test mnemonic: users, the last of whom pays, then operators */
     usize users;

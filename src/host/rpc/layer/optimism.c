@@ -129,6 +129,19 @@ enum status optimism_rollup_config(struct rpc_call *call)
     return ST_OK;
 }
 
+enum status varve_get_blob(struct rpc_call *call)
+{
+    hash32 hash;
+    TRY(rpc_arg_hash(call, 0, &hash));
+    struct blob *blob = ARENA_TAKE(&call->arena, struct blob, 1);
+    enum status st = layer_read_blob(call->serve->layer, hash, blob, &call->err);
+    if (st == ST_MISSING)
+        return rpc_refuse(call, RPC_SERVER,
+                          "no batch of this chain that is known here has the blob");
+    TRY(st);
+    return rpc_reply_bytes(call, BYTES_OF(blob->b));
+}
+
 enum status varve_status(struct rpc_call *call)
 {
     struct layer_status status;
