@@ -51,6 +51,17 @@ for (const [name, program] of [["varve's L1", undefined], ['anvil', foundry('anv
       assert.ok(total > 0n);
     });
 
+    test('fees gather in vaults, whose withdrawals are worth a proof', async () => {
+      const read = (address, functionName, type) => stack.l2.readContract({
+        address, functionName, abi: [{ type: 'function', name: functionName, inputs: [], outputs: [{ type }], stateMutability: 'view' }],
+      });
+      for (const vault of ['0x4200000000000000000000000000000000000011', '0x4200000000000000000000000000000000000019']) {
+        assert.ok(await stack.l2.getBalance({ address: vault }) > 0n);
+        assert.equal(await read(vault, 'minWithdrawalAmount', 'uint256'), ether / 1000n);
+        assert.equal(BigInt(await read(vault, 'recipient', 'address')), BigInt(stack.rollup.child.feeRecipient));
+      }
+    });
+
     test('ETH comes home, on a chain that is idle but for the withdrawal', { timeout: 120_000 }, async () => {
       const to = stack.wallets(generatePrivateKey()).address;
       await deposit(stack, stack.user.address, 2n * ether);

@@ -11,7 +11,7 @@ enum { PROTOCOL_VERSION = 1, MAX_SLOTS = 4 };
 static const struct setting {
     u16 contract;
     u8 slot;
-    enum { FROM_ADDRESS, FROM_NUMBER } kind;
+    enum { FROM_ADDRESS, FROM_NUMBER, FROM_WEI } kind;
     usize offset; /* in struct rollup */
 } settings[] = {
     {0x0007, 4, FROM_ADDRESS, offsetof(struct rollup, messenger)},
@@ -23,19 +23,25 @@ static const struct setting {
     {0x0011, 1, FROM_ADDRESS, offsetof(struct rollup, fee_recipient)},
     {0x0019, 1, FROM_ADDRESS, offsetof(struct rollup, fee_recipient)},
     {0x001a, 1, FROM_ADDRESS, offsetof(struct rollup, fee_recipient)},
+    {0x0011, 2, FROM_WEI, offsetof(struct rollup, vault_least_wei)},
+    {0x0019, 2, FROM_WEI, offsetof(struct rollup, vault_least_wei)},
+    {0x001a, 2, FROM_WEI, offsetof(struct rollup, vault_least_wei)},
     {0x0015, 10, FROM_NUMBER, offsetof(struct rollup, gas_limit)},
     {0x0015, 11, FROM_ADDRESS, offsetof(struct rollup, sequencer)},
 };
 
 static hash32 setting_value(const struct rollup *rollup, const struct setting *setting)
 {
-    hash32 value = {{0}};
     const u8 *from = (const u8 *)rollup + setting->offset;
-    if (setting->kind == FROM_ADDRESS)
-        memcpy(value.b + 12, from, sizeof(address));
-    else
-        store_be64(value.b + 24, *(const u64 *)(const void *)from);
-    return value;
+    switch (setting->kind) {
+    case FROM_ADDRESS:
+        return u256_to_hash(u256_from_address(*(const address *)(const void *)from));
+    case FROM_NUMBER:
+        return u256_to_hash(u256_from_u64(*(const u64 *)(const void *)from));
+    case FROM_WEI:
+        return u256_to_hash(*(const u256 *)(const void *)from);
+    }
+    bug("unknown kind of setting");
 }
 
 /* The scalars as L1Block packs them, so that prices are known before the first attributes. */

@@ -19,8 +19,8 @@ enum { GAS_BASE = 1500000, GAS_PER_BYTE = 230, GAS_AT_MOST = 16000000 };
 enum { MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
 
 static const struct deploy_preset presets[] = {
-    {"dev", 30, 2 * MINUTE, 10, 10, 2, MINUTE},
-    {"standard", HOUR, DAY, 7 * DAY, 7 * DAY, DAY, 30 * DAY},
+    {"dev", 30, 2 * MINUTE, 10, 10, 2, MINUTE, 1},
+    {"standard", HOUR, DAY, 7 * DAY, 7 * DAY, DAY, 30 * DAY, 1000},
 };
 
 const struct deploy_preset *deploy_preset(const char *name)
@@ -164,6 +164,7 @@ static void set_prices(struct rollup *rollup, bool blobs)
 
 static enum status make_plan(struct deployment *d, struct arena *arena, struct err *err)
 {
+    static const u64 MILLIETHER_WEI = 1000000000000000;
     enum { FIRST_BASE_FEE_WEI = 1000000 };
     const struct deploy_options *options = d->options;
     const struct deploy_preset *preset = options->preset;
@@ -196,6 +197,8 @@ static enum status make_plan(struct deployment *d, struct arena *arena, struct e
                                 .sequencer = options->sequencer,
                                 .fee_recipient = options->fee_recipient,
                                 .program_hash = program_hash(),
+                                .vault_least_wei = u256_mul(u256_from_u64(MILLIETHER_WEI),
+                                                            u256_from_u64(preset->vault_least)),
                                 .forced_read_s = preset->forced_read_s,
                                 .open_s = preset->open_s,
                                 .challenge_s = preset->challenge_s,

@@ -34,10 +34,11 @@ struct deploy_options {
     void *self;
 };
 
-/* Windows in seconds, as the design has them. */
+/* Windows in seconds, as the design has them, and what they cannot change later. */
 struct deploy_preset {
     const char *name;
     u64 forced_read_s, open_s, challenge_s, maturity_s, airgap_s, timelock_s;
+    u64 vault_least; /* thousandths of an ether in a fee vault that anyone may send on */
 };
 
 /* "dev": seconds, for trying out. "standard": 1 h, 24 h, 7 d, 7 d, 3.5 d, 30 d. NULL: no such. */
