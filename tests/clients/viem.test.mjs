@@ -144,6 +144,15 @@ describe('viem', () => {
     await assert.rejects(client.call({ account: addresses[0], to: probe.address, data: '0x12345678' }));
   });
 
+  test('a call without a recipient gives what its init code gave back', async () => {
+    const probe = await deploy('Probe');
+    const code = await client.getCode({ address: probe.address });
+    const calls = { abi: probe.abi, functionName: 'note', args: [1n, 101n, ''] };
+    const { data } = await client.call({ data: '0x602a5f5260205ff3' });
+    assert.equal(BigInt(data), 42n);
+    await assert.rejects(client.call({ code, data: encodeFunctionData(calls) }), /TooMuch|revert/); // viem's way to call what is not deployed
+  });
+
   test('a revert is answered as code 3 with its data', async () => {
     const probe = await deploy('Probe');
     const data = encodeFunctionData({ abi: probe.abi, functionName: 'note', args: [1n, 101n, ''] });

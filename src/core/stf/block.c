@@ -248,6 +248,8 @@ enum status stf_call(const struct rules *rules, const struct header *header,
         .output = arena_copy(arena, outcome.result.output),
         .created = tx->creates ? evm_create_address(tx->from, from->now.nonce - 1) : (address){{0}},
     };
+    if (tx->creates && evm_succeeded(out->halt)) /* what the init code gave back */
+        out->output = state_code_bytes(state, state_account(state, out->created));
     out->logs = state_logs(state, &out->log_count);
     return state_status(state);
 }

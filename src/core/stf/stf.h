@@ -99,7 +99,7 @@ struct stf_call_result {
     enum evm_halt halt;
     u64 gas_used;          /* intrinsic gas included, refunds taken off, floor applied (EIP-7623) */
     u64 gas_spent_at_most; /* before refunds: what the gas limit had to cover */
-    bytes output;
+    bytes output; /* of a creation: the contract's code */
     address created;
     const struct log *logs;
     usize log_count;
