@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { generatePrivateKey, mnemonicToAccount } from 'viem/accounts';
-import { addresses, ether, foundry, mnemonic, until } from './node.mjs';
+import { addresses, ether, foundry, mnemonic, startNode, until } from './node.mjs';
 import { ask, bringHome, clients, deposit, hashes, settled, startFollower, startParent, startStack } from './stack.mjs';
 
 const vaults = ['0x4200000000000000000000000000000000000011', '0x4200000000000000000000000000000000000019'];
@@ -88,33 +88,50 @@ describe('the life of a layer 2', () => {
     }
   });
 
-  test('a parent (anvil) that reorganises 10 blocks under load takes blocks back, and nothing runs twice', { timeout: 180_000 }, async () => {
-    const parent = await startParent(foundry('anvil'));
-    const stack = await startStack({ parent });
-    try {
-      const to = stack.wallets(generatePrivateKey()).address;
-      const stop = { now: false };
-      // A deposit uses up a nonce of its sender's: what the first account sends after it cannot do without it.
-      const loads = [0, 1].map((i) => transfer(stack.url, to, stop, addresses[i]));
+  const parents = [
+    ['anvil', () => startParent(foundry('anvil')), async (parent, during) => {
       await sleep(11_000);
-      await deposit(stack, to, ether); // goes with the reorg
-      const before = await ask(stack.url, 'varve_status');
+      await during();
       await parent.rpc('anvil_reorg', 10, []);
-      await until(async () => (await ask(stack.url, 'varve_status')).items < before.items, 10_000, 'the loss of the deposit');
+    }],
+    ["varve's L1", () => startNode({ args: ['--heartbeat', '1000'] }), async (parent, during) => {
       await sleep(3_000);
-      stop.now = true;
-      const [depositor, other] = await Promise.all(loads);
-      await settled(stack.url);
-      const kept = async (list) => (await Promise.all(list.map((hash) => ask(stack.url, 'eth_getTransactionReceipt', hash)))).filter((receipt) => receipt).length;
-      assert.equal(await kept(other.confirmed), other.confirmed.length, 'who has no deposits loses nothing');
-      const lost = async (list) => list.length - await kept(list);
-      const { lostTransactions: said } = await ask(stack.url, 'varve_status'); // one may be in a block that its sender has not seen yet
-      assert.ok(said >= await lost(depositor.confirmed) && said <= await lost(depositor.sent), `${said} lost transactions are said`);
-      assert.equal(await stack.l2.getBalance({ address: to }), BigInt(await kept([...depositor.sent, ...other.sent])), 'each once, and no deposit');
-      await assertConserved(stack, [to]);
-      await assertFollowerAgrees(stack, parent.url);
-    } finally { await stack.stop(); await parent.stop(); }
-  });
+      const mark = await parent.rpc('evm_snapshot');
+      const first = Number(await parent.rpc('eth_blockNumber'));
+      await during();
+      await until(async () => Number(await parent.rpc('eth_blockNumber')) >= first + 10, 30_000, 'ten blocks');
+      await parent.rpc('evm_revert', mark);
+    }],
+  ];
+  for (const [name, start, reorganise] of parents)
+    test(`a parent (${name}) that reorganises 10 blocks under load takes blocks back, and nothing runs twice`, { timeout: 180_000 }, async () => {
+      const parent = await start();
+      const stack = await startStack({ parent });
+      try {
+        const to = stack.wallets(generatePrivateKey()).address;
+        const stop = { now: false };
+        // A deposit uses up a nonce of its sender's: what the first account sends after it cannot do without it.
+        const loads = [0, 1].map((i) => transfer(stack.url, to, stop, addresses[i]));
+        let before;
+        await reorganise(parent, async () => {
+          await deposit(stack, to, ether); // goes with the reorg
+          before = await ask(stack.url, 'varve_status');
+        });
+        await until(async () => (await ask(stack.url, 'varve_status')).items < before.items, 10_000, 'the loss of the deposit');
+        await sleep(3_000);
+        stop.now = true;
+        const [depositor, other] = await Promise.all(loads);
+        await settled(stack.url);
+        const kept = async (list) => (await Promise.all(list.map((hash) => ask(stack.url, 'eth_getTransactionReceipt', hash)))).filter((receipt) => receipt).length;
+        assert.equal(await kept(other.confirmed), other.confirmed.length, 'who has no deposits loses nothing');
+        const lost = async (list) => list.length - await kept(list);
+        const { lostTransactions: said } = await ask(stack.url, 'varve_status'); // one may be in a block that its sender has not seen yet
+        assert.ok(said >= await lost(depositor.confirmed) && said <= await lost(depositor.sent), `${said} lost transactions are said`);
+        assert.equal(await stack.l2.getBalance({ address: to }), BigInt(await kept([...depositor.sent, ...other.sent])), 'each once, and no deposit');
+        await assertConserved(stack, [to]);
+        await assertFollowerAgrees(stack, parent.url);
+      } finally { await stack.stop(); await parent.stop(); }
+    });
 
   test("varve's own L1 taken back: deposits come in another order, and the blocks with them", { timeout: 120_000 }, async () => {
     const stack = await startStack();
