@@ -88,6 +88,8 @@ static enum status run_exit(struct layer2_run *run, struct err *err)
     struct follower *follower = NULL;
     struct follower_options options = {.rollup_path = run->settings->rollup,
                                        .parent_url = run->settings->parent,
+                                       .beacon_url = run->settings->beacon,
+                                       .archive_url = run->settings->archive,
                                        .datadir = run->settings->datadir};
     log_setup((struct log_options){LEVEL_ERROR, false, STDERR_FILENO});
     signal(SIGINT, stop_asked);

@@ -2,9 +2,11 @@
 // the archive that every node of the child keeps.
 import { test, describe } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
+import { promisify } from 'node:util';
 import { generatePrivateKey } from 'viem/accounts';
-import { addresses, ether, foundry, startNode, until } from './node.mjs';
+import { addresses, bin, ether, foundry, startNode, until } from './node.mjs';
 import { ask, deposit, hashes, settled, startFollower, startParent, startStack } from './stack.mjs';
 
 /** A beacon node, as far as blobs go: slots are seconds, and it has what `find(slot)` gives, while `has` is true. */
@@ -73,6 +75,9 @@ describe('batches in blobs', () => {
         beacon.has = false; // 18 days later
         await derivedAgain(stack, parent.url, ['--parent-beacon', beacon.url, '--blob-archive', stack.url]);
         await derivedAgain(stack, parent.url, ['--blob-archive', stack.url]);
+        const home = await promisify(execFile)(bin, ['exit', '--rollup', `${stack.node.datadir}/901/rollup.json`, '--parent', parent.url,
+          '--key', generatePrivateKey(), '--blob-archive', stack.url], { timeout: 60_000 });
+        assert.match(home.stdout, /Done: nothing/); // of an account that has nothing: but the chain was derived for it
         const lost = await startNode({ word: 'node', args: ['--rollup', `${stack.node.datadir}/901/rollup.json`, '--parent', parent.url] });
         try {
           await until(() => lost.output().includes('--parent-beacon or --blob-archive'), 10_000, 'a sentence about blobs');

@@ -18,6 +18,8 @@ static enum status begin(struct follower *follower, const struct follower_option
     config_presets(NODE, config);
     config->rollup = options->rollup_path;
     config->parent = options->parent_url;
+    config->beacon = options->beacon_url;
+    config->archive = options->archive_url;
     config->datadir = options->datadir;
     config->http_port = 0;
     config->proofs = UINT64_MAX; /* a claim may be about any block */

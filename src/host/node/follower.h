@@ -10,6 +10,7 @@ struct follower;
 struct follower_options {
     const char *rollup_path;
     const char *parent_url;
+    const char *beacon_url, *archive_url; /* "": none */
     const char *datadir; /* "": a temporary one, which goes at the end */
 };
 
