@@ -310,11 +310,11 @@ async function appends(node, l1, inbox) {
   return found;
 }
 
-async function derive(node, l2, rollup) {
+async function derive(node, l2, rollup, ...args) {
   const want = (await status(l2)).safe;
   const [datadir, port] = [temporary(), await freePort()];
   const begin = performance.now();
-  const follower = spawn(programs.varve, ['node', '--rollup', rollup, '--parent', node.url, '--datadir', datadir, '--http.port', String(port), '--log.level', 'warn'], { stdio: 'ignore' });
+  const follower = spawn(programs.varve, ['node', '--rollup', rollup, '--parent', node.url, '--datadir', datadir, '--http.port', String(port), '--log.level', 'warn', ...args], { stdio: 'ignore' });
   const connection = new Connection(`http://127.0.0.1:${port}`);
   try {
     const cpu = () => cpuSeconds(follower.pid);
@@ -363,6 +363,9 @@ async function partBlobs() {
     row('batches of five and six blobs seen', { l2: `${f.count} + ${k.count}` });
     row('parent gas of a transfer in blobs, fresh', { l2: f.gas, l1: 21_000, anvil: 21_000, most: 210 });
     row('  known', { l2: k.gas, l1: 21_000, anvil: 21_000, most: 210 });
+    const { node, chains: { l2 }, rollup } = chain;
+    const { blocks, seconds } = await derive(node, l2, rollup, '--blob-archive', l2.url);
+    row('derivation from blobs, blocks/s', { l2: blocks / seconds });
   } finally { await chain.stop(); }
 }
 
