@@ -32,6 +32,11 @@ static enum status check_child(const struct config *config, struct err *err)
         return fail(err, ST_INVALID, "--parent needs --rollup FILE, which varve deploy writes");
     if (!is_child && config->role[0] != 0)
         return fail(err, ST_INVALID, "--role needs --rollup FILE, which varve deploy writes");
+    if (is_child && strcmp(config->orderer, "dev") == 0)
+        return fail(
+            err, ST_INVALID,
+            "--orderer dev makes blocks, and so does a child's sequencer: with --rollup, say "
+            "--role sequencer instead");
     return ST_OK;
 }
 
@@ -68,8 +73,8 @@ enum status config_read(enum config_command command, int argc, char **argv, stru
 {
     config_presets(command, out);
     TRY(settings_read(settings, countof(settings), command, argc, argv, out, NULL, err));
-    if (out->block_time > 0 && command == NODE)
-        out->orderer = "dev";
+    if (out->block_time > 0 && command == NODE && out->rollup[0] == 0)
+        out->orderer = "dev"; /* a child's time between blocks is its sequencer's */
     return check(out, err);
 }
 

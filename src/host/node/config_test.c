@@ -19,7 +19,7 @@ TEST(command_line_is_refused_with_one_sentence_that_says_why)
 {
     static const struct {
         enum config_command command;
-        const char *words[6];
+        const char *words[8];
         const char *why;
     } rows[] = {
         {UP, {"up", "--nope"}, "unknown flag \"--nope\""},
@@ -33,6 +33,9 @@ TEST(command_line_is_refused_with_one_sentence_that_says_why)
         {NODE, {"node", "--rollup", "x"}, "--rollup needs --parent"},
         {NODE, {"node", "--parent", "x"}, "--parent needs --rollup"},
         {NODE, {"node", "--role", "batcher"}, "--role needs --rollup"},
+        {NODE,
+         {"node", "--rollup", "x", "--parent", "x", "--orderer", "dev"},
+         "say --role sequencer instead"},
         {NODE, {"node", "--log", "xml"}, "--log is text or json"},
     };
     for (usize i = 0; i < countof(rows); i++) {
@@ -58,4 +61,8 @@ TEST(command_line_fills_what_it_does_not_say_from_the_table)
     CHECK(strcmp(config.orderer, "none") == 0 && config.http_port == 8545);
     CHECK(read_line(NODE, timed, &config, &err) == ST_OK);
     CHECK(strcmp(config.orderer, "dev") == 0 && config.block_time == 50);
+    static const char *const child[] = {"node",     "--rollup",     "x",  "--parent",
+                                        "http://x", "--block-time", "50", NULL};
+    CHECK(read_line(NODE, child, &config, &err) == ST_OK); /* two would make its blocks */
+    CHECK(strcmp(config.orderer, "none") == 0 && config.block_time == 50);
 }
