@@ -7,71 +7,11 @@
 #include "client/sidecar.h"
 #include "harness/test.h"
 #include "sys/log.h"
+#include "sys/power.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* --- Files that end with the power: after so many writes nothing reaches the disk, and what was
- * not synced may be gone. */
-
-struct tape {
-    struct files files;
-    const struct files *inner;
-    unsigned left; /* 0: the power is off */
-    u64 synced;    /* bytes of the file that was synced last */
-};
-
-/* The write that the cut hits is half done. */
-static enum status tape_write(void *self, struct file *file, u64 offset, bytes from,
-                              struct err *err)
-{
-    struct tape *tape = self;
-    if (tape->left == 0)
-        return fail(err, ST_IO, "no power");
-    if (--tape->left > 0)
-        return tape->inner->write(tape->inner->self, file, offset, from, err);
-    (void)!tape->inner->write(tape->inner->self, file, offset, bytes_slice(from, 0, from.size / 2),
-                              err);
-    return fail(err, ST_IO, "no power");
-}
-
-static enum status tape_sync(void *self, struct file *file, struct err *err)
-{
-    struct tape *tape = self;
-    if (tape->left == 0 || --tape->left == 0)
-        return fail(err, ST_IO, "no power");
-    TRY(tape->inner->size(tape->inner->self, file, &tape->synced, err));
-    return tape->inner->sync(tape->inner->self, file, err);
-}
-
-static enum status tape_truncate(void *self, struct file *file, u64 size, struct err *err)
-{
-    struct tape *tape = self;
-    if (tape->left == 0 || --tape->left == 0)
-        return fail(err, ST_IO, "no power");
-    return tape->inner->truncate(tape->inner->self, file, size, err);
-}
-
-static enum status tape_rename(void *self, const char *from, const char *to, struct err *err)
-{
-    struct tape *tape = self;
-    if (tape->left == 0 || --tape->left == 0)
-        return fail(err, ST_IO, "no power");
-    return tape->inner->rename(tape->inner->self, from, to, err);
-}
-
-static void tape_init(struct tape *tape)
-{
-    tape->inner = files_of_system();
-    tape->files = *tape->inner; /* whose functions do not look at self */
-    tape->files.self = tape;
-    tape->files.write = tape_write;
-    tape->files.sync = tape_sync;
-    tape->files.truncate = tape_truncate;
-    tape->files.rename = tape_rename;
-    tape->left = UINT32_MAX;
-}
 
 /* --- The bench. */
 
@@ -79,7 +19,7 @@ struct bench {
     struct fake *fake;
     struct eth *eth;
     struct keys *keys;
-    struct tape tape;
+    struct power power;
     char path[300];
     u64 now_ms;
     struct sender_options options;
@@ -99,13 +39,13 @@ static struct bench *begin_in(const char *folder, unsigned number)
     at->fake = fake_start();
     at->eth = fake_client(at->fake);
     at->now_ms = 1000;
-    tape_init(&at->tape);
+    power_init(&at->power);
     CHECK(keys_from_mnemonic(KEYS_TEST_MNEMONIC, 2, &at->keys, NULL) == ST_OK);
     fmt(at->path, sizeof(at->path), "%s/sender-%u", folder, number);
     at->options =
         (struct sender_options){.eth = at->eth,
                                 .signer = signer_of_keys(at->keys, keys_address(at->keys, 0)),
-                                .files = &at->tape.files,
+                                .files = &at->power.files,
                                 .path = at->path,
                                 .chain_id = 900,
                                 .confirmations = 3,
@@ -655,28 +595,29 @@ static bool day(struct bench *at)
     return poll(at, 10) == ST_OK;
 }
 
-/* Another life, after a crash or without one. */
-static bool live_on(struct bench *at, bool crashed, bool loses)
+static void power_returns(struct bench *at, enum power_fate fate)
 {
     sender_close(at->sender);
     at->sender = NULL;
-    at->tape.left = UINT32_MAX;
-    if (crashed && loses)
-        CHECK(truncate(at->path, (off_t)at->tape.synced) == 0);
+    power_return(&at->power, fate, (unsigned)at->now_ms);
     if (open_sender(at) != ST_OK)
         test_fail(__FILE__, __LINE__, "%s", at->err.text);
-    return day(at);
 }
 
 /* The power goes at write `n`. True: the day was over before. */
-static bool day_with_a_cut(const char *folder, unsigned n, bool loses)
+static bool day_with_a_cut(const char *folder, unsigned n, enum power_fate fate)
 {
-    struct bench *at = begin_in(folder, 2 * n + loses);
+    struct bench *at = begin_in(folder, POWER_FATES * n + fate);
     at->fake->drops_pool = true;
-    at->tape.left = n;
+    at->power.left = n;
     bool whole = day(at);
-    CHECK_ROW(n, whole || live_on(at, true, loses));
-    CHECK_ROW(n, live_on(at, false, loses));
+    if (!whole) {
+        power_returns(at, fate);
+        CHECK_ROW(n, day(at));
+    }
+    at->power.left = UINT32_MAX;
+    restart(at);
+    CHECK_ROW(n, day(at));
     CHECK_ROW(n, sender_unfinished(at->sender) == 0);
     for (u8 id = 1; id <= 4; id++) {
         bool once = executed(at, id) == 1;
@@ -694,12 +635,62 @@ TEST(sender_killed_at_any_write_of_its_journal_loses_nothing_and_sends_nothing_t
     unsigned n = 1;
     for (; !whole && n < 200; n++) {
         struct arena saved = *test_arena();
-        whole = day_with_a_cut(folder, n, false);
+        whole = day_with_a_cut(folder, n, POWER_KEPT);
         *test_arena() = saved;
-        CHECK_ROW(n, day_with_a_cut(folder, n, true) == whole);
-        *test_arena() = saved;
+        for (enum power_fate fate = POWER_LOST; fate < POWER_FATES; fate++) {
+            CHECK_ROW(n, day_with_a_cut(folder, n, fate) == whole);
+            *test_arena() = saved;
+        }
     }
     CHECK(whole && n > 20);
+}
+
+/* A megabyte as an intent, and another once it is signed. */
+static void submit_large(struct bench *at, u8 id)
+{
+    u8 *data = ARENA_NEW(test_arena(), u8, 1 << 20);
+    struct sender_intent intent = {
+        .key = {{id, 1}}, .gas_limit = 1000000, .data = {data, (1 << 20) - id}};
+    CHECK(sender_submit(at->sender, &intent, &at->err) == ST_OK);
+}
+
+/* Three quarters of what makes a journal large, all settled, and one intent that is not. */
+static void fill_journal(struct bench *at, u8 count)
+{
+    for (u8 id = 1; id <= count; id++) {
+        submit_large(at, id);
+        CHECK_ROW(id, poll(at, 10) == ST_OK);
+        fake_mine(at->fake, 4);
+        CHECK_ROW(id, poll(at, 10) == ST_OK);
+    }
+}
+
+TEST(sender_cut_off_while_it_writes_its_journal_anew_has_the_old_one_or_the_new_one)
+{
+    enum { BEFORE = 15, LARGE = 30 << 20, SMALL = 3 << 20 };
+    struct stat info = {.st_size = LARGE};
+    struct bench *at = begin();
+    unsigned cuts = 0;
+    fill_journal(at, BEFORE);
+    submit_large(at, BEFORE + 1); /* once it is sent, the journal is large enough */
+    for (unsigned n = 1; n < 100 && info.st_size >= LARGE; n++) {
+        at->power.left = n;
+        if (poll(at, 10) != ST_OK) {
+            CHECK_ROW(n, sender_withdraw(at->sender, (hash32){{BEFORE + 1, 1}}, &at->err) == ST_IO);
+            power_returns(at, (enum power_fate)(n % POWER_FATES));
+            cuts++;
+        }
+        CHECK_ROW(n, look(at, BEFORE).state == SENDER_INCLUDED &&
+                         look(at, BEFORE + 1).state == SENDER_PENDING &&
+                         sender_unfinished(at->sender) == 1);
+        CHECK(stat(at->path, &info) == 0);
+    }
+    CHECK(cuts > 5 && info.st_size < SMALL);
+    at->power.left = UINT32_MAX;
+    fake_mine(at->fake, 4);
+    CHECK(poll(at, 10) == ST_OK && look(at, BEFORE + 1).settled);
+    CHECK(at->fake->tx_count == BEFORE + 1); /* each was sent as one transaction */
+    end(at);
 }
 
 /* --- Signers elsewhere. */

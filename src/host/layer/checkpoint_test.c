@@ -2,6 +2,7 @@
 
 #include "base/fmt.h"
 #include "harness/test.h"
+#include "sys/power.h"
 
 TEST(a_checkpoint_reads_back_and_shows_each_damaged_byte)
 {
@@ -25,5 +26,37 @@ TEST(a_checkpoint_reads_back_and_shows_each_damaged_byte)
         bad[i] ^= 0x10;
         CHECK(files_write_whole(files, path, (bytes){bad, good.size}, &err) == ST_OK);
         CHECK_ROW(i, checkpoint_read(files, path, &second, &err) == ST_CORRUPT);
+    }
+}
+
+/* The power goes at operation `n` of replacing the first checkpoint by the second. */
+static bool replace_with_a_cut(const char *path, unsigned n, enum power_fate fate)
+{
+    struct power power;
+    struct checkpoint first = {.genesis_hash = {{1}}, .parent_block = 77}, second = first, got;
+    struct err err;
+    second.parent_block = 99;
+    power_init(&power);
+    CHECK_ROW(n, checkpoint_write(&power.files, path, &first, &err) == ST_OK);
+    power.left = n;
+    bool whole = checkpoint_write(&power.files, path, &second, &err) == ST_OK;
+    power_return(&power, fate, n);
+    CHECK_ROW(n, checkpoint_read(&power.files, path, &got, &err) == ST_OK);
+    CHECK_ROW(n, got.parent_block == 99 || (!whole && got.parent_block == 77));
+    CHECK_ROW(n, checkpoint_write(&power.files, path, &second, &err) == ST_OK);
+    CHECK_ROW(n, checkpoint_read(&power.files, path, &got, &err) == ST_OK);
+    CHECK_ROW(n, got.parent_block == 99);
+    return whole;
+}
+
+TEST(a_checkpoint_cut_off_at_any_write_is_the_old_one_or_the_new_one)
+{
+    char path[300];
+    fmt(path, sizeof(path), "%s/derived", test_folder());
+    for (enum power_fate fate = POWER_KEPT; fate < POWER_FATES; fate++) {
+        unsigned n = 1;
+        while (n < 20 && !replace_with_a_cut(path, n, fate))
+            n++;
+        CHECK(n > 3 && n < 20);
     }
 }
