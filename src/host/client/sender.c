@@ -279,6 +279,20 @@ usize sender_unfinished(const struct sender *sender)
     return sender->unfinished;
 }
 
+struct sender_afloat sender_afloat(const struct sender *sender)
+{
+    struct sender_afloat out = {0};
+    for (const struct entry *entry = sender->first; entry != NULL; entry = entry->next) {
+        if (entry->finished)
+            continue;
+        if (entry->outcome.state == SENDER_INCLUDED || entry->cancel_mined)
+            out.newest_block = max_u64(out.newest_block, entry->outcome.block_number);
+        else
+            out.waiting += !entry->missing;
+    }
+    return out;
+}
+
 /* --- Ends. */
 
 [[gnu::format(printf, 2, 3)]] static void say(struct entry *entry, const char *format, ...)

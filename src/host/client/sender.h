@@ -113,6 +113,14 @@ enum status sender_look(const struct sender *sender, hash32 key, struct sender_o
 /* Intents that are not settled. */
 usize sender_unfinished(const struct sender *sender);
 
+/* What is under way, as the newest poll saw it: for callers that have just opened a sender and do
+ * not know what it was given in an earlier life. */
+struct sender_afloat {
+    usize waiting;    /* not in a block, and may still come into one */
+    u64 newest_block; /* that has one of those that are not settled; 0: none has */
+};
+struct sender_afloat sender_afloat(const struct sender *sender);
+
 /* Polls until the intent is in a block (`settled`: until that is deep enough), has failed or was
  * cancelled. For commands that a person waits for. ST_AGAIN: not within the time. */
 enum status sender_wait(struct sender *sender, hash32 key, bool settled, u64 timeout_ms,

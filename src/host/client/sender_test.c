@@ -163,6 +163,23 @@ TEST(sender_sends_an_intent_once_and_settles_it_when_it_is_deep_enough)
     end(at);
 }
 
+TEST(sender_tells_after_a_restart_what_is_still_under_way)
+{
+    struct bench *at = begin();
+    submit(at, 1);
+    CHECK(poll(at, 0) == ST_OK);
+    restart(at);
+    CHECK(poll(at, 10) == ST_OK && sender_afloat(at->sender).waiting == 1);
+    fake_mine(at->fake, 1);
+    restart(at);
+    CHECK(sender_afloat(at->sender).waiting == 1); /* no poll has shown yet that it came */
+    CHECK(poll(at, 10) == ST_OK && sender_afloat(at->sender).waiting == 0);
+    CHECK(sender_afloat(at->sender).newest_block == 1);
+    fake_mine(at->fake, 2);
+    CHECK(poll(at, 10) == ST_OK && sender_afloat(at->sender).newest_block == 0);
+    end(at);
+}
+
 TEST(sender_keeps_the_order_of_intents_and_its_limit_of_flights)
 {
     struct bench *at = begin();

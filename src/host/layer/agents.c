@@ -25,20 +25,42 @@ struct agents {
     struct sender *sender;
     struct pages pages;
     atomic_bool stopping;
+    bool ready; /* what an earlier life had sent has come about, or not */
     struct agent_memory memory[countof(table)];
 };
 
 /* --- One agent. */
 
-/* The data names the accumulator or claim that it builds on. */
-static hash32 key_of(const struct agent_call *call)
+static bool has_failed(const struct sender_outcome *outcome)
 {
+    return outcome->state == SENDER_FAILED || outcome->state == SENDER_CANCELLED ||
+           (outcome->state == SENDER_INCLUDED && !outcome->succeeded);
+}
+
+static hash32 hash_of(const struct agent_call *call, u64 times)
+{
+    u8 end[8];
     struct keccak state;
+    store_be64(end, times);
     keccak_init(&state);
     keccak_update(&state, call->data);
     keccak_update(&state,
                   (bytes){(const u8 *)call->blob_hashes, call->blob_count * sizeof(hash32)});
+    keccak_update(&state, BYTES_OF(end));
     return keccak_final(&state);
+}
+
+/* The data name the accumulator or claim that the call builds on. What has failed may be right at
+ * another time, word for word: a claim whose batch a reorg took out and put in again, or one that a
+ * server refused which was behind. So it is another intent each time. */
+static hash32 key_of(const struct agents *agents, const struct agent_call *call)
+{
+    struct sender_outcome outcome;
+    hash32 key = hash_of(call, 0);
+    for (u64 times = 1; sender_look(agents->sender, key, &outcome) == ST_OK && has_failed(&outcome);
+         times++)
+        key = hash_of(call, times);
+    return key;
 }
 
 /* True while what was submitted is on its way. */
@@ -76,7 +98,7 @@ static void ask_agent(struct layer *layer, struct agents *agents, usize index)
         is_in_flight(agents, agent, memory) ||
         !agent->look(layer, agents->parent, memory, &call, &arena))
         return;
-    memory->key = key_of(&call);
+    memory->key = key_of(agents, &call);
     struct sender_intent intent = {.key = memory->key,
                                    .to = call.to,
                                    .value_wei = call.value_wei,
@@ -94,15 +116,30 @@ static void ask_agent(struct layer *layer, struct agents *agents, usize index)
 
 /* --- The thread. */
 
+/* After a restart something may be on its way that was made before. What is made anew beside it
+ * builds on the same accumulator, and one of the two reverts, for its full price. */
+static void take_up(struct agents *agents)
+{
+    enum { LONG_AGO_MS = 1 }; /* what gathered before the restart has gathered for long enough */
+    struct sender_afloat afloat = sender_afloat(agents->sender);
+    for (usize i = 0; i < countof(table); i++) {
+        agents->memory[i].included_block = afloat.newest_block;
+        agents->memory[i].waiting_since_ms = LONG_AGO_MS;
+    }
+    agents->ready = afloat.waiting == 0;
+}
+
 static void *run(void *self)
 {
     struct layer *layer = self;
     struct agents *agents = layer->agents;
     while (!agents->stopping) {
         struct err why;
-        for (usize i = 0; i < countof(table); i++)
-            ask_agent(layer, agents, i);
         enum status st = sender_poll(agents->sender, clock_now_ms(), &why);
+        if (!agents->ready && st == ST_OK)
+            take_up(agents);
+        for (usize i = 0; agents->ready && i < countof(table); i++)
+            ask_agent(layer, agents, i);
         if (st != ST_OK && !agents->stopping)
             log_debug("sender", "waits", LOG_TEXT("why", why.text));
         pages_trim(&agents->pages, (usize)8 << 20);

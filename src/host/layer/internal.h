@@ -131,7 +131,8 @@ enum status sequence_block(struct layer *layer, struct err *err);
 
 enum status agents_start(struct layer *layer, struct err *err);
 void agents_stop(struct layer *layer);
-/* For them: the state after the newest batch. False: nothing is known yet. */
+/* For them: the state after the newest batch. False: it is not known yet, because the parent has
+ * not been read up to its head since the start. */
 bool layer_safe_state(struct layer *layer, struct derive_state *out);
 
 #endif

@@ -48,7 +48,8 @@ static struct layer_l1 l1_of(const struct parent *parent, u64 number)
                              .parent_hash = block->origin.parent_hash};
 }
 
-static void describe_parent(struct layer *layer, struct layer_status *out)
+/* Returns whether all that the parent has is in it. */
+static bool describe_parent(struct layer *layer, struct layer_status *out)
 {
     parent_lock(layer->parent);
     struct parent_state state = parent_state(layer->parent);
@@ -60,6 +61,7 @@ static void describe_parent(struct layer *layer, struct layer_status *out)
     out->items = state.item_count;
     out->batches = state.batch_count;
     parent_unlock(layer->parent);
+    return state.caught_up;
 }
 
 static enum status describe_block(struct layer *layer, u64 number, struct layer_l2 *out,
@@ -80,7 +82,7 @@ static enum status publish(struct layer *layer, struct err *err)
     const struct head *head = chain_head(layer->options.chain);
     u64 safe = head->safe, finalized = head->finalized;
     head_release(head);
-    describe_parent(layer, &status);
+    bool caught_up = describe_parent(layer, &status);
     status.unsafe_l2 = child_head_l2(&layer->head);
     TRY(describe_block(layer, safe, &status.safe_l2, err));
     TRY(describe_block(layer, finalized, &status.finalized_l2, err));
@@ -92,7 +94,7 @@ static enum status publish(struct layer *layer, struct err *err)
     pthread_mutex_lock(&layer->lock);
     status.claims = layer->status.claims;
     layer->status = status;
-    if (layer->derived.count > 0) {
+    if (layer->derived.count > 0 && caught_up) {
         const struct derived_batch *newest =
             shelf_at(&layer->derived, shelf_end(&layer->derived) - 1);
         layer->safe = newest->after;

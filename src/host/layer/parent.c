@@ -336,10 +336,11 @@ static void say_reached(struct parent *parent, enum status st, const struct err 
         log_info("layer", "the parent is reached", LOG_TEXT("at", eth_name(parent->eth)));
 }
 
-static void take_finality(struct parent *parent)
+static void take_position(struct parent *parent, bool caught_up)
 {
     struct follow_status status = follow_status(parent->follow);
     parent_lock(parent);
+    parent->state.caught_up = parent->state.caught_up || caught_up;
     parent->state.safe = status.has_safe ? status.safe : 0;
     parent->state.finalized = status.has_final ? status.final : 0;
     parent_unlock(parent);
@@ -365,7 +366,7 @@ static void *run(void *self)
         if (parent->stopping)
             break;
         say_reached(parent, st, &why);
-        take_finality(parent);
+        take_position(parent, st == ST_OK && !more);
         parent->options.changed(parent->options.self);
         pages_trim(&parent->pages, (usize)1 << 20);
         if (!more || st != ST_OK)

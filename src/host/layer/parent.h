@@ -62,7 +62,8 @@ struct parent_batch {
 
 struct parent_state {
     u64 epoch;
-    bool reached; /* it answers */
+    bool reached;   /* it answers */
+    bool caught_up; /* all that it had has been read, once at least */
     /* Numbers of blocks that are here: 0 until there are any. The last two as the parent says. */
     u64 head, safe, finalized;
     u64 item_count, batch_count;
