@@ -20,6 +20,7 @@ enum {
     PARAMS_ROOM = 96 << 20, /* of what a question sends: hexadecimal text, and the body with it */
     KEEP_SCRATCH = 8 << 20, /* bytes that may stay mapped between questions */
     CANCEL_MS = 50,
+    MAX_QUIET_MS = 60000, /* nobody may silence us for longer at a time */
 };
 
 static u64 or_default(u64 value, u64 preset)
@@ -100,13 +101,17 @@ static bool says_any(bytes text, const char *const *words, usize count)
     return false;
 }
 
-/* Providers say so inside an answer that HTTP calls a success. */
+/* Providers say so inside an answer that HTTP calls a success. EIP-1474's "limit exceeded" means
+ * the same, but where logs are asked for: there it can mean too many of them. */
 static bool is_overloaded(const struct net_client_item *item)
 {
+    enum { TOO_MANY_REQUESTS = 429, LIMIT_EXCEEDED = -32005 };
     static const char *const words[] = {"rate limit", "too many requests", "capacity",
                                         "throughput", "per second",        "try again"};
+    i64 code = item->error.code;
     return item->status == ST_INVALID &&
-           (item->error.code == 429 || says_any(item->error.message, words, countof(words)));
+           (code == TOO_MANY_REQUESTS || says_any(item->error.message, words, countof(words)) ||
+            (code == LIMIT_EXCEEDED && strcmp(item->method, "eth_getLogs") != 0));
 }
 
 static enum status ask_single(struct eth *eth, struct net_client_item *item, struct arena *tmp,
@@ -143,17 +148,22 @@ static bool cancelled(const struct eth *eth)
     return eth->cancel != NULL && atomic_load(eth->cancel);
 }
 
-/* Waits before the next attempt. False: there is no time for one. */
-static bool pause_before(const struct eth *eth, unsigned attempt, u64 deadline_ms)
+/* False: there is no time for that. */
+static bool wait_until(const struct eth *eth, u64 until_ms, u64 deadline_ms)
 {
-    u64 longest_ms = eth->backoff_ms << min_u64(attempt, MAX_DOUBLINGS);
-    u64 wait_ms = longest_ms / 2 + random_u64() % (longest_ms / 2 + 1);
-    u64 until_ms = clock_now_ms() + wait_ms;
     if (until_ms >= deadline_ms)
         return false;
     for (u64 now_ms; (now_ms = clock_now_ms()) < until_ms && !cancelled(eth);)
         poll(NULL, 0, (int)min_u64(until_ms - now_ms, CANCEL_MS));
     return !cancelled(eth);
+}
+
+/* Waits before the next attempt. False: there is no time for one. */
+static bool pause_before(const struct eth *eth, unsigned attempt, u64 deadline_ms)
+{
+    u64 longest_ms = eth->backoff_ms << min_u64(attempt, MAX_DOUBLINGS);
+    u64 wait_ms = longest_ms / 2 + random_u64() % (longest_ms / 2 + 1);
+    return wait_until(eth, clock_now_ms() + wait_ms, deadline_ms);
 }
 
 static void adapt_batch(struct eth *eth, usize count, enum status st)
@@ -171,11 +181,17 @@ static enum status attempt_part(struct eth *eth, struct net_client_item *items, 
                                 u64 deadline_ms, struct arena *tmp, struct err *err)
 {
     u64 now_ms = clock_now_ms();
+    if (eth->quiet_until_ms > now_ms && !wait_until(eth, eth->quiet_until_ms, deadline_ms))
+        return fail(err, ST_AGAIN, "%s: is overloaded and asked to be left alone", eth_name(eth));
+    now_ms = clock_now_ms();
     if (now_ms >= deadline_ms)
         return fail(err, ST_AGAIN, "%s: the time for asking it was over", eth_name(eth));
     net_client_set_timeout(eth->net, min_u64(eth->timeout_ms, deadline_ms - now_ms));
     struct arena mark = *tmp;
     enum status st = ask_part(eth, items, count, tmp, err);
+    if (st == ST_AGAIN)
+        eth->quiet_until_ms =
+            clock_now_ms() + min_u64(net_client_retry_after_ms(eth->net), MAX_QUIET_MS);
     if (st != ST_OK)
         *tmp = mark;
     adapt_batch(eth, count, st);

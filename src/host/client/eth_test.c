@@ -87,6 +87,58 @@ TEST(eth_asks_again_until_a_troubled_server_answers)
     fake_stop(fake);
 }
 
+TEST(eth_leaves_a_server_alone_for_as_long_as_it_asks)
+{
+    struct fake *fake = fake_start();
+    struct eth *eth = fake_client(fake);
+    struct err err = {{0}};
+    u64 id, started_ms = clock_now_ms();
+    fake->overloaded = 1;
+    fake->retry_after_s = 1;
+    CHECK(eth_ask_chain_id(eth, &id, &err) == ST_OK);
+    CHECK(fake->requests == 2 && clock_now_ms() - started_ms >= 1000);
+    fake->overloaded = 1;
+    fake->retry_after_s = 100; /* longer than a question may take: the next ones wait, too */
+    CHECK(eth_ask_chain_id(eth, &id, &err) == ST_AGAIN);
+    CHECK(eth_ask_chain_id(eth, &id, &err) == ST_AGAIN && fake->requests == 3);
+    CHECK(strstr(err.text, "asked to be left alone") != NULL);
+    eth_free(eth);
+    fake_stop(fake);
+}
+
+static bool exceed(struct fake *fake, bytes method, json params, struct json_out *out)
+{
+    usize *times = fake->self;
+    (void)method;
+    (void)params;
+    if (*times == 0)
+        return false;
+    --*times;
+    json_key(out, "error");
+    json_put_raw(out, BYTES_LIT("{\"code\":-32005,\"message\":\"limit exceeded\"}"));
+    return true;
+}
+
+TEST(eth_asks_again_where_a_limit_of_requests_is_exceeded_and_for_less_where_it_is_one_of_logs)
+{
+    struct fake *fake = fake_start();
+    struct eth *eth = fake_client(fake);
+    struct eth_filter filter = inbox_filter();
+    struct eth_logs logs;
+    struct err err = {{0}};
+    usize times = 3;
+    u64 id;
+    fake_mine(fake, 20);
+    fake->override = exceed;
+    fake->self = &times;
+    CHECK(eth_ask_chain_id(eth, &id, &err) == ST_OK && fake->requests == 4);
+    times = 1;
+    CHECK(eth_ask_logs(eth, 1, 20, &filter, &logs, test_arena(), &err) == ST_OK);
+    CHECK(fake->requests > 6); /* in parts */
+    eth_free(eth);
+    fake_stop(fake);
+}
+
 TEST(eth_gives_up_at_its_deadline_and_says_what_it_wanted_of_whom)
 {
     struct fake *fake = fake_start();

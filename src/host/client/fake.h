@@ -53,6 +53,7 @@ struct fake {
     bool is_poor;                 /* says that everyone is */
     u64 foreign_nonces; /* transactions of the sender that it has mined but not been sent */
     unsigned overloaded, cut, garbage, deaf; /* so many requests are answered like this */
+    unsigned retry_after_s;                  /* with overloaded; 0: not said */
     atomic_bool dead;                        /* all connections are closed unanswered */
     const char *says, *instead;              /* in answers, the first one becomes the second */
     /* Asked first; true: it has answered by itself. */

@@ -597,7 +597,12 @@ static void serve(struct fake *fake, int fd, u8 *request_room, u8 *answer_room)
     if (fake->dead || take_fault(&fake->deaf))
         return;
     if (take_fault(&fake->overloaded)) {
-        send_text(fd, BYTES_LIT("HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n"));
+        usize said = fmt(head, sizeof(head), "HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n");
+        if (fake->retry_after_s > 0)
+            said +=
+                fmt(head + said, sizeof(head) - said, "Retry-After: %u\r\n", fake->retry_after_s);
+        send_text(fd, (bytes){(const u8 *)head, said});
+        send_text(fd, BYTES_LIT("\r\n"));
         return;
     }
     struct json_out out = json_out_over(answer_room, ANSWER_ROOM / 2);

@@ -18,6 +18,7 @@ struct eth {
     usize batch_limit, batch_now; /* now: less than the limit after refusals */
     usize smooth;                 /* exchanges without trouble since batch_now has changed */
     u64 log_span;                 /* blocks that eth_getLogs has been content with */
+    u64 quiet_until_ms;           /* the server has asked to be left alone */
     const atomic_bool *cancel;
 };
 

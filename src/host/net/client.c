@@ -29,6 +29,7 @@ struct net_client {
     const atomic_bool *cancel;
     char *ca_file;
     u64 next_id;
+    u64 retry_after_s;
 
     bool secure;
     struct tls *tls; /* of the connection, where it is secure */
@@ -358,7 +359,7 @@ static enum status read_line(struct net_client *client, bytes *line, struct err 
 struct head {
     unsigned status;
     bool has_length, chunked, closes;
-    u64 length;
+    u64 length, retry_after_s;
 };
 
 static bool says(bytes text, const char *want)
@@ -405,6 +406,8 @@ static bool note_header(struct head *head, bytes line)
     }
     if (says(name, "connection"))
         head->closes = says(value, "close");
+    if (says(name, "retry-after") && !read_digits(value, 10, &head->retry_after_s))
+        head->retry_after_s = 0; /* a date, which nobody sends here */
     return true;
 }
 
@@ -513,6 +516,7 @@ static enum status read_answer(struct net_client *client, unsigned *code, bytes 
     if (head.closes || until_closed)
         hang_up(client);
     *code = head.status;
+    client->retry_after_s = head.retry_after_s;
     return ST_OK;
 }
 
@@ -533,6 +537,11 @@ static enum status check_code(const struct net_client *client, unsigned code, st
         return fail(err, ST_MISSING, "%s: answered with status %u", client->name, code);
     bool final = code / 100 == 4 && code != REQUEST_TIMEOUT && code != TOO_EARLY;
     return fail(err, final ? ST_INVALID : ST_IO, "%s: answered with status %u", client->name, code);
+}
+
+u64 net_client_retry_after_ms(const struct net_client *client)
+{
+    return mul_sat_u64(client->retry_after_s, 1000);
 }
 
 /* --- Calls. */
@@ -584,6 +593,7 @@ static enum status ask(struct net_client *client, const struct request *request,
                        bytes *answer, struct arena *arena, struct err *err)
 {
     client->deadline_ms = clock_now_ms() + client->timeout_ms;
+    client->retry_after_s = 0;
     enum status st = exchange(client, request, code, answer, arena, err);
     if (st != ST_OK)
         hang_up(client); /* the rest of an answer must not be taken for the next one */

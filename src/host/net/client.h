@@ -37,6 +37,10 @@ const char *net_client_name(const struct net_client *client);
 /* For the calls that follow. */
 void net_client_set_timeout(struct net_client *client, u64 timeout_ms);
 
+/* How long the server asked to be left alone (Retry-After in seconds, RFC 9110, 10.2.3) with the
+ * answer that came last; 0: it did not. */
+u64 net_client_retry_after_ms(const struct net_client *client);
+
 /* Sends a body and takes the answer's, in `arena`, which has room for answer_limit besides.
  * ST_IO: not reached, or not understood.  ST_AGAIN: it is overloaded (429, 503), or the time is
  * over.  ST_FULL: its answer is larger than the limit.  ST_INVALID: it refuses such requests (4xx),
