@@ -115,7 +115,7 @@ async function killAgainAndAgain(name, blockTime, when, report) {
     let slowest = 0;
     for (let round = 0; round < kills; round++) {
       const request = await all.stack().l2.buildDepositTransaction({ account: stack.user.l1.account, mint: 1n, to });
-      deposits.push(await stack.user.l1.depositTransaction(request));
+      deposits.push(await stack.user.l1.depositTransaction({ ...request, gas: 1_000_000n })); // two in a block cost more than one
       await when(all);
       await all.running[name].kill('SIGKILL');
       if (Math.random() < 0.5) await sleep(Math.random() * 1_000);
@@ -124,7 +124,7 @@ async function killAgainAndAgain(name, blockTime, when, report) {
       slowest = Math.max(slowest, Date.now() - began);
       assert.doesNotMatch(all.running[name].output(), /damaged|no use|CORRUPT/);
     }
-    for (const hash of deposits) await stack.l1.waitForTransactionReceipt({ hash });
+    for (const hash of deposits) assert.equal((await stack.l1.waitForTransactionReceipt({ hash })).status, 'success');
     await until(async () => (await ask(all.running.sequencer.url, 'varve_status')).itemsRead === kills + 1, 20_000, 'the last deposit');
     stop.now = true;
     const confirmed = await load;
@@ -165,6 +165,10 @@ async function killAgainAndAgain(name, blockTime, when, report) {
       }
     } finally { await follower.kill('SIGKILL'); }
     report(`${kills} kills: ${number} blocks, ${confirmed.length} transfers confirmed, ${items} deposits, ${batches} batches, ${claimed.length} claims; slowest start ${slowest} ms`);
+  } catch (error) { // with what the processes say of themselves
+    const say = async ({ url, output }) => `${JSON.stringify(await ask(url, 'varve_status').catch(String))}\n${output().slice(-2_000)}`;
+    error.message += `\n${await say(all.running.sequencer)}\n${await say(all.running.proposer)}`;
+    throw error;
   } finally {
     stop.now = true;
     await all.stop();
