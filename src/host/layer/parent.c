@@ -1,6 +1,7 @@
 #include "layer/parent.h"
 
 #include "client/abi.h"
+#include "client/contract.h"
 #include "client/follow.h"
 #include "client/inbox_events.h"
 #include "crypto/keccak.h"
@@ -15,7 +16,8 @@
 
 /* Address space for what one answer of the parent holds. */
 #define SCRATCH ((usize)4 << 30)
-enum { ANSWER_LIMIT = 64 << 20, RETRY_MS = 1000 };
+/* Patience: after so long without an answer, people are told; it is asked again all the same. */
+enum { ANSWER_LIMIT = 64 << 20, RETRY_MS = 1000, PATIENCE_MS = 10000 };
 
 struct parent {
     struct parent_options options;
@@ -262,6 +264,80 @@ static enum status take_batch(struct parent *parent, const struct eth_log *log, 
     return ST_OK;
 }
 
+/* --- What was left out or altered. */
+
+/* Asks the Inbox as it was after that block. ST_INVALID: the server refuses. */
+static enum status ask_inbox(struct parent *parent, hash32 block, bytes call, hash32 *out,
+                             struct arena tmp, struct err *err)
+{
+    bytes result;
+    struct eth_refusal refusal;
+    struct eth_message message = {.to = parent->options.rollup->inbox, .data = call};
+    TRY(eth_ask_call(parent->eth, &message, eth_at_hash(block), &result, &refusal, &tmp, err));
+    struct abi_in in = abi_over(result);
+    *out = abi_get_hash(&in);
+    return contract_check(parent->eth, &in, "the Inbox's counters", err);
+}
+
+/* How many there are, and what their accumulator is. */
+static enum status ask_order(struct parent *parent, hash32 block, const char *count_of,
+                             const char *acc_at, u64 *count, hash32 *acc, struct arena tmp,
+                             struct err *err)
+{
+    hash32 word;
+    TRY(ask_inbox(parent, block, contract_call0(count_of, &tmp), &word, tmp, err));
+    *count = load_be64(word.b + 24);
+    struct abi_out call = abi_begin_call(abi_selector(acc_at), 1, &tmp);
+    abi_put_u64(&call, *count);
+    return ask_inbox(parent, block, abi_end(&call), acc, tmp, err);
+}
+
+static enum status check_order(struct parent *parent, const struct eth_header *header, bool items,
+                               struct arena tmp, struct err *err)
+{
+    u64 count;
+    hash32 acc, ours;
+    if (items)
+        TRY(ask_order(parent, header->hash, "itemCount()", "inboxAccAt(uint64)", &count, &acc, tmp,
+                      err));
+    else
+        TRY(ask_order(parent, header->hash, "batchCount()", "batchAccAt(uint64)", &count, &acc, tmp,
+                      err));
+    const struct shelf *shelf = items ? &parent->items : &parent->batches;
+    parent_lock(parent);
+    bool before = count < shelf->first; /* of the checkpoint, still */
+    bool known =
+        items ? parent_inbox_acc(parent, count, &ours) : parent_batch_acc(parent, count, &ours);
+    u64 told = shelf_end(shelf);
+    parent_unlock(parent);
+    if (before || (known && count == told && hash32_equal(acc, ours)))
+        return ST_OK;
+    return fail(err, ST_CORRUPT,
+                "the logs that %s gives are not those of the Inbox: after block %lu it has %lu %s, "
+                "and the logs tell of %lu%s",
+                eth_name(parent->eth), header->header.number, count, items ? "items" : "batches",
+                told, count == told ? " others" : "");
+}
+
+/* Logs that were left out show in nothing but the next item or batch, and items that were altered
+ * in the next batch; then it would be too late, because blocks before would have to come again. So
+ * where the header does not rule out events of the Inbox, its own accumulators are asked for. Not
+ * every server still has the state of old blocks; those with logs are left to the batches. */
+static enum status check_logs(struct parent *parent, const struct eth_header *header, usize count,
+                              struct arena tmp, struct err *err)
+{
+    enum { RECENT = 64 };
+    u64 latest = follow_status(parent->follow).latest;
+    struct eth_filter filter = {parent->options.rollup->inbox, INBOX_TOPICS, countof(INBOX_TOPICS)};
+    if (!eth_bloom_may_match(&header->header.logs_bloom, &filter) ||
+        (count > 0 && header->header.number + RECENT < latest))
+        return ST_OK;
+    enum status st = check_order(parent, header, true, tmp, err);
+    if (st == ST_OK)
+        st = check_order(parent, header, false, tmp, err);
+    return st == ST_INVALID ? ST_OK : st;
+}
+
 /* --- What the follower delivers. */
 
 static enum status block_removed(void *self, struct follow_point to, struct err *err)
@@ -310,6 +386,10 @@ static enum status block_came(void *self, const struct eth_header *header,
     assert(row.origin.number == shelf_end(&parent->blocks));
     u64 items = shelf_end(&parent->items), batches = shelf_end(&parent->batches);
     enum status st = take_logs(parent, logs, count, arena, err);
+    parent_unlock(parent); /* what was taken counts only once its block is there */
+    if (st == ST_OK)
+        st = check_logs(parent, header, count, arena, err);
+    parent_lock(parent);
     if (st == ST_OK) {
         row.header = keep(encoded);
         *(struct parent_block *)shelf_push(&parent->blocks) = row;
@@ -425,8 +505,10 @@ static enum status check_parent(struct parent *parent, struct err *err)
 static enum status begin(struct parent *parent, struct err *err)
 {
     const struct rollup *rollup = parent->options.rollup;
-    struct eth_options client = {
-        .url = parent->options.url, .answer_limit = ANSWER_LIMIT, .cancel = &parent->stopping};
+    struct eth_options client = {.url = parent->options.url,
+                                 .patience_ms = PATIENCE_MS,
+                                 .answer_limit = ANSWER_LIMIT,
+                                 .cancel = &parent->stopping};
     TRY(pages_reserve(SCRATCH, &parent->pages, err));
     TRY(eth_new(&client, &parent->eth, err));
     TRY(check_parent(parent, err));
