@@ -3,8 +3,9 @@
  * once a new block would wait for half of that time. As far as one can tell, it waits for the
  * longest of
  *
- *     what the oldest block has waited, by its time and our clock (a dev chain's clock runs ahead
- * by a second with each block, which should not count) the time since the parent took anything
+ *     what the oldest block has waited, by its time and our clock or the parent's, whichever says
+ *         less (a dev chain's runs ahead by a second with each block, and ours may be wrong)
+ *     the time since the parent took anything
  *     bytes that wait / bytes of an append * time that an append takes
  *
  * and transactions are taken again when that is down to three eighths. Bytes are those of
@@ -55,7 +56,7 @@ static enum status age_of(struct layer *layer, const struct layer_status *status
                           struct err *err)
 {
     struct child_head oldest;
-    u64 now_s = clock_wall_ms() / 1000;
+    u64 now_s = min_u64(clock_wall_ms() / 1000, status->head_l1.timestamp);
     u64 idle_s = (clock_now_ms() - layer->backlog.moved_ms) / 1000;
     *out = 0;
     if (status->unsafe_l2.number == status->safe_l2.number)

@@ -46,6 +46,16 @@ bool sequence_is_due(struct layer *layer, u64 now_ms)
            (!layer->backlog.is_full && txpool_counts(layer->options.pool).executable > 0);
 }
 
+/* Our clock's time, within what the parent's clock allows: whenever the batch is appended, a block
+ * is good that is at most so much later than its origin. Where this clock is ahead, or the parent
+ * makes no blocks, time stands still until the next origin. */
+static u64 time_of_next(const struct derive_state *state, const struct derive_origin *origin)
+{
+    u64 now = clock_wall_ms() / 1000;
+    u64 latest = origin->timestamp + DERIVE_TIME_AHEAD;
+    return max_u64(max_u64(min_u64(now, latest), state->head.timestamp), origin->timestamp);
+}
+
 /* What the next block goes by, copied from the parent. False: the parent's head is not one that a
  * child's block can follow now. */
 static bool make_plan(struct layer *layer, struct derive_state *state, struct derive_plan *plan,
@@ -56,10 +66,7 @@ static bool make_plan(struct layer *layer, struct derive_state *state, struct de
     if (!child_head_state(layer, &layer->head, state) || parent.head < state->head.origin.number)
         return false;
     *origin = parent_block(layer->parent, parent.head)->origin;
-    u64 now = clock_wall_ms() / 1000;
-    *plan = (struct derive_plan){
-        .timestamp = max_u64(max_u64(now, state->head.timestamp), origin->timestamp),
-        .origin = origin};
+    *plan = (struct derive_plan){.timestamp = time_of_next(state, origin), .origin = origin};
     struct inbox_item *items = ARENA_TAKE(arena, struct inbox_item, MOST_ITEMS);
     const struct parent_item *next;
     while (plan->item_count < MOST_ITEMS &&
