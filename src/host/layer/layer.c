@@ -87,19 +87,19 @@ static enum status publish(struct layer *layer, struct err *err)
     TRY(describe_block(layer, safe, &status.safe_l2, err));
     TRY(describe_block(layer, finalized, &status.finalized_l2, err));
     status.backlog_blocks = status.unsafe_l2.number - status.safe_l2.number;
+    const struct derived_batch *newest = shelf_at(&layer->derived, shelf_end(&layer->derived) - 1);
+    bool known = layer->safe_is_known ||
+                 (caught_up && newest != NULL && newest->after.batch_count == status.batches);
     if (!status.accepting)
         fmt(status.refusing, sizeof(status.refusing), "this node is no sequencer");
-    else
+    else if (known) /* before that, what waits is not known either */
         TRY(backlog_look(layer, &status, err));
     pthread_mutex_lock(&layer->lock);
     status.claims = layer->status.claims;
     layer->status = status;
-    if (layer->derived.count > 0 && caught_up) {
-        const struct derived_batch *newest =
-            shelf_at(&layer->derived, shelf_end(&layer->derived) - 1);
+    layer->safe_is_known = known;
+    if (newest != NULL)
         layer->safe = newest->after;
-        layer->safe_is_known = true;
-    }
     pthread_mutex_unlock(&layer->lock);
     return ST_OK;
 }
