@@ -2,7 +2,9 @@
 
 #include "client/contract.h"
 #include "client/inbox_events.h"
+#include "crypto/keccak.h"
 #include "layer/item_tx.h"
+#include "layer/output.h"
 
 /* --- Whether these are the chains. */
 
@@ -35,30 +37,20 @@ enum status bridge_check(const struct bridge *bridge, struct err *err)
 
 /* --- Outputs of the child. */
 
-/* All that an output root is made of, with the proof of a slot of the message passer. */
-struct output {
-    hash32 state_root, block_hash, root;
-    struct slot_proof proof;
-};
-
-static enum status read_output(struct eth *child, u64 number, hash32 slot, struct output *out,
-                               struct arena *arena, struct err *err)
+static enum status read_output(const struct bridge *bridge, u64 number, hash32 slot,
+                               struct child_output *out, struct arena *arena, struct err *err)
 {
-    struct eth_header block;
-    TRY(eth_ask_header(child, eth_at_number(number), &block, arena, err));
-    TRY(contract_prove(child, CHILD_MESSAGE_PASSER, slot, number, &out->proof, arena, err));
-    out->state_root = block.header.state_root;
-    out->block_hash = block.hash;
-    out->root = output_root(out->state_root, out->proof.storage_root, out->block_hash);
-    return ST_OK;
+    if (bridge->chain != NULL)
+        return output_read(bridge->chain, number, slot, out, arena, err);
+    return output_ask(bridge->child, number, slot, out, arena, err);
 }
 
 enum status bridge_claim_is_right(const struct bridge *bridge, const struct claim_record *claim,
                                   bool *out, struct arena tmp, struct err *err)
 {
-    struct output output;
+    struct child_output output;
     hash32 any_slot = {{0}};
-    enum status st = read_output(bridge->child, claim->number, any_slot, &output, &tmp, err);
+    enum status st = read_output(bridge, claim->number, any_slot, &output, &tmp, err);
     *out = st == ST_OK && hash32_equal(output.root, claim->output);
     return st == ST_MISSING ? ST_OK : st;
 }
@@ -92,14 +84,22 @@ static bytes hash_address_call(const char *signature, hash32 hash, address who, 
     return abi_end(&out);
 }
 
+/* A mapping of hashes to flags. */
+static enum status ask_flag(const struct bridge *bridge, address who, const char *signature,
+                            hash32 hash, bool *out, struct arena tmp, struct err *err)
+{
+    struct abi_in in;
+    bytes call = hash_call(signature, hash, &tmp);
+    TRY(contract_ask(bridge->parent, who, call, &in, &tmp, err));
+    *out = abi_get_bool(&in);
+    return contract_check(bridge->parent, &in, signature, err);
+}
+
 static enum status is_paid(const struct bridge *bridge, hash32 hash, bool *out, struct arena tmp,
                            struct err *err)
 {
-    struct abi_in in;
-    bytes call = hash_call("finalizedWithdrawals(bytes32)", hash, &tmp);
-    TRY(contract_ask(bridge->parent, bridge->rollup->portal, call, &in, &tmp, err));
-    *out = abi_get_bool(&in);
-    return contract_check(bridge->parent, &in, "finalizedWithdrawals", err);
+    return ask_flag(bridge, bridge->rollup->portal, "finalizedWithdrawals(bytes32)", hash, out, tmp,
+                    err);
 }
 
 /* Somebody's proof: of the claim that it is against, and when it was given. */
@@ -237,6 +237,21 @@ enum status bridge_look(const struct bridge *bridge, const struct child_withdraw
     return st == ST_MISSING ? ST_OK : st;
 }
 
+enum status bridge_look_message(const struct bridge *bridge, const struct child_withdrawal *w,
+                                enum message_state *out, struct arena tmp, struct err *err)
+{
+    address messenger = bridge->rollup->messenger;
+    hash32 hash = keccak256(w->data); /* the messengers' own name for it: of the call, whole */
+    bool delivered, failed;
+    *out = MESSAGE_NONE;
+    if (!address_equal(w->sender, CHILD_MESSENGER) || !address_equal(w->target, messenger))
+        return ST_OK;
+    TRY(ask_flag(bridge, messenger, "successfulMessages(bytes32)", hash, &delivered, tmp, err));
+    TRY(ask_flag(bridge, messenger, "failedMessages(bytes32)", hash, &failed, tmp, err));
+    *out = delivered ? MESSAGE_DELIVERED : failed ? MESSAGE_FAILED : MESSAGE_UNKNOWN;
+    return ST_OK;
+}
+
 /* --- Calls that lead out. */
 
 static void put_withdrawal(struct abi_out *out, const struct child_withdrawal *w)
@@ -255,9 +270,9 @@ enum status bridge_prove_call(const struct bridge *bridge, const struct child_wi
                               const struct claim_record *claim, bytes *out, struct arena *arena,
                               struct err *err)
 {
-    struct output output;
+    struct child_output output;
     hash32 version = {{0}};
-    TRY(read_output(bridge->child, claim->number, withdrawal_slot(w->hash), &output, arena, err));
+    TRY(read_output(bridge, claim->number, withdrawal_slot(w->hash), &output, arena, err));
     struct abi_out call = abi_begin_call(
         abi_selector("proveWithdrawalTransaction((uint256,address,address,uint256,uint256,bytes),"
                      "uint256,(bytes32,bytes32,bytes32,bytes32),bytes[])"),

@@ -16,6 +16,8 @@
 struct bridge {
     const struct rollup *rollup;
     struct eth *parent, *child;
+    struct chain *chain; /* the child itself, where it is in this process: then it is read, and
+                            `child` is not needed to look, prove and pay */
 };
 
 /* That both are the chains of rollup.json, and that the contracts are there. ST_INVALID: one of
@@ -49,7 +51,7 @@ enum status bridge_look(const struct bridge *bridge, const struct child_withdraw
 enum status bridge_claim_is_right(const struct bridge *bridge, const struct claim_record *claim,
                                   bool *out, struct arena tmp, struct err *err);
 
-/* The calls on the portal. ST_INVALID: the child's node keeps no proof of that block. */
+/* The calls on the portal. ST_INVALID: the child's node keeps no proof of that block (any more). */
 enum status bridge_prove_call(const struct bridge *bridge, const struct child_withdrawal *w,
                               const struct claim_record *claim, bytes *out, struct arena *arena,
                               struct err *err);
@@ -65,6 +67,17 @@ enum withdrawal_deed {
 enum status bridge_advance(const struct bridge *bridge, const struct child_withdrawal *w,
                            const struct withdrawal_status *status, struct errands *on_parent,
                            enum withdrawal_deed *out, struct arena tmp, struct err *err);
+
+/* What has become on the parent of a message between the messengers, once its withdrawal is paid:
+ * replaying one is its own call (w->data) on the parent's messenger. */
+enum message_state {
+    MESSAGE_NONE,    /* the withdrawal carries no message */
+    MESSAGE_UNKNOWN, /* never delivered, as far as the parent's node knows */
+    MESSAGE_FAILED,  /* can be replayed */
+    MESSAGE_DELIVERED,
+};
+enum status bridge_look_message(const struct bridge *bridge, const struct child_withdrawal *w,
+                                enum message_state *out, struct arena tmp, struct err *err);
 
 /* Whether a message to a bridge has failed in this transaction; it can be tried again. */
 bool bridge_message_failed(const struct eth_receipt *receipt);

@@ -4,6 +4,7 @@
 #include "crypto/keccak.h"
 
 const address CHILD_MESSAGE_PASSER = {{0x42, [19] = 0x16}};
+const address CHILD_MESSENGER = {{0x42, [19] = 0x07}};
 const address CHILD_STANDARD_BRIDGE = {{0x42, [19] = 0x10}};
 const address CHILD_TOKEN_FACTORY = {{0x42, [19] = 0x12}};
 

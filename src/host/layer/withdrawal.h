@@ -28,7 +28,8 @@ struct child_withdrawal {
 };
 
 /* Predeploys of the child. */
-extern const address CHILD_MESSAGE_PASSER, CHILD_STANDARD_BRIDGE, CHILD_TOKEN_FACTORY;
+extern const address CHILD_MESSAGE_PASSER, CHILD_MESSENGER, CHILD_STANDARD_BRIDGE,
+    CHILD_TOKEN_FACTORY;
 
 hash32 withdrawal_hash(const struct child_withdrawal *w, struct arena tmp);
 
