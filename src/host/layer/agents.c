@@ -11,6 +11,7 @@
 static const struct agent table[] = {
     {"batcher", ROLE_BATCHER, batcher_look},
     {"proposer", ROLE_PROPOSER, proposer_look},
+    {"relayer", ROLE_RELAYER, relayer_look},
 };
 
 /* What a reorg of the parent takes out is sent again, up to so many blocks deep; deeper ones leave
@@ -56,10 +57,10 @@ static hash32 hash_of(const struct agent_call *call, u64 times)
 static hash32 key_of(const struct agents *agents, const struct agent_call *call)
 {
     struct sender_outcome outcome;
-    hash32 key = hash_of(call, 0);
-    for (u64 times = 1; sender_look(agents->sender, key, &outcome) == ST_OK && has_failed(&outcome);
-         times++)
-        key = hash_of(call, times);
+    u64 times = call->attempt;
+    hash32 key = hash_of(call, times);
+    while (sender_look(agents->sender, key, &outcome) == ST_OK && has_failed(&outcome))
+        key = hash_of(call, ++times);
     return key;
 }
 
@@ -76,7 +77,9 @@ static bool is_in_flight(struct agents *agents, const struct agent *agent,
         return true;
     memory->in_flight = false;
     memory->included_block = outcome.block_number;
+    memory->outcome = AGENT_FAILED;
     if (outcome.state == SENDER_INCLUDED && outcome.succeeded) {
+        memory->outcome = AGENT_DONE;
         log_info(agent->name, "done", LOG_U64("block", outcome.block_number),
                  LOG_U64("gas", outcome.gas_used), LOG_HEX("transaction", outcome.tx_hash));
         return false;
@@ -99,6 +102,7 @@ static void ask_agent(struct layer *layer, struct agents *agents, usize index)
         !agent->look(layer, agents->parent, memory, &call, &arena))
         return;
     memory->key = key_of(agents, &call);
+    memory->outcome = AGENT_SENT_NOTHING;
     struct sender_intent intent = {.key = memory->key,
                                    .to = call.to,
                                    .value_wei = call.value_wei,
@@ -165,6 +169,8 @@ static enum status begin(struct layer *layer, struct err *err)
                                     .confirmations = CONFIRMATIONS,
                                     .gap_ms = GAP_MS};
     TRY(sender_open(&sender, &agents->sender, err));
+    if ((options->roles & ROLE_RELAYER) != 0)
+        TRY(relayer_open(layer, err));
     TRY(thread_start(&layer->agents_thread, "agents", run, layer, err));
     layer->agents_run = true;
     return ST_OK;
@@ -188,6 +194,7 @@ void agents_stop(struct layer *layer)
     agents->stopping = true;
     if (layer->agents_run)
         pthread_join(layer->agents_thread, NULL);
+    relayer_close(layer);
     sender_close(agents->sender);
     eth_free(agents->parent);
     pages_release(&agents->pages);

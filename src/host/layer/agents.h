@@ -1,5 +1,5 @@
 /* Who acts on the parent for a child: each is asked regularly, one transaction at a time, and keeps
- * nothing that the parent does not know, so that it can be stopped anywhere.
+ * nothing that it needs and the parent does not know, so that it can be stopped anywhere.
  *
  *   look at the child and the parent -> a call worth making? -> sender -> in a block -> look again
  */
@@ -18,6 +18,13 @@ struct agent_call {
     const struct blob *blobs;
     const hash32 *blob_hashes; /* theirs */
     usize blob_count;
+    u64 attempt; /* tells calls apart that say the same, and are to be sent again */
+};
+
+enum agent_outcome {
+    AGENT_SENT_NOTHING,
+    AGENT_FAILED, /* it is in no block, or was reverted */
+    AGENT_DONE,
 };
 
 /* Of one agent, between two looks; lost at the end without harm. */
@@ -28,8 +35,9 @@ struct agent_memory {
     u64 priced_ms;        /* when the parent's prices were last asked for; 0: never */
     struct eth_fees fees;
     bool in_flight;
-    hash32 key;         /* of what is in flight */
-    u64 included_block; /* of the parent, that has what was in flight last */
+    hash32 key;                 /* of what is in flight */
+    u64 included_block;         /* of the parent, that has what was in flight last */
+    enum agent_outcome outcome; /* of what was in flight last */
 };
 
 /* A row of the table in agents.c. */
@@ -41,9 +49,16 @@ struct agent {
                  struct agent_call *out, struct arena *arena);
 };
 
+/* What the relayer knows between two looks and two runs. */
+enum status relayer_open(struct layer *layer, struct err *err);
+/* Fine where it was not opened. */
+void relayer_close(struct layer *layer);
+
 bool batcher_look(struct layer *layer, struct eth *parent, struct agent_memory *memory,
                   struct agent_call *out, struct arena *arena);
 bool proposer_look(struct layer *layer, struct eth *parent, struct agent_memory *memory,
                    struct agent_call *out, struct arena *arena);
+bool relayer_look(struct layer *layer, struct eth *parent, struct agent_memory *memory,
+                  struct agent_call *out, struct arena *arena);
 
 #endif

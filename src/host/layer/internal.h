@@ -62,7 +62,8 @@ struct layer {
     struct pages pages, head_pages; /* the owner's: for a step, and for looking at blocks in it */
     pthread_t owner, agents_thread;
     bool owner_runs, agents_run;
-    struct agents *agents; /* NULL: this node has no such role */
+    struct agents *agents;   /* NULL: this node has no such role */
+    struct relayer *relayer; /* likewise */
     atomic_bool stopping;
     atomic_ullong append_ms;   /* of late, from making a batch to the next that can be made */
     atomic_ullong append_room; /* bytes of data that one takes, as the last one went */

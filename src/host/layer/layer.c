@@ -18,7 +18,11 @@ enum status layer_roles(const char *list, unsigned *out, struct err *err)
         const char *name;
         unsigned bit;
     } roles[] = {
-        {"sequencer", ROLE_SEQUENCER}, {"batcher", ROLE_BATCHER}, {"proposer", ROLE_PROPOSER}};
+        {"sequencer", ROLE_SEQUENCER},
+        {"batcher", ROLE_BATCHER},
+        {"proposer", ROLE_PROPOSER},
+        {"relayer", ROLE_RELAYER},
+    };
     *out = 0;
     while (*list != 0) {
         usize size = strcspn(list, ",");
@@ -27,8 +31,9 @@ enum status layer_roles(const char *list, unsigned *out, struct err *err)
             if (strlen(roles[i].name) == size && memcmp(list, roles[i].name, size) == 0)
                 bit = roles[i].bit;
         if (bit == 0)
-            return fail(err, ST_INVALID, "\"%.*s\" is no role: sequencer, batcher, proposer",
-                        (int)size, list);
+            return fail(err, ST_INVALID,
+                        "\"%.*s\" is no role: sequencer, batcher, proposer, relayer", (int)size,
+                        list);
         *out |= bit;
         list += size + (list[size] == ',');
     }

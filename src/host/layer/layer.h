@@ -3,11 +3,12 @@
  *
  *   parent -> derive -> chain          every node: the safe head, and what it rests on
  *   pool   -> sequence -> chain        the sequencer: the unsafe head, ahead of it
- *   chain  -> batcher, proposer -> parent
+ *   chain  -> batcher, proposer, relayer -> parent
  *
- * One thread owns the chain and makes all its changes. Agents (batcher, proposer) have a thread of
- * their own; the parent is what they remember by, so killed anywhere they go on without doing
- * anything twice: an append names the accumulator that it builds on, and claims are looked up. */
+ * One thread owns the chain and makes all its changes. Agents (batcher, proposer, relayer) have a
+ * thread of their own; the parent is what they remember by, so killed anywhere they go on without
+ * doing anything twice: an append names the accumulator that it builds on, and claims are looked
+ * up. */
 #ifndef LAYER_LAYER_H
 #define LAYER_LAYER_H
 
@@ -23,7 +24,8 @@ enum layer_role {
     ROLE_SEQUENCER = 1 << 0, /* makes blocks */
     ROLE_BATCHER = 1 << 1,   /* puts them on the parent */
     ROLE_PROPOSER = 1 << 2,  /* claims what they come to */
-    ROLES_THAT_SIGN = ROLE_BATCHER | ROLE_PROPOSER,
+    ROLE_RELAYER = 1 << 3,   /* brings users' withdrawals home */
+    ROLES_THAT_SIGN = ROLE_BATCHER | ROLE_PROPOSER | ROLE_RELAYER,
 };
 
 /* "sequencer,batcher" as bits. ST_INVALID: names the one that is not known. */
@@ -44,6 +46,7 @@ struct layer_options {
     u64 heartbeat_ms;            /* an empty one where there was none for so long; 0: none */
     u64 poll_ms;                 /* how often the parent is looked at */
     u64 batch_ms, claim_ms;      /* how long the agents let things gather */
+    u64 relay_gas;               /* what the relayer spends on one step of a withdrawal; 0: any */
 };
 
 /* Starts the threads; from here on only they change the chain.

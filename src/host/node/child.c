@@ -118,6 +118,7 @@ enum status node_begin_layer(struct node *node, struct err *err)
         .heartbeat_ms = config->heartbeat,
         .poll_ms = paces.poll_ms,
         .batch_ms = paces.batch_ms,
-        .claim_ms = paces.claim_ms};
+        .claim_ms = paces.claim_ms,
+        .relay_gas = config->relay_gas};
     return layer_start(&options, &node->layer, err);
 }

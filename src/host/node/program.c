@@ -181,7 +181,7 @@ static enum status begin_child(struct program *program, struct member *member, u
     own->parent = member->parent;
     own->key = member->key;
     own->orderer = "none";
-    own->role = "sequencer,batcher,proposer";
+    own->role = config->relay ? "sequencer,batcher,proposer,relayer" : "sequencer,batcher,proposer";
     own->chain_id = 0;
     own->http_port = first_port == 0 ? 0 : first_port + index;
     return begin_chain(member, err);
