@@ -37,9 +37,8 @@ enum status store_failed(int code, const char *what, struct err *err)
     case MDB_VERSION_MISMATCH:
     case MDB_INCOMPATIBLE:
         return fail(err, ST_CORRUPT,
-                    "%s: the state database is damaged (%s); remove it to have it rebuilt from "
-                    "the block log",
-                    what, mdb_strerror(code));
+                    "%s: the database is damaged (%s); remove it to have it rebuilt", what,
+                    mdb_strerror(code));
     default:
         return fail(err, ST_IO, "%s: %s", what, mdb_strerror(code));
     }
@@ -81,21 +80,20 @@ enum status read_meta(struct store *store, MDB_txn *txn, struct store_meta *out,
 }
 
 /* LMDB believes its file; one that was cut short would end the process by a signal later. */
-static enum status check_size(struct store *store, const char *path, struct err *err)
+static enum status check_size(MDB_env *env, const char *path, struct err *err)
 {
     MDB_envinfo info;
     MDB_stat stat_db;
     struct stat stat_file;
-    mdb_env_info(store->env, &info);
-    mdb_env_stat(store->env, &stat_db);
+    mdb_env_info(env, &info);
+    mdb_env_stat(env, &stat_db);
     if (stat(path, &stat_file) != 0)
         return fail(err, ST_IO, "cannot measure %s", path);
     u64 need = (u64)(info.me_last_pgno + 1) * stat_db.ms_psize;
     if ((u64)stat_file.st_size < need)
         return fail(err, ST_CORRUPT,
-                    "%s is cut short (%lu of %lu bytes); remove it to have it rebuilt from the "
-                    "block log",
-                    path, (u64)stat_file.st_size, need);
+                    "%s is cut short (%lu of %lu bytes); remove it to have it rebuilt", path,
+                    (u64)stat_file.st_size, need);
     return ST_OK;
 }
 
@@ -118,30 +116,39 @@ static enum status reserve_lock_file(const char *path, struct err *err)
                 strerrordesc_np(code));
 }
 
-static int open_env(struct store *store, const char *path)
+static int open_env(const char *path, u32 tables, MDB_env **out)
 {
     for (usize size = MAP_SIZE_MAX;; size /= 2) {
-        int code = mdb_env_create(&store->env);
+        int code = mdb_env_create(out);
         if (code != 0)
             return code;
-        mdb_env_set_maxdbs(store->env, DBI_COUNT);
-        mdb_env_set_maxreaders(store->env, MAX_READERS);
-        mdb_env_set_mapsize(store->env, size);
-        code = mdb_env_open(store->env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, 0600);
+        mdb_env_set_maxdbs(*out, tables);
+        mdb_env_set_maxreaders(*out, MAX_READERS);
+        mdb_env_set_mapsize(*out, size);
+        code = mdb_env_open(*out, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, 0600);
         if (code == 0)
             return 0;
-        mdb_env_close(store->env);
-        store->env = NULL;
+        mdb_env_close(*out);
+        *out = NULL;
         if (code != ENOMEM || size <= MAP_SIZE_MIN)
             return code;
     }
 }
 
+enum status env_open(const char *path, u32 tables, const char *what, MDB_env **out, struct err *err)
+{
+    int dead;
+    TRY(reserve_lock_file(path, err));
+    int code = open_env(path, tables, out);
+    if (code != 0)
+        return store_failed(code, what, err);
+    mdb_reader_check(*out, &dead); /* slots of readers that were killed */
+    return check_size(*out, path, err);
+}
+
 static enum status open_tables(struct store *store, struct err *err)
 {
     MDB_txn *txn;
-    int dead;
-    mdb_reader_check(store->env, &dead); /* slots of readers that were killed */
     int code = mdb_txn_begin(store->env, NULL, 0, &txn);
     if (code != 0)
         return store_failed(code, "opening the state database", err);
@@ -166,12 +173,7 @@ enum status store_open(const char *path, struct store **out, struct err *err)
     struct store *store = calloc(1, sizeof(*store));
     assert(store != NULL);
     pthread_mutex_init(&store->lock, NULL);
-    enum status st = reserve_lock_file(path, err);
-    int code = st == ST_OK ? open_env(store, path) : 0;
-    if (code != 0)
-        st = store_failed(code, "opening the state database", err);
-    if (st == ST_OK)
-        st = check_size(store, path, err);
+    enum status st = env_open(path, DBI_COUNT, "opening the state database", &store->env, err);
     if (st == ST_OK)
         st = open_tables(store, err);
     if (st != ST_OK) {
