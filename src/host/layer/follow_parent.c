@@ -293,6 +293,7 @@ static enum status keep_final(struct layer *layer, const struct derived_batch *f
     parent_unlock(layer->parent);
     if (block == NULL) /* it is the one that this run began with */
         return ST_OK;
+    TRY(hash_index_write(layer->deposits, err)); /* what comes before a checkpoint comes no more */
     TRY(checkpoint_write(layer->options.files, layer->checkpoint_path, &checkpoint, err));
     layer->kept_batches = state->batch_count;
     parent_lock(layer->parent);

@@ -11,6 +11,8 @@
 #define STEP_PAGES ((usize)64 << 30)
 #define HEAD_PAGES ((usize)1 << 30)
 enum { RETRY_MS = 500, IDLE_MS = 1000 };
+/* That the index knows: about a gigabyte. */
+enum { MOST_DEPOSITS = 4 << 20 };
 
 enum status layer_roles(const char *list, unsigned *out, struct err *err)
 {
@@ -148,17 +150,14 @@ const struct rollup *layer_rollup(const struct layer *layer)
 
 bool layer_find_deposit(struct layer *layer, hash32 op_hash, hash32 *ours)
 {
-    bool found = false;
-    parent_lock(layer->parent);
-    u64 at = parent_state(layer->parent).item_count;
-    const struct parent_item *item;
-    while (!found && at > 0 && (item = parent_item(layer->parent, --at)) != NULL) {
-        found = hash32_equal(item->op_hash, op_hash);
-        if (found)
-            *ours = item->our_hash;
-    }
-    parent_unlock(layer->parent);
-    return found;
+    u8 memory[2 * sizeof(*ours)];
+    struct arena tmp = arena_over(memory, sizeof(memory));
+    bytes found;
+    if (hash_index_get(layer->deposits, op_hash, &found, &tmp) != ST_OK ||
+        found.size != sizeof(*ours))
+        return false;
+    memcpy(ours->b, found.data, sizeof(*ours));
+    return true;
 }
 
 /* --- The thread. */
@@ -264,6 +263,26 @@ static bool take_checkpoint(struct layer *layer, struct checkpoint *out)
     return false;
 }
 
+/* Where the index is new, what came before the checkpoint would be missing in it: then everything
+ * is derived anew, which fills it. */
+static enum status open_index(struct layer *layer, struct err *err)
+{
+    const struct layer_options *options = &layer->options;
+    const struct files *files = options->files;
+    struct file *file;
+    char path[4200];
+    fmt(path, sizeof(path), "%s/deposits", options->folder);
+    enum status st = files->open(files->self, path, FILE_READ, &file, err);
+    if (st == ST_OK)
+        files->close(files->self, file);
+    if (st == ST_MISSING) {
+        st = files->remove(files->self, layer->checkpoint_path, err);
+        st = st == ST_MISSING ? ST_OK : st;
+    }
+    TRY(st);
+    return hash_index_open(path, MOST_DEPOSITS, &layer->deposits, err);
+}
+
 static enum status begin(struct layer *layer, struct err *err)
 {
     const struct layer_options *options = &layer->options;
@@ -286,6 +305,8 @@ static enum status begin(struct layer *layer, struct err *err)
     TRY(pages_reserve(HEAD_PAGES, &layer->head_pages, err));
     TRY(child_head_newest(layer, &layer->head, err));
     fmt(layer->checkpoint_path, sizeof(layer->checkpoint_path), "%s/derived", options->folder);
+    TRY(open_index(layer, err));
+    parent.deposits = layer->deposits;
     if (take_checkpoint(layer, &checkpoint))
         parent.checkpoint = &checkpoint;
     TRY(parent_start(&parent, &layer->parent, err));
@@ -336,6 +357,7 @@ void layer_stop(struct layer *layer)
         pthread_join(layer->owner, NULL);
     parent_stop(layer->parent);
     blob_store_free(layer->blobs);
+    hash_index_close(layer->deposits);
     shelf_free(&layer->derived);
     free(layer->promises.list);
     pages_release(&layer->pages);

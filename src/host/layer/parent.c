@@ -146,8 +146,7 @@ static hash32 op_source_hash(hash32 block_hash, u64 log_index)
     return keccak256(BYTES_OF(source));
 }
 
-static enum status take_item(struct parent *parent, const struct eth_log *log, struct arena tmp,
-                             struct err *err)
+static enum status take_item(struct parent *parent, const struct eth_log *log, struct err *err)
 {
     struct parent_item row = {.block_number = log->block_number};
     hash32 before = {{0}};
@@ -162,13 +161,45 @@ static enum status take_item(struct parent *parent, const struct eth_log *log, s
     bool known = parent_inbox_acc(parent, next, &before);
     assert(known);
     row.acc = inbox_acc_next(before, inbox_item_leaf(&row.item));
-    if (row.item.kind == INBOX_DEPOSIT) {
-        row.op_hash = item_tx_hash(&row.item, op_source_hash(log->block_hash, log->index), tmp);
-        row.our_hash = item_tx_hash(&row.item, source_hash_item(row.acc), tmp);
-    }
     row.item.data = keep(row.item.data);
     *(struct parent_item *)shelf_push(&parent->items) = row;
     return ST_OK;
+}
+
+/* The transaction of a deposit by both of its names. */
+struct named_deposit {
+    hash32 op_hash, our_hash;
+};
+
+/* Of the items from `first` on, which came with these logs. */
+static void name_deposits(const struct parent *parent, u64 first, const struct eth_log *logs,
+                          usize count, struct named_deposit **out, usize *named,
+                          struct arena *arena)
+{
+    *named = 0;
+    *out = ARENA_TAKE(arena, struct named_deposit, count);
+    for (usize i = 0; i < count; i++) {
+        struct inbox_item item;
+        const struct parent_item *row;
+        if (inbox_event_of(&logs[i].log) != INBOX_ITEM_ENQUEUED ||
+            inbox_read_item(&logs[i].log, &item, NULL) != ST_OK || item.kind != INBOX_DEPOSIT ||
+            item.position < first || (row = parent_item(parent, item.position)) == NULL)
+            continue;
+        (*out)[(*named)++] = (struct named_deposit){
+            item_tx_hash(&item, op_source_hash(logs[i].block_hash, logs[i].index), *arena),
+            item_tx_hash(&item, source_hash_item(row->acc), *arena)};
+    }
+}
+
+/* Without the lock: it may take the disk's time. */
+static void index_deposits(struct parent *parent, const struct named_deposit *list, usize count)
+{
+    struct err why;
+    for (usize i = 0; i < count; i++)
+        if (hash_index_put(parent->options.deposits, list[i].op_hash, BYTES_OF(list[i].our_hash),
+                           &why) != ST_OK)
+            log_error("layer", "the index of deposits cannot be written now",
+                      LOG_TEXT("why", why.text));
 }
 
 /* --- Batches. */
@@ -366,7 +397,7 @@ static enum status take_logs(struct parent *parent, const struct eth_log *logs, 
     for (usize i = 0; i < count; i++) {
         enum inbox_event event = inbox_event_of(&logs[i].log);
         if (event == INBOX_ITEM_ENQUEUED)
-            TRY(take_item(parent, &logs[i], tmp, err));
+            TRY(take_item(parent, &logs[i], err));
         if (event == INBOX_BATCH_APPENDED)
             TRY(take_batch(parent, &logs[i], tmp, err));
     }
@@ -391,6 +422,12 @@ static enum status block_came(void *self, const struct eth_header *header,
         st = check_logs(parent, header, count, arena, err);
     parent_lock(parent);
     if (st == ST_OK) {
+        struct named_deposit *deposits;
+        usize named;
+        name_deposits(parent, items, logs, count, &deposits, &named, &arena);
+        parent_unlock(parent); /* nobody else changes the shelves' ends */
+        index_deposits(parent, deposits, named);
+        parent_lock(parent);
         row.header = keep(encoded);
         *(struct parent_block *)shelf_push(&parent->blocks) = row;
     } else { /* the block comes again, whole */

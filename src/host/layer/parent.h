@@ -12,6 +12,7 @@
 #include "layer/blob_store.h"
 #include "layer/checkpoint.h"
 #include "layer/rollup.h"
+#include "store/hash_index.h"
 
 struct parent;
 
@@ -23,6 +24,9 @@ struct parent_options {
     u64 poll_ms;
     /* Where to begin, instead of at the deployment: after a batch that is final. NULL: there. */
     const struct checkpoint *checkpoint;
+    /* By the hash that OP's clients expect of a deposit, that of its transaction: each is there
+     * before its block can be read here. */
+    struct hash_index *deposits;
     /* Called on the parent's thread after each change, without the lock. */
     void (*changed)(void *self);
     void *self;
@@ -49,8 +53,6 @@ struct parent_item {
     struct inbox_item item;
     hash32 acc;       /* inboxAcc(position + 1) */
     u64 block_number; /* of the parent's block that has it */
-    /* Hash of its deposit transaction, and of the one that OP's clients expect; zero: none. */
-    hash32 our_hash, op_hash;
 };
 
 struct parent_batch {
