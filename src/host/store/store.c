@@ -79,7 +79,38 @@ enum status read_meta(struct store *store, MDB_txn *txn, struct store_meta *out,
     return ST_OK;
 }
 
-/* LMDB believes its file; one that was cut short would end the process by a signal later. */
+/* Whether LMDB lists all pages from `first` to `last` as free. */
+static bool are_free(MDB_env *env, u64 first, u64 last)
+{
+    enum { FREE_PAGES = 0, MOST = 4096 }; /* the table of LMDB's own: ids of pages by transaction */
+    bool seen[MOST] = {false};
+    u64 missing = last - first + 1;
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    if (missing > MOST || mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) != 0)
+        return false;
+    int code = mdb_cursor_open(txn, FREE_PAGES, &cursor);
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return false;
+    }
+    while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        const u64 *list = value.mv_data; /* how many, and the ids */
+        for (u64 i = 1; i <= list[0] && i < value.mv_size / sizeof(*list); i++)
+            if (list[i] >= first && list[i] <= last && !seen[list[i] - first]) {
+                seen[list[i] - first] = true;
+                missing--;
+            }
+    }
+    mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    return code == MDB_NOTFOUND && missing == 0;
+}
+
+/* LMDB believes its file; one that was cut short would end the process by a signal later. A sound
+ * one may be short as well, by pages that were taken and given back in one transaction: they are
+ * free, and were never written. */
 static enum status check_size(MDB_env *env, const char *path, struct err *err)
 {
     MDB_envinfo info;
@@ -89,12 +120,16 @@ static enum status check_size(MDB_env *env, const char *path, struct err *err)
     mdb_env_stat(env, &stat_db);
     if (stat(path, &stat_file) != 0)
         return fail(err, ST_IO, "cannot measure %s", path);
-    u64 need = (u64)(info.me_last_pgno + 1) * stat_db.ms_psize;
-    if ((u64)stat_file.st_size < need)
-        return fail(err, ST_CORRUPT,
-                    "%s is cut short (%lu of %lu bytes); remove it to have it rebuilt", path,
-                    (u64)stat_file.st_size, need);
-    return ST_OK;
+    u64 need = (u64)(info.me_last_pgno + 1) * stat_db.ms_psize, has = (u64)stat_file.st_size;
+    if (has >= need)
+        return ST_OK;
+    if (truncate(path, (off_t)need) != 0) /* so that nothing that is read meanwhile is beyond it */
+        return fail(err, errno == ENOSPC ? ST_FULL : ST_IO, "cannot make room in %s", path);
+    if (are_free(env, has / stat_db.ms_psize, info.me_last_pgno))
+        return ST_OK;
+    (void)!truncate(path, (off_t)has);
+    return fail(err, ST_CORRUPT, "%s is cut short (%lu of %lu bytes); remove it to have it rebuilt",
+                path, has, need);
 }
 
 /* LMDB writes its readers' table through a sparse mapping, where a full disk is a SIGBUS: so the

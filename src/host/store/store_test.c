@@ -319,6 +319,43 @@ TEST(store_refuses_what_is_damaged_and_what_is_newer)
     CHECK(store_open(path, &store, &err) == ST_INVALID);
 }
 
+/* Puts rows of that size, or deletes them; or both, in one transaction. */
+static void change_rows(MDB_env *env, u32 count, usize size, bool puts, bool deletes)
+{
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    u8 *text = ARENA_NEW(test_arena(), u8, size);
+    CHECK(mdb_txn_begin(env, NULL, 0, &txn) == 0);
+    CHECK(mdb_dbi_open(txn, "rows", MDB_CREATE, &dbi) == 0);
+    for (u32 i = 0; i < count; i++) {
+        MDB_val key = {sizeof(i), &i}, value = {size, text};
+        CHECK_ROW(i, !puts || mdb_put(txn, dbi, &key, &value, 0) == 0);
+        CHECK_ROW(i, !deletes || mdb_del(txn, dbi, &key, NULL) == 0);
+    }
+    CHECK(mdb_txn_commit(txn) == 0);
+}
+
+TEST(store_takes_a_file_that_lacks_only_pages_that_are_free)
+{
+    const char *path = new_path();
+    MDB_env *env = NULL;
+    MDB_envinfo info;
+    MDB_stat stat;
+    bytes file;
+    struct err err = {""};
+    CHECK(env_open(path, 1, "opening", &env, &err) == ST_OK);
+    for (int i = 0; i < 5; i++)
+        change_rows(env, 40, 1000, i % 2 == 0, i % 2 == 1);
+    change_rows(env, 1, 100000, true, true); /* so many pages in a row are at the end only */
+    mdb_env_info(env, &info);
+    mdb_env_stat(env, &stat);
+    mdb_env_close(env);
+    CHECK(files_read_whole(files_of_system(), path, 1 << 26, &file, test_arena(), &err) == ST_OK);
+    CHECK(file.size < (info.me_last_pgno + 1) * stat.ms_psize); /* else this tests nothing */
+    CHECK(env_open(path, 1, "opening", &env, &err) == ST_OK);
+    mdb_env_close(env);
+}
+
 TEST(node_deltas_give_back_the_older_branch)
 {
     u8 a[17] = {1, 2, 3, 0, 0, 6}, b[17] = {1, 9, 0, 0, 5, 6}, text_a[256], text_b[256], delta[256];
