@@ -114,6 +114,7 @@ static enum status scan_log(struct chain *chain, u64 *head_position, struct aren
         .undo_to = UINT64_MAX,
         .history_blocks = chain->history_blocks,
         .proof_blocks = chain->proof_blocks,
+        .kept_owner = chain->kept_owner,
         .meta = *store_read_meta(read),
     };
     store_read_end(read);
@@ -248,6 +249,7 @@ enum status chain_open(const struct chain_options *options, struct chain **out, 
     chain->history_blocks = max_u64(options->history_blocks, LEAST_HISTORY);
     chain->proof_blocks =
         max_u64(min_u64(options->proof_blocks, chain->history_blocks), LEAST_HISTORY);
+    chain->kept_owner = options->kept_owner;
     chain->seed = random_u64();
     chain->index = layer_new(chain->seed, 0);
     pthread_mutex_init(&chain->lock, NULL);

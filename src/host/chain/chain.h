@@ -29,7 +29,10 @@ struct chain_options {
         *genesis;       /* NULL: take the one that the folder holds. Borrowed for the call */
     u64 history_blocks; /* how far back state can be read; UINT64_MAX: archive */
     u64 proof_blocks;   /* how far back proofs can be made; at most history_blocks */
-    struct pool *pool;  /* recovers senders of imported blocks; NULL: the owner does it alone */
+    /* keccak of an account whose storage trie is kept in all its versions (snapshot_seek_kept).
+     * Rows that it has let go of do not come again where this is set later. Zero: none. */
+    hash32 kept_owner;
+    struct pool *pool; /* recovers senders of imported blocks; NULL: the owner does it alone */
 };
 
 /* Opens the folder, cuts a torn tail off the log and replays what the state on disk lacks.
@@ -214,6 +217,9 @@ enum status snapshot_renew(struct snapshot *snapshot, struct err *err);
 /* Chooses the canonical block whose state is read.
  * ST_MISSING: there is none yet, or its state is beyond the history kept. */
 enum status snapshot_seek(struct snapshot *snapshot, u64 number, struct err *err);
+
+/* The same for nodes of chain_options.kept_owner alone, however old the block is. */
+enum status snapshot_seek_kept(struct snapshot *snapshot, u64 number, struct err *err);
 
 /* The chosen state, for execution and for proofs; alive as long as the snapshot. */
 struct state_view snapshot_view(struct snapshot *snapshot);

@@ -193,6 +193,7 @@ static bool make_job(struct chain *chain, struct store_read *read, const struct 
         .index = job->index,
         .history_blocks = chain->history_blocks,
         .proof_blocks = chain->proof_blocks,
+        .kept_owner = chain->kept_owner,
         .meta = *store_read_meta(read),
     };
     struct store_meta *meta = &job->batch.meta;
@@ -273,6 +274,7 @@ enum status flush_genesis(struct chain *chain, const struct genesis *genesis, ha
         .count = 1,
         .history_blocks = chain->history_blocks,
         .proof_blocks = chain->proof_blocks,
+        .kept_owner = chain->kept_owner,
         .meta = {.version = STORE_VERSION,
                  .genesis_hash = hash,
                  .hash = hash,

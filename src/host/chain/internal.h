@@ -109,6 +109,7 @@ struct chain {
     struct chain_config config;
     hash32 genesis_hash;
     u64 history_blocks, proof_blocks;
+    hash32 kept_owner;
     u64 seed; /* of all layers */
     struct chain_listener listeners[MAX_LISTENERS];
     usize listener_count;

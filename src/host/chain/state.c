@@ -93,25 +93,47 @@ void snapshot_close(struct snapshot *snapshot)
     snapshot->read = NULL;
 }
 
-enum status snapshot_seek(struct snapshot *snapshot, u64 number, struct err *err)
+/* *found false: it is not in memory. */
+static enum status seek_point(struct snapshot *snapshot, u64 number, bool *found, struct err *err)
 {
     struct chain_head *head = head_of(snapshot->head);
     if (number > head->pub.header.number)
         return fail(err, ST_MISSING, "block %lu is not there yet", number);
     struct point *point =
         number == head->pub.header.number ? head->tip : lineage_find(&head->lineage, number);
-    if (point != NULL) {
-        enum status st = choose(snapshot, point);
-        return st == ST_OK ? ST_OK : fail(err, st, "this head is too old to be read");
-    }
-    u64 oldest = store_read_meta(snapshot->read)->history_from;
-    if (number < oldest)
-        return fail(err, ST_MISSING, "the state of block %lu is no longer kept, only from %lu on",
-                    number, oldest);
+    *found = point != NULL;
+    enum status st = point == NULL ? ST_OK : choose(snapshot, point);
+    return st == ST_OK ? ST_OK : fail(err, st, "this head is too old to be read");
+}
+
+static void seek_disk(struct snapshot *snapshot, u64 number)
+{
     snapshot->number = number;
     snapshot->layers = NULL;
     snapshot->past = true;
     snapshot->past_number = number;
+}
+
+enum status snapshot_seek(struct snapshot *snapshot, u64 number, struct err *err)
+{
+    bool found = false;
+    TRY(seek_point(snapshot, number, &found, err));
+    if (found)
+        return ST_OK;
+    u64 oldest = store_read_meta(snapshot->read)->history_from;
+    if (number < oldest)
+        return fail(err, ST_MISSING, "the state of block %lu is no longer kept, only from %lu on",
+                    number, oldest);
+    seek_disk(snapshot, number);
+    return ST_OK;
+}
+
+enum status snapshot_seek_kept(struct snapshot *snapshot, u64 number, struct err *err)
+{
+    bool found = false;
+    TRY(seek_point(snapshot, number, &found, err));
+    if (!found)
+        seek_disk(snapshot, number);
     return ST_OK;
 }
 

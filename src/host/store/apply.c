@@ -321,6 +321,13 @@ static enum status undo_block(struct writer *w, u64 number)
 
 /* --- Forgetting. */
 
+static bool is_kept(const struct writer *w, enum table table, bytes key)
+{
+    hash32 owner = w->batch->kept_owner;
+    return table == TABLE_SLOT_NODE && !hash32_is_zero(owner) && key.size >= sizeof(owner) &&
+           memcmp(key.data, owner.b, sizeof(owner)) == 0;
+}
+
 static enum status prune_block(struct writer *w, enum past_kind kind, u64 number)
 {
     u8 key[9];
@@ -336,7 +343,8 @@ static enum status prune_block(struct writer *w, enum past_kind kind, u64 number
     bytes changed;
     while (st == ST_OK && list_take(&list, &table, &changed)) {
         struct past_key row_key = past_key_of(table, changed, number);
-        st = delete_row(w, DBI_PAST, past_key_bytes(&row_key));
+        if (!is_kept(w, table, changed))
+            st = delete_row(w, DBI_PAST, past_key_bytes(&row_key));
     }
     free(copy.data);
     TRY(st);

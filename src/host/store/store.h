@@ -66,8 +66,9 @@ const struct store_meta *store_read_meta(const struct store_read *read);
  * ST_MISSING: no row. */
 enum status store_get(struct store_read *read, enum table table, bytes key, bytes *value);
 
-/* The same as of the end of block `number`, from meta's history_from (proofs_from for nodes) up to
- * the base. *value may live in `arena`. For ACCOUNT, SLOT, NODE and SLOT_NODE. */
+/* The same as of the end of block `number`, from meta's history_from (proofs_from for nodes, but
+ * for those of store_batch.kept_owner) up to the base. *value may live in `arena`. For ACCOUNT,
+ * SLOT, NODE and SLOT_NODE. */
 enum status store_get_past(struct store_read *read, enum table table, bytes key, u64 number,
                            bytes *value, struct arena *arena);
 
@@ -101,6 +102,8 @@ struct store_batch {
     const struct layer *index; /* rows of BLOCK for blocks off the chain; may be NULL */
     /* How many blocks back states and nodes are to be kept. */
     u64 history_blocks, proof_blocks;
+    /* keccak of an account whose storage trie is kept in all its versions; zero: of none. */
+    hash32 kept_owner;
     /* As it will be; history_from and proofs_from are filled in. */
     struct store_meta meta;
 };

@@ -129,6 +129,8 @@ static struct layer *random_layer(struct model *model, struct version *now, u64 
     return layer;
 }
 
+static hash32 kept_owner; /* of the running test */
+
 static void apply(struct store *store, u64 number, bool patch, const struct layer *layer,
                   u64 undo_to, u64 keep)
 {
@@ -146,10 +148,23 @@ static void apply(struct store *store, u64 number, bool patch, const struct laye
         .count = layer != NULL,
         .history_blocks = keep,
         .proof_blocks = keep,
+        .kept_owner = kept_owner,
         .meta = {.version = STORE_VERSION, .number = number},
     };
     if (store_apply(store, &batch, &err) != ST_OK)
         test_fail(__FILE__, __LINE__, "%s", err.text);
+}
+
+static void check_node(struct store_read *read, const struct version *want, u64 number, usize owner,
+                       usize key)
+{
+    u8 text[256];
+    bytes got = BYTES_EMPTY, node = node_of(want->node[owner][key], text);
+    struct table_key name = model_node(owner, key);
+    enum status st =
+        store_get_past(read, TABLE_SLOT_NODE, table_key_bytes(&name), number, &got, test_arena());
+    CHECK_ROW(number, st == (node.size == 0 ? ST_MISSING : ST_OK));
+    CHECK_ROW(number, st != ST_OK || bytes_equal(got, node));
 }
 
 static void check_version(struct store_read *read, const struct version *want, u64 number)
@@ -157,19 +172,13 @@ static void check_version(struct store_read *read, const struct version *want, u
     for (usize owner = 0; owner < OWNERS; owner++)
         for (usize key = 0; key < KEYS; key++) {
             bytes got = BYTES_EMPTY;
-            u8 text[256];
             struct table_key name = model_slot(owner, key);
             enum status st = store_get_past(read, TABLE_SLOT, table_key_bytes(&name), number, &got,
                                             test_arena());
             u8 value = want->slot[owner][key];
             CHECK_ROW(number, st == (value == 0 ? ST_MISSING : ST_OK));
             CHECK_ROW(number, st != ST_OK || (got.size == 1 && got.data[0] == value));
-            name = model_node(owner, key);
-            bytes node = node_of(want->node[owner][key], text);
-            st = store_get_past(read, TABLE_SLOT_NODE, table_key_bytes(&name), number, &got,
-                                test_arena());
-            CHECK_ROW(number, st == (node.size == 0 ? ST_MISSING : ST_OK));
-            CHECK_ROW(number, st != ST_OK || bytes_equal(got, node));
+            check_node(read, want, number, owner, key);
         }
 }
 
@@ -272,6 +281,32 @@ TEST(store_forgets_states_older_than_it_was_told_to_keep)
     struct store_batch too_far = {.undo_to = BLOCKS - 31, .meta = {.version = STORE_VERSION}};
     CHECK(store_apply(store, &too_far, &err) == ST_MISSING);
     check_all(store, model, BLOCKS - 30, BLOCKS);
+    store_close(store);
+}
+
+TEST(store_keeps_all_versions_of_one_trie_where_it_is_told_to)
+{
+    enum { OWNER = 1, KEEP = 30 };
+    struct store *store = open_store(new_path());
+    kept_owner = (hash32){{OWNER + 1}};
+    struct model *model = begin(store);
+    u64 top = 0;
+    for (u64 round = 0; round < 3; round++) { /* going back in between, as far as that goes */
+        while (top < BLOCKS - 3 + round)
+            add_block(store, model, ++top, KEEP);
+        top -= 20;
+        apply(store, top, false, NULL, top, KEEP);
+    }
+    kept_owner = (hash32){{0}};
+    struct err err;
+    struct store_read *read;
+    CHECK(store_read_begin(store, &read, &err) == ST_OK);
+    CHECK(store_read_meta(read)->proofs_from > 50);
+    for (u64 number = 0; number <= top; number++)
+        for (usize key = 0; key < KEYS; key++)
+            check_node(read, &model->at[number], number, OWNER, key);
+    store_read_end(read);
+    check_all(store, model, top - 5, top);
     store_close(store);
 }
 
