@@ -41,7 +41,7 @@ static enum status read_output(const struct bridge *bridge, u64 number, hash32 s
                                struct child_output *out, struct arena *arena, struct err *err)
 {
     if (bridge->chain != NULL)
-        return output_read(bridge->chain, number, slot, out, arena, err);
+        return output_read(bridge->chain, bridge->kept, number, slot, out, arena, err);
     return output_ask(bridge->child, number, slot, out, arena, err);
 }
 

@@ -16,8 +16,9 @@
 struct bridge {
     const struct rollup *rollup;
     struct eth *parent, *child;
-    struct chain *chain; /* the child itself, where it is in this process: then it is read, and
-                            `child` is not needed to look, prove and pay */
+    struct chain *chain;     /* the child itself, where it is in this process: then it is read, and
+                                `child` is not needed to look, prove and pay */
+    struct hash_index *kept; /* with it, outputs from before its window (kept.h); NULL: none */
 };
 
 /* That both are the chains of rollup.json, and that the contracts are there. ST_INVALID: one of

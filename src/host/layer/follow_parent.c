@@ -293,7 +293,9 @@ static enum status keep_final(struct layer *layer, const struct derived_batch *f
     parent_unlock(layer->parent);
     if (block == NULL) /* it is the one that this run began with */
         return ST_OK;
-    TRY(hash_index_write(layer->deposits, err)); /* what comes before a checkpoint comes no more */
+    /* What comes before a checkpoint comes no more. */
+    TRY(hash_index_write(layer->deposits, err));
+    TRY(hash_index_write(layer->outputs, err));
     TRY(checkpoint_write(layer->options.files, layer->checkpoint_path, &checkpoint, err));
     layer->kept_batches = state->batch_count;
     parent_lock(layer->parent);
@@ -335,6 +337,20 @@ static bool begin_at_genesis(struct layer *layer)
     return true;
 }
 
+/* Claims are about the blocks that batches end with. Those that come so late that they are beyond
+ * the window already cannot be kept. */
+static void keep_output(struct layer *layer, const struct derive_state *after, struct arena tmp)
+{
+    struct err why = {""};
+    if (after->head.number == newest(layer)->after.head.number)
+        return;
+    enum status st = kept_put(layer->outputs, layer->options.chain, after->head.number,
+                              after->head.hash, tmp, &why);
+    if (st != ST_OK && st != ST_MISSING)
+        log_error("layer", "an output cannot be kept", LOG_U64("block", after->head.number),
+                  LOG_TEXT("why", why.text));
+}
+
 enum status layer_follow(struct layer *layer, bool *more, struct err *err)
 {
     struct arena arena = pages_arena(&layer->pages);
@@ -358,6 +374,7 @@ enum status layer_follow(struct layer *layer, bool *more, struct err *err)
         struct derived_batch row = {.parent_block = block_number};
         TRY(read_blobs(layer, &input, &arena, err));
         TRY(derive_batch(layer, &input, &row.after, arena, err));
+        keep_output(layer, &row.after, arena);
         *(struct derived_batch *)shelf_push(&layer->derived) = row;
         *more = true;
     }

@@ -60,6 +60,7 @@ struct layer {
     struct blob_store *blobs;
     struct parent *parent;
     struct hash_index *deposits;    /* hashes by the hashes that OP's clients have (parent.h) */
+    struct hash_index *outputs;     /* that the node proves for ever (kept.h) */
     struct pages pages, head_pages; /* the owner's: for a step, and for looking at blocks in it */
     pthread_t owner, agents_thread;
     bool owner_runs, agents_run;

@@ -160,6 +160,12 @@ bool layer_find_deposit(struct layer *layer, hash32 op_hash, hash32 *ours)
     return true;
 }
 
+enum status layer_find_kept(struct layer *layer, hash32 block_hash, struct kept_account *out,
+                            struct arena *arena)
+{
+    return kept_find(layer->outputs, block_hash, out, arena);
+}
+
 /* --- The thread. */
 
 /* Waits until there is something to do. */
@@ -263,9 +269,9 @@ static bool take_checkpoint(struct layer *layer, struct checkpoint *out)
     return false;
 }
 
-/* Where the index is new, what came before the checkpoint would be missing in it: then everything
- * is derived anew, which fills it. */
-static enum status open_index(struct layer *layer, struct err *err)
+/* Where that of deposits is new, what came before the checkpoint would be missing in it: then
+ * everything is derived anew, which fills it. */
+static enum status open_indexes(struct layer *layer, struct err *err)
 {
     const struct layer_options *options = &layer->options;
     const struct files *files = options->files;
@@ -280,7 +286,9 @@ static enum status open_index(struct layer *layer, struct err *err)
         st = st == ST_MISSING ? ST_OK : st;
     }
     TRY(st);
-    return hash_index_open(path, MOST_DEPOSITS, &layer->deposits, err);
+    TRY(hash_index_open(path, MOST_DEPOSITS, &layer->deposits, err));
+    fmt(path, sizeof(path), "%s/outputs", options->folder);
+    return hash_index_open(path, KEPT_OUTPUTS, &layer->outputs, err);
 }
 
 static enum status begin(struct layer *layer, struct err *err)
@@ -305,7 +313,7 @@ static enum status begin(struct layer *layer, struct err *err)
     TRY(pages_reserve(HEAD_PAGES, &layer->head_pages, err));
     TRY(child_head_newest(layer, &layer->head, err));
     fmt(layer->checkpoint_path, sizeof(layer->checkpoint_path), "%s/derived", options->folder);
-    TRY(open_index(layer, err));
+    TRY(open_indexes(layer, err));
     parent.deposits = layer->deposits;
     if (take_checkpoint(layer, &checkpoint))
         parent.checkpoint = &checkpoint;
@@ -358,6 +366,7 @@ void layer_stop(struct layer *layer)
     parent_stop(layer->parent);
     blob_store_free(layer->blobs);
     hash_index_close(layer->deposits);
+    hash_index_close(layer->outputs);
     shelf_free(&layer->derived);
     free(layer->promises.list);
     pages_release(&layer->pages);

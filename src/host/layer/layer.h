@@ -15,6 +15,7 @@
 #include "blob/blob.h"
 #include "chain/chain.h"
 #include "client/signer.h"
+#include "layer/kept.h"
 #include "layer/rollup.h"
 #include "txpool/txpool.h"
 
@@ -104,5 +105,10 @@ const struct rollup *layer_rollup(const struct layer *layer);
 /* The deposit that OP's clients know by `op_hash` (they hash the parent's block and log index,
  * which an accumulator cannot know): the hash of our transaction. False: there is none. */
 bool layer_find_deposit(struct layer *layer, hash32 op_hash, hash32 *ours);
+
+/* The message passer's account after the last block of a batch, with its proof, however old that
+ * is; snapshot_seek_kept has its storage. ST_MISSING: not kept. */
+enum status layer_find_kept(struct layer *layer, hash32 block_hash, struct kept_account *out,
+                            struct arena *arena);
 
 #endif

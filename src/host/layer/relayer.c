@@ -421,7 +421,8 @@ static enum verdict look_at_row(struct layer *layer, struct eth *parent, struct 
     struct job job = {.layer = layer,
                       .bridge = {.rollup = layer->options.rollup,
                                  .parent = parent,
-                                 .chain = layer->options.chain},
+                                 .chain = layer->options.chain,
+                                 .kept = layer->outputs},
                       .row = row,
                       .call = out,
                       .arena = arena};

@@ -116,6 +116,7 @@ static enum status open_chain(struct node *node, struct err *err)
         .folder = node->folder,
         .history_blocks = config->history == 0 ? UINT64_MAX : config->history,
         .proof_blocks = config->command == UP ? UINT64_MAX : config->proofs,
+        .kept_owner = node_is_child(node) ? kept_owner() : (hash32){{0}},
         .pool = node->workers};
     options.proof_blocks = min_u64(options.proof_blocks, options.history_blocks);
     struct genesis genesis;
