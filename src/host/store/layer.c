@@ -26,6 +26,7 @@ struct layer {
     /* Rows of one block; empty in a merged layer. */
     u8 *rows;
     usize rows_size, rows_room;
+    usize put_count;
     usize row_count; /* cells in use once sealed */
     usize wiped_count;
     struct cell *cells; /* a power of two */
@@ -97,7 +98,7 @@ void layer_put(struct layer *layer, enum table table, bytes key, bytes value)
     bytes_copy(row->data, key);
     bytes_copy(row->data + key.size, value);
     layer->rows_size += need;
-    layer->row_count++;
+    layer->put_count++;
     layer->wiped_count += table == TABLE_WIPED;
 }
 
@@ -127,8 +128,7 @@ void layer_seal(struct layer *layer)
         layer->rows = realloc(layer->rows, layer->rows_size);
         assert(layer->rows != NULL);
     }
-    make_cells(layer, layer->row_count);
-    layer->row_count = 0;
+    make_cells(layer, layer->put_count);
     for (usize at = 0; at < layer->rows_size;) {
         const struct row *row = (const void *)(layer->rows + at);
         struct cell *cell = find_cell(layer, row->hash, row->table, row_key(row));
@@ -184,6 +184,16 @@ usize layer_rows(const struct layer *layer)
 u64 layer_depth(const struct layer *layer)
 {
     return layer->depth;
+}
+
+usize layer_puts(const struct layer *layer)
+{
+    return layer->put_count;
+}
+
+bool layer_wipes(const struct layer *layer)
+{
+    return layer->wiped_count != 0;
 }
 
 bool layer_next(const struct layer *layer, usize *at, struct layer_row *out)

@@ -29,7 +29,9 @@ bool layer_get(const struct layer *layer, enum table table, bytes key, bytes *va
 
 usize layer_bytes(const struct layer *layer); /* memory held by its own rows and table */
 usize layer_rows(const struct layer *layer);
-u64 layer_depth(const struct layer *layer); /* of the newest block in it */
+u64 layer_depth(const struct layer *layer);  /* of the newest block in it */
+usize layer_puts(const struct layer *layer); /* rows that layer_next gives */
+bool layer_wipes(const struct layer *layer); /* whether rows of WIPED are in it */
 
 /* The rows of one block's layer in the order in which they were put; *at begins as 0. False at the
  * end. Not for merged layers. */

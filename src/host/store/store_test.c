@@ -131,21 +131,25 @@ static struct layer *random_layer(struct model *model, struct version *now, u64 
 
 static hash32 kept_owner; /* of the running test */
 
-static void apply(struct store *store, u64 number, bool patch, const struct layer *layer,
-                  u64 undo_to, u64 keep)
+static struct store_step step_of(u64 number, bool patch, const struct layer *layer)
 {
-    struct err err = {""};
-    struct store_step step = {
+    return (struct store_step){
         .number = number,
         .patch = patch,
         .canon = {.block_position = number * 8, .state_position = number * 8 + patch},
         .receipts = BYTES_LIT("receipts"),
         .layer = layer,
     };
+}
+
+static void apply_steps(struct store *store, u64 number, const struct store_step *steps,
+                        usize count, u64 undo_to, u64 keep)
+{
+    struct err err = {""};
     struct store_batch batch = {
         .undo_to = undo_to,
-        .steps = &step,
-        .count = layer != NULL,
+        .steps = steps,
+        .count = count,
         .history_blocks = keep,
         .proof_blocks = keep,
         .kept_owner = kept_owner,
@@ -153,6 +157,13 @@ static void apply(struct store *store, u64 number, bool patch, const struct laye
     };
     if (store_apply(store, &batch, &err) != ST_OK)
         test_fail(__FILE__, __LINE__, "%s", err.text);
+}
+
+static void apply(struct store *store, u64 number, bool patch, const struct layer *layer,
+                  u64 undo_to, u64 keep)
+{
+    struct store_step step = step_of(number, patch, layer);
+    apply_steps(store, number, &step, layer != NULL, undo_to, keep);
 }
 
 static void check_node(struct store_read *read, const struct version *want, u64 number, usize owner,
@@ -262,6 +273,38 @@ TEST(store_patches_a_state_and_still_reads_the_ones_around_it)
     check_all(store, model, 0, 60);
     apply(store, 20, false, NULL, 20, UINT64_MAX);
     check_all(store, model, 0, 20);
+    store_close(store);
+}
+
+TEST(store_takes_many_blocks_and_patches_over_at_once)
+{
+    enum { MOST = 24 };
+    struct store *store = open_store(new_path());
+    struct model *model = begin(store);
+    u64 top = 0;
+    while (top < BLOCKS - MOST) {
+        struct store_step steps[MOST];
+        usize count = 1 + next_random(model) % MOST;
+        u64 undo_to = next_random(model) % 3 == 0 && top > 3 ? top - 3 : UINT64_MAX;
+        top = min_u64(top, undo_to);
+        for (usize i = 0; i < count; i++) {
+            bool patch = top > 0 && next_random(model) % 4 == 0;
+            if (!patch) {
+                top++;
+                model->at[top] = model->at[top - 1];
+            }
+            steps[i] = step_of(top, patch, random_layer(model, &model->at[top], top));
+        }
+        apply_steps(store, top, steps, count, undo_to, UINT64_MAX);
+        for (usize i = 0; i < count; i++)
+            layer_release((struct layer *)(uintptr_t)steps[i].layer);
+        check_all(store, model, 0, top);
+    }
+    for (; top > 0; top -= min_u64(top, 7)) {
+        u64 to = top - min_u64(top, 7);
+        apply(store, to, false, NULL, to, UINT64_MAX);
+        check_all(store, model, 0, to);
+    }
     store_close(store);
 }
 
