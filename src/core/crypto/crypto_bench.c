@@ -66,6 +66,17 @@ static void run_keccak_32(void)
     hash = keccak256(BYTES_OF(hash));
 }
 
+static void run_keccak_16_532(void)
+{
+    static const bytes nodes[16] = {
+        {text, 532}, {text, 532}, {text, 532}, {text, 532}, {text, 532}, {text, 532},
+        {text, 532}, {text, 532}, {text, 532}, {text, 532}, {text, 532}, {text, 532},
+        {text, 532}, {text, 532}, {text, 532}, {text, 532}};
+    hash32 hashes[16];
+    keccak256_many(nodes, countof(nodes), hashes);
+    hash = hashes[15];
+}
+
 static void run_sha256_1024(void)
 {
     hash = sha256(BYTES_OF(text));
@@ -248,6 +259,7 @@ static const struct {
     {"field256_inverse", 20000, run_inverse},
     {"keccak_f1600", 100000, run_permutation},
     {"keccak256 of 32 B", 100000, run_keccak_32},
+    {"keccak256 of 16 times 532 B", 10000, run_keccak_16_532},
     {"sha256 of 1024 B", 5000, run_sha256_1024},
     {"secp256k1_recover", 500, run_recover},
     {"libsecp256k1 recover", 500, run_library_recover},

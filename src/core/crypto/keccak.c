@@ -12,13 +12,11 @@ static const u64 ROUND_CONSTANTS[24] = {
     0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
 };
 
-static inline u64 rotate(u64 lane, unsigned by)
-{
-    return lane << (by & 63) | lane >> (-by & 63);
-}
+#define ROTATE(lane, by) ((lane) << (by) | (lane) >> (-(by)&63))
 
 /* Lanes are locals, so that the compiler may keep them in registers; NAME##i is lane (i % 5, i /
- * 5). A round reads one set of 25 and writes the other, so two rounds need no moves. */
+ * 5). A round reads one set of 25 and writes the other, so two rounds need no moves. A lane is a
+ * u64, or a vector of the lanes of several states. */
 #define LANES(DO)                                                                                  \
     DO(0)                                                                                          \
     DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14)       \
@@ -29,9 +27,9 @@ static inline u64 rotate(u64 lane, unsigned by)
 #define ROW(to0, to1, to2, to3, to4, from0, c0, r0, from1, c1, r1, from2, c2, r2, from3, c3, r3,   \
             from4, c4, r4)                                                                         \
     do {                                                                                           \
-        u64 b0 = rotate(from0 ^ d##c0, r0), b1 = rotate(from1 ^ d##c1, r1),                        \
-            b2 = rotate(from2 ^ d##c2, r2), b3 = rotate(from3 ^ d##c3, r3),                        \
-            b4 = rotate(from4 ^ d##c4, r4);                                                        \
+        lane b0 = ROTATE(from0 ^ d##c0, r0), b1 = ROTATE(from1 ^ d##c1, r1),                       \
+             b2 = ROTATE(from2 ^ d##c2, r2), b3 = ROTATE(from3 ^ d##c3, r3),                       \
+             b4 = ROTATE(from4 ^ d##c4, r4);                                                       \
         to0 = b0 ^ (~b1 & b2);                                                                     \
         to1 = b1 ^ (~b2 & b3);                                                                     \
         to2 = b2 ^ (~b3 & b4);                                                                     \
@@ -41,11 +39,11 @@ static inline u64 rotate(u64 lane, unsigned by)
 
 #define ROUND(a, e, constant)                                                                      \
     do {                                                                                           \
-        u64 s0 = a##0 ^ a##5 ^ a##10 ^ a##15 ^ a##20, s1 = a##1 ^ a##6 ^ a##11 ^ a##16 ^ a##21,    \
-            s2 = a##2 ^ a##7 ^ a##12 ^ a##17 ^ a##22, s3 = a##3 ^ a##8 ^ a##13 ^ a##18 ^ a##23,    \
-            s4 = a##4 ^ a##9 ^ a##14 ^ a##19 ^ a##24;                                              \
-        u64 d0 = s4 ^ rotate(s1, 1), d1 = s0 ^ rotate(s2, 1), d2 = s1 ^ rotate(s3, 1),             \
-            d3 = s2 ^ rotate(s4, 1), d4 = s3 ^ rotate(s0, 1);                                      \
+        lane s0 = a##0 ^ a##5 ^ a##10 ^ a##15 ^ a##20, s1 = a##1 ^ a##6 ^ a##11 ^ a##16 ^ a##21,   \
+             s2 = a##2 ^ a##7 ^ a##12 ^ a##17 ^ a##22, s3 = a##3 ^ a##8 ^ a##13 ^ a##18 ^ a##23,   \
+             s4 = a##4 ^ a##9 ^ a##14 ^ a##19 ^ a##24;                                             \
+        lane d0 = s4 ^ ROTATE(s1, 1), d1 = s0 ^ ROTATE(s2, 1), d2 = s1 ^ ROTATE(s3, 1),            \
+             d3 = s2 ^ ROTATE(s4, 1), d4 = s3 ^ ROTATE(s0, 1);                                     \
         ROW(e##0, e##1, e##2, e##3, e##4, a##0, 0, 0, a##6, 1, 44, a##12, 2, 43, a##18, 3, 21,     \
             a##24, 4, 14);                                                                         \
         e##0 ^= (constant);                                                                        \
@@ -59,16 +57,22 @@ static inline u64 rotate(u64 lane, unsigned by)
             41, a##21, 1, 2);                                                                      \
     } while (0)
 
+#define LOAD(i) lane a##i = state[i], e##i;
+#define STORE(i) state[i] = a##i;
+#define PERMUTE(state)                                                                             \
+    do {                                                                                           \
+        LANES(LOAD)                                                                                \
+        for (usize round = 0; round < countof(ROUND_CONSTANTS); round += 2) {                      \
+            ROUND(a, e, ROUND_CONSTANTS[round]);                                                   \
+            ROUND(e, a, ROUND_CONSTANTS[round + 1]);                                               \
+        }                                                                                          \
+        LANES(STORE)                                                                               \
+    } while (0)
+
 [[gnu::always_inline]] static inline void permute(u64 state[25])
 {
-#define LOAD(i) u64 a##i = state[i], e##i;
-    LANES(LOAD)
-    for (usize round = 0; round < countof(ROUND_CONSTANTS); round += 2) {
-        ROUND(a, e, ROUND_CONSTANTS[round]);
-        ROUND(e, a, ROUND_CONSTANTS[round + 1]);
-    }
-#define STORE(i) state[i] = a##i;
-    LANES(STORE)
+    typedef u64 lane;
+    PERMUTE(state);
 }
 
 #if defined(__x86_64__)
@@ -146,4 +150,95 @@ void keccak_update(struct keccak *keccak, bytes in)
 hash32 keccak_final(struct keccak *keccak)
 {
     return finish(keccak->state, (bytes){keccak->pending, keccak->pending_size});
+}
+
+/* --- Several texts at once, each in a lane of its own. */
+
+#if defined(__x86_64__)
+enum { WIDTH = 4 };
+
+typedef u64 wide [[gnu::vector_size(8 * WIDTH)]];
+
+[[gnu::target("avx2")]] static void permute_wide(wide state[25])
+{
+    typedef wide lane;
+    PERMUTE(state);
+}
+
+/* The text that a lane works at: the blocks that are left, and where its hash goes. */
+struct text {
+    bytes rest;
+    bool last; /* the padded block is in; the hash comes out next */
+    hash32 *out;
+};
+
+static inline u64 *lane_word(wide state[25], usize word, usize lane)
+{
+    return (u64 *)&state[word] + lane;
+}
+
+static void absorb_wide(wide state[25], usize lane, struct text *text)
+{
+    u8 padded[RATE];
+    const u8 *block = text->rest.data;
+    if (text->rest.size < RATE) {
+        memset(padded, 0, sizeof(padded));
+        bytes_copy(padded, text->rest);
+        padded[text->rest.size] = 0x01;
+        padded[RATE - 1] |= 0x80;
+        block = padded;
+        text->last = true;
+    } else {
+        text->rest = (bytes){block + RATE, text->rest.size - RATE};
+    }
+    for (usize i = 0; i < RATE / 8; i++)
+        *lane_word(state, i, lane) ^= load_le64(block + 8 * i);
+}
+
+/* Takes the hash out and leaves the lane empty. */
+static void squeeze_wide(wide state[25], usize lane, struct text *text)
+{
+    for (usize i = 0; i < sizeof(hash32) / 8; i++)
+        store_le64(text->out->b + 8 * i, *lane_word(state, i, lane));
+    for (usize i = 0; i < 25; i++)
+        *lane_word(state, i, lane) = 0;
+    text->out = NULL;
+}
+
+/* As soon as a lane is done with one text it gets the next, however their lengths differ. */
+static void hash_wide(const bytes *in, usize count, hash32 *out)
+{
+    wide state[25] = {0};
+    struct text texts[WIDTH] = {0};
+    for (usize next = 0, busy = 0; next < count || busy > 0;) {
+        for (usize lane = 0; lane < WIDTH; lane++) {
+            struct text *text = &texts[lane];
+            if (text->out == NULL && next < count) {
+                *text = (struct text){.rest = in[next], .out = &out[next]};
+                next++;
+                busy++;
+            }
+            if (text->out != NULL)
+                absorb_wide(state, lane, text);
+        }
+        permute_wide(state);
+        for (usize lane = 0; lane < WIDTH; lane++)
+            if (texts[lane].out != NULL && texts[lane].last) {
+                squeeze_wide(state, lane, &texts[lane]);
+                busy--;
+            }
+    }
+}
+#endif
+
+void keccak256_many(const bytes *in, usize count, hash32 *out)
+{
+#if defined(__x86_64__)
+    if (count > 1 && __builtin_cpu_supports("avx2")) {
+        hash_wide(in, count, out);
+        return;
+    }
+#endif
+    for (usize i = 0; i < count; i++)
+        out[i] = keccak256(in[i]);
 }

@@ -64,3 +64,22 @@ TEST(keccak_at_the_edges_of_a_block)
     }
     CHECK(is(chain, "fb04a90be1b947682d7761a7c2ae65cef3dc51b829dbf9b9a6e57f9300bf187f"));
 }
+
+TEST(keccak_of_many_texts_equals_that_of_each)
+{
+    enum { MOST = 40, LONGEST = 700 };
+    static u8 text[LONGEST + MOST];
+    static const usize sizes[] = {0, 32, 135, 136, 137, 271, 272, 532, 1, LONGEST};
+    for (usize i = 0; i < sizeof(text); i++)
+        text[i] = (u8)(i * i + 7 * i);
+    for (usize count = 0; count <= MOST; count++) {
+        bytes in[MOST];
+        hash32 out[MOST + 1] = {0};
+        for (usize i = 0; i < count; i++)
+            in[i] = (bytes){text + i, sizes[(i * i + count) % countof(sizes)]};
+        keccak256_many(in, count, out);
+        for (usize i = 0; i < count; i++)
+            CHECK_ROW(count, hash32_equal(out[i], keccak256(in[i])));
+        CHECK_ROW(count, hash32_is_zero(out[count]));
+    }
+}
