@@ -4,7 +4,7 @@
  * memory, and encoded and hashed once, on the way back up. What a subtree becomes is not decided
  * where it stands: a branch that keeps one child gives way to it, and the child's stretch of
  * nibbles grows upwards, perhaps by several levels. So `update` returns a subtree that is still
- * open, and whoever is left above it closes it (`settle`).
+ * open, and whoever is left above it closes it (`settle`, `settle_children`).
  *
  * A place stands for a path where a node is or was. Places are claimed on the way down, which is
  * the order that trie_changes promises, and filled on the way up, or left void if nothing changed.
@@ -23,8 +23,9 @@ struct subtree {
     bytes ref;  /* to it, where unread or a branch; an extension: to its child */
     hash32 key; /* leaf, extension: the nibbles from the root to `end`; it may start anywhere */
     usize end;
-    bytes value; /* leaf */
-    bytes rlp;   /* branch: its encoding, if it is not the stored one */
+    bytes value;  /* leaf */
+    bytes rlp;    /* branch: its encoding, if it is not the stored one */
+    bool unnamed; /* `ref` is still to be made from `rlp` */
 };
 
 /* A branch while it changes: references as they were, and the children that updates touch. */
@@ -53,31 +54,71 @@ static struct place *claim_child(struct job *job, struct place_list *list, const
     return place;
 }
 
-static bytes new_ref(struct job *job, bytes rlp)
-{
-    struct ref ref = ref_to_node(rlp);
-    return rlp.size < 32 ? rlp : arena_copy(job->arena, ref_bytes(&ref));
-}
-
-/* Closes the subtree at the place's path: tree->ref becomes the reference to it. */
-static void settle(struct job *job, struct place *place, bytes old, struct subtree *tree)
+/* Closing a subtree at its place's path takes three steps, the second for siblings together,
+ * because hashing several nodes at once is faster. First, its encoding. */
+static void encode(struct job *job, const struct place *place, struct subtree *tree)
 {
     usize depth = place->change.path.length;
     if (tree->shape == SHAPE_NONE) {
         tree->ref = REF_NONE;
     } else if (tree->shape == SHAPE_LEAF) {
         tree->rlp = leaf_encode(tree->key.b, depth, tree->end, tree->value, job->arena);
-        tree->ref = new_ref(job, tree->rlp);
+        tree->unnamed = true;
     } else if (tree->shape == SHAPE_EXTENSION) {
         tree->rlp = extension_encode(tree->key.b, depth, tree->end, tree->ref, job->arena);
-        tree->ref = new_ref(job, tree->rlp);
+        tree->unnamed = true;
     }
+}
+
+/* Then tree->ref becomes the reference to it. */
+static void name(struct job *job, struct subtree *const *trees, usize count)
+{
+    bytes rlp[16] = {0};
+    struct ref refs[16];
+    for (usize i = 0; i < count; i++)
+        rlp[i] = trees[i]->rlp;
+    refs_to_nodes(rlp, count, refs);
+    for (usize i = 0; i < count; i++) {
+        trees[i]->ref = rlp[i].size < 32 ? rlp[i] : arena_copy(job->arena, ref_bytes(&refs[i]));
+        trees[i]->unnamed = false;
+    }
+}
+
+/* And the place takes it. */
+static void take_place(struct place *place, bytes old, const struct subtree *tree)
+{
     if (bytes_equal(tree->ref, old))
         place->changed = false;
     else if (ref_is_hash(tree->ref))
         place_occupy(place, tree->rlp, ref_hash(tree->ref));
     else
         place_vacate(place, old);
+}
+
+/* All three for one subtree. */
+static void settle(struct job *job, struct place *place, bytes old, struct subtree *tree)
+{
+    encode(job, place, tree);
+    name(job, &tree, tree->unnamed);
+    take_place(place, old, tree);
+}
+
+/* And for a branch's children that updates touched. */
+static void settle_children(struct job *job, struct open_branch *branch)
+{
+    struct subtree *unnamed[16];
+    usize count = 0;
+    for (usize i = 0; i < 16; i++) {
+        if (branch->place[i] == NULL)
+            continue;
+        encode(job, branch->place[i], &branch->child[i]);
+        if (branch->child[i].unnamed)
+            unnamed[count++] = &branch->child[i];
+    }
+    name(job, unnamed, count);
+    for (usize i = 0; i < 16; i++)
+        if (branch->place[i] != NULL)
+            take_place(branch->place[i], branch->ref[i], &branch->child[i]);
 }
 
 /* Opens the nibbles above the place to the subtree that stands there: a leaf or an extension leaves
@@ -149,14 +190,15 @@ static enum status update_children(struct job *job, usize depth, struct open_bra
     return ST_OK;
 }
 
-/* Two children or more: the branch stays. *tree keeps its reference if nothing changed. */
+/* Two children or more: the branch stays. *tree keeps its reference if nothing changed, and is to
+ * be named otherwise. */
 static void close_branch(struct job *job, struct open_branch *branch, struct subtree *tree)
 {
     bool changed = false;
+    settle_children(job, branch);
     for (usize i = 0; i < 16; i++) {
         if (branch->place[i] == NULL)
             continue;
-        settle(job, branch->place[i], branch->ref[i], &branch->child[i]);
         changed |= !bytes_equal(branch->ref[i], branch->child[i].ref);
         branch->ref[i] = branch->child[i].ref;
     }
@@ -164,7 +206,7 @@ static void close_branch(struct job *job, struct open_branch *branch, struct sub
     *tree = (struct subtree){.shape = SHAPE_BRANCH, .ref = same};
     if (changed) {
         tree->rlp = branch_encode(branch->ref, BYTES_EMPTY, job->arena);
-        tree->ref = new_ref(job, tree->rlp);
+        tree->unnamed = true;
     }
 }
 

@@ -33,6 +33,29 @@ static u8 item_nibble(const struct sort_item *item, usize depth)
     return nibble_at(entry_of(item)->key.data, depth);
 }
 
+/* Children of a branch: hashed together, which is faster, but for long ones, which would take
+ * memory until then. */
+struct children {
+    bytes node[16];
+    u8 nibble[16]; /* of the node */
+    usize count;
+    struct ref ref[16]; /* by nibble, where it is known; size 0: none */
+};
+
+enum { KEPT_SIZE = 1024 };
+
+static bytes encode_branch(struct children *children, bytes value, struct arena *arena)
+{
+    struct ref refs[16];
+    bytes child[16];
+    refs_to_nodes(children->node, children->count, refs);
+    for (usize i = 0; i < children->count; i++)
+        children->ref[children->nibble[i]] = refs[i];
+    for (usize i = 0; i < 16; i++)
+        child[i] = children->ref[i].size == 0 ? REF_NONE : ref_bytes(&children->ref[i]);
+    return branch_encode(child, value, arena);
+}
+
 /* The node over sorted items that agree in their first `depth` nibbles. Calls itself once for each
  * nibble of depth, so at most 64 deep. */
 static bytes build_node(const struct sort_item *items, usize count, usize depth,
@@ -49,8 +72,10 @@ static bytes build_node(const struct sort_item *items, usize count, usize depth,
         struct ref child = ref_to_node(build_node(items, count, split, &tmp));
         return extension_encode(first->key.data, depth, split, ref_bytes(&child), arena);
     }
-    struct ref refs[16];
-    bytes child[16], value = BYTES_EMPTY;
+    struct children children;
+    children.count = 0;
+    struct arena tmp = *arena;
+    bytes value = BYTES_EMPTY;
     usize at = 0;
     if (first_end == depth) { /* this key is a prefix of all others */
         value = first->value;
@@ -61,15 +86,21 @@ static bytes build_node(const struct sort_item *items, usize count, usize depth,
         usize from = at;
         while (at < count && item_nibble(items + at, depth) == nibble)
             at++;
-        child[nibble] = REF_NONE;
+        children.ref[nibble].size = 0;
         if (at == from)
             continue;
-        struct arena tmp = *arena;
-        refs[nibble] = ref_to_node(build_node(items + from, at - from, depth + 1, &tmp));
-        child[nibble] = ref_bytes(&refs[nibble]);
+        struct arena before = tmp;
+        bytes node = build_node(items + from, at - from, depth + 1, &tmp);
+        if (node.size > KEPT_SIZE) {
+            children.ref[nibble] = ref_to_node(node);
+            tmp = before;
+        } else {
+            children.nibble[children.count] = nibble;
+            children.node[children.count++] = node;
+        }
     }
     assert(at == count);
-    return branch_encode(child, value, arena);
+    return encode_branch(&children, value, arena);
 }
 
 hash32 trie_root(struct trie_entry *entries, usize count, struct arena tmp)

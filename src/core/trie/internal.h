@@ -72,6 +72,8 @@ static inline bytes ref_bytes(const struct ref *ref)
 
 struct ref ref_from_hash(hash32 hash);
 struct ref ref_to_node(bytes rlp);
+/* The same for up to sixteen nodes, whose hashing goes together. */
+void refs_to_nodes(const bytes *rlp, usize count, struct ref *out);
 
 /* Reads the node that `ref` (not none) refers to at `path`: from the reference itself where it is
  * embedded, else from `src`. *rlp, if wanted, is its encoding. Only nodes that a trie of 32-byte

@@ -153,3 +153,19 @@ struct ref ref_to_node(bytes rlp)
     bytes_copy(ref.b, rlp);
     return ref;
 }
+
+void refs_to_nodes(const bytes *rlp, usize count, struct ref *out)
+{
+    bytes texts[16];
+    hash32 hashes[16];
+    usize hashed = 0;
+    assert(count <= countof(texts));
+    for (usize i = 0; i < count; i++)
+        if (rlp[i].size >= 32)
+            texts[hashed++] = rlp[i];
+    if (hashed > 0)
+        keccak256_many(texts, hashed, hashes);
+    hashed = 0;
+    for (usize i = 0; i < count; i++)
+        out[i] = rlp[i].size >= 32 ? ref_from_hash(hashes[hashed++]) : ref_to_node(rlp[i]);
+}

@@ -10,6 +10,27 @@ struct changed_account {
     struct account_change *change;
 };
 
+/* Hashes of a field of each item of an array. */
+struct field {
+    usize offset, size, stride;
+};
+
+static const struct field ACCOUNT_KEY = {offsetof(struct account_change, who), sizeof(address),
+                                         sizeof(struct account_change)};
+static const struct field SLOT_KEY = {offsetof(struct slot_change, slot), sizeof(hash32),
+                                      sizeof(struct slot_change)};
+
+static hash32 *hash_fields(const void *items, struct field field, usize count, struct arena *arena)
+{
+    hash32 *hashes = ARENA_TAKE(arena, hash32, count);
+    struct arena tmp = *arena;
+    bytes *keys = ARENA_TAKE(&tmp, bytes, count);
+    for (usize i = 0; i < count; i++)
+        keys[i] = (bytes){(const u8 *)items + i * field.stride + field.offset, field.size};
+    keccak256_many(keys, count, hashes);
+    return hashes;
+}
+
 struct state_job {
     struct job job;
     struct place_list account_places, storage_places, strays;
@@ -67,10 +88,10 @@ static enum status update_storage(struct state_job *state, hash32 owner,
     if (!change->exists || change->slot_count == 0)
         return ST_OK;
     struct update *updates = ARENA_TAKE(job->arena, struct update, change->slot_count);
+    const hash32 *keys = hash_fields(change->slots, SLOT_KEY, change->slot_count, job->arena);
     for (usize i = 0; i < change->slot_count; i++) {
-        const struct slot_change *slot = &change->slots[i];
-        updates[i].key = keccak256(BYTES_OF(slot->slot));
-        updates[i].value = slot_value(slot->after, job->arena);
+        updates[i].key = keys[i];
+        updates[i].value = slot_value(change->slots[i].after, job->arena);
     }
     job->owner = owner;
     job->places = &state->storage_places;
@@ -86,9 +107,9 @@ static struct changed_account *sorted_accounts(struct diff *diff, struct arena *
     struct arena tmp = *arena;
     struct changed_account *accounts = ARENA_TAKE(&tmp, struct changed_account, count);
     struct sort_item *items = ARENA_TAKE(&tmp, struct sort_item, count);
+    const hash32 *keys = hash_fields(diff->accounts, ACCOUNT_KEY, count, &tmp);
     for (usize i = 0; i < count; i++) {
-        struct account_change *change = &diff->accounts[i];
-        accounts[i] = (struct changed_account){keccak256(BYTES_OF(change->who)), change};
+        accounts[i] = (struct changed_account){keys[i], &diff->accounts[i]};
         items[i].item = &accounts[i];
     }
     sort_by_key(items, count, tmp);
