@@ -17,7 +17,7 @@ struct cell {
     const struct row *row; /* NULL: free */
 };
 
-enum { MERGE_WIDTH = 4, MERGE_MAX_ROWS = 1 << 16, PARTS_MAX = MERGE_WIDTH };
+enum { MERGE_WIDTH = 4, MERGE_MAX_ROWS = 1 << 18, PARTS_MAX = MERGE_WIDTH };
 
 struct layer {
     _Atomic u32 refs;
@@ -225,6 +225,26 @@ static bool is_wiped(const struct layer *layer, enum table table, bytes key)
            layer_get(layer, TABLE_WIPED, owner, &value);
 }
 
+/* The cell in `into` for the row of `from`: rows are looked at only where hashes are equal. */
+static struct cell *find_cell_for(const struct layer *into, const struct cell *from)
+{
+    for (usize i = from->hash;; i++) {
+        struct cell *cell = &into->cells[i & into->mask];
+        if (cell->row == NULL ||
+            (cell->hash == from->hash && row_is(cell->row, from->row->table, row_key(from->row))))
+            return cell;
+    }
+}
+
+/* Whether one of the newer layers wipes the row's owner. */
+static bool is_gone(const struct row *row, struct layer *const *newer, usize newer_count)
+{
+    for (usize i = 0; i < newer_count; i++)
+        if (is_wiped(newer[i], row->table, row_key(row)))
+            return true;
+    return false;
+}
+
 /* `newer` is already in `into`: rows that it says nothing about come from `older`. */
 static void merge_into(struct layer *into, const struct layer *older, struct layer *const *newer,
                        usize newer_count)
@@ -236,19 +256,12 @@ static void merge_into(struct layer *into, const struct layer *older, struct lay
         const struct cell *from = &older->cells[i];
         if (from->row == NULL)
             continue;
-        enum table table = from->row->table;
-        bytes key = row_key(from->row);
-        struct cell *to = find_cell(into, from->hash, table, key);
-        if (to->row != NULL)
-            continue;
-        bool gone = false;
-        for (usize j = 0; wipes && j < newer_count; j++)
-            gone |= is_wiped(newer[j], table, key);
-        if (gone)
+        struct cell *to = find_cell_for(into, from);
+        if (to->row != NULL || (wipes && is_gone(from->row, newer, newer_count)))
             continue;
         *to = *from;
         into->row_count++;
-        into->wiped_count += table == TABLE_WIPED;
+        into->wiped_count += older->wiped_count != 0 && from->row->table == TABLE_WIPED;
     }
 }
 
@@ -317,11 +330,16 @@ void stack_release(struct layer_stack *stack)
 
 bool stack_get(const struct layer_stack *stack, enum table table, bytes key, bytes *value)
 {
+    enum { AHEAD = 4 };
     if (stack->count == 0)
         return false;
     u64 hash = hash_key(stack->at[0]->seed, table, key);
     for (usize i = stack->count; i-- > 0;) {
         const struct layer *layer = stack->at[i];
+        if (i >= AHEAD) { /* most tables do not have the row, and all wait for memory */
+            const struct layer *later = stack->at[i - AHEAD];
+            __builtin_prefetch(&later->cells[hash & later->mask]);
+        }
         if (get_hashed(layer, hash, table, key, value))
             return true;
         if (is_wiped(layer, table, key)) {
