@@ -4,10 +4,8 @@
 #include "crypto/keccak.h"
 #include "crypto/secp256k1.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <secp256k1_recovery.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 const char KEYS_TEST_MNEMONIC[] = "test test test test test test test test test test test junk";
@@ -31,28 +29,59 @@ struct node {
     u8 chain[32];
 };
 
-static enum status hmac_sha512(bytes key, bytes message, u8 out[64])
+/* libsodium's: libcrypto reads its settings and fills its tables when it is first used, which takes
+ * longer than all of this and memory that a chain without TLS never needs. */
+typedef crypto_auth_hmacsha512_state hmac_state;
+
+static void hmac_begin(hmac_state *state, bytes key)
 {
-    unsigned size = 64;
-    return HMAC(EVP_sha512(), key.data, (int)key.size, message.data, message.size, out, &size) !=
-                   NULL
-               ? ST_OK
-               : ST_IO;
+    crypto_auth_hmacsha512_init(state, key.data, key.size);
 }
 
-static enum status root_node(const char *mnemonic, struct node *out)
+/* Uses a copy of `state`, so that one key serves many messages. */
+static void hmac_end(const hmac_state *state, bytes message, u8 out[64])
 {
-    enum { ROUNDS = 2048, SALT_SIZE = 8 };
+    hmac_state copy = *state;
+    crypto_auth_hmacsha512_update(&copy, message.data, message.size);
+    crypto_auth_hmacsha512_final(&copy, out);
+    sodium_memzero(&copy, sizeof(copy));
+}
+
+static void hmac_sha512(bytes key, bytes message, u8 out[64])
+{
+    hmac_state state;
+    hmac_begin(&state, key);
+    hmac_end(&state, message, out);
+    sodium_memzero(&state, sizeof(state));
+}
+
+/* PBKDF2 (RFC 8018, section 5.2) with BIP-39's salt and no passphrase; one block is all of it. */
+static void seed_of(const char *mnemonic, u8 seed[64])
+{
+    enum { ROUNDS = 2048 };
+    hmac_state state;
+    u8 round[64];
+    hmac_begin(&state, (bytes){(const u8 *)mnemonic, strlen(mnemonic)});
+    hmac_end(&state, BYTES_LIT("mnemonic\0\0\0\1"), round);
+    memcpy(seed, round, sizeof(round));
+    for (int i = 1; i < ROUNDS; i++) {
+        hmac_end(&state, BYTES_OF(round), round);
+        for (usize j = 0; j < sizeof(round); j++)
+            seed[j] ^= round[j];
+    }
+    sodium_memzero(&state, sizeof(state));
+    sodium_memzero(round, sizeof(round));
+}
+
+static void root_node(const char *mnemonic, struct node *out)
+{
     u8 seed[64], mixed[64];
-    enum status st = ST_IO;
-    if (PKCS5_PBKDF2_HMAC(mnemonic, (int)strlen(mnemonic), (const u8 *)"mnemonic", SALT_SIZE,
-                          ROUNDS, EVP_sha512(), sizeof(seed), seed) == 1)
-        st = hmac_sha512(BYTES_LIT("Bitcoin seed"), BYTES_OF(seed), mixed);
+    seed_of(mnemonic, seed);
+    hmac_sha512(BYTES_LIT("Bitcoin seed"), BYTES_OF(seed), mixed);
     memcpy(out->key, mixed, 32);
     memcpy(out->chain, mixed + 32, 32);
-    OPENSSL_cleanse(seed, sizeof(seed));
-    OPENSSL_cleanse(mixed, sizeof(mixed));
-    return st;
+    sodium_memzero(seed, sizeof(seed));
+    sodium_memzero(mixed, sizeof(mixed));
 }
 
 /* The child of `node`; indexes from 2^31 on are hardened: they take the private key. */
@@ -69,12 +98,12 @@ static enum status child_node(const secp256k1_context *secp, struct node *node, 
         secp256k1_ec_pubkey_serialize(secp, message, &size, &point, SECP256K1_EC_COMPRESSED);
     }
     store_be32(message + 33, index);
-    enum status st = hmac_sha512(BYTES_OF(node->chain), BYTES_OF(message), mixed);
-    if (st == ST_OK && secp256k1_ec_seckey_tweak_add(secp, node->key, mixed) != 1)
-        st = ST_IO; /* one index in 2^127: BIP-32 says to take the next */
+    hmac_sha512(BYTES_OF(node->chain), BYTES_OF(message), mixed);
+    /* It fails for one index in 2^127: BIP-32 says to take the next. */
+    enum status st = secp256k1_ec_seckey_tweak_add(secp, node->key, mixed) == 1 ? ST_OK : ST_IO;
     memcpy(node->chain, mixed + 32, 32);
-    OPENSSL_cleanse(message, sizeof(message));
-    OPENSSL_cleanse(mixed, sizeof(mixed));
+    sodium_memzero(message, sizeof(message));
+    sodium_memzero(mixed, sizeof(mixed));
     return st;
 }
 
@@ -100,7 +129,7 @@ static enum status account_key(const secp256k1_context *secp, const struct node 
     } else {
         st = ST_IO;
     }
-    OPENSSL_cleanse(&node, sizeof(node));
+    sodium_memzero(&node, sizeof(node));
     return st;
 }
 
@@ -118,12 +147,13 @@ enum status keys_from_mnemonic(const char *mnemonic, u32 count, struct keys **ou
     static const u32 path[] = {44 | 1u << 31, 60 | 1u << 31, 1u << 31, 0};
     struct keys *keys = keys_new(count);
     struct node node;
-    enum status st = root_node(mnemonic, &node);
+    enum status st = ST_OK;
+    root_node(mnemonic, &node);
     for (usize i = 0; st == ST_OK && i < countof(path); i++)
         st = child_node(keys->signer, &node, path[i]);
     for (u32 i = 0; st == ST_OK && i < count; i++)
         st = account_key(keys->signer, &node, i, &keys->list[i]);
-    OPENSSL_cleanse(&node, sizeof(node));
+    sodium_memzero(&node, sizeof(node));
     if (st != ST_OK) {
         keys_free(keys);
         return fail(err, st, "cannot derive keys from the mnemonic");
@@ -153,7 +183,7 @@ void keys_free(struct keys *keys)
     if (keys == NULL)
         return;
     secp256k1_context_destroy(keys->signer);
-    OPENSSL_cleanse(keys->list, keys->count * sizeof(keys->list[0]));
+    sodium_memzero(keys->list, keys->count * sizeof(keys->list[0]));
     free(keys);
 }
 
