@@ -7,6 +7,7 @@
 /* Rows that are gathered before they are written, and at most; they are searched one by one. */
 enum { WRITE_AT = 256, MOST_GATHERED = 1024 };
 enum { ROWS, ORDER, TABLES };
+static const usize MAP_SIZE = (usize)64 << 30; /* address space; each chain has a few of these */
 
 struct gathered {
     hash32 key;
@@ -50,7 +51,7 @@ enum status hash_index_open(const char *path, u64 most, struct hash_index **out,
     index->most = most;
     pthread_mutex_init(&index->writing, NULL);
     pthread_mutex_init(&index->lock, NULL);
-    enum status st = env_open(path, TABLES, "opening an index", &index->env, err);
+    enum status st = env_open(path, TABLES, MAP_SIZE, "opening an index", &index->env, err);
     if (st == ST_OK)
         st = open_tables(index, err);
     if (st != ST_OK) {

@@ -43,9 +43,9 @@ static inline bytes bytes_of_val(MDB_val in)
 /* The one place where LMDB's codes become a status. MDB_NOTFOUND becomes ST_MISSING. */
 enum status store_failed(int code, const char *what, struct err *err);
 
-/* Opens an environment in one file, checked. *out may be set on failure as well: it is to be
- * closed. Statuses as store_open. */
-enum status env_open(const char *path, u32 tables, const char *what, MDB_env **out,
+/* Opens an environment in one file, which will not grow beyond `most` bytes, checked. *out may be
+ * set on failure as well: it is to be closed. Statuses as store_open. */
+enum status env_open(const char *path, u32 tables, usize most, const char *what, MDB_env **out,
                      struct err *err);
 
 /* ST_MISSING without a sentence where the key is not there: that is no failure. */

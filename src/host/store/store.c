@@ -151,9 +151,9 @@ static enum status reserve_lock_file(const char *path, struct err *err)
                 strerrordesc_np(code));
 }
 
-static int open_env(const char *path, u32 tables, MDB_env **out)
+static int open_env(const char *path, u32 tables, usize size, MDB_env **out)
 {
-    for (usize size = MAP_SIZE_MAX;; size /= 2) {
+    for (;; size /= 2) {
         int code = mdb_env_create(out);
         if (code != 0)
             return code;
@@ -170,11 +170,12 @@ static int open_env(const char *path, u32 tables, MDB_env **out)
     }
 }
 
-enum status env_open(const char *path, u32 tables, const char *what, MDB_env **out, struct err *err)
+enum status env_open(const char *path, u32 tables, usize most, const char *what, MDB_env **out,
+                     struct err *err)
 {
     int dead;
     TRY(reserve_lock_file(path, err));
-    int code = open_env(path, tables, out);
+    int code = open_env(path, tables, most, out);
     if (code != 0)
         return store_failed(code, what, err);
     mdb_reader_check(*out, &dead); /* slots of readers that were killed */
@@ -208,7 +209,8 @@ enum status store_open(const char *path, struct store **out, struct err *err)
     struct store *store = calloc(1, sizeof(*store));
     assert(store != NULL);
     pthread_mutex_init(&store->lock, NULL);
-    enum status st = env_open(path, DBI_COUNT, "opening the state database", &store->env, err);
+    enum status st =
+        env_open(path, DBI_COUNT, MAP_SIZE_MAX, "opening the state database", &store->env, err);
     if (st == ST_OK)
         st = open_tables(store, err);
     if (st != ST_OK) {
