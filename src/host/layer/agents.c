@@ -1,4 +1,5 @@
 #include "layer/agents.h"
+#include "layer/appends.h"
 
 #include "base/fmt.h"
 #include "crypto/keccak.h"
@@ -25,6 +26,7 @@ struct agents {
     struct eth *parent;
     struct sender *sender;
     struct pages pages;
+    struct appends appends; /* the batcher's */
     atomic_bool stopping;
     bool ready; /* what an earlier life had sent has come about, or not */
     struct agent_memory memory[countof(table)];
@@ -73,7 +75,9 @@ static bool is_in_flight(struct agents *agents, const struct agent *agent,
         return false;
     if (sender_look(agents->sender, memory->key, &outcome) != ST_OK)
         outcome = (struct sender_outcome){.state = SENDER_FAILED, .reason = "it is not known"};
-    if (outcome.state == SENDER_PENDING)
+    if (outcome.state == SENDER_PENDING && appends_withdrew(&agents->appends, memory->key))
+        outcome.reason = "it was withdrawn";
+    else if (outcome.state == SENDER_PENDING)
         return true;
     memory->in_flight = false;
     memory->included_block = outcome.block_number;
@@ -112,6 +116,8 @@ static void ask_agent(struct layer *layer, struct agents *agents, usize index)
                                    .blob_count = call.blob_count};
     if (sender_submit(agents->sender, &intent, &err) == ST_OK) {
         memory->in_flight = true;
+        if (agent->role == ROLE_BATCHER)
+            appends_note(&agents->appends, memory->key, call.data);
         return;
     }
     log_error(agent->name, "cannot be sent now", LOG_TEXT("why", err.text));
@@ -139,6 +145,7 @@ static void *run(void *self)
     struct agents *agents = layer->agents;
     while (!agents->stopping) {
         struct err why;
+        appends_tend(&agents->appends, layer, agents->sender, clock_now_ms());
         enum status st = sender_poll(agents->sender, clock_now_ms(), &why);
         if (!agents->ready && st == ST_OK)
             take_up(agents);
