@@ -7,7 +7,7 @@ import { createServer, request } from 'node:http';
 import { concatHex, createWalletClient, getContract, http, parseAbi, toHex } from 'viem';
 import { generatePrivateKey, mnemonicToAccount } from 'viem/accounts';
 import { addresses, ether, foundry, keys, mnemonic, startNode, until } from './node.mjs';
-import { ask, clients, deposit, settled, startFollower, startParent, startStack } from './stack.mjs';
+import { ask, clients, deposit, sendDeposit, settled, startFollower, startParent, startStack } from './stack.mjs';
 
 const vaults = ['0x4200000000000000000000000000000000000011', '0x4200000000000000000000000000000000000019'];
 const users = Array.from({ length: 10 }, (_, i) => mnemonicToAccount(mnemonic, { addressIndex: i }).address);
@@ -114,11 +114,7 @@ describe('a parent that misbehaves', () => {
 
   /** Two deposits in one block of the parent, past the proxy, and a transfer on the child. */
   async function load() {
-    const request = await stack.l2.buildDepositTransaction({ account: stack.user.l1.account, mint: 1n, to });
-    const hashes = await Promise.all(keys.slice(0, 2).map((key) => {
-      const { l1 } = stack.wallets(key);
-      return l1.depositTransaction({ ...request, account: l1.account, gas: 500_000n });
-    }));
+    const hashes = await Promise.all(keys.slice(0, 2).map((key) => sendDeposit(stack, stack.wallets(key), to, 1n)));
     for (const hash of hashes) assert.equal((await stack.l1.waitForTransactionReceipt({ hash })).status, 'success');
     await ask(stack.url, 'eth_sendTransaction', { from: addresses[2], to, value: '0x1' });
     expected += 3n;
@@ -301,8 +297,7 @@ test('rubbish appended with the sequencer\'s key: it is skipped, items run once,
     ]) {
       await settled(stack.url);
       const before = stack.node.output().length;
-      const request = await stack.l2.buildDepositTransaction({ account: stack.user.l1.account, mint: 1n, to });
-      await stack.l1.waitForTransactionReceipt({ hash: await stack.user.l1.depositTransaction(request) });
+      await stack.l1.waitForTransactionReceipt({ hash: await sendDeposit(stack, stack.user, to, 1n) });
       // Until it is the newest: the batcher may be first.
       for (let tries = 0; ; tries++) {
         const { safe } = await ask(stack.url, 'varve_status');

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { parseAbi } from 'viem';
 import { generatePrivateKey } from 'viem/accounts';
 import { bin, ether, keys, startNode, until } from './node.mjs';
-import { ask, clients, deposit, settled } from './stack.mjs';
+import { ask, clients, deposit, sendDeposit, settled } from './stack.mjs';
 
 const kills = Number(process.env.VARVE_KILLS ?? 3);
 const vaults = ['0x4200000000000000000000000000000000000011', '0x4200000000000000000000000000000000000019'];
@@ -114,8 +114,7 @@ async function killAgainAndAgain(name, blockTime, when, report) {
     const deposits = [];
     let slowest = 0;
     for (let round = 0; round < kills; round++) {
-      const request = await all.stack().l2.buildDepositTransaction({ account: stack.user.l1.account, mint: 1n, to });
-      deposits.push(await stack.user.l1.depositTransaction({ ...request, gas: 1_000_000n })); // two in a block cost more than one
+      deposits.push(await sendDeposit(stack, stack.user, to, 1n));
       await when(all);
       await all.running[name].kill('SIGKILL');
       if (Math.random() < 0.5) await sleep(Math.random() * 1_000);
