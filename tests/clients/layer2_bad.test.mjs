@@ -324,6 +324,23 @@ test('rubbish appended with the sequencer\'s key: it is skipped, items run once,
   } finally { await stack.stop(); }
 });
 
+test('a key that runs out of ETH: it is said once what is missing, and with ETH it goes on', { timeout: 120_000 }, async () => {
+  const stack = await startStack();
+  try {
+    await usersHaveEther(stack);
+    await settled(stack.url);
+    await stack.node.rpc('anvil_setBalance', operator.address, '0x0');
+    const hash = await ask(stack.url, 'eth_sendTransaction', { from: addresses[1], to: addresses[2], value: '0x1' });
+    await until(() => /batcher +what is to be sent waits why="[^"]*insufficient funds/.test(stack.node.output()), 20_000, 'the reason');
+    await sleep(4_000); // it is tried again every 3 s
+    assert.equal(stack.node.output().match(/batcher +what is to be sent waits/g).length, 1);
+    await stack.node.rpc('anvil_setBalance', operator.address, toHex(100n * ether));
+    await settled(stack.url);
+    assert.ok(await ask(stack.url, 'eth_getTransactionReceipt', hash));
+    assert.equal((await ask(stack.url, 'varve_status')).lostTransactions, 0);
+  } finally { await stack.stop(); }
+});
+
 test("a parent's clock an hour behind, then an hour ahead: no batch breaks the rules of time, and the chain goes on", { timeout: 180_000 }, async () => {
   const hour = 3_600;
   const parent = await startParent(foundry('anvil'), ['--timestamp', String(Math.floor(Date.now() / 1000) - hour)]);

@@ -66,6 +66,18 @@ static hash32 key_of(const struct agents *agents, const struct agent_call *call)
     return key;
 }
 
+/* What it waits for, if not for a block: once, because some of that only a person can mend. */
+static void tell_why_it_waits(const struct agent *agent, struct agent_memory *memory,
+                              const struct sender_outcome *outcome)
+{
+    enum { PATIENCE_MS = 5000 };
+    if (memory->told || outcome->reason == NULL || outcome->reason[0] == 0 ||
+        clock_now_ms() < memory->submitted_ms + PATIENCE_MS)
+        return;
+    log_warn(agent->name, "what is to be sent waits", LOG_TEXT("why", outcome->reason));
+    memory->told = true;
+}
+
 /* True while what was submitted is on its way. */
 static bool is_in_flight(struct agents *agents, const struct agent *agent,
                          struct agent_memory *memory)
@@ -75,10 +87,12 @@ static bool is_in_flight(struct agents *agents, const struct agent *agent,
         return false;
     if (sender_look(agents->sender, memory->key, &outcome) != ST_OK)
         outcome = (struct sender_outcome){.state = SENDER_FAILED, .reason = "it is not known"};
-    if (outcome.state == SENDER_PENDING && appends_withdrew(&agents->appends, memory->key))
+    if (outcome.state == SENDER_PENDING && appends_withdrew(&agents->appends, memory->key)) {
         outcome.reason = "it was withdrawn";
-    else if (outcome.state == SENDER_PENDING)
+    } else if (outcome.state == SENDER_PENDING) {
+        tell_why_it_waits(agent, memory, &outcome);
         return true;
+    }
     memory->in_flight = false;
     memory->included_block = outcome.block_number;
     memory->outcome = AGENT_FAILED;
@@ -116,6 +130,8 @@ static void ask_agent(struct layer *layer, struct agents *agents, usize index)
                                    .blob_count = call.blob_count};
     if (sender_submit(agents->sender, &intent, &err) == ST_OK) {
         memory->in_flight = true;
+        memory->submitted_ms = clock_now_ms();
+        memory->told = false;
         if (agent->role == ROLE_BATCHER)
             appends_note(&agents->appends, memory->key, call.data);
         return;

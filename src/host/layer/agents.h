@@ -36,6 +36,8 @@ struct agent_memory {
     struct eth_fees fees;
     bool in_flight;
     hash32 key;                 /* of what is in flight */
+    u64 submitted_ms;           /* when that was */
+    bool told;                  /* people, that it does not come about by itself */
     u64 included_block;         /* of the parent, that has what was in flight last */
     enum agent_outcome outcome; /* of what was in flight last */
 };
