@@ -18,7 +18,8 @@ static const struct agent table[] = {
 /* What a reorg of the parent takes out is sent again, up to so many blocks deep; deeper ones leave
  * a gap of nonces, which nobody else can fill. */
 enum { CONFIRMATIONS = 64, GAP_MS = 15000 };
-enum { TICK_MS = 20, RETRY_MS = 1000 };
+/* What fails costs its gas, so after each failure it waits twice as long, up to about a minute. */
+enum { TICK_MS = 20, RETRY_MS = 1000, MOST_DOUBLINGS = 6 };
 /* Address space for what an agent reads and makes in one look. */
 #define LOOK_PAGES ((usize)8 << 30)
 
@@ -98,13 +99,16 @@ static bool is_in_flight(struct agents *agents, const struct agent *agent,
     memory->outcome = AGENT_FAILED;
     if (outcome.state == SENDER_INCLUDED && outcome.succeeded) {
         memory->outcome = AGENT_DONE;
+        memory->failures = 0;
         log_info(agent->name, "done", LOG_U64("block", outcome.block_number),
                  LOG_U64("gas", outcome.gas_used), LOG_HEX("transaction", outcome.tx_hash));
         return false;
     }
     log_warn(agent->name, "what was sent has not come about, and is made anew",
-             LOG_TEXT("why", outcome.reason == NULL ? "it failed" : outcome.reason));
-    memory->not_before_ms = clock_now_ms() + RETRY_MS;
+             LOG_TEXT("why", outcome.reason == NULL || outcome.reason[0] == 0 ? "it was reverted"
+                                                                              : outcome.reason));
+    memory->not_before_ms = clock_now_ms() + (RETRY_MS << memory->failures);
+    memory->failures += memory->failures < MOST_DOUBLINGS;
     return false;
 }
 
