@@ -281,14 +281,14 @@ usize sender_unfinished(const struct sender *sender)
 
 struct sender_afloat sender_afloat(const struct sender *sender)
 {
-    struct sender_afloat out = {0};
+    struct sender_afloat out = {.why = ""};
     for (const struct entry *entry = sender->first; entry != NULL; entry = entry->next) {
         if (entry->finished)
             continue;
         if (entry->outcome.state == SENDER_INCLUDED || entry->cancel_mined)
             out.newest_block = max_u64(out.newest_block, entry->outcome.block_number);
-        else
-            out.waiting += !entry->missing;
+        else if (!entry->missing && out.waiting++ == 0)
+            out.why = entry->reason;
     }
     return out;
 }

@@ -117,6 +117,7 @@ usize sender_unfinished(const struct sender *sender);
  * not know what it was given in an earlier life. */
 struct sender_afloat {
     usize waiting;    /* not in a block, and may still come into one */
+    const char *why;  /* the first of them waits, if not for a block; else "" */
     u64 newest_block; /* that has one of those that are not settled; 0: none has */
 };
 struct sender_afloat sender_afloat(const struct sender *sender);

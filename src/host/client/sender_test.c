@@ -177,6 +177,12 @@ TEST(sender_tells_after_a_restart_what_is_still_under_way)
     CHECK(sender_afloat(at->sender).newest_block == 1);
     fake_mine(at->fake, 2);
     CHECK(poll(at, 10) == ST_OK && sender_afloat(at->sender).newest_block == 0);
+    at->fake->is_poor = true;
+    submit(at, 2);
+    CHECK(poll(at, 10) == ST_OK);
+    restart(at);
+    CHECK(poll(at, 20) == ST_OK && sender_afloat(at->sender).waiting == 1);
+    CHECK(strstr(sender_afloat(at->sender).why, "insufficient funds") != NULL);
     end(at);
 }
 

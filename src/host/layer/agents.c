@@ -30,6 +30,8 @@ struct agents {
     struct appends appends; /* the batcher's */
     atomic_bool stopping;
     bool ready; /* what an earlier life had sent has come about, or not */
+    u64 started_ms;
+    bool told; /* people, that it does not come about by itself */
     struct agent_memory memory[countof(table)];
 };
 
@@ -68,15 +70,13 @@ static hash32 key_of(const struct agents *agents, const struct agent_call *call)
 }
 
 /* What it waits for, if not for a block: once, because some of that only a person can mend. */
-static void tell_why_it_waits(const struct agent *agent, struct agent_memory *memory,
-                              const struct sender_outcome *outcome)
+static void tell_why_it_waits(const char *name, const char *why, u64 since_ms, bool *told)
 {
     enum { PATIENCE_MS = 5000 };
-    if (memory->told || outcome->reason == NULL || outcome->reason[0] == 0 ||
-        clock_now_ms() < memory->submitted_ms + PATIENCE_MS)
+    if (*told || why == NULL || why[0] == 0 || clock_now_ms() < since_ms + PATIENCE_MS)
         return;
-    log_warn(agent->name, "what is to be sent waits", LOG_TEXT("why", outcome->reason));
-    memory->told = true;
+    log_warn(name, "what is to be sent waits", LOG_TEXT("why", why));
+    *told = true;
 }
 
 /* True while what was submitted is on its way. */
@@ -91,7 +91,7 @@ static bool is_in_flight(struct agents *agents, const struct agent *agent,
     if (outcome.state == SENDER_PENDING && appends_withdrew(&agents->appends, memory->key)) {
         outcome.reason = "it was withdrawn";
     } else if (outcome.state == SENDER_PENDING) {
-        tell_why_it_waits(agent, memory, &outcome);
+        tell_why_it_waits(agent->name, outcome.reason, memory->submitted_ms, &memory->told);
         return true;
     }
     memory->in_flight = false;
@@ -157,6 +157,7 @@ static void take_up(struct agents *agents)
         agents->memory[i].waiting_since_ms = LONG_AGO_MS;
     }
     agents->ready = afloat.waiting == 0;
+    tell_why_it_waits("agents", afloat.why, agents->started_ms, &agents->told);
 }
 
 static void *run(void *self)
@@ -198,6 +199,7 @@ static enum status begin(struct layer *layer, struct err *err)
     TRY(sender_open(&sender, &agents->sender, err));
     if ((options->roles & ROLE_RELAYER) != 0)
         TRY(relayer_open(layer, err));
+    agents->started_ms = clock_now_ms();
     TRY(thread_start(&layer->agents_thread, "agents", run, layer, err));
     layer->agents_run = true;
     return ST_OK;
