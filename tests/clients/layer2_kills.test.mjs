@@ -1,16 +1,17 @@
 // Each role of a layer 2 killed by itself, under load: the sequencer and the batcher (one process, because batches
-// are this process's own blocks) at any time and right after something was sent, the proposer likewise. What must
-// hold at the end is counted on the parent, transaction by transaction.
+// are this process's own blocks) at any time and right after something was sent, the proposer likewise; and both
+// before each write, sync and rename of their journal and checkpoint. What must hold at the end is counted on the
+// parent, transaction by transaction.
 //   VARVE_KILLS=100: so many kills of each role instead of a few.
 import { test, describe } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { parseAbi } from 'viem';
 import { generatePrivateKey } from 'viem/accounts';
-import { bin, ether, keys, startNode, until } from './node.mjs';
-import { ask, clients, deposit, sendDeposit, settled } from './stack.mjs';
+import { bin, ether, foundry, keys, startNode, until } from './node.mjs';
+import { ask, clients, deposit, sendDeposit, settled, startParent } from './stack.mjs';
 
 const kills = Number(process.env.VARVE_KILLS ?? 3);
 const vaults = ['0x4200000000000000000000000000000000000011', '0x4200000000000000000000000000000000000019'];
@@ -21,28 +22,27 @@ const events = parseAbi([
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const [owner, batcherKey, proposerKey, userKey] = keys;
 
-/** varve's L1 with a block every so often, so that what is sent waits; a child; the roles' processes. */
-async function start(blockTime) {
+/** A child on `parent`, and the roles' processes. */
+async function start(parent) {
   const folder = mkdtempSync(`${tmpdir()}/varve-roles-`);
-  const parent = await startNode({ blockTime });
   const file = `${folder}/rollup.json`;
   const to = clients({ parent: { chainId: 900 }, child: {} }, parent.url, parent.url).wallets(batcherKey).address;
   execFileSync(bin, ['deploy', '--parent', parent.url, '--key', owner, '--preset', 'dev', '--sequencer', to, '--out', file], { stdio: 'ignore' });
   const rollup = JSON.parse(readFileSync(file, 'utf8'));
   // A more careful batcher and an eager proposer: as often as their pace goes by these windows.
   writeFileSync(file, JSON.stringify({ ...rollup, windows: { ...rollup.windows, forcedRead: 12, challenge: 4 } }));
-  const run = (name, role, key) => startNode({
-    word: 'node', datadir: `${folder}/${name}`, blockTime: 20,
+  const run = (name, role, key, program = bin) => startNode({
+    program, word: 'node', datadir: `${folder}/${name}`, blockTime: 20,
     args: ['--rollup', file, '--parent', parent.url, ...(role ? ['--role', role, '--key', key] : [])],
   });
   const roles = {
-    sequencer: () => run('sequencer', 'sequencer,batcher', batcherKey),
-    proposer: () => run('proposer', 'proposer', proposerKey),
+    sequencer: (program) => run('sequencer', 'sequencer,batcher', batcherKey, program),
+    proposer: (program) => run('proposer', 'proposer', proposerKey, program),
   };
   const running = { sequencer: await roles.sequencer(), proposer: await roles.proposer() };
   const all = {
     folder, parent, rollup, running, run,
-    restart: async (name) => { running[name] = await roles[name](); },
+    restart: async (name, program) => { running[name] = await roles[name](program); },
     stack: () => clients(rollup, parent.url, running.sequencer.url),
     stop: async () => {
       for (const node of Object.values(running)) await node.kill('SIGKILL');
@@ -100,9 +100,38 @@ async function sentOnParent({ l1 }, from, to) {
   return out;
 }
 
-/** Kills `name` again and again under load, at times that `when` chooses, and counts everything at the end. */
-async function killAgainAndAgain(name, blockTime, when, report) {
-  const all = await start(blockTime);
+/** Lets `name` run as `when` says, kills it, and starts it again. */
+const killing = (name, when) => async (all) => {
+  await when(all);
+  await all.running[name].kill('SIGKILL');
+  if (Math.random() < 0.5) await sleep(Math.random() * 1_000);
+  await all.restart(name);
+};
+
+/**
+ * Runs `name` under strace, which kills it before the nth call of one kind on its journal or its checkpoint, and starts
+ * it again without. Where so many calls do not come for 10 s, it is killed then.
+ */
+const cutting = (name) => async (all, round) => {
+  const calls = ['pwrite64', 'fdatasync', 'rename'];
+  const call = calls[round % calls.length], nth = 1 + Math.floor(round / calls.length);
+  const program = `${all.folder}/cut.sh`, data = `${all.folder}/${name}`;
+  const files = ['sender.log', 'derived', 'derived.new'].map((file) => `-P ${data}/${file}`).join(' ');
+  writeFileSync(program, `#!/bin/sh\nexec strace -f -o /dev/null ${files} -e inject=${call}:signal=KILL:when=${nth} ${bin} "$@"\n`, { mode: 0o755 });
+  await all.running[name].kill('SIGKILL');
+  const started = all.restart(name, program).catch(() => null); // it may be killed before it answers
+  await started;
+  const node = all.running[name];
+  const ended = await Promise.race([node.exit, sleep(10_000)]);
+  if (ended) all.cuts++;
+  else process.kill(Number(readFileSync(`/proc/${node.pid}/task/${node.pid}/children`, 'utf8').trim()), 'SIGKILL');
+  await node.exit;
+  await all.restart(name);
+};
+
+/** Runs `killOnce` again and again under load, and counts everything at the end. */
+async function killAgainAndAgain(parent, killOnce, report) {
+  const all = Object.assign(await start(parent), { cuts: 0 });
   const stop = { now: false };
   try {
     const stack = all.stack();
@@ -112,16 +141,10 @@ async function killAgainAndAgain(name, blockTime, when, report) {
     await deposit(stack, user, minted);
     const load = transfer(all, to, stop);
     const deposits = [];
-    let slowest = 0;
     for (let round = 0; round < kills; round++) {
       deposits.push(await sendDeposit(stack, stack.user, to, 1n));
-      await when(all);
-      await all.running[name].kill('SIGKILL');
-      if (Math.random() < 0.5) await sleep(Math.random() * 1_000);
-      const began = Date.now();
-      await all.restart(name);
-      slowest = Math.max(slowest, Date.now() - began);
-      assert.doesNotMatch(all.running[name].output(), /damaged|no use|CORRUPT/);
+      await killOnce(all, round);
+      for (const node of Object.values(all.running)) assert.doesNotMatch(node.output(), /damaged|no use|CORRUPT/);
     }
     for (const hash of deposits) assert.equal((await stack.l1.waitForTransactionReceipt({ hash })).status, 'success');
     await until(async () => (await ask(all.running.sequencer.url, 'varve_status')).itemsRead === kills + 1, 20_000, 'the last deposit');
@@ -163,7 +186,8 @@ async function killAgainAndAgain(name, blockTime, when, report) {
         assert.deepEqual(await hashes(url, number), await hashes(all.running.sequencer.url, number));
       }
     } finally { await follower.kill('SIGKILL'); }
-    report(`${kills} kills: ${number} blocks, ${confirmed.length} transfers confirmed, ${items} deposits, ${batches} batches, ${claimed.length} claims; slowest start ${slowest} ms`);
+    report(`${kills} kills: ${number} blocks, ${confirmed.length} transfers confirmed, ${items} deposits, ${batches} batches, ${claimed.length} claims, ${all.cuts} cuts`);
+    return all.cuts;
   } catch (error) { // with what the processes say of themselves
     const say = async ({ url, output }) => `${JSON.stringify(await ask(url, 'varve_status').catch(String))}\n${output().slice(-2_000)}`;
     error.message += `\n${await say(all.running.sequencer)}\n${await say(all.running.proposer)}`;
@@ -182,12 +206,20 @@ const justSent = (name) => async (all) => {
 
 describe('roles killed one by one under load', { concurrency: true }, () => {
   // Blocks that come slower than batches are made: what was sent before a kill is still under way after it.
-  for (const [what, name, blockTime, when] of [
-    ['the sequencer, at any time', 'sequencer', 500, any],
-    ['the batcher, within 50 ms of sending', 'sequencer', 4_000, justSent('sequencer')],
-    ['the proposer, at any time and within 50 ms of sending', 'proposer', 4_000, (all) => (Math.random() < 0.5 ? any() : justSent('proposer')(all))],
-  ]) {
+  const slow = () => startNode({ blockTime: 4_000 });
+  for (const [what, parent, killOnce] of [
+    ['the sequencer, at any time', () => startNode({ blockTime: 500 }), killing('sequencer', any)],
+    ['the batcher, within 50 ms of sending', slow, killing('sequencer', justSent('sequencer'))],
+    ['the proposer, at any time and within 50 ms of sending', slow, killing('proposer', (all) => (Math.random() < 0.5 ? any() : justSent('proposer')(all)))],
+  ])
     test(`${what}, ${kills} times: nothing is done twice, nothing is lost`, { timeout: 60_000 + kills * 25_000 },
-      (t) => killAgainAndAgain(name, blockTime, when, (figures) => t.diagnostic(figures)));
-  }
+      async (t) => killAgainAndAgain(await parent(), killOnce, (figures) => t.diagnostic(figures)));
+
+  const strace = existsSync('/usr/bin/strace') ? false : 'strace is not there';
+  for (const name of ['sequencer', 'proposer']) // on anvil with blocks that are soon final: checkpoints
+    test(`the ${name}'s process, cut before ${kills} writes, syncs and renames`, { timeout: 60_000 + kills * 25_000, skip: strace }, async (t) => {
+      const parent = await startParent(foundry('anvil'), ['--slots-in-an-epoch', '1']);
+      const cuts = await killAgainAndAgain(parent, cutting(name), (figures) => t.diagnostic(figures));
+      assert.ok(cuts >= Math.min(kills, 3) - 1, `${cuts} of ${kills} cuts came`);
+    });
 });
