@@ -166,12 +166,12 @@ static void *run(void *self)
     struct agents *agents = layer->agents;
     while (!agents->stopping) {
         struct err why;
+        for (usize i = 0; agents->ready && i < countof(table); i++)
+            ask_agent(layer, agents, i);
         appends_tend(&agents->appends, layer, agents->sender, clock_now_ms());
         enum status st = sender_poll(agents->sender, clock_now_ms(), &why);
         if (!agents->ready && st == ST_OK)
             take_up(agents);
-        for (usize i = 0; agents->ready && i < countof(table); i++)
-            ask_agent(layer, agents, i);
         if (st != ST_OK && !agents->stopping)
             log_debug("sender", "waits", LOG_TEXT("why", why.text));
         pages_trim(&agents->pages, (usize)8 << 20);
