@@ -18,7 +18,8 @@ static const struct agent table[] = {
 /* What a reorg of the parent takes out is sent again, up to so many blocks deep; deeper ones leave
  * a gap of nonces, which nobody else can fill. */
 enum { CONFIRMATIONS = 64, GAP_MS = 15000 };
-/* What fails costs its gas, so after each failure it waits twice as long, up to about a minute. */
+/* What reverts in a block costs its gas, so after each time it waits twice as long, up to about a
+ * minute. */
 enum { TICK_MS = 20, RETRY_MS = 1000, MOST_DOUBLINGS = 6 };
 /* Address space for what an agent reads and makes in one look. */
 #define LOOK_PAGES ((usize)8 << 30)
@@ -107,8 +108,9 @@ static bool is_in_flight(struct agents *agents, const struct agent *agent,
     log_warn(agent->name, "what was sent has not come about, and is made anew",
              LOG_TEXT("why", outcome.reason == NULL || outcome.reason[0] == 0 ? "it was reverted"
                                                                               : outcome.reason));
-    memory->not_before_ms = clock_now_ms() + (RETRY_MS << memory->failures);
-    memory->failures += memory->failures < MOST_DOUBLINGS;
+    bool costs = outcome.state == SENDER_INCLUDED;
+    memory->not_before_ms = clock_now_ms() + (costs ? RETRY_MS << memory->failures : RETRY_MS);
+    memory->failures += costs && memory->failures < MOST_DOUBLINGS;
     return false;
 }
 

@@ -38,7 +38,7 @@ struct agent_memory {
     hash32 key;                 /* of what is in flight */
     u64 submitted_ms;           /* when that was */
     bool told;                  /* people, that it does not come about by itself */
-    unsigned failures;          /* in a row */
+    unsigned failures;          /* in a row that cost their gas */
     u64 included_block;         /* of the parent, that has what was in flight last */
     enum agent_outcome outcome; /* of what was in flight last */
 };
