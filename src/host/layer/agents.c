@@ -80,6 +80,28 @@ static void tell_why_it_waits(const char *name, const char *why, u64 since_ms, b
     *told = true;
 }
 
+/* What was in flight has come about, or not. */
+static void conclude(const struct agent *agent, struct agent_memory *memory,
+                     const struct sender_outcome *outcome)
+{
+    bool done = outcome->state == SENDER_INCLUDED && outcome->succeeded;
+    bool costs = outcome->state == SENDER_INCLUDED && !done;
+    memory->in_flight = false;
+    memory->included_block = outcome->block_number;
+    memory->outcome = done ? AGENT_DONE : AGENT_FAILED;
+    if (done) {
+        memory->failures = 0;
+        log_info(agent->name, "done", LOG_U64("block", outcome->block_number),
+                 LOG_U64("gas", outcome->gas_used), LOG_HEX("transaction", outcome->tx_hash));
+        return;
+    }
+    bool has_reason = outcome->reason != NULL && outcome->reason[0] != 0;
+    log_warn(agent->name, "what was sent has not come about, and is made anew",
+             LOG_TEXT("why", has_reason ? outcome->reason : "it was reverted"));
+    memory->not_before_ms = clock_now_ms() + (costs ? RETRY_MS << memory->failures : RETRY_MS);
+    memory->failures += costs && memory->failures < MOST_DOUBLINGS;
+}
+
 /* True while what was submitted is on its way. */
 static bool is_in_flight(struct agents *agents, const struct agent *agent,
                          struct agent_memory *memory)
@@ -89,28 +111,14 @@ static bool is_in_flight(struct agents *agents, const struct agent *agent,
         return false;
     if (sender_look(agents->sender, memory->key, &outcome) != ST_OK)
         outcome = (struct sender_outcome){.state = SENDER_FAILED, .reason = "it is not known"};
-    if (outcome.state == SENDER_PENDING && appends_withdrew(&agents->appends, memory->key)) {
-        outcome.reason = "it was withdrawn";
-    } else if (outcome.state == SENDER_PENDING) {
+    bool withdrawn = appends_withdrew(&agents->appends, memory->key);
+    if (outcome.state == SENDER_PENDING && !withdrawn) {
         tell_why_it_waits(agent->name, outcome.reason, memory->submitted_ms, &memory->told);
         return true;
     }
-    memory->in_flight = false;
-    memory->included_block = outcome.block_number;
-    memory->outcome = AGENT_FAILED;
-    if (outcome.state == SENDER_INCLUDED && outcome.succeeded) {
-        memory->outcome = AGENT_DONE;
-        memory->failures = 0;
-        log_info(agent->name, "done", LOG_U64("block", outcome.block_number),
-                 LOG_U64("gas", outcome.gas_used), LOG_HEX("transaction", outcome.tx_hash));
-        return false;
-    }
-    log_warn(agent->name, "what was sent has not come about, and is made anew",
-             LOG_TEXT("why", outcome.reason == NULL || outcome.reason[0] == 0 ? "it was reverted"
-                                                                              : outcome.reason));
-    bool costs = outcome.state == SENDER_INCLUDED;
-    memory->not_before_ms = clock_now_ms() + (costs ? RETRY_MS << memory->failures : RETRY_MS);
-    memory->failures += costs && memory->failures < MOST_DOUBLINGS;
+    if (outcome.state == SENDER_PENDING)
+        outcome.reason = "it was withdrawn";
+    conclude(agent, memory, &outcome);
     return false;
 }
 
