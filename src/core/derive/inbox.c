@@ -39,6 +39,7 @@ static struct keccak tagged(bytes tag)
 #define BATCH_TAG BYTES_LIT("varve.batch.1")
 #define DATA_TAG BYTES_LIT("varve.data.1")
 #define CLAIM_TAG BYTES_LIT("varve.claim.1")
+#define UNSAFE_TAG BYTES_LIT("varve.unsafe.1")
 
 /* --- Accumulators. */
 
@@ -135,6 +136,14 @@ hash32 source_hash_item(hash32 acc)
     keccak_init(&h);
     put_u64(&h, 0);
     put_hash(&h, acc);
+    return keccak_final(&h);
+}
+
+hash32 unsafe_block_digest(u64 child_chain_id, hash32 block_hash)
+{
+    struct keccak h = tagged(UNSAFE_TAG);
+    put_u64(&h, child_chain_id);
+    put_hash(&h, block_hash);
     return keccak_final(&h);
 }
 

@@ -11,6 +11,7 @@
  *   data hash     = 0                                                              forced read
  *                   H("varve.data.1", 1, size, keccak(keccak(chunk 0) ‖ …))        calldata
  *                   H("varve.data.1", 2, count, keccak(blob hash 0 ‖ …))           blobs
+ *   promise       = H("varve.unsafe.1", child chain id, block hash)       what the sequencer signs
  *
  * H(tag, words…) is keccak(abi.encode(bytes32 tag, words…)): every word 32 bytes, the tag its text
  * left-aligned, so that no two kinds of hash have a preimage in common and none is ambiguous. */
@@ -78,6 +79,9 @@ hash32 batch_hash_blobs(const hash32 *versioned_hashes, usize count);
 /* The source hash of the deposit that an item becomes; `acc` is inboxAcc right after the item,
  * inboxAcc(position + 1). Source: OP Stack, deposits.md, "Source hash computation", domain 0. */
 hash32 source_hash_item(hash32 acc);
+
+/* What the sequencer's key signs for a block that is not on the parent yet. */
+hash32 unsafe_block_digest(u64 child_chain_id, hash32 block_hash);
 
 /* --- What is claimed of the child on the parent. */
 

@@ -101,3 +101,9 @@ TEST(claims_and_outputs_hash_as_the_settlement_does)
     CHECK(is(output_root(filled(1), filled(2), filled(3)),
              "fa846ba062c4f02c422636c114d4c22c219e0d7f9db2db9621eb6f655ac8a51f"));
 }
+
+TEST(unsafe_blocks_are_signed_under_a_tag_of_their_own)
+{
+    CHECK(is(unsafe_block_digest(901, filled(7)),
+             "1a22b3deb02e69289ea6e309cdabcc42e001c22e97ddb71c32aecb1cdeef1ae0"));
+}

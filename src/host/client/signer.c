@@ -16,13 +16,22 @@ static enum status sign_with_keys(void *self, struct tx *tx, struct arena tmp, s
     return st == ST_OK ? ST_OK : fail(err, st, "the library cannot sign");
 }
 
+static enum status sign_hash_with_keys(void *self, address who, hash32 hash, struct signature *out,
+                                       struct err *err)
+{
+    enum status st = keys_sign_hash(self, who, hash, out);
+    if (st == ST_MISSING)
+        return fail(err, st, "the key is not here");
+    return st == ST_OK ? ST_OK : fail(err, st, "the library cannot sign");
+}
+
 struct signer signer_of_keys(const struct keys *keys, address who)
 {
     union {
         const struct keys *read;
         void *any;
     } self = {keys}; /* it is only read, but others of this shape are not */
-    return (struct signer){self.any, who, sign_with_keys};
+    return (struct signer){self.any, who, sign_with_keys, sign_hash_with_keys};
 }
 
 /* --- Keys elsewhere. */
@@ -151,5 +160,5 @@ static enum status sign_elsewhere(void *self, struct tx *tx, struct arena tmp, s
 
 struct signer signer_of_remote(struct remote_signer *remote)
 {
-    return (struct signer){remote, remote->who, sign_elsewhere};
+    return (struct signer){remote, remote->who, sign_elsewhere, NULL};
 }

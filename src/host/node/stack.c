@@ -151,7 +151,7 @@ static enum status make(struct stack *stack, const char *path, struct rollup *ou
 {
     const struct stack_options *options = stack->options;
     address who = keys_address(options->keys, options->operator);
-    struct signer signer = {(void *)(uintptr_t)options->keys, who, sign_with_keys};
+    struct signer signer = {(void *)(uintptr_t)options->keys, who, sign_with_keys, NULL};
     struct deploy_options deployment = {.parent = stack->parent,
                                         .signer = &signer,
                                         .files = files_of_system(),
