@@ -1,6 +1,7 @@
 /* Any text as a server's answer: what is accepted has a header's own hash, sorted logs, and bounded
  * results. */
 #include "client/internal.h"
+#include "client/sequencer.h"
 
 #include "harness/fuzz.h"
 
@@ -26,6 +27,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, usize size)
     struct eth_receipt receipt;
     if (eth_json_receipt(value, &receipt, &hash, &arena, &err) == ST_OK)
         assert(receipt.found && receipt.logs.count <= size);
+    struct signed_block *blocks;
+    usize count;
+    if (sequencer_read_blocks(value, &blocks, &count, &arena) == ST_OK)
+        assert(count <= UNSAFE_MOST_BLOCKS);
     assert((usize)(arena.at - start) <= 8 * size + 4096);
     return 0;
 }

@@ -75,6 +75,10 @@ enum status eth_json_log(json value, struct eth_log *out, struct arena *arena, s
 enum status eth_json_logs(json value, struct eth_logs *out, struct arena *arena, struct err *err);
 enum status eth_json_tx(json value, struct eth_tx *out, hash32 *hash, struct arena *arena,
                         struct err *err);
+/* At most so many as one answer may have (client/sequencer.h). ST_INVALID: anything else. */
+struct signed_block;
+enum status sequencer_read_blocks(json value, struct signed_block **out, usize *count,
+                                  struct arena *arena);
 enum status eth_json_receipt(json value, struct eth_receipt *out, hash32 *tx_hash,
                              struct arena *arena, struct err *err);
 
