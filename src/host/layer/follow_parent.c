@@ -55,6 +55,15 @@ static enum status set_head(struct layer *layer, const struct child_head *to, st
     return ST_OK;
 }
 
+/* A node that was not running when the parent's chain changed was told of no change. Under the
+ * parent's lock. */
+static bool head_is_orphaned(const struct layer *layer)
+{
+    const struct child_attributes *attributes = &layer->head.attributes;
+    const struct parent_block *origin = parent_block(layer->parent, attributes->origin_number);
+    return origin != NULL && !hash32_equal(origin->origin.hash, attributes->origin_hash);
+}
+
 /* After a reorg of the parent: blocks that tell of parent blocks that are gone go, too. Their
  * transactions return to the pool. */
 static enum status take_back(struct layer *layer, struct err *err)
@@ -365,8 +374,9 @@ enum status layer_follow(struct layer *layer, bool *more, struct err *err)
     u64 epoch = parent_state(layer->parent).epoch;
     drop_batches(layer);
     bool found = next_batch(layer, &input, &block_number, &arena);
+    bool orphaned = head_is_orphaned(layer);
     parent_unlock(layer->parent);
-    if (epoch != layer->epoch) {
+    if (epoch != layer->epoch || orphaned) {
         TRY(take_back(layer, err));
         layer->epoch = epoch;
     }

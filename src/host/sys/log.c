@@ -74,7 +74,7 @@ static void put(struct line *line, const char *text, usize size)
 
 static void put_hex(struct line *line, bytes value)
 {
-    char digits[2 * 64];
+    char digits[2 * 65]; /* the longest are signatures */
     bytes shown = bytes_slice(value, 0, sizeof(digits) / 2);
     hex_write(digits, shown);
     put(line, "0x", 2);
