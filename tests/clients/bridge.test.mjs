@@ -305,6 +305,7 @@ describe('varve deploy, and a process for each role', () => {
     const text = JSON.parse(readFileSync(rollupFile, 'utf8'));
     await refuses(/no role/, ...child('--role', 'king'));
     await refuses(/--key/, ...child('--role', 'proposer'));
+    await refuses(/for nodes that follow/, ...child('--role', 'sequencer', '--sequencer', 'http://127.0.0.1:1'));
     await refuses(/needs the role of the sequencer/, ...child('--role', 'batcher', '--key', 'test:0'));
     await refuses(/has no ETH/, ...child('--role', 'proposer', '--key', generatePrivateKey()));
     await refuses(/--parent/, ...node('--rollup', rollupFile));

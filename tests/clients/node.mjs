@@ -73,12 +73,12 @@ export async function until(question, ms = 10_000, what = 'the awaited thing') {
 /**
  * A running dev chain of `program`. Give `blockTime` (ms) for interval mining; without it, each
  * transaction makes a block. Without `datadir`, data goes with the node. `quiet`: nobody reads its output.
- * `l2Port`: with a layer 2 there, for which it then waits.
+ * `l2Port`: with a layer 2 there, for which it then waits. `port`: where another node was, else a free one.
  */
-export async function startNode({ program = bin, blockTime, datadir, args = [], word = 'up', quiet = false, l2Port } = {}) {
+export async function startNode({ program = bin, blockTime, datadir, args = [], word = 'up', quiet = false, l2Port, port } = {}) {
   const isAnvil = /anvil$/.test(program);
   if (!existsSync(program)) throw new Error(`${program} is not there: build it, or name another with VARVE_BIN`);
-  const port = await freePort();
+  port ??= await freePort();
   const scratch = datadir ?? mkdtempSync(`${tmpdir()}/varve-clients-`);
   const argv = isAnvil
     ? ['--port', String(port), '--chain-id', String(chainId), ...(blockTime ? ['--block-time', String(blockTime / 1000)] : [])]

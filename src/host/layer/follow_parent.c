@@ -16,6 +16,11 @@ static const struct derived_batch *newest(const struct layer *layer)
     return shelf_at(&layer->derived, shelf_end(&layer->derived) - 1);
 }
 
+u64 layer_safe_number(const struct layer *layer)
+{
+    return newest(layer)->after.head.number;
+}
+
 /* Forgets batches that the parent has no longer. Under the parent's lock. */
 static void drop_batches(struct layer *layer)
 {
@@ -46,11 +51,12 @@ static enum status last_good_block(struct layer *layer, struct child_head *out, 
     }
 }
 
-static enum status set_head(struct layer *layer, const struct child_head *to, struct err *err)
+enum status layer_set_head(struct layer *layer, const struct child_head *to, struct err *err)
 {
     promises_note(layer, to->header.number + 1, layer->head.header.number);
     TRY(chain_set_head(layer->options.chain, to->hash, err));
     backlog_forget(layer);
+    layer->own_after = min_u64(layer->own_after, to->header.number);
     layer->head = *to;
     return ST_OK;
 }
@@ -74,7 +80,8 @@ static enum status take_back(struct layer *layer, struct err *err)
         return ST_OK;
     log_warn("layer", "blocks rest on parent blocks that are gone, and are made again",
              LOG_U64("from", good.header.number + 1), LOG_U64("to", layer->head.header.number));
-    return set_head(layer, &good, err);
+    unsafe_forget(layer, good.header.number + 1);
+    return layer_set_head(layer, &good, err);
 }
 
 /* --- The next batch, copied, so that the parent may go on. */
@@ -233,7 +240,7 @@ static enum status go_to_parent(struct layer *layer, const struct derive_block *
     assert(hash32_equal(parent.hash, block->parent_hash)); /* derived from it */
     log_warn("layer", "the parent has other blocks than the sequencer made",
              LOG_U64("from", block->number), LOG_U64("to", layer->head.header.number));
-    return set_head(layer, &parent, err);
+    return layer_set_head(layer, &parent, err);
 }
 
 static enum status take_block(struct layer *layer, struct derive_run *run,
@@ -254,6 +261,8 @@ static enum status take_block(struct layer *layer, struct derive_run *run,
     if (st != ST_OK)
         return fail(err, st, "block %lu: %s", block->number, why.text);
     derive_done(run, hash);
+    layer->own_after = block->number;
+    unsafe_hold_against(layer, block, hash);
     return child_head_newest(layer, &layer->head, err);
 }
 
@@ -371,14 +380,14 @@ enum status layer_follow(struct layer *layer, bool *more, struct err *err)
         parent_unlock(layer->parent);
         return ST_OK;
     }
-    u64 epoch = parent_state(layer->parent).epoch;
+    struct parent_state parent = parent_state(layer->parent);
     drop_batches(layer);
     bool found = next_batch(layer, &input, &block_number, &arena);
     bool orphaned = head_is_orphaned(layer);
     parent_unlock(layer->parent);
-    if (epoch != layer->epoch || orphaned) {
+    if (parent.epoch != layer->epoch || orphaned) {
         TRY(take_back(layer, err));
-        layer->epoch = epoch;
+        layer->epoch = parent.epoch;
     }
     if (found) {
         struct derived_batch row = {.parent_block = block_number};
@@ -387,6 +396,9 @@ enum status layer_follow(struct layer *layer, bool *more, struct err *err)
         keep_output(layer, &row.after, arena);
         *(struct derived_batch *)shelf_push(&layer->derived) = row;
         *more = true;
+    } else if (parent.caught_up && !layer->caught_up) {
+        layer->caught_up = true;
+        layer->own_after = newest(layer)->after.head.number;
     }
     return declare_finality(layer, err);
 }

@@ -7,6 +7,7 @@
 #include "layer/layer.h"
 #include "layer/parent.h"
 #include "layer/shelf.h"
+#include "layer/unsafe_block.h"
 #include "stf/child.h"
 #include "sys/pages.h"
 #include "sys/thread.h"
@@ -53,6 +54,9 @@ enum { BATCH_MOST_DATA = 127 * 1024 };
 /* And of one in blobs: a transaction takes six at most (EIP-7594). */
 enum { BATCH_MOST_BLOBS = 6, BATCH_MOST_IN_BLOBS = BATCH_MOST_BLOBS * BLOB_CAPACITY - 4 };
 
+struct unsafe;
+struct forwards;
+
 struct layer {
     struct layer_options options;
     char checkpoint_path[4200];
@@ -64,19 +68,25 @@ struct layer {
     struct pages pages, head_pages; /* the owner's: for a step, and for looking at blocks in it */
     pthread_t owner, agents_thread;
     bool owner_runs, agents_run;
-    struct agents *agents;   /* NULL: this node has no such role */
-    struct relayer *relayer; /* likewise */
+    struct agents *agents;     /* NULL: this node has no such role */
+    struct relayer *relayer;   /* likewise */
+    struct unsafe *unsafe;     /* NULL: no sequencer is asked */
+    struct forwards *forwards; /* likewise */
     atomic_bool stopping;
+    atomic_bool hanging_up;    /* calls of RPC that wait are to end */
     atomic_ullong append_ms;   /* of late, from making a batch to the next that can be made */
     atomic_ullong append_room; /* bytes of data that one takes, as the last one went */
 
     pthread_mutex_t lock; /* guards what follows, up to the owner's */
     pthread_cond_t woken;
-    bool pool_grew, parent_changed;
+    bool pool_grew, parent_changed, blocks_came;
     bool waits_for_pool; /* it may make a block at once: between two it need not be woken */
     struct layer_status status;
     struct derive_state safe; /* after the newest batch; what the agents build on */
     bool safe_is_known;
+    pthread_cond_t published;        /* the status, and this: */
+    struct layer_unsafe unsafe_span; /* what may be signed; none until all of the parent is known */
+    usize unsafe_waiters;
 
     /* The owner's. */
     struct child_head head;
@@ -88,6 +98,10 @@ struct layer {
     struct promises promises;
     struct backlog backlog;
     u64 kept_batches; /* as many as the checkpoint knows */
+    /* Blocks above `own_after` were made by the sequencer, and none of them came of derivation
+     * alone; known once the node has derived all that the parent had. */
+    bool caught_up;
+    u64 own_after;
 };
 
 /* --- The child's own blocks (child_head.c). */
@@ -109,6 +123,31 @@ bool child_head_state(const struct layer *layer, const struct child_head *head,
 /* Takes back what the parent took back, then derives the next batch. *more: there may be another.
  * Changes layer->head with the chain's. */
 enum status layer_follow(struct layer *layer, bool *more, struct err *err);
+/* Of the newest batch; there is one, if layer->derived has any. */
+u64 layer_safe_number(const struct layer *layer);
+/* To a block of the chain, for whose sake those above it leave. */
+enum status layer_set_head(struct layer *layer, const struct child_head *to, struct err *err);
+
+/* --- From the sequencer (follow_sequencer.c). All of it does nothing on a node that asks none. */
+
+enum status unsafe_start(struct layer *layer, struct err *err);
+void unsafe_stop(struct layer *layer);
+/* Takes in what has come, as far as it can be believed. */
+enum status unsafe_take(struct layer *layer, struct err *err);
+void unsafe_describe(struct layer *layer, struct layer_status *out);
+/* The parent's chain has changed: promises from this number on are not expected to be kept. */
+void unsafe_forget(struct layer *layer, u64 from);
+/* Derivation came to this block: was another one promised in its place? */
+void unsafe_hold_against(struct layer *layer, const struct derive_block *block, hash32 hash);
+
+/* --- To the sequencer (forward.c). */
+
+void forwards_start(struct layer *layer);
+void forwards_stop(struct layer *layer);
+
+/* --- For those who follow this node (serve_unsafe.c). Under layer->lock, from publish. */
+
+void unsafe_publish(struct layer *layer);
 
 /* --- Promises (promises.c). */
 

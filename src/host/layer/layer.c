@@ -55,8 +55,7 @@ static struct layer_l1 l1_of(const struct parent *parent, u64 number)
                              .parent_hash = block->origin.parent_hash};
 }
 
-/* Returns whether all that the parent has is in it. */
-static bool describe_parent(struct layer *layer, struct layer_status *out)
+static void describe_parent(struct layer *layer, struct layer_status *out)
 {
     parent_lock(layer->parent);
     struct parent_state state = parent_state(layer->parent);
@@ -68,7 +67,6 @@ static bool describe_parent(struct layer *layer, struct layer_status *out)
     out->items = state.item_count;
     out->batches = state.batch_count;
     parent_unlock(layer->parent);
-    return state.caught_up;
 }
 
 static enum status describe_block(struct layer *layer, u64 number, struct layer_l2 *out,
@@ -80,6 +78,17 @@ static enum status describe_block(struct layer *layer, u64 number, struct layer_
     return ST_OK;
 }
 
+/* Of a node that makes no blocks. */
+static void describe_intake(struct layer_status *out)
+{
+    const struct layer_sequencer *sequencer = &out->sequencer;
+    out->accepting = sequencer->asked && sequencer->reached;
+    if (!sequencer->asked)
+        fmt(out->refusing, sizeof(out->refusing), "this node is no sequencer");
+    else if (!sequencer->reached)
+        fmt(out->refusing, sizeof(out->refusing), "the sequencer at %s is silent", sequencer->at);
+}
+
 /* After everything that may have changed something. */
 static enum status publish(struct layer *layer, struct err *err)
 {
@@ -89,24 +98,24 @@ static enum status publish(struct layer *layer, struct err *err)
     const struct head *head = chain_head(layer->options.chain);
     u64 safe = head->safe, finalized = head->finalized;
     head_release(head);
-    bool caught_up = describe_parent(layer, &status);
+    describe_parent(layer, &status);
     status.unsafe_l2 = child_head_l2(&layer->head);
     TRY(describe_block(layer, safe, &status.safe_l2, err));
     TRY(describe_block(layer, finalized, &status.finalized_l2, err));
     status.backlog_blocks = status.unsafe_l2.number - status.safe_l2.number;
-    const struct derived_batch *newest = shelf_at(&layer->derived, shelf_end(&layer->derived) - 1);
-    bool known = layer->safe_is_known ||
-                 (caught_up && newest != NULL && newest->after.batch_count == status.batches);
-    if (!status.accepting)
-        fmt(status.refusing, sizeof(status.refusing), "this node is no sequencer");
-    else if (known) /* before that, what waits is not known either */
+    unsafe_describe(layer, &status);
+    if ((layer->options.roles & ROLE_SEQUENCER) == 0)
+        describe_intake(&status);
+    else if (layer->caught_up) /* before that, what waits is not known */
         TRY(backlog_look(layer, &status, err));
+    const struct derived_batch *newest = shelf_at(&layer->derived, shelf_end(&layer->derived) - 1);
     pthread_mutex_lock(&layer->lock);
     status.claims = layer->status.claims;
     layer->status = status;
-    layer->safe_is_known = known;
+    layer->safe_is_known = layer->caught_up;
     if (newest != NULL)
         layer->safe = newest->after;
+    unsafe_publish(layer);
     pthread_mutex_unlock(&layer->lock);
     return ST_OK;
 }
@@ -182,9 +191,10 @@ static void wait_for_work(struct layer *layer)
     pthread_mutex_lock(&layer->lock);
     layer->waits_for_pool = may_make;
     while (!layer->stopping && !(may_make && layer->pool_grew) && !layer->parent_changed &&
-           clock_now_ms() < due_ms)
+           !layer->blocks_came && clock_now_ms() < due_ms)
         pthread_cond_timedwait(&layer->woken, &layer->lock, &until);
-    layer->pool_grew = layer->parent_changed = layer->waits_for_pool = false;
+    layer->pool_grew = layer->parent_changed = layer->blocks_came = false;
+    layer->waits_for_pool = false;
     pthread_mutex_unlock(&layer->lock);
 }
 
@@ -193,6 +203,7 @@ static enum status step(struct layer *layer, struct err *err)
     bool more = true;
     while (more && !layer->stopping)
         TRY(layer_follow(layer, &more, err));
+    TRY(unsafe_take(layer, err));
     if (sequence_is_due(layer, clock_now_ms()))
         TRY(sequence_block(layer, err));
     promises_look(layer);
@@ -318,9 +329,21 @@ static enum status begin(struct layer *layer, struct err *err)
     if (take_checkpoint(layer, &checkpoint))
         parent.checkpoint = &checkpoint;
     TRY(parent_start(&parent, &layer->parent, err));
+    TRY(unsafe_start(layer, err)); /* before the owner looks whether there is one */
     TRY(thread_start(&layer->owner, "layer", own, layer, err));
     layer->owner_runs = true;
+    forwards_start(layer);
     return agents_start(layer, err);
+}
+
+void layer_hang_up(struct layer *layer)
+{
+    if (layer == NULL)
+        return;
+    pthread_mutex_lock(&layer->lock);
+    layer->hanging_up = true;
+    pthread_cond_broadcast(&layer->published);
+    pthread_mutex_unlock(&layer->lock);
 }
 
 enum status layer_start(const struct layer_options *options, struct layer **out, struct err *err)
@@ -342,6 +365,7 @@ enum status layer_start(const struct layer_options *options, struct layer **out,
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&layer->woken, &monotonic);
+    pthread_cond_init(&layer->published, &monotonic);
     pthread_condattr_destroy(&monotonic);
     enum status st = begin(layer, err);
     if (st != ST_OK) {
@@ -357,12 +381,15 @@ void layer_stop(struct layer *layer)
     if (layer == NULL)
         return;
     agents_stop(layer);
+    layer_hang_up(layer);
     pthread_mutex_lock(&layer->lock);
     layer->stopping = true;
     pthread_cond_signal(&layer->woken);
     pthread_mutex_unlock(&layer->lock);
     if (layer->owner_runs)
         pthread_join(layer->owner, NULL);
+    unsafe_stop(layer);
+    forwards_stop(layer);
     parent_stop(layer->parent);
     blob_store_free(layer->blobs);
     hash_index_close(layer->deposits);
@@ -372,6 +399,7 @@ void layer_stop(struct layer *layer)
     pages_release(&layer->pages);
     pages_release(&layer->head_pages);
     pthread_cond_destroy(&layer->woken);
+    pthread_cond_destroy(&layer->published);
     pthread_mutex_destroy(&layer->lock);
     free(layer);
 }

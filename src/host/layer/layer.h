@@ -3,6 +3,7 @@
  *
  *   parent -> derive -> chain          every node: the safe head, and what it rests on
  *   pool   -> sequence -> chain        the sequencer: the unsafe head, ahead of it
+ *   sequencer's node -> chain          a follower of it: the same, signed (follow_sequencer.c)
  *   chain  -> batcher, proposer, relayer -> parent
  *
  * One thread owns the chain and makes all its changes. Agents (batcher, proposer, relayer) have a
@@ -14,6 +15,7 @@
 
 #include "blob/blob.h"
 #include "chain/chain.h"
+#include "client/sequencer.h"
 #include "client/signer.h"
 #include "layer/kept.h"
 #include "layer/rollup.h"
@@ -36,18 +38,21 @@ struct layer_options {
     const struct rollup *rollup; /* outlives the layer, as everything here */
     const char *parent_url;
     const char *beacon_url, *archive_url; /* who has the parent's blobs; "": nobody */
+    const char *sequencer_url;            /* whose unsafe blocks are taken; NULL: nobody's */
     const char *folder; /* of the child's data: the agents' journals and blobs go there */
     const struct files *files;
     struct chain *chain;
     struct txpool *pool;
     struct pool *workers; /* recover senders */
     unsigned roles;
-    const struct signer *signer; /* of the agents; NULL without such a role */
-    u64 block_ms;                /* least time between two blocks of the sequencer */
-    u64 heartbeat_ms;            /* an empty one where there was none for so long; 0: none */
-    u64 poll_ms;                 /* how often the parent is looked at */
-    u64 batch_ms, claim_ms;      /* how long the agents let things gather */
-    u64 relay_gas;               /* what the relayer spends on one step of a withdrawal; 0: any */
+    /* Of the agents, and of the sequencer's unsafe blocks. NULL: there is no such role, or only
+     * that of a sequencer that signs none. */
+    const struct signer *signer;
+    u64 block_ms;           /* least time between two blocks of the sequencer */
+    u64 heartbeat_ms;       /* an empty one where there was none for so long; 0: none */
+    u64 poll_ms;            /* how often the parent is looked at */
+    u64 batch_ms, claim_ms; /* how long the agents let things gather */
+    u64 relay_gas;          /* what the relayer spends on one step of a withdrawal; 0: any */
 };
 
 /* Starts the threads; from here on only they change the chain.
@@ -55,6 +60,10 @@ struct layer_options {
 enum status layer_start(const struct layer_options *options, struct layer **out, struct err *err);
 /* Finishes the block in the making and ends the threads. NULL is fine. */
 void layer_stop(struct layer *layer);
+
+/* Calls that wait in the layer for others end now: before the server that makes them is stopped.
+ * NULL is fine. */
+void layer_hang_up(struct layer *layer);
 
 /* From any thread: the pool has something new. */
 void layer_pool_grew(struct layer *layer);
@@ -75,6 +84,17 @@ struct layer_l2 {
 
 enum { LAYER_WHY = 160 };
 
+/* A follower's sequencer. */
+struct layer_sequencer {
+    bool asked;         /* there is one */
+    bool reached;       /* it answers */
+    u64 silent_since_s; /* since 1970, where it does not */
+    bool distrusted;    /* it has signed two blocks in one place */
+    u64 taken;          /* number of the newest block taken from it; 0: none */
+    u64 broken;         /* blocks that it signed and the parent has otherwise */
+    char at[100];       /* host:port */
+};
+
 struct layer_status {
     struct layer_l1 head_l1, safe_l1, finalized_l1;
     struct layer_l1 current_l1; /* up to here the child has been derived */
@@ -86,11 +106,36 @@ struct layer_status {
     u64 lost_txs;             /* soft confirmations that could not be kept, or not yet */
     bool accepting;           /* the sequencer takes transactions */
     char refusing[LAYER_WHY]; /* why not */
+    struct layer_sequencer sequencer;
 };
 
 void layer_status(struct layer *layer, struct layer_status *out);
 /* Whether a sequencer takes no transactions for now, and why. */
 bool layer_is_behind(struct layer *layer, char why[static LAYER_WHY]);
+
+/* Where a transaction goes that this node is sent. */
+enum layer_intake {
+    INTAKE_OWN,     /* into the pool, for the sequencer here */
+    INTAKE_FORWARD, /* to the sequencer elsewhere: layer_forward */
+    INTAKE_NONE,    /* nowhere */
+};
+enum layer_intake layer_intake(const struct layer *layer);
+/* `raw` as it came. Statuses as sequencer_send; ST_AGAIN also: too many are on their way. */
+enum status layer_forward(struct layer *layer, bytes raw, hash32 hash,
+                          struct sequencer_refusal *refusal, struct err *err);
+
+/* Blocks that this sequencer may sign for its followers: those that it made, as far as the head was
+ * when this was asked. */
+struct layer_unsafe {
+    u64 first, last; /* none where last < first */
+    hash32 last_hash;
+};
+/* Waits at most `wait_ms` until there is one of number `from` or above, if a thread can be spared
+ * for that. ST_INVALID: this node signs none, and why. */
+enum status layer_unsafe_blocks(struct layer *layer, u64 from, u64 wait_ms,
+                                struct layer_unsafe *out, struct err *err);
+/* One of them. */
+enum status layer_sign_block(struct layer *layer, hash32 hash, signature65 *out, struct err *err);
 
 /* A block of the child with what its first transaction says of its origin. */
 enum status layer_read_l2(struct layer *layer, struct snapshot *at, const struct block_ref *ref,

@@ -16,8 +16,12 @@
 
 /* Address space for what one answer of the parent holds. */
 #define SCRATCH ((usize)4 << 30)
-/* Patience: after so long without an answer, people are told; it is asked again all the same. */
-enum { ANSWER_LIMIT = 64 << 20, RETRY_MS = 1000, PATIENCE_MS = 10000 };
+enum {
+    ANSWER_LIMIT = 64 << 20,
+    RETRY_MS = 1000,
+    HURRY_MS = 50,       /* between two looks, however much somebody presses */
+    PATIENCE_MS = 10000, /* without an answer, until people are told; it is asked again all the same */
+};
 
 struct parent {
     struct parent_options options;
@@ -29,7 +33,8 @@ struct parent {
     atomic_bool stopping;
 
     pthread_mutex_t lock; /* guards everything below */
-    pthread_cond_t woken; /* to stop */
+    pthread_cond_t woken; /* to stop, or to look */
+    bool hurries;
     struct shelf blocks, items, batches;
     hash32 first_inbox_acc, first_batch_acc; /* before the shelves' first rows */
     struct parent_state state;
@@ -463,13 +468,26 @@ static void take_position(struct parent *parent, bool caught_up)
     parent_unlock(parent);
 }
 
-static void sleep_until(struct parent *parent, u64 at_ms)
+void parent_hurry(struct parent *parent)
 {
-    struct timespec until = {.tv_sec = (time_t)(at_ms / 1000),
-                             .tv_nsec = (long)(at_ms % 1000) * 1000000};
     parent_lock(parent);
-    while (!parent->stopping && clock_now_ms() < at_ms)
+    parent->hurries = true;
+    pthread_cond_signal(&parent->woken);
+    parent_unlock(parent);
+}
+
+/* `soon_ms` where somebody presses. */
+static void sleep_until(struct parent *parent, u64 at_ms, u64 soon_ms)
+{
+    u64 due_ms;
+    parent_lock(parent);
+    while (!parent->stopping &&
+           clock_now_ms() < (due_ms = parent->hurries ? min_u64(soon_ms, at_ms) : at_ms)) {
+        struct timespec until = {.tv_sec = (time_t)(due_ms / 1000),
+                                 .tv_nsec = (long)(due_ms % 1000) * 1000000};
         pthread_cond_timedwait(&parent->woken, &parent->lock, &until);
+    }
+    parent->hurries = false;
     parent_unlock(parent);
 }
 
@@ -486,9 +504,10 @@ static void *run(void *self)
         take_position(parent, st == ST_OK && !more);
         parent->options.changed(parent->options.self);
         pages_trim(&parent->pages, (usize)1 << 20);
+        u64 pause_ms = st == ST_OK ? parent->options.poll_ms : (u64)RETRY_MS,
+            now_ms = clock_now_ms();
         if (!more || st != ST_OK)
-            sleep_until(parent,
-                        clock_now_ms() + (st == ST_OK ? parent->options.poll_ms : (u64)RETRY_MS));
+            sleep_until(parent, now_ms + pause_ms, now_ms + (u64)HURRY_MS);
     }
     return NULL;
 }

@@ -80,6 +80,10 @@ const struct parent_batch *parent_batch(const struct parent *parent, u64 index);
 bool parent_inbox_acc(const struct parent *parent, u64 count, hash32 *out);
 bool parent_batch_acc(const struct parent *parent, u64 count, hash32 *out);
 
+/* Something was heard of that the parent should have by now: it is looked at soon, and not in its
+ * turn. From any thread, without the lock. */
+void parent_hurry(struct parent *parent);
+
 /* Nobody needs anything below these any more. */
 void parent_forget(struct parent *parent, u64 block, u64 item, u64 batch);
 

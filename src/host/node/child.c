@@ -22,17 +22,29 @@ static enum status check_signer(struct node *node, struct eth *parent, unsigned 
     address who = node->role_key.signer.who, sequencer;
     struct arena tmp = pages_arena(&node->pages);
     TRY(eth_ask_balance(parent, who, eth_at_tag(ETH_LATEST), &has, err));
-    if (u256_is_zero(has))
+    if (u256_is_zero(has) && (roles & ROLES_THAT_SIGN) != 0)
         return fail(err, ST_INVALID, "%s, the key of the roles %s, has no ETH on the parent",
                     hex_text(BYTES_OF(who), &tmp), node->config->role);
-    if ((roles & ROLE_BATCHER) == 0)
+    if ((roles & ROLE_SEQUENCER) == 0)
         return ST_OK;
+    if (node->role_key.signer.sign_hash == NULL)
+        log_warn("node", "an external signer signs no blocks: followers see what is on the parent");
     TRY(contract_ask_address(parent, node->rollup.system_config, "sequencer()", &sequencer, tmp,
                              err));
     if (!address_equal(who, sequencer))
-        log_warn("node", "batches of this key count only after a day without the sequencer's",
-                 LOG_HEX("key", who), LOG_HEX("sequencer", sequencer));
+        log_warn(
+            "node",
+            "batches of this key count only after a day without the sequencer's, and followers "
+            "believe no block that it signs",
+            LOG_HEX("key", who), LOG_HEX("sequencer", sequencer));
     return ST_OK;
+}
+
+/* A sequencer alone may go without: it then signs no blocks for followers. */
+static bool wants_key(const struct node *node, unsigned roles)
+{
+    return (roles & ROLES_THAT_SIGN) != 0 ||
+           ((roles & ROLE_SEQUENCER) != 0 && node->config->key[0] != 0);
 }
 
 /* That the parent is the one of rollup.json comes first: everything else is asked of it. */
@@ -45,7 +57,7 @@ static enum status check_parent(struct node *node, unsigned roles, struct err *e
     struct bridge bridge = {.rollup = &node->rollup};
     TRY(eth_new(&options, &bridge.parent, err));
     enum status st = bridge_check(&bridge, err);
-    bool signs = (roles & ROLES_THAT_SIGN) != 0;
+    bool signs = wants_key(node, roles);
     if (st == ST_OK && signs)
         st = key_choose(config->key, config->from, &node->files, &node->role_key, err);
     if (st == ST_OK && signs)
@@ -66,6 +78,9 @@ static enum status read_roles(struct node *node, unsigned *out, struct err *err)
         return fail(err, ST_INVALID,
                     "the batcher puts this node's own blocks on the parent: it needs the role of "
                     "the sequencer beside it");
+    if ((*out & ROLE_SEQUENCER) != 0 && node->config->sequencer[0] != 0)
+        return fail(err, ST_INVALID,
+                    "--sequencer is for nodes that follow: this one is to be the sequencer");
     if ((*out & ROLE_SEQUENCER) != 0 && (*out & ROLE_BATCHER) == 0)
         log_warn("node", "nobody puts the sequencer's blocks on the parent: no batcher is here");
     if ((*out & ROLE_BATCHER) != 0 && node->rollup.blob_update_fraction != 0 &&
@@ -107,13 +122,14 @@ enum status node_begin_layer(struct node *node, struct err *err)
         .parent_url = config->parent,
         .beacon_url = config->beacon,
         .archive_url = config->archive,
+        .sequencer_url = config->sequencer[0] != 0 ? config->sequencer : NULL,
         .folder = node->folder,
         .files = &node->files,
         .chain = node->chain,
         .pool = node->pool,
         .workers = node->workers,
         .roles = roles,
-        .signer = (roles & ROLES_THAT_SIGN) != 0 ? &node->role_key.signer : NULL,
+        .signer = wants_key(node, roles) ? &node->role_key.signer : NULL,
         .block_ms = config->block_time != 0 ? config->block_time : paces.block_ms,
         .heartbeat_ms = config->heartbeat,
         .poll_ms = paces.poll_ms,

@@ -37,6 +37,8 @@ static enum status check_child(const struct config *config, struct err *err)
             err, ST_INVALID,
             "--orderer dev makes blocks, and so does a child's sequencer: with --rollup, say "
             "--role sequencer instead");
+    if (!is_child && config->sequencer[0] != 0)
+        return fail(err, ST_INVALID, "--sequencer needs --rollup FILE, which varve deploy writes");
     return ST_OK;
 }
 

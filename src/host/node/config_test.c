@@ -36,6 +36,7 @@ TEST(command_line_is_refused_with_one_sentence_that_says_why)
         {NODE,
          {"node", "--rollup", "x", "--parent", "x", "--orderer", "dev"},
          "say --role sequencer instead"},
+        {NODE, {"node", "--sequencer", "x"}, "--sequencer needs --rollup"},
         {NODE, {"node", "--log", "xml"}, "--log is text or json"},
     };
     for (usize i = 0; i < countof(rows); i++) {

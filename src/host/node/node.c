@@ -47,6 +47,7 @@ enum status node_begin(struct node *node, struct err *err)
 enum status node_end(struct node *node, struct err *err)
 {
     enum status st = ST_OK;
+    layer_hang_up(node->layer);
     net_stop(node->net, SHUTDOWN_GRACE_MS);
     orderer_stop(node->orderer);
     layer_stop(node->layer);

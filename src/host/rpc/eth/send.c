@@ -155,12 +155,43 @@ static enum status recover(struct rpc_call *call, struct tx *tx)
     return st;
 }
 
+static enum status refuse_as(struct rpc_call *call, const struct sequencer_refusal *refusal)
+{
+    bool fits = refusal->code >= INT32_MIN && refusal->code <= INT32_MAX && refusal->code != 0;
+    return rpc_refuse(call, fits ? (int)refusal->code : RPC_SERVER, "%s", refusal->text);
+}
+
+/* To the sequencer, whose answer is the answer. Our own pool has it, too, for who asks here what is
+ * pending; it may refuse it, being behind. */
+static enum status forward(struct rpc_call *call, const struct tx *tx, bytes envelope,
+                           bytes network)
+{
+    const struct rpc_services *serve = call->serve;
+    struct sequencer_refusal refusal;
+    struct err ignored;
+    bytes raw = network.size > 0 ? network : envelope;
+    enum status st = layer_forward(serve->layer, raw, tx->hash, &refusal, &call->err);
+    if (st == ST_INVALID && refusal.said)
+        return refuse_as(call, &refusal);
+    if (st != ST_OK)
+        return rpc_refuse(call, RPC_SERVER, "%s", call->err.text);
+    (void)txpool_add(serve->pool, tx, envelope, network, serve->now_ms(), &ignored);
+    return ST_OK;
+}
+
 /* A sequencer takes no more than it can keep its word for. */
 static enum status add_to_pool(struct rpc_call *call, const struct tx *tx, bytes envelope,
                                bytes network)
 {
     const struct rpc_services *serve = call->serve;
     char why[LAYER_WHY];
+    enum layer_intake intake = serve->layer == NULL ? INTAKE_OWN : layer_intake(serve->layer);
+    if (intake == INTAKE_NONE)
+        return rpc_refuse(call, RPC_SERVER,
+                          "this node follows the chain and is no sequencer, so it takes no "
+                          "transactions: started with --sequencer URL it would pass them on");
+    if (intake == INTAKE_FORWARD)
+        return forward(call, tx, envelope, network);
     if (serve->layer != NULL && layer_is_behind(serve->layer, why))
         return rpc_refuse(call, RPC_SERVER, "no transactions are taken for now: %s", why);
     TRY(txpool_add(serve->pool, tx, envelope, network, serve->now_ms(), &call->err));

@@ -142,6 +142,34 @@ enum status varve_get_blob(struct rpc_call *call)
     return rpc_reply_bytes(call, BYTES_OF(blob->b));
 }
 
+/* Nothing, where none is asked. */
+static void put_sequencer(struct json_out *out, const struct layer_sequencer *sequencer)
+{
+    if (!sequencer->asked)
+        return;
+    json_key(out, "sequencer");
+    json_open_object(out);
+    json_key(out, "at");
+    json_put_cstr(out, sequencer->at);
+    json_key(out, "reached");
+    json_put_bool(out, sequencer->reached);
+    if (!sequencer->reached) {
+        json_key(out, "silentSince");
+        json_put_u64(out, sequencer->silent_since_s);
+    }
+    json_key(out, "trusted");
+    json_put_bool(out, !sequencer->distrusted);
+    if (sequencer->distrusted) {
+        json_key(out, "why");
+        json_put_cstr(out, "it has signed two blocks in one place; the log has both");
+    }
+    json_key(out, "taken");
+    json_put_u64(out, sequencer->taken);
+    json_key(out, "brokenPromises");
+    json_put_u64(out, sequencer->broken);
+    json_close_object(out);
+}
+
 enum status varve_status(struct rpc_call *call)
 {
     struct layer_status status;
@@ -180,6 +208,7 @@ enum status varve_status(struct rpc_call *call)
         json_key(out, "why");
         json_put_cstr(out, status.refusing);
     }
+    put_sequencer(out, &status.sequencer);
     json_key(out, "rollup");
     rollup_write(layer_rollup(call->serve->layer), out);
     json_close_object(out);
