@@ -7,7 +7,7 @@ import { erc20Abi, parseAbi, parseAbiItem } from 'viem';
 import { generatePrivateKey } from 'viem/accounts';
 import { getL2TransactionHashes } from 'viem/op-stack';
 import { artifact, ether, foundry, keys, startNode, until } from './node.mjs';
-import { deposit, startParent, startStack } from './stack.mjs';
+import { deposit, settled, startParent, startStack } from './stack.mjs';
 
 const bridgeAbi = parseAbi([
   'function bridgeERC20To(address local, address remote, address to, uint256 amount, uint32 minGasLimit, bytes extraData)',
@@ -49,7 +49,7 @@ async function bridgedToken({ l1, l2, user, rollup }) {
 }
 
 describe('a relayer', () => {
-  test("brings ETH and tokens home, and leaves what its gas does not suffice for", { timeout: 180_000 }, async () => {
+  test('brings ETH and tokens home, and leaves what its gas does not suffice for', { timeout: 180_000 }, async () => {
     const stack = await startStack({ args: ['--relay', '--relay.gas', '1500000'] });
     try {
       const { l1, l2, user } = stack;
@@ -82,6 +82,7 @@ describe('a relayer', () => {
     });
     try {
       const to = stack.wallets(generatePrivateKey()).address;
+      await settled(stack.url);
       await deposit(stack, stack.user.address, 2n * ether);
       await withdrawEther(stack, to, ether);
       for (const moment of [/proves a withdrawal/, /has a withdrawal paid out/]) {
