@@ -19,8 +19,9 @@
 enum {
     ANSWER_LIMIT = 64 << 20,
     RETRY_MS = 1000,
-    HURRY_MS = 50,       /* between two looks, however much somebody presses */
-    PATIENCE_MS = 10000, /* without an answer, until people are told; it is asked again all the same */
+    HURRY_MS = 50, /* between two looks, however much somebody presses */
+    PATIENCE_MS =
+        10000, /* without an answer, until people are told; it is asked again all the same */
 };
 
 struct parent {
