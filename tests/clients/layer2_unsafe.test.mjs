@@ -46,9 +46,13 @@ describe('a follower of a sequencer', () => {
     return node;
   };
   const stop = async (node, signal = 'SIGTERM') => { running.delete(node); await node.kill(signal); };
-  // Without the role of the batcher nothing comes by way of the parent.
-  const sequence = (datadir, { batches = false, ...options } = {}) =>
-    run(datadir, options, '--role', batches ? 'sequencer,batcher' : 'sequencer', '--key', 'test:3');
+  // Without the role of the batcher nothing comes by way of the parent. One that starts anew has to see first what
+  // is there, before it takes transactions.
+  const sequence = async (datadir, { batches = false, ...options } = {}) => {
+    const node = await run(datadir, options, '--role', batches ? 'sequencer,batcher' : 'sequencer', '--key', 'test:3');
+    await until(async () => (await status(node)).accepting, 20_000, 'the sequencer');
+    return node;
+  };
   const follow = (datadir, url) => run(datadir, {}, ...(url ? ['--sequencer', url] : []));
   const status = (node) => ask(node.url, 'varve_status');
   const receipt = (node, hash) => ask(node.url, 'eth_getTransactionReceipt', hash);
