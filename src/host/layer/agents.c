@@ -98,7 +98,7 @@ static void conclude(const struct agent *agent, struct agent_memory *memory,
     bool has_reason = outcome->reason != NULL && outcome->reason[0] != 0;
     log_warn(agent->name, "what was sent has not come about, and is made anew",
              LOG_TEXT("why", has_reason ? outcome->reason : "it was reverted"));
-    memory->not_before_ms = clock_now_ms() + (costs ? RETRY_MS << memory->failures : RETRY_MS);
+    memory->not_before_ms = clock_now_ms() + ((u64)RETRY_MS << (costs ? memory->failures : 0));
     memory->failures += costs && memory->failures < MOST_DOUBLINGS;
 }
 
