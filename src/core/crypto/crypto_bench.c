@@ -68,10 +68,10 @@ static void run_keccak_32(void)
 
 static void run_keccak_16_532(void)
 {
-    static const bytes nodes[16] = {
-        {text, 532}, {text, 532}, {text, 532}, {text, 532}, {text, 532}, {text, 532},
-        {text, 532}, {text, 532}, {text, 532}, {text, 532}, {text, 532}, {text, 532},
-        {text, 532}, {text, 532}, {text, 532}, {text, 532}};
+    static const bytes nodes[16] = {{text, 532}, {text, 532}, {text, 532}, {text, 532},
+                                    {text, 532}, {text, 532}, {text, 532}, {text, 532},
+                                    {text, 532}, {text, 532}, {text, 532}, {text, 532},
+                                    {text, 532}, {text, 532}, {text, 532}, {text, 532}};
     hash32 hashes[16];
     keccak256_many(nodes, countof(nodes), hashes);
     hash = hashes[15];
