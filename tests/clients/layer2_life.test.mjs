@@ -57,11 +57,12 @@ describe('the life of a layer 2', () => {
     const datadir = mkdtempSync(`${tmpdir()}/varve-kills-`);
     const parent = await startParent(foundry('anvil'), ['--slots-in-an-epoch', '1']); // final after two blocks
     let stack = await startStack({ parent, datadir });
+    let stop = {};
     try {
       const to = stack.wallets(generatePrivateKey()).address;
       const confirmed = [];
       for (let round = 0; round < kills; round++) {
-        const stop = { now: false };
+        stop = { now: false };
         const load = transfer(stack.url, to, stop);
         const request = await stack.l2.buildDepositTransaction({ account: stack.user.l1.account, mint: 1n, to });
         await stack.user.l1.depositTransaction(request);
@@ -82,6 +83,7 @@ describe('the life of a layer 2', () => {
       await assertConserved(stack, [to]);
       await assertFollowerAgrees(stack, parent.url);
     } finally {
+      stop.now = true;
       await stack.stop();
       await parent.stop();
       rmSync(datadir, { recursive: true, force: true });
@@ -107,9 +109,9 @@ describe('the life of a layer 2', () => {
     test(`a parent (${name}) that reorganises 10 blocks under load takes blocks back, and nothing runs twice`, { timeout: 180_000 }, async () => {
       const parent = await start();
       const stack = await startStack({ parent });
+      const stop = { now: false };
       try {
         const to = stack.wallets(generatePrivateKey()).address;
-        const stop = { now: false };
         // A deposit uses up a nonce of its sender's: what the first account sends after it cannot do without it.
         const loads = [0, 1].map((i) => transfer(stack.url, to, stop, addresses[i]));
         let before;
@@ -130,7 +132,11 @@ describe('the life of a layer 2', () => {
         assert.equal(await stack.l2.getBalance({ address: to }), BigInt(await kept([...depositor.sent, ...other.sent])), 'each once, and no deposit');
         await assertConserved(stack, [to]);
         await assertFollowerAgrees(stack, parent.url);
-      } finally { await stack.stop(); await parent.stop(); }
+      } finally {
+        stop.now = true;
+        await stack.stop();
+        await parent.stop();
+      }
     });
 
   test("varve's own L1 taken back: deposits come in another order, and the blocks with them", { timeout: 120_000 }, async () => {
