@@ -55,6 +55,10 @@ static enum status check(const struct config *config, struct err *err)
                     "say --unsafe if that is what you want",
                     config->http_addr);
     TRY(check_child(config, err));
+    if (config->layers > CONFIG_MOST_LAYERS)
+        return fail(err, ST_INVALID, "--l2 is at most %d", CONFIG_MOST_LAYERS);
+    if (config->layer_port > UINT16_MAX)
+        return fail(err, ST_INVALID, "--l2.port %lu is no port", config->layer_port);
     if (config->accounts > 1000)
         return fail(err, ST_INVALID, "--accounts is at most 1000");
     if (strcmp(config->log, "text") != 0 && strcmp(config->log, "json") != 0)

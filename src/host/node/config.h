@@ -7,6 +7,8 @@
 /* Commands that take a setting. */
 enum config_command { UP = 1, NODE = 2 };
 
+enum { CONFIG_MOST_LAYERS = 16 }; /* of `up` */
+
 struct config {
     enum config_command command;
 #define SETTING(field, flag, kind, preset, commands, value, help) setting_##kind field;

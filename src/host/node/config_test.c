@@ -37,6 +37,8 @@ TEST(command_line_is_refused_with_one_sentence_that_says_why)
          {"node", "--rollup", "x", "--parent", "x", "--orderer", "dev"},
          "say --role sequencer instead"},
         {NODE, {"node", "--sequencer", "x"}, "--sequencer needs --rollup"},
+        {UP, {"up", "--l2", "17"}, "--l2 is at most 16"},
+        {UP, {"up", "--l2.port", "65536"}, "--l2.port 65536 is no port"},
         {NODE, {"node", "--log", "xml"}, "--log is text or json"},
     };
     for (usize i = 0; i < countof(rows); i++) {

@@ -13,8 +13,8 @@
 
 enum { LIVE_MS = 500 };
 
-/* Layer 2s on one parent, and a layer 3. */
-enum { MAX_CHAINS = 18 };
+/* A parent, layer 2s on it, and a layer 3. */
+enum { MAX_CHAINS = CONFIG_MOST_LAYERS + 2 };
 
 /* A chain and what was said about it. Settings of chains that `up` makes by itself are made here.
  */
