@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // A layer 2 beside its own L1 (both in one `varve up`, durable) and beside anvil (in memory):
-//   bench/layer2.mjs [--pairs 5] [--count 10000] [--parts throughput,latency,batches,blobs,build,start,congestion]
+//   bench/layer2.mjs [--pairs 5] [--count 10000] [--parts throughput,latency,batches,blobs,build,start,demand,congestion]
 //
 // One table: a column each for the layer 2, varve's L1 and anvil, measured in the same run and in turn, medians.
 //
@@ -24,7 +24,10 @@
 //              batches of random transfers beside their envelopes through zlib -9.
 // start        exec to the receipt of a first transfer on the layer 2, contracts and all, on an empty folder; memory of
 //              the process when it has been idle for 2 s, and after the throughput run.
-// congestion   L1 blocks full of gas until the base fee has risen tenfold and more; what a transfer costs here and there.
+// demand       The same wave of users, 1,400 transfers a second for 15 s, on an L1 with blocks of 30 M gas a second, and
+//              then on the layer 2 above it: how the price of gas moves in each.
+// congestion   What others do to the L1: its blocks full of gas until the base fee has risen tenfold and more. The layer
+//              2's price is that of its data there, and follows.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -34,7 +37,7 @@ import { Connection, cpuSeconds, median, memory, option, programs } from './lib.
 
 const rounds = option('pairs', 5);
 const total = option('count', 10_000);
-const parts = option('parts', 'throughput,latency,batches,blobs,build,start,congestion').split(',');
+const parts = option('parts', 'throughput,latency,batches,blobs,build,start,demand,congestion').split(',');
 const l2ChainId = 901;
 const gwei = 10n ** 9n;
 const cache = fileURLToPath(new URL('../.cache/bench/', import.meta.url)); // on disk, where /tmp may not be
@@ -486,7 +489,44 @@ async function partCongestion() {
   } finally { await stop(); }
 }
 
-const all = { throughput: partThroughput, latency: partLatency, batches: partBatches, blobs: partBlobs, build: partBuild, start: partStart, congestion: partCongestion };
+async function partDemand() {
+  const [rate, seconds] = [1_400, 15];
+  const datadirs = [temporary(), temporary()];
+  const l2Port = await freePort();
+  const link = (url, id) => ({ url, id, connections: Array.from({ length: CONNECTIONS }, () => new Connection(url)), get main() { return this.connections[0]; } });
+  const lower = await startNode({ program: programs.varve, datadir: datadirs[0], blockTime: 1_000, args: ['--gas-limit', '30000000'] });
+  const upper = await startNode({ program: programs.varve, datadir: datadirs[1], l2Port, args: ['--parent', lower.url] });
+  const chains = { l1: link(lower.url, chainId), l2: link(`http://127.0.0.1:${l2Port}`, l2ChainId) };
+  try {
+    const times = {};
+    for (const name of ['l2', 'l1']) {
+      const chain = chains[name];
+      const list = await transfers(chain.id, 0, rate * seconds, 0);
+      await fund(chain);
+      await chains.l1.main.call('anvil_setNextBlockBaseFeePerGas', ethers.toQuantity(gwei)); // an idle chain's falls to nothing
+      await sleep(2_500);
+      await receipt(chain, await send(chain, { to: senders[0].address, value: 1n }));
+      const fee = async () => Number((await chain.main.call('eth_getBlockByNumber', 'latest', false)).baseFeePerGas);
+      const trace = [await fee()];
+      for (let second = 0; second < seconds; second++) {
+        const begin = performance.now();
+        await submit(chain.connections, list.slice(second * rate, (second + 1) * rate));
+        await sleep(Math.max(0, 1_000 - (performance.now() - begin)));
+        trace.push(await fee());
+      }
+      await receipts(chain.main, list);
+      say(`  ${name}: ${trace.join(' ')}`);
+      times[name] = Math.max(...trace) / trace[0];
+    }
+    row(`price after ${seconds} s of ${rate.toLocaleString('en')} transfers a second, times`, { ...times, most: 1.1 });
+  } finally {
+    for (const { connections } of Object.values(chains)) connections.forEach((c) => c.close());
+    for (const node of [upper, lower]) await node.kill('SIGKILL');
+    for (const datadir of datadirs) rmSync(datadir, { recursive: true, force: true });
+  }
+}
+
+const all = { throughput: partThroughput, latency: partLatency, batches: partBatches, blobs: partBlobs, build: partBuild, start: partStart, demand: partDemand, congestion: partCongestion };
 for (const part of parts) {
   say(part);
   await all[part]();
