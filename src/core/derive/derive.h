@@ -36,7 +36,7 @@
  * So do items that no block of a good batch reads. A block of their own takes as many as its gas
  * limit allows; its origin is the batch's, its time the later of the one before and its origin's.
  *
- * Source: docs/plans/layer2.md; the names of attributes and deposits are the OP Stack's. */
+ * Source: docs/layer2-formats.md; the names of attributes and deposits are the OP Stack's. */
 #ifndef DERIVE_DERIVE_H
 #define DERIVE_DERIVE_H
 
