@@ -73,6 +73,7 @@ enum status backlog_look(struct layer *layer, struct layer_status *status, struc
     u64 limit_s = max_u64(min_u64(rollup->forced_read_s, rollup->open_s) / 2, 1), age_s;
     TRY(count(layer, status->safe_l2.number, status->unsafe_l2.number, err));
     TRY(age_of(layer, status, &age_s, err));
+    status->backlog_bytes = backlog->bytes;
     u64 wait_s = backlog->bytes / layer->append_room * layer->append_ms / 1000;
     u64 longest_s = max_u64(age_s, wait_s);
     bool was_full = backlog->is_full;

@@ -108,6 +108,18 @@ static bool may_use_blobs(const struct layer *layer)
     return layer->options.rollup->blob_update_fraction != 0 && blob_store_has_source(layer->blobs);
 }
 
+static usize most_data(const struct layer *layer)
+{
+    return may_use_blobs(layer) ? BATCH_MOST_IN_BLOBS : BATCH_MOST_DATA;
+}
+
+/* Whether what waits can fill an append: if not, its blocks need not be read at every look. No
+ * envelope is smaller than LEAST_TX_DATA. */
+static bool may_be_full(const struct layer *layer, const struct layer_status *status)
+{
+    return status->backlog_bytes > most_data(layer) || status->backlog_blocks >= MOST_BLOCKS;
+}
+
 /* By the parent's prices. Data that one append cannot have as calldata would take several. */
 static bool blobs_are_cheaper(const struct eth_fees *fees, usize size)
 {
@@ -205,9 +217,8 @@ static bool make_batch(struct layer *layer, const struct eth_fees *fees,
     struct gathered blocks;
     struct err err = {""};
     bytes data;
-    usize limit = may_use_blobs(layer) ? BATCH_MOST_IN_BLOBS : BATCH_MOST_DATA;
     *out = (struct agent_call){0};
-    if (!gather(layer, safe, limit, &blocks, at, &err) || (must_be_full && !blocks.full))
+    if (!gather(layer, safe, most_data(layer), &blocks, at, &err) || (must_be_full && !blocks.full))
         return false;
     enum status st = pack(layer, fees, &blocks, &data, out, at->arena, &err);
     if (st == ST_OK)
@@ -268,6 +279,8 @@ bool batcher_look(struct layer *layer, struct eth *parent, struct agent_memory *
     if (memory->waiting_since_ms == 0)
         memory->waiting_since_ms = now_ms;
     bool ripe = now_ms - memory->waiting_since_ms >= layer->options.batch_ms;
+    if (!ripe && !may_be_full(layer, &status))
+        return false;
     if (may_use_blobs(layer) && !know_prices(parent, memory, now_ms))
         return false;
     struct snapshot at;

@@ -103,6 +103,7 @@ struct layer_status {
     u64 items, items_read;    /* of the Inbox: there, and in the unsafe chain */
     u64 batches, claims;      /* on the parent; claims as this node's proposer knows them */
     u64 backlog_blocks;       /* unsafe and not yet on the parent */
+    u64 backlog_bytes;        /* of users' transactions in them, where this is the sequencer */
     u64 lost_txs;             /* soft confirmations that could not be kept, or not yet */
     bool accepting;           /* the sequencer takes transactions */
     char refusing[LAYER_WHY]; /* why not */

@@ -130,6 +130,8 @@ static int forget_oldest(struct hash_index *index, MDB_txn *txn)
     if (code != 0 || stat.ms_entries <= index->most)
         return code;
     code = mdb_cursor_open(txn, index->tables[ORDER], &cursor);
+    if (code != 0)
+        return code;
     for (u64 left = stat.ms_entries - index->most; code == 0 && left > 0; left--) {
         MDB_val place, key;
         code = mdb_cursor_get(cursor, &place, &key, MDB_FIRST);

@@ -4,16 +4,26 @@
 #include "layer/layer.h"
 #include "rpc/internal.h"
 
+static void put_place(struct json_out *out, hash32 hash, u64 number)
+{
+    put_member_hash(out, "hash", hash);
+    json_key(out, "number");
+    json_put_u64(out, number);
+}
+
+static void put_descent(struct json_out *out, hash32 parent_hash, u64 timestamp)
+{
+    put_member_hash(out, "parentHash", parent_hash);
+    json_key(out, "timestamp");
+    json_put_u64(out, timestamp);
+}
+
 static void put_l1(struct json_out *out, const char *key, const struct layer_l1 *block)
 {
     json_key(out, key);
     json_open_object(out);
-    put_member_hash(out, "hash", block->hash);
-    json_key(out, "number");
-    json_put_u64(out, block->number);
-    put_member_hash(out, "parentHash", block->parent_hash);
-    json_key(out, "timestamp");
-    json_put_u64(out, block->timestamp);
+    put_place(out, block->hash, block->number);
+    put_descent(out, block->parent_hash, block->timestamp);
     json_close_object(out);
 }
 
@@ -21,17 +31,11 @@ static void put_l2(struct json_out *out, const char *key, const struct layer_l2 
 {
     json_key(out, key);
     json_open_object(out);
-    put_member_hash(out, "hash", block->hash);
-    json_key(out, "number");
-    json_put_u64(out, block->number);
-    put_member_hash(out, "parentHash", block->parent_hash);
-    json_key(out, "timestamp");
-    json_put_u64(out, block->timestamp);
+    put_place(out, block->hash, block->number);
+    put_descent(out, block->parent_hash, block->timestamp);
     json_key(out, "l1origin");
     json_open_object(out);
-    put_member_hash(out, "hash", block->origin_hash);
-    json_key(out, "number");
-    json_put_u64(out, block->origin_number);
+    put_place(out, block->origin_hash, block->origin_number);
     json_close_object(out);
     json_key(out, "sequenceNumber");
     json_put_u64(out, block->sequence_number);
@@ -99,15 +103,11 @@ enum status optimism_rollup_config(struct rpc_call *call)
     json_open_object(out);
     json_key(out, "l1");
     json_open_object(out);
-    put_member_hash(out, "hash", rollup->parent_block_hash);
-    json_key(out, "number");
-    json_put_u64(out, rollup->parent_block);
+    put_place(out, rollup->parent_block_hash, rollup->parent_block);
     json_close_object(out);
     json_key(out, "l2");
     json_open_object(out);
-    put_member_hash(out, "hash", rollup->genesis_hash);
-    json_key(out, "number");
-    json_put_u64(out, 0);
+    put_place(out, rollup->genesis_hash, 0);
     json_close_object(out);
     json_key(out, "l2_time");
     json_put_u64(out, rollup->genesis_time);
