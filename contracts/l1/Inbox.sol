@@ -31,6 +31,11 @@ contract Inbox is IInbox, ResourceMetering {
     uint64 public constant MAX_ITEM_GAS = 15_000_000;
     uint256 public constant MAX_ITEM_SIZE = 24 * 1024;
 
+    /// What an item takes at the dearest: it opens the slot of times that it shares with three others, and it
+    /// steps the price of child gas on, from however far back.
+    uint256 private constant ENQUEUE_GAS = 100_000;
+    uint256 private constant ENQUEUE_GAS_PER_BYTE = 10;
+
     /// A chunk is one preimage of the fraud proof's oracle, which takes up to 32 KiB.
     uint256 public constant CHUNK_SIZE = 31 * 1024;
 
@@ -65,6 +70,8 @@ contract Inbox is IInbox, ResourceMetering {
     error ItemOverdue(uint64 position);
     error NothingOverdue();
     error UnknownIndex();
+    /// An item comes with gas for the dearest case, and is charged for its own.
+    error NotEnoughGas();
     // OP's names, where there is one: clients decode them.
     error BadTarget();
     error LargeCalldata();
@@ -155,6 +162,9 @@ contract Inbox is IInbox, ResourceMetering {
 
     /// Fills in the rest of `item` and puts it at the end of the queue.
     function _enqueue(Item memory item, bytes memory data) private {
+        // Wallets send what they estimated, to the unit, and others' items change meanwhile what this one
+        // takes. So all need the same.
+        if (gasleft() < ENQUEUE_GAS + ENQUEUE_GAS_PER_BYTE * data.length) revert NotEnoughGas();
         uint64 position = _heads.itemCount;
         item.position = position;
         item.time = uint64(block.timestamp);

@@ -60,8 +60,9 @@ abstract contract ResourceMetering {
             fee -= fee * (RESOURCE_TARGET - p.prevBoughtGas) / RESOURCE_TARGET / CHANGE_DENOMINATOR;
         }
         // From the highest price that anybody could have paid, some hundred blocks lead to the minimum.
-        for (uint256 empty = block.number - p.prevBlockNum - 1; empty > 0 && fee > MINIMUM_BASE_FEE; empty--) {
-            fee -= fee / CHANGE_DENOMINATOR;
+        uint256 empty = block.number - p.prevBlockNum - 1;
+        unchecked {
+            for (; empty > 0 && fee > MINIMUM_BASE_FEE; empty--) fee -= fee / CHANGE_DENOMINATOR;
         }
         if (fee < MINIMUM_BASE_FEE) fee = MINIMUM_BASE_FEE;
         if (fee > type(uint128).max) fee = type(uint128).max;

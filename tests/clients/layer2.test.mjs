@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { erc20Abi, parseAbi } from 'viem';
 import { generatePrivateKey } from 'viem/accounts';
 import { getL2TransactionHashes, getWithdrawals } from 'viem/op-stack';
-import { artifact, ether, foundry, until } from './node.mjs';
-import { bringHome, deposit, startParent, startStack } from './stack.mjs';
+import { artifact, ether, foundry, keys, until } from './node.mjs';
+import { bringHome, deposit, sendDeposit, startParent, startStack } from './stack.mjs';
 
 const bridgeAbi = parseAbi([
   'function bridgeERC20To(address local, address remote, address to, uint256 amount, uint32 minGasLimit, bytes extraData)',
@@ -32,6 +32,19 @@ for (const [name, program] of [["varve's L1", undefined], ['anvil', foundry('anv
       const receipt = await deposit(stack, to, ether);
       assert.equal(receipt.status, 'success');
       assert.equal(await stack.l2.getBalance({ address: to }), ether);
+    });
+
+    test('what a deposit was estimated to take is enough, whatever others deposit before it', async () => {
+      const { l1, l2, user } = stack;
+      const to = user.address;
+      const others = keys.slice(1, 5).map((key) => stack.wallets(key));
+      for (let before = 0; before <= others.length; before++) {
+        const request = await l2.buildDepositTransaction({ account: user.l1.account, mint: 1n, to });
+        const gas = await l1.estimateDepositTransactionGas({ ...request, account: user.l1.account });
+        for (const other of others.slice(0, before)) await sendDeposit(stack, other, to, 1n);
+        const { status } = await l1.waitForTransactionReceipt({ hash: await user.l1.depositTransaction({ ...request, gas }) });
+        assert.equal(status, 'success', `with ${before} before it`);
+      }
     });
 
     test('a transfer costs 21,000 gas, and sending everything leaves nothing', async () => {

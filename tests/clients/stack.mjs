@@ -83,13 +83,10 @@ export const settled = (url, ms = 60_000) => until(async () => {
   return unsafe.number === safe.number && unsafe.hash === safe.hash && safe;
 }, ms, 'the last batch');
 
-/**
- * Sends a deposit of `mint` to `to` and waits for nothing. viem's own estimates each by itself, and what the portal's
- * metering makes a second one in the same block cost is more.
- */
+/** Sends a deposit of `mint` to `to` and waits for nothing. */
 export const sendDeposit = ({ rollup }, wallet, to, mint) => wallet.l1.writeContract({
   address: rollup.parent.portal, abi: parseAbi(['function depositTransaction(address to, uint256 value, uint64 gasLimit, bool isCreation, bytes data) payable']),
-  functionName: 'depositTransaction', args: [to, mint, 100_000n, false, '0x'], value: mint, gas: 500_000n,
+  functionName: 'depositTransaction', args: [to, mint, 100_000n, false, '0x'], value: mint,
 });
 
 /** Deposits ETH to `to` and waits for its receipt on the child. */

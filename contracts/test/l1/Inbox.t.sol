@@ -733,6 +733,32 @@ contract InboxMeteringTest is Base {
         }
     }
 
+    /// What an item takes is below what it must come with, also after a storm and a long silence, with as much
+    /// data as there may be: so an estimate holds whatever others do before the transaction is included.
+    function test_the_dearest_item_takes_less_than_it_needs() public {
+        vm.fee(1_000_000_000 gwei);
+        for (uint256 i = 0; i < 60; i++) {
+            buy(15_000_000);
+            buy(5_000_000);
+            vm.roll(block.number + 1);
+        }
+        assertGt(price(), 1e8 gwei);
+        vm.fee(1_000 gwei);
+        for (uint256 size = 0; size <= 24 * 1024; size += 12 * 1024) {
+            bytes memory data = new bytes(size);
+            vm.roll(block.number + 100_000);
+            vm.cool(address(inbox));
+            uint256 snapshot = vm.snapshotState();
+            uint256 before = gasleft();
+            inbox.enqueue(user, 0, 500_000, false, data);
+            uint256 used = before - gasleft();
+            vm.revertToState(snapshot);
+            vm.expectRevert(Inbox.NotEnoughGas.selector);
+            inbox.enqueue{gas: 100_000 + 10 * size}(user, 0, 500_000, false, data);
+            assertLt(used, 100_000 + 10 * size);
+        }
+    }
+
     function test_configuration_is_exempt() public {
         vm.fee(1_000 gwei);
         buy(15_000_000);
