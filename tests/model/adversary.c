@@ -1,0 +1,593 @@
+/* Everybody else, in collusion. Most of what it does is what the protocol wants, so that a run gets
+ * somewhere; the rest is every deviation that its signatures allow: halves with one field changed,
+ * acknowledgements and base signatures withheld, states of any age at a close, transactions at any
+ * time in a dispute and up to its last tick. */
+#include "world.h"
+
+#include "base/bug.h"
+
+static struct view *random_view(struct world *w)
+{
+    struct view *used[LEDGERS];
+    u32 count = 0;
+    for (u32 i = 0; i < LEDGERS; i++)
+        if (w->party.view[i].used)
+            used[count++] = &w->party.view[i];
+    return used[random_below(w, count)];
+}
+
+static u32 new_key(struct world *w, bool invoice)
+{
+    if (w->key_count == MAX_KEYS)
+        return MAX_KEYS;
+    w->invoice[w->key_count] = invoice;
+    return w->key_count++;
+}
+
+/* --- Halves. */
+
+static void change_locks(struct world *w, struct half *half, amount room)
+{
+    struct locks *locks = &half->locks;
+    u32 at = locks->count == 0 ? 0 : random_below(w, locks->count);
+    for (u32 i = 0; i < locks->count; i++)
+        if (w->party.note[locks->list[i].key].failing && one_in(w, 2)) {
+            locks_remove(locks, locks->list[i].key);
+            return;
+        }
+    struct lock lock = locks->list[at];
+    switch (random_below(w, 3)) {
+    case 0: { /* a new lock */
+        u32 key = locks->count < MAX_LOCKS && room > 0
+                      ? new_key(w, one_in(w, w->party.id == 1 ? 6 : 2))
+                      : MAX_KEYS;
+        if (key == MAX_KEYS)
+            return;
+        amount by = 1 + random_amount(w, room - 1);
+        locks->list[locks->count++] = (struct lock){
+            by, w->now + 2 * MARGIN + 1 + random_below(w, w->restoring ? 100 : 50), key};
+        locks->total += by;
+        return;
+    }
+    case 1: /* pays a lock off chain */
+        if (locks->count != 0 && w->party.note[lock.key].claimed && locks_remove(locks, lock.key))
+            half->sent += lock.amount;
+        return;
+    case 2: /* drops one that the party has failed */
+        if (locks->count != 0 && (w->party.note[lock.key].failing || w->now > lock.expiry))
+            locks_remove(locks, lock.key);
+        return;
+    }
+}
+
+/* One field is not what the protocol wants. */
+static void spoil(struct world *w, struct view *v, struct half *half)
+{
+    struct locks *locks = &half->locks;
+    u32 at = locks->count == 0 ? 0 : random_below(w, locks->count);
+    switch (random_below(w, 10)) {
+    case 0:
+        half->seq += random_below(w, 3);
+        break;
+    case 1:
+        half->epoch -= random_below(w, 2);
+        break;
+    case 2:
+        half->sent += 1 + random_below(w, 2000);
+        break;
+    case 3:
+        half->sent -= random_below(w, 100);
+        break;
+    case 4:
+        locks->total = locks->total / 2;
+        break;
+    case 5:
+        if (locks->count != 0)
+            locks_remove(locks, locks->list[at].key);
+        break;
+    case 6:
+        if (locks->count != 0)
+            locks->list[at].amount += 1;
+        break;
+    case 7:
+        if (locks->count != 0)
+            locks->list[at].expiry -= 20;
+        break;
+    case 8:
+        half->ack_seq += random_below(w, 3);
+        break;
+    case 9: /* spends what it has not acknowledged */
+        half->ack_seq = v->mine[0].seq;
+        half->ack_hash = v->mine[0].seq != 0 ? half_digest(&v->mine[0]) : 0;
+        half->sent += v->mine[v->mine_count - 1].sent - v->mine[0].sent;
+        break;
+    }
+}
+
+static void send_half(struct world *w, struct view *v)
+{
+    struct half half = v->theirs;
+    u32 acked = one_in(w, 3) ? random_below(w, v->mine_count) : v->mine_count - 1;
+    if (w->withholding && !one_in(w, 4))
+        acked = 0;
+    const struct half *ack = &v->mine[acked];
+    half.seq++;
+    half.ack_seq = ack->seq;
+    half.ack_hash = ack->seq != 0 ? half_digest(ack) : 0;
+    amount room = party_peer_spendable(w, v, ack->sent);
+    if (room > 0 && one_in(w, 2)) {
+        amount by = random_amount(w, room);
+        half.sent += by;
+        room -= by;
+    }
+    if (v->channel != VIRTUAL && one_in(w, 2))
+        change_locks(w, &half, room);
+    if (one_in(w, 4))
+        spoil(w, v, &half);
+    party_receive(w, v, &half);
+}
+
+/* --- Bases. */
+
+static void random_stake(struct world *w, amount stake[2])
+{
+    stake[0] = 100 * random_below(w, 3);
+    stake[1] = 200 - stake[0];
+}
+
+static enum change random_change(struct world *w, const struct view *v)
+{
+    if (w->virtual_run && one_in(w, 2))
+        return view_has_leaf(&v->base, LEAF_GUARANTEE) ? FOLD_GUARANTEE : ADD_GUARANTEE;
+    if (one_in(w, 2))
+        return CARRY;
+    return v->app_open ? CLOSE_APP : OPEN_APP;
+}
+
+static void spoil_base(struct world *w, struct base *base)
+{
+    u32 side = random_below(w, 2);
+    switch (random_below(w, 6)) {
+    case 0:
+        base->balance[side] += 1 + random_below(w, 50);
+        break;
+    case 1:
+        base->deposited[side] += 100;
+        break;
+    case 2:
+        base->withdrawn[side] += 100;
+        break;
+    case 3:
+        base->locks[side] = (struct locks){0};
+        break;
+    case 4:
+        base->leaf_count = 0;
+        break;
+    case 5:
+        base->apps_total += 50;
+        break;
+    }
+}
+
+/* Proposes a base; with its signature at once, or later, or never. */
+static void propose_base(struct world *w, struct view *v)
+{
+    struct base base;
+    amount stake[2];
+    random_stake(w, stake);
+    enum change change = random_change(w, v);
+    if (!party_expect_base(w, v, change, stake, &base))
+        return;
+    if (one_in(w, 6))
+        spoil_base(w, &base);
+    party_sign_base(w, v, change, stake, &base, !one_in(w, 3));
+}
+
+/* For a party that is LOST: any of what it has signed, or nothing. */
+static void show_evidence(struct world *w, struct view *v)
+{
+    static const struct base no_base;
+    static const struct half no_half;
+    const struct base *base = &no_base;
+    const struct half *theirs = &no_half, *mine = &no_half;
+    bool newest = !w->greedy && one_in(w, 2), nothing = w->greedy && one_in(w, 2);
+    for (u32 i = 0; i < w->base_count && !nothing; i++)
+        if (w->base[i].channel == v->channel && (newest || one_in(w, 2)))
+            base = &w->base[i];
+    u32 epoch = base->epoch > v->base.epoch ? base->epoch : v->base.epoch;
+    for (u32 i = 0; i < w->own_count; i++)
+        if (w->own[i].channel == v->channel && w->own[i].epoch == epoch && (newest || one_in(w, 2)))
+            theirs = &w->own[i];
+    for (u32 i = 0; i < w->half_count; i++)
+        if (w->half[i].channel == v->channel && w->half[i].epoch == epoch &&
+            (newest || one_in(w, 2)))
+            mine = &w->half[i];
+    party_recover(w, v, base, theirs, mine);
+}
+
+/* --- Withdrawals, closes, deposits. */
+
+static void withdraw(struct world *w, struct view *v)
+{
+    struct channel *ch = &w->channel[v->channel];
+    u32 side = random_below(w, 2);
+    amount room =
+        side == v->me ? party_spendable(w, v) : party_peer_spendable(w, v, v->mine[0].sent);
+    amount total = ch->withdrawn[side] + 1 + random_below(w, room > 0 ? (u32)room + 20 : 20);
+    struct withdrawal withdrawal = {v->channel, side, total, w->now + random_below(w, 30)};
+    party_sign_withdrawal(w, v, &withdrawal);
+}
+
+static void execute_any(struct world *w)
+{
+    if (w->withdrawal_count != 0) {
+        const struct withdrawal *withdrawal = &w->withdrawal[random_below(w, w->withdrawal_count)];
+        if (channel_withdraw(&w->channel[withdrawal->channel], &w->ring, withdrawal, w->now))
+            trace(w, "withdrawal of %u.%u to %ld", withdrawal->channel, withdrawal->side,
+                  withdrawal->total);
+    }
+    if (w->closing_count != 0 && one_in(w, 4)) {
+        const struct closing *closing = &w->closing[random_below(w, w->closing_count)];
+        if (channel_close(&w->channel[closing->channel], &w->ring, closing, w->now))
+            trace(w, "channel %u is closed by agreement", closing->channel);
+    }
+}
+
+static void agree_to_close(struct world *w, struct view *v)
+{
+    struct channel *ch = &w->channel[v->channel];
+    const struct half *mine = &v->mine[v->mine_count - 1];
+    struct closing closing = {.channel = v->channel, .until = w->now + random_below(w, 25)};
+    amount total = ch->deposited[0] + ch->deposited[1] - ch->withdrawn[0] - ch->withdrawn[1];
+    closing.to[v->me] = v->base.balance[v->me] + ch->deposited[v->me] - v->base.deposited[v->me] -
+                        (ch->withdrawn[v->me] - v->base.withdrawn[v->me]) + v->theirs.sent -
+                        mine->sent - (one_in(w, 3) ? 1 + random_below(w, 20) : 0);
+    closing.to[1 - v->me] = total - closing.to[v->me];
+    party_sign_close(w, v, &closing);
+}
+
+/* --- Preimages and apps. */
+
+/* A key that is worth most to use now: its lock is dropped and not acknowledged, or about to
+ * expire, or expired on one side only. */
+static u32 tempting_key(struct world *w)
+{
+    u32 start = random_below(w, w->key_count);
+    for (u32 i = 0; i < w->key_count; i++) {
+        u32 key = (start + i) % w->key_count;
+        const struct note *note = &w->party.note[key];
+        bool dying = note->incoming && note->outgoing && w->now + DELTA > note->in_expiry &&
+                     w->now <= note->out_expiry;
+        bool dropped = note->out_dropped && !note->out_gone && (!note->incoming || note->in_done);
+        bool forgotten = w->restored && note->incoming && note->in_done && w->revealed[key] == 0;
+        if (!note->known && (dropped || dying || forgotten))
+            return key;
+    }
+    return start;
+}
+
+static void use_key(struct world *w)
+{
+    if (w->key_count == 0)
+        return;
+    u32 key = one_in(w, 2) ? tempting_key(w) : random_key(w);
+    const struct note *note = &w->party.note[key];
+    if (w->invoice[key] && !note->known)
+        return; /* only the party has the preimage */
+    bool given_up = note->out_dropped || note->in_done;
+    if (note->incoming && w->party.id == 1 && !given_up && w->greedy && !one_in(w, 8))
+        return; /* waits */
+    if (one_in(w, given_up ? 2 : 6))
+        chain_reveal(w, key);
+    else
+        party_told(w, key);
+}
+
+static void use_app(struct world *w, struct view *v)
+{
+    if (!v->app_open)
+        return;
+    if (v->app_mine.version != v->app.version) {
+        party_app_countersigned(w, v);
+        return;
+    }
+    struct app_state next = v->app;
+    u32 mover = app_mover(&next);
+    amount by = next.share[mover] == 0 ? 0 : random_below(w, (u32)next.share[mover] + 1);
+    if (one_in(w, 5))
+        by = -by; /* takes instead of conceding */
+    next.version += one_in(w, 8) ? 2 : 1;
+    next.share[mover] -= by;
+    next.share[1 - mover] += by;
+    party_app_receive(w, v, &next);
+}
+
+/* --- The virtual channel. */
+
+static void use_virtual(struct world *w)
+{
+    struct view *v = &w->party.view[VIRTUAL];
+    const struct channel *ch = &w->channel[VIRTUAL];
+    if (!w->virtual_run)
+        return;
+    if (!v->used) {
+        amount to = random_below(w, (u32)(ch->deposited[0] + ch->deposited[1]) + 1);
+        struct final_split final = {VIRTUAL, {to, ch->deposited[0] + ch->deposited[1] - to}};
+        if (!party_sign_live(w) && one_in(w, 6))
+            party_sign_final(w, &final);
+        return;
+    }
+    const struct view *ledger = &w->party.view[v->me];
+    if (!v->live && view_has_leaf(&ledger->base, LEAF_GUARANTEE)) {
+        v->live = true; /* the hub colludes, and says so at any time */
+        return;
+    }
+    if (v->live && one_in(w, 8)) {
+        amount mine = ch->deposited[v->me] + v->theirs.sent - v->mine[0].sent;
+        struct final_split final = {.channel = VIRTUAL};
+        final.to[v->me] = mine - (one_in(w, 3) ? 1 : 0);
+        final.to[1 - v->me] = ch->deposited[0] + ch->deposited[1] - final.to[v->me];
+        party_sign_final(w, &final);
+        return;
+    }
+    if (v->live)
+        send_half(w, v);
+}
+
+static u32 focused_action(struct world *w)
+{
+    switch (w->focus) {
+    case FOCUS_LOCKS:
+        return one_in(w, 3) ? 11 : 0;
+    case FOCUS_BASES:
+        return 5 + random_below(w, 5);
+    case FOCUS_APPS:
+        return one_in(w, 3) ? 5 : 13;
+    case FOCUS_VIRTUAL:
+        return one_in(w, 3) ? 5 : 14;
+    case FOCUS_NONE:
+    case FOCUS_COUNT:
+        break;
+    }
+    bug("no such focus");
+}
+
+void adversary_act(struct world *w)
+{
+    struct view *v = random_view(w);
+    if (v->lost) {
+        show_evidence(w, v);
+        if (v->frozen && one_in(w, 2))
+            party_complete_base(w, v);
+        return;
+    }
+    switch (w->focus != FOCUS_NONE && one_in(w, 3) ? focused_action(w) : random_below(w, 16)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+        send_half(w, v);
+        break;
+    case 5:
+    case 6:
+        if (v->frozen && one_in(w, 2))
+            party_complete_base(w, v);
+        else
+            propose_base(w, v);
+        break;
+    case 7:
+        if (one_in(w, 3))
+            withdraw(w, v);
+        break;
+    case 8:
+        execute_any(w);
+        break;
+    case 9:
+        if (one_in(w, 3))
+            agree_to_close(w, v);
+        break;
+    case 10:
+        if (one_in(w, 2))
+            channel_deposit(&w->channel[v->channel], 1 - v->me, random_below(w, 200));
+        break;
+    case 11:
+    case 12:
+        use_key(w);
+        break;
+    case 13:
+        use_app(w, v);
+        break;
+    default:
+        use_virtual(w);
+        break;
+    }
+}
+
+/* --- Disputes. */
+
+/* What a base gives a side, whatever was deposited meanwhile. */
+static amount net(const struct base *base, u32 side)
+{
+    return base->balance[side] - base->deposited[side] + base->withdrawn[side];
+}
+
+/* Any base that the party has signed; epoch 0 is there for all. */
+static struct base any_base(struct world *w, u32 channel)
+{
+    struct base base = {.channel = channel};
+    bool newest = one_in(w, 2);
+    u32 side = w->channel[channel].owner[0] == w->party.id ? 0 : 1;
+    for (u32 i = 0; i < w->base_count; i++) {
+        const struct base *other = &w->base[i];
+        bool better = newest || one_in(w, 2);
+        if (w->greedy)
+            better = other->epoch > base.epoch ||
+                     (other->epoch == base.epoch && net(other, side) < net(&base, side));
+        if (other->channel == channel && better)
+            base = *other;
+    }
+    return base;
+}
+
+/* The adversary's own half must have been acknowledged by the party, or it does not count. */
+static bool find_endorser(const struct world *w, const struct half *own, struct half *endorser)
+{
+    for (u32 i = 0; i < w->half_count; i++)
+        if (w->half[i].ack_hash == half_digest(own)) {
+            *endorser = w->half[i];
+            return true;
+        }
+    return false;
+}
+
+static bool costs_more(const struct half *a, const struct half *b)
+{
+    return a->sent + a->locks.total >= b->sent + b->locks.total;
+}
+
+static struct submission any_states(struct world *w, u32 channel, u32 epoch)
+{
+    const struct channel *ch = &w->channel[channel];
+    u32 party_side = ch->owner[0] == w->party.id ? 0 : 1, side = 1 - party_side;
+    struct submission sub = {.from = ch->owner[side], .shows_live = true};
+    if (w->party.id == ch->hub && !w->party.hub_live)
+        sub.shows_live = false;
+    bool newest = one_in(w, 2);
+    for (u32 i = 0; i < w->half_count; i++) {
+        const struct half *half = &w->half[i];
+        bool better = w->greedy ? costs_more(half, &sub.half[party_side]) : newest || one_in(w, 2);
+        if (half->channel == channel && half->epoch == epoch && better) {
+            sub.has_half[party_side] = true;
+            sub.half[party_side] = *half;
+        }
+    }
+    for (u32 i = 0; i < w->own_count; i++) {
+        const struct half *half = &w->own[i];
+        struct half endorser;
+        if (half->channel == channel && half->epoch == epoch && one_in(w, 2) &&
+            find_endorser(w, half, &endorser)) {
+            sub.has_half[side] = sub.has_endorser[side] = true;
+            sub.half[side] = *half;
+            sub.endorser[side] = endorser;
+        }
+    }
+    if (one_in(w, 4))
+        sub.has_half[random_below(w, 2)] = false;
+    if (one_in(w, 10)) { /* a half that the party has not seen */
+        sub.has_half[side] = true;
+        sub.half[side] =
+            (struct half){.channel = channel, .side = side, .epoch = epoch, .seq = 1000};
+    }
+    return sub;
+}
+
+static struct submission any_submission(struct world *w, u32 channel)
+{
+    struct base base = any_base(w, channel);
+    struct submission sub = any_states(w, channel, base.epoch);
+    sub.base = base;
+    sub.claims = !one_in(w, 4);
+    sub.declared = 1000;
+    return sub;
+}
+
+/* The hub kept the rules, both owners did not: they sign in the virtual channel what they like. */
+static struct submission any_virtual(struct world *w)
+{
+    const struct channel *ch = &w->channel[VIRTUAL];
+    struct submission sub = {.from = ch->owner[random_below(w, 2)], .base.channel = VIRTUAL};
+    for (u32 side = 0; side < 2; side++) {
+        sub.has_half[side] = sub.has_endorser[side] = true;
+        sub.half[side] = (struct half){.channel = VIRTUAL,
+                                       .side = side,
+                                       .seq = 1 + random_below(w, 9),
+                                       .sent = random_below(w, 100)};
+    }
+    for (u32 side = 0; side < 2; side++)
+        sub.endorser[side] = (struct half){
+            .channel = VIRTUAL, .side = 1 - side, .ack_hash = half_digest(&sub.half[side])};
+    sub.shows_live = w->party.hub_live;
+    if (one_in(w, 2)) {
+        amount all = ch->deposited[0] + ch->deposited[1];
+        sub.has_final = true;
+        sub.final = w->party.final;
+        if (!w->party.hub_final || one_in(w, 2)) {
+            amount to = random_below(w, (u32)all + 1);
+            sub.final = (struct final_split){VIRTUAL, {to, all - to}};
+        }
+    }
+    return sub;
+}
+
+static struct submission any_of(struct world *w, u32 channel)
+{
+    bool hub_only = channel >= VIRTUAL && !w->party.view[VIRTUAL].used;
+    return hub_only ? any_virtual(w) : any_submission(w, w->channel[channel].id);
+}
+
+void adversary_force_close(struct world *w, u32 channel)
+{
+    if (w->submission_count[channel] >= MAX_SUBMISSIONS - 2)
+        return;
+    struct submission sub = any_of(w, channel);
+    chain_submit(w, channel, &sub);
+}
+
+/* Whatever the party signed while the closer was already known is tried against it. */
+static void accuse(struct world *w, u32 channel)
+{
+    struct channel *ch = &w->channel[channel];
+    if (ch->closer == NOBODY || ch->hub != NOBODY)
+        return;
+    u32 accuser = ch->owner[0] == w->party.id ? ch->owner[1] : ch->owner[0];
+    if (ch->owner[ch->closer] != w->party.id) {
+        /* It closed itself: a proof against itself, sent first, may save the bond. */
+        for (u32 i = 0; i < w->own_count; i++)
+            if (w->own[i].channel == channel)
+                channel_prove_lie(ch, &w->ring, accuser, &w->own[i], NULL, w->now);
+        return;
+    }
+    for (u32 i = 0; i < w->half_count; i++)
+        for (u32 j = 0; j < w->own_count && w->half[i].channel == channel; j++)
+            if (channel_prove_lie(ch, &w->ring, accuser, &w->half[i], &w->own[j], w->now))
+                trace(w, "half %u.%u proves a lie", w->half[i].epoch, w->half[i].seq);
+}
+
+static void dispute_app(struct world *w, u32 channel)
+{
+    struct app_record *app = chain_app(w, channel);
+    struct channel *ch = &w->channel[channel];
+    if (app == NULL)
+        return;
+    if (w->apps_count != 0)
+        app_dispute(app, ch, &w->ring, &w->apps[random_below(w, w->apps_count)], w->now);
+    struct app_state next = app->state;
+    if (ch->phase != SETTLED || ch->owner[app_mover(&next)] == w->party.id || !one_in(w, 3))
+        return;
+    next.version++;
+    app_move(app, ch, &w->ring, &next, w->now);
+}
+
+void adversary_dispute(struct world *w)
+{
+    for (u32 i = 0; i < CHANNELS; i++) {
+        struct channel *ch = &w->channel[i];
+        bool last_moment = ch->phase == DISPUTE && w->now + 2 >= ch->dispute_end;
+        if (i < LEDGERS && (ch->phase == DISPUTE || ch->phase == SETTLED))
+            dispute_app(w, i);
+        if (ch->phase == DISPUTE && one_in(w, last_moment ? 2 : 6))
+            adversary_force_close(w, i);
+        if (ch->phase == DISPUTE && i < LEDGERS && one_in(w, 3))
+            accuse(w, i);
+    }
+    if (one_in(w, 3))
+        use_key(w);
+    if (one_in(w, 8))
+        execute_any(w);
+    if (w->virtual_run && !w->idle_virtual && w->channel[VIRTUAL].phase == OPEN && one_in(w, 20))
+        adversary_force_close(w, VIRTUAL);
+    if (without(WITHOUT_GUARANTEE_SPLIT_BRAIN) && w->virtual_run &&
+        w->channel[VIRTUAL + 1].phase == OPEN && one_in(w, 6))
+        adversary_force_close(w, VIRTUAL + 1);
+}

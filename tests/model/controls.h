@@ -1,0 +1,91 @@
+/* Negative controls: each names one protection that a run can be made without. A control that finds
+ * no loss means that the protection is not needed, or that the adversary is too weak to show it:
+ * either way the test fails. */
+#ifndef MODEL_CONTROLS_H
+#define MODEL_CONTROLS_H
+
+#include "base/int.h"
+
+enum aim {
+    AIM_ANY,
+    AIM_LOCKS,
+    AIM_BASES,
+    AIM_MEDIATOR,
+    AIM_RESTORE,
+    AIM_RESTORED_MEDIATOR,
+    AIM_APPS,
+    AIM_VIRTUAL,
+};
+
+/*    name, what the runs without it do more of, where it is removed: what happens instead */
+#define CONTROLS(_)                                                                                \
+    _(NO_RESPONSE, AIM_ANY, "party: a dispute is not answered")                                    \
+    _(OWN_HALF_WITHHELD, AIM_ANY, "party: answers without its own endorsed half")                  \
+    _(LOCKS_NOT_CARRIED, AIM_ANY, "base: a new epoch does not inherit the locks")                  \
+    _(APPS_NOT_CARRIED, AIM_ANY, "base: a new epoch does not carry the leaves")                    \
+    _(BOUND_NEWEST_ONLY, AIM_LOCKS, "R3: the bound looks at the newest own half only")             \
+    _(FAIL_BEFORE_ACK, AIM_MEDIATOR, "R4: upstream is failed before the drop is acknowledged")     \
+    _(LATE_PREIMAGE, AIM_MEDIATOR, "R6: a preimage told after expiry - margin is honoured")        \
+    _(UNEQUAL_EXPIRY, AIM_MEDIATOR,                                                                \
+      "forwarding: the outgoing lock may expire later than the incoming one")                      \
+    _(SEND_BEFORE_SYNC, AIM_ANY, "R1: sends before the log is durable")                            \
+    _(USE_WHILE_FROZEN, AIM_BASES, "R7: goes on in an epoch after signing the next base")          \
+    _(TOTAL_NOT_CHECKED, AIM_ANY, "R8: a half's locked total is not checked against its list")     \
+    _(SIGN_AFTER_CLOSE, AIM_ANY, "R9: signs halves after its own forced close is on its way")      \
+    _(WITHDRAWAL_FORGOTTEN, AIM_BASES,                                                             \
+      "R10: a co-signed withdrawal is not reserved before it is on chain")                         \
+    _(CLOSE_NOT_FROZEN, AIM_BASES, "R11: goes on after signing a cooperative close")               \
+    _(ACT_BEFORE_ACK, AIM_LOCKS, "R15: an incoming lock is acted on before it is acknowledged")    \
+    _(TOWER_BEHIND, AIM_MEDIATOR,                                                                  \
+      "R1: the tower does not have an acknowledgement that is relied on")                          \
+    _(RESTORED_GOES_ON, AIM_RESTORE, "R12: a restored party goes on in the epoch of its backup")   \
+    _(RESTORED_NEXT_EPOCH, AIM_RESTORE,                                                            \
+      "R12: the recovery base takes the next epoch, not a fresh one")                              \
+    _(RESTORED_FAILS, AIM_RESTORED_MEDIATOR,                                                       \
+      "R13: a restored party fails incoming locks before they expire")                             \
+    _(RESTORED_AT_ONCE, AIM_RESTORE,                                                               \
+      "R14: a restored party does not wait until what it signed has expired")                      \
+    _(RESTORED_CLAIMS, AIM_RESTORE, "bond: a restored closer cannot say that it makes no claim")   \
+    _(NO_ENDORSEMENT, AIM_ANY, "dispute: a half counts by its payer's signature alone")            \
+    _(LAST_WINS, AIM_ANY,                                                                          \
+      "dispute: the half that comes last wins, not the highest sequence number")                   \
+    _(CLOSE_NOT_ALL, AIM_BASES, "close: a cooperative close may pay out less than is held")        \
+    _(DOUBLE_CREDIT, AIM_ANY, "split: deposits inside the base are credited again")                \
+    _(NO_CLAMP, AIM_ANY, "split: shares are not clamped")                                          \
+    _(NO_IMPLIED_BASE, AIM_ANY, "close: epoch 0 needs a base that both signed")                    \
+    _(EARLY_RETURN, AIM_ANY, "unlock: a lock returns before its expiry")                           \
+    _(BOND_ON_ANY_CHANGE, AIM_ANY, "bond: whoever improves the state takes it")                    \
+    _(BOND_DECLARED_SEQ, AIM_ANY,                                                                  \
+      "bond: a lie is a half above the sequence number that was declared")                         \
+    _(BOND_TO_SENDER, AIM_ANY, "bond: paid to whoever proves the lie")                             \
+    _(APP_ID_REUSED, AIM_APPS, "apps: an app's identity does not name the epoch that opened it")   \
+    _(APP_USED_FROZEN, AIM_APPS, "apps: moves go on after signing the base that removes the app")  \
+    _(APP_SILENT, AIM_APPS, "apps: a party does not move in time")                                 \
+    _(GUARANTEE_ONE_LEDGER, AIM_VIRTUAL, "virtual: live before both ledgers hold the guarantee")   \
+    _(FINAL_WITHOUT_HUB, AIM_VIRTUAL, "virtual: a final split needs no signature of the hub")      \
+    _(GUARANTEE_SPLIT_BRAIN, AIM_VIRTUAL,                                                          \
+      "virtual: each ledger settles the guarantee by states of its own")                           \
+    _(GUARANTEE_AGAIN, AIM_VIRTUAL,                                                                \
+      "virtual: a guarantee is signed again for a virtual channel that was used")                  \
+    _(FINAL_NOT_FROZEN, AIM_VIRTUAL, "virtual: an owner goes on after signing the final split")    \
+    _(VIRTUAL_TOO_LATE, AIM_VIRTUAL,                                                               \
+      "virtual: an owner does not dispute before the guarantee expires")
+
+enum control {
+#define CONTROL_NAME(name, aim, text) WITHOUT_##name,
+    CONTROLS(CONTROL_NAME)
+#undef CONTROL_NAME
+        CONTROL_COUNT,
+    NO_CONTROL = CONTROL_COUNT
+};
+
+/* The control in force; NO_CONTROL: the rules are whole. */
+extern enum control removed;
+extern enum aim aim;
+
+static inline bool without(enum control control)
+{
+    return removed == control;
+}
+
+#endif

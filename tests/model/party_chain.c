@@ -1,0 +1,258 @@
+/* What a party does by the clock: reveals that are due, disputes to answer, guarantees that are
+ * about to expire. */
+#include "world.h"
+
+#include "base/bug.h"
+
+void queue_tx(struct world *w, struct tx tx)
+{
+    assert(w->tx_count < MAX_TXS);
+    w->tx[w->tx_count++] = tx;
+}
+
+static u32 landing(struct world *w)
+{
+    return w->now + 1 + random_below(w, DELTA);
+}
+
+/* --- What it brings into a dispute. */
+
+/* Our half that the peer's newest half acknowledges; NULL: none of this epoch. */
+static const struct half *acknowledged(const struct view *v)
+{
+    for (u32 i = 0; i < v->mine_count; i++)
+        if (v->mine[i].seq != 0 && v->theirs.ack_seq == v->mine[i].seq &&
+            v->theirs.ack_hash == half_digest(&v->mine[i]))
+            return &v->mine[i];
+    return NULL;
+}
+
+/* The newest base with both signatures, the peer's newest half, and the newest half of ours that it
+ * endorses. */
+struct submission party_evidence(const struct world *w, const struct view *v)
+{
+    struct submission sub = {.from = w->party.id, .base = v->base};
+    const struct half *own = acknowledged(v);
+    u32 me = v->me, peer = 1 - v->me;
+    sub.base.channel = v->channel;
+    if (v->theirs.seq != 0) {
+        sub.has_half[peer] = true;
+        sub.half[peer] = v->theirs;
+    }
+    if (own != NULL && !without(WITHOUT_OWN_HALF_WITHHELD)) {
+        sub.has_half[me] = sub.has_endorser[me] = true;
+        sub.half[me] = *own;
+        sub.endorser[me] = v->theirs;
+    }
+    sub.shows_live = v->live;
+    sub.claims = !w->restored || without(WITHOUT_RESTORED_CLAIMS);
+    sub.declared = v->mine[v->mine_count - 1].seq;
+    return sub;
+}
+
+/* The tower's copy, made with every sync: our half with the peer's newest as its endorser, and of
+ * the peer's halves the newest that one of ours endorses. */
+void party_upload(struct world *w, const struct view *v)
+{
+    struct submission *blob = &w->blob[v->channel];
+    u32 peer = 1 - v->me;
+    *blob = party_evidence(w, v);
+    blob->from = NOBODY;
+    blob->has_half[peer] = blob->has_endorser[peer] = v->shown.seq != 0;
+    blob->half[peer] = v->shown;
+    blob->endorser[peer] = v->mine[v->mine_count - 1];
+}
+
+static struct submission hub_evidence(const struct world *w)
+{
+    struct submission sub = {.from = w->party.id, .base.channel = VIRTUAL};
+    sub.has_final = w->party.hub_final;
+    sub.final = w->party.final;
+    return sub;
+}
+
+/* R9: logged before it is sent, and nothing is signed in this channel afterwards: a half that is
+ * newer than what the close posts would prove a lie. */
+void party_force_close(struct world *w, u32 channel)
+{
+    struct view *v = &w->party.view[channel];
+    if (w->channel[channel].phase != OPEN || v->closing)
+        return;
+    v->closing = true;
+    w->posting[channel] = v->used ? party_evidence(w, v) : hub_evidence(w);
+    party_sync(w);
+    queue_tx(w, (struct tx){TX_FORCE_CLOSE, landing(w), channel, 0});
+    trace(w, "party sends a forced close of %u", channel);
+}
+
+/* What the peer knew when it closed, by its own signatures; see is_lie in rules.c. */
+static bool peer_lied(const struct channel *ch, const struct view *v)
+{
+    const struct half *own = acknowledged(v);
+    if (!ch->claims || ch->closer != 1 - v->me || v->theirs.seq == 0)
+        return false;
+    if (v->theirs.epoch != ch->posted_epoch)
+        return v->theirs.epoch > ch->posted_epoch;
+    return v->theirs.ack_seq > ch->posted_peer || (own != NULL && own->ack_seq > ch->posted_own);
+}
+
+static void prove_lie(struct world *w, const struct view *v)
+{
+    struct channel *ch = &w->channel[v->channel];
+    w->bond_due[v->channel] = peer_lied(ch, v);
+    if (v->theirs.seq != 0)
+        channel_prove_lie(ch, &w->ring, w->party.id, &v->theirs, acknowledged(v), w->now);
+}
+
+/* What came in with halves that the tower does not have is not the party's to expect. */
+static void forget_unshown(struct world *w, const struct view *v)
+{
+    w->party.book.due -= v->unshown;
+    for (u32 i = 0; i < v->theirs.locks.count; i++) {
+        const struct lock *lock = &v->theirs.locks.list[i];
+        struct note *note = &w->party.note[lock->key];
+        if (locks_have(&v->shown.locks, lock->key))
+            continue;
+        if (note->claimed && !note->neutral)
+            w->party.book.due -= lock->amount;
+        note->neutral = true;
+    }
+    party_sync(w);
+}
+
+static void answer(struct world *w, u32 channel)
+{
+    struct view *v = &w->party.view[channel];
+    struct channel *ch = &w->channel[channel];
+    if (channel == VIRTUAL && !v->used) {
+        struct submission sub = hub_evidence(w);
+        if (sub.has_final)
+            chain_submit(w, channel, &sub);
+        return;
+    }
+    v->closing = true;
+    party_sync(w);
+    if (without(WITHOUT_NO_RESPONSE))
+        return;
+    struct submission sub = party_evidence(w, v);
+    if (w->towered) {
+        sub = w->blob[channel];
+        forget_unshown(w, v);
+    }
+    chain_submit(w, channel, &sub);
+    if (channel == VIRTUAL)
+        return;
+    if (!w->towered)
+        prove_lie(w, v);
+    struct app_record *app = chain_app(w, channel);
+    if (app != NULL && v->app_open)
+        app_dispute(app, ch, &w->ring, &v->app, w->now);
+}
+
+static void watch(struct world *w)
+{
+    for (u32 i = 0; i < VIEWS; i++) {
+        bool hub = i == VIRTUAL && w->virtual_run && w->party.id == 1;
+        if ((!w->party.view[i].used && !hub) || w->channel[i].phase != DISPUTE || w->answered[i])
+            continue;
+        if (w->answer_at[i] == 0)
+            w->answer_at[i] = landing(w);
+        if (w->now >= w->answer_at[i]) {
+            w->answered[i] = true;
+            answer(w, i);
+        }
+    }
+}
+
+/* --- The clock. */
+
+static void land(struct world *w)
+{
+    for (u32 i = 0; i < w->tx_count;) {
+        struct tx tx = w->tx[i];
+        if (tx.at > w->now) {
+            i++;
+            continue;
+        }
+        w->tx[i] = w->tx[--w->tx_count];
+        if (tx.kind == TX_REVEAL)
+            chain_reveal(w, tx.key);
+        else if (w->channel[tx.channel].phase == OPEN)
+            chain_submit(w, tx.channel, &w->posting[tx.channel]);
+    }
+}
+
+/* A preimage in the registry is known to all. Ours goes there when the payer has not paid off chain
+ * by expiry - margin. */
+static void watch_registry(struct world *w)
+{
+    for (u32 key = 0; key < w->key_count; key++) {
+        struct note *note = &w->party.note[key];
+        if (!note->used)
+            continue;
+        u32 expiry = note->outgoing ? note->out_expiry : note->in_expiry;
+        if (!note->known && w->revealed[key] != 0 && w->revealed[key] <= expiry) {
+            note->known = true;
+            if (w->revealed[key] <= note->in_expiry)
+                note_claim(w, note);
+        }
+        const struct view *v = &w->party.view[note->in_channel];
+        bool unpaid = !note->in_done || locks_have(&v->shown.locks, key);
+        if (note->incoming && note->claimed && unpaid && !note->revealing &&
+            w->revealed[key] == 0 && w->now + MARGIN >= note->in_expiry) {
+            note->revealing = true;
+            queue_tx(w, (struct tx){TX_REVEAL, landing(w), 0, key});
+        }
+    }
+}
+
+/* Does the guarantee still stand in one of our ledgers, under the newest base with both
+ * signatures? */
+static bool guaranteed(const struct party *p)
+{
+    for (u32 i = 0; i < LEDGERS; i++)
+        if (p->view[i].used && view_has_leaf(&p->view[i].base, LEAF_GUARANTEE))
+            return true;
+    return false;
+}
+
+static void watch_guarantee(struct world *w)
+{
+    const struct party *p = &w->party;
+    bool owner = p->view[VIRTUAL].used && p->view[VIRTUAL].live;
+    if (!w->virtual_run || without(WITHOUT_VIRTUAL_TOO_LATE) || (!owner && !p->hub_final) ||
+        w->now + MARGIN < w->channel[VIRTUAL].expiry || !guaranteed(p))
+        return;
+    party_force_close(w, VIRTUAL);
+}
+
+static void play(struct world *w, u32 channel)
+{
+    struct channel *ch = &w->channel[channel];
+    if (ch->phase != SETTLED || without(WITHOUT_APP_SILENT))
+        return;
+    struct app_record *app = chain_app(w, channel);
+    if (app == NULL || app->state.version == LAST_VERSION ||
+        ch->owner[app_mover(&app->state)] != w->party.id)
+        return;
+    u32 deadline = app->deadline != 0 ? app->deadline : ch->dispute_end + MOVE_TIME;
+    if (w->now > deadline || (w->now + 4 < deadline && !one_in(w, 3)))
+        return;
+    struct app_state next = app->state;
+    next.version++;
+    party_publish(w, app_digest(&next));
+    app_move(app, ch, &w->ring, &next, w->now);
+}
+
+void party_tick(struct world *w)
+{
+    if (w->unsynced)
+        party_sync(w); /* R1: a tick is long beside a group commit, and what follows relies on it */
+    land(w);
+    watch_registry(w);
+    watch_guarantee(w);
+    watch(w);
+    for (u32 i = 0; i < LEDGERS; i++)
+        if (w->party.view[i].used)
+            play(w, i);
+}

@@ -1,0 +1,377 @@
+#include "rules.h"
+
+#include "controls.h"
+
+#include <string.h>
+
+static amount min_amount(amount a, amount b)
+{
+    return a < b ? a : b;
+}
+
+static amount clamp(amount value, amount low, amount high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* D - W: what the contract holds for a channel. */
+static amount held(const struct channel *ch)
+{
+    return ch->deposited[0] + ch->deposited[1] - ch->withdrawn[0] - ch->withdrawn[1];
+}
+
+static bool both_signed(const struct channel *ch, const struct keyring *ring, u64 digest)
+{
+    return signed_by(ring, ch->owner[0], digest) && signed_by(ring, ch->owner[1], digest);
+}
+
+/* --- While the channel is open. */
+
+/* Deposits into a channel that is being closed are refused: the depositor keeps the money. */
+bool channel_deposit(struct channel *ch, u32 side, amount by)
+{
+    if (ch->phase != OPEN || ch->hub != NOBODY || by < 0)
+        return false;
+    ch->deposited[side] += by;
+    return true;
+}
+
+bool channel_withdraw(struct channel *ch, const struct keyring *ring, const struct withdrawal *w,
+                      u32 now)
+{
+    if (ch->phase != OPEN || ch->hub != NOBODY || w->channel != ch->id || now > w->until ||
+        !both_signed(ch, ring, withdrawal_digest(w)))
+        return false;
+    amount by = w->total - ch->withdrawn[w->side];
+    if (by <= 0 || by > held(ch))
+        return false;
+    ch->withdrawn[w->side] = w->total;
+    return true;
+}
+
+/* The two payouts must be all that is held: a deposit or withdrawal that the signers did not see
+ * makes the close fail, and the channel stays as it was. */
+static bool closes_all(const struct channel *ch, const struct closing *closing)
+{
+    amount sum = closing->to[0] + closing->to[1];
+    return sum == held(ch) || (sum < held(ch) && without(WITHOUT_CLOSE_NOT_ALL));
+}
+
+bool channel_close(struct channel *ch, const struct keyring *ring, const struct closing *closing,
+                   u32 now)
+{
+    if (ch->phase != OPEN || ch->hub != NOBODY || closing->channel != ch->id ||
+        now > closing->until || closing->to[0] < 0 || closing->to[1] < 0 ||
+        !closes_all(ch, closing) || !both_signed(ch, ring, closing_digest(closing)))
+        return false;
+    ch->phase = CLOSED;
+    ch->closer = NOBODY;
+    ch->paid[0] = closing->to[0];
+    ch->paid[1] = closing->to[1];
+    return true;
+}
+
+/* --- The dispute. */
+
+/* Epoch 0 is implied and needs no signatures: a depositor whose peer never signs anything can
+ * leave. */
+static bool base_counts(const struct channel *ch, const struct keyring *ring,
+                        const struct base *base)
+{
+    static const struct base zero;
+    if (base->channel != ch->id)
+        return false;
+    if (base->epoch == 0) {
+        struct base implied = zero;
+        implied.channel = ch->id;
+        return base_digest(base) == base_digest(&implied) &&
+               (ch->hub != NOBODY || !without(WITHOUT_NO_IMPLIED_BASE));
+    }
+    return ch->hub == NOBODY && both_signed(ch, ring, base_digest(base));
+}
+
+static bool half_counts(const struct channel *ch, const struct keyring *ring,
+                        const struct submission *sub, u32 side)
+{
+    const struct half *half = &sub->half[side];
+    u32 payer = ch->owner[side], payee = ch->owner[1 - side];
+    if (half->channel != ch->id || half->side != side || half->seq == 0 ||
+        half->epoch != sub->base.epoch || !signed_by(ring, payer, half_digest(half)))
+        return false;
+    if (sub->from == payee || without(WITHOUT_NO_ENDORSEMENT))
+        return true;
+    const struct half *by = &sub->endorser[side];
+    return sub->has_endorser[side] && by->channel == ch->id && by->side == 1 - side &&
+           by->ack_hash == half_digest(half) && signed_by(ring, payee, half_digest(by));
+}
+
+/* The highest epoch wins, in it the highest sequence number of each side: whatever the order in
+ * which states come. Halves of an older epoch than the best base are passed over. */
+static void take_states(struct channel *ch, const struct submission *sub)
+{
+    if (sub->base.epoch > ch->base.epoch) {
+        ch->base = sub->base;
+        ch->half[0] = ch->half[1] = (struct half){0};
+    }
+    for (u32 side = 0; side < 2; side++)
+        if (sub->has_half[side] && sub->half[side].epoch == ch->base.epoch &&
+            (sub->half[side].seq > ch->half[side].seq || without(WITHOUT_LAST_WINS)))
+            ch->half[side] = sub->half[side];
+}
+
+static bool take(struct channel *ch, const struct keyring *ring, const struct submission *sub)
+{
+    if (!base_counts(ch, ring, &sub->base))
+        return false;
+    for (u32 side = 0; side < 2; side++)
+        if (sub->has_half[side] && !half_counts(ch, ring, sub, side))
+            return false;
+    if (sub->shows_live && !signed_by(ring, ch->hub, live_digest(ch->id)))
+        return false;
+    if (sub->has_final) {
+        const struct final_split *final = &sub->final;
+        if (ch->hub == NOBODY || final->channel != ch->id || final->to[0] < 0 || final->to[1] < 0 ||
+            final->to[0] + final->to[1] != held(ch) ||
+            !both_signed(ch, ring, final_digest(final)) ||
+            (!without(WITHOUT_FINAL_WITHOUT_HUB) && !signed_by(ring, ch->hub, final_digest(final))))
+            return false;
+        ch->has_final = true;
+        ch->final = *final;
+    }
+    ch->live = ch->live || sub->shows_live;
+    take_states(ch, sub);
+    return true;
+}
+
+static u32 side_of(const struct channel *ch, u32 party)
+{
+    return party == ch->owner[0] ? 0 : party == ch->owner[1] ? 1 : NOBODY;
+}
+
+/* A guarantee's virtual channel is disputed before its expiry or not at all. The hub may open the
+ * dispute too: it may be the only one left with a final split. */
+bool channel_force_close(struct channel *ch, const struct keyring *ring,
+                         const struct submission *sub, u32 now)
+{
+    u32 side = side_of(ch, sub->from);
+    bool hub = ch->hub != NOBODY && sub->from == ch->hub;
+    if (ch->phase != OPEN || (side == NOBODY && !hub) || (ch->hub != NOBODY && now > ch->expiry) ||
+        !take(ch, ring, sub))
+        return false;
+    ch->phase = DISPUTE;
+    ch->dispute_end = now + CHALLENGE;
+    ch->closer = side;
+    ch->claims = sub->claims && ch->hub == NOBODY;
+    ch->bond_to = side;
+    if (side == NOBODY)
+        return true;
+    ch->posted_epoch = sub->base.epoch;
+    ch->posted_own = sub->has_half[side] ? sub->half[side].seq : 0;
+    ch->posted_peer = sub->has_half[1 - side] ? sub->half[1 - side].seq : 0;
+    ch->declared = sub->declared;
+    return true;
+}
+
+bool channel_challenge(struct channel *ch, const struct keyring *ring, const struct submission *sub,
+                       u32 now)
+{
+    if (ch->phase != DISPUTE || now >= ch->dispute_end)
+        return false;
+    struct base base_before = ch->base;
+    struct half before[2] = {ch->half[0], ch->half[1]};
+    if (!take(ch, ring, sub))
+        return false;
+    if (without(WITHOUT_BOND_ON_ANY_CHANGE) && ch->claims && ch->closer != NOBODY &&
+        (ch->base.epoch > base_before.epoch || ch->half[0].seq > before[0].seq ||
+         ch->half[1].seq > before[1].seq))
+        ch->bond_to = 1 - ch->closer;
+    return true;
+}
+
+/* A number that a closer declares can be inflated at no cost, so it proves nothing. What the closer
+ * has acknowledged can be held against it: it had the peer's half, and with it the peer's
+ * acknowledgement of its own. */
+static bool is_lie(const struct channel *ch, const struct keyring *ring, const struct half *own,
+                   const struct half *acked)
+{
+    u32 peer = 1 - ch->closer;
+    if (own->epoch > ch->posted_epoch)
+        return true; /* a half is signed in an epoch only once its base has both signatures */
+    if (own->epoch < ch->posted_epoch)
+        return false;
+    if (without(WITHOUT_BOND_DECLARED_SEQ))
+        return own->seq > ch->declared || own->ack_seq > ch->posted_peer;
+    return own->ack_seq > ch->posted_peer ||
+           (acked != NULL && own->ack_hash == half_digest(acked) && acked->channel == ch->id &&
+            acked->side == peer && acked->ack_seq > ch->posted_own &&
+            signed_by(ring, ch->owner[peer], half_digest(acked)));
+}
+
+bool channel_prove_lie(struct channel *ch, const struct keyring *ring, u32 from,
+                       const struct half *own, const struct half *acked, u32 now)
+{
+    if (ch->phase != DISPUTE || now >= ch->dispute_end || !ch->claims ||
+        ch->bond_to != ch->closer || own->channel != ch->id || own->side != ch->closer ||
+        !signed_by(ring, ch->owner[ch->closer], half_digest(own)) || !is_lie(ch, ring, own, acked))
+        return false;
+    ch->bond_to = without(WITHOUT_BOND_TO_SENDER) ? 2 + from : 1 - ch->closer;
+    return true;
+}
+
+/* --- The split. */
+
+/* In this order: leaves, shares, locks; each from what is left of the one before. */
+static void split(struct channel *ch)
+{
+    const struct base *base = &ch->base;
+    amount total = held(ch);
+    ch->apps_pool = clamp(base->apps_total, 0, total);
+    amount rest = total - ch->apps_pool;
+    amount counted = without(WITHOUT_DOUBLE_CREDIT) ? 0 : base->deposited[0];
+    amount raw = base->balance[0] + (ch->deposited[0] - counted) -
+                 (ch->withdrawn[0] - base->withdrawn[0]) + ch->half[1].sent - ch->half[0].sent;
+    amount share[2];
+    share[0] = without(WITHOUT_NO_CLAMP) ? raw : clamp(raw, 0, rest);
+    share[1] = rest - share[0];
+    for (u32 side = 0; side < 2; side++) {
+        ch->locks[side] = ch->half[side].seq != 0 ? ch->half[side].locks : base->locks[side];
+        ch->pool[side] = min_amount(clamp(ch->locks[side].total, 0, total), share[side]);
+        ch->paid[side] = share[side] - ch->pool[side];
+    }
+}
+
+/* A virtual channel's split is its record's `paid`, which the ledgers' guarantees read. Without the
+ * hub's word that it went live, it is the stakes. */
+static void split_virtual(struct channel *ch)
+{
+    bool live = ch->live || without(WITHOUT_GUARANTEE_ONE_LEDGER);
+    amount to = ch->has_final ? ch->final.to[0]
+                : live        ? ch->deposited[0] + ch->half[1].sent - ch->half[0].sent
+                              : ch->deposited[0];
+    ch->paid[0] = clamp(to, 0, held(ch));
+    ch->paid[1] = held(ch) - ch->paid[0];
+}
+
+bool channel_settle(struct channel *ch, u32 now)
+{
+    if (ch->phase != DISPUTE || now < ch->dispute_end)
+        return false;
+    ch->phase = SETTLED;
+    if (ch->hub != NOBODY)
+        split_virtual(ch);
+    else
+        split(ch);
+    return true;
+}
+
+bool channel_unlock(struct channel *ch, u32 side, u32 index, u32 revealed, u32 now)
+{
+    if (ch->phase != SETTLED || index >= ch->locks[side].count ||
+        (ch->unlocked[side] & 1u << index) != 0)
+        return false;
+    const struct lock *lock = &ch->locks[side].list[index];
+    bool in_time = revealed != 0 && revealed <= lock->expiry;
+    if (!in_time && now <= lock->expiry && !without(WITHOUT_EARLY_RETURN))
+        return false;
+    amount value = min_amount(clamp(lock->amount, 0, ch->pool[side]), ch->pool[side]);
+    ch->unlocked[side] |= 1u << index;
+    ch->pool[side] -= value;
+    ch->paid[in_time ? 1 - side : side] += value;
+    return true;
+}
+
+/* --- Apps and guarantees. */
+
+void app_init(struct app_record *app, const struct leaf *leaf)
+{
+    *app = (struct app_record){{leaf->id, 0, {leaf->stake[0], leaf->stake[1]}}, 0};
+}
+
+static bool app_state_counts(const struct app_record *app, const struct app_state *state)
+{
+    return state->id == app->state.id && state->version > app->state.version &&
+           state->version <= LAST_VERSION && state->share[0] >= 0 && state->share[1] >= 0 &&
+           state->share[0] + state->share[1] == app->state.share[0] + app->state.share[1];
+}
+
+bool app_dispute(struct app_record *app, const struct channel *ch, const struct keyring *ring,
+                 const struct app_state *state, u32 now)
+{
+    if (ch->phase != DISPUTE || now >= ch->dispute_end || !app_state_counts(app, state) ||
+        !both_signed(ch, ring, app_digest(state)))
+        return false;
+    app->state = *state;
+    return true;
+}
+
+bool app_move_valid(const struct app_state *from, const struct app_state *to)
+{
+    u32 mover = app_mover(from);
+    return to->version == from->version + 1 && to->share[mover] <= from->share[mover];
+}
+
+bool app_move(struct app_record *app, const struct channel *ch, const struct keyring *ring,
+              const struct app_state *to, u32 now)
+{
+    if (app->deadline == 0)
+        app->deadline = ch->dispute_end + MOVE_TIME;
+    if (ch->phase != SETTLED || now > app->deadline || !app_state_counts(app, to) ||
+        !app_move_valid(&app->state, to) ||
+        !signed_by(ring, ch->owner[app_mover(&app->state)], app_digest(to)))
+        return false;
+    app->state = *to;
+    app->deadline = now + MOVE_TIME;
+    return true;
+}
+
+static bool pay_leaf(struct channel *ch, u32 index, const amount share[2])
+{
+    const struct leaf *leaf = &ch->base.leaf[index];
+    amount first = clamp(share[0], 0, ch->apps_pool);
+    amount second = clamp(leaf->stake[0] + leaf->stake[1] - first, 0, ch->apps_pool - first);
+    ch->resolved |= 1u << index;
+    ch->apps_pool -= first + second;
+    ch->paid[0] += first;
+    ch->paid[1] += second;
+    return true;
+}
+
+static bool leaf_is_due(const struct channel *ch, u32 index, enum leaf_kind kind)
+{
+    return ch->phase == SETTLED && index < ch->base.leaf_count &&
+           (ch->resolved & 1u << index) == 0 && ch->base.leaf[index].kind == kind;
+}
+
+bool channel_resolve_app(struct channel *ch, u32 index, const struct app_record *app, u32 now)
+{
+    if (!leaf_is_due(ch, index, LEAF_APP) || app->state.id != ch->base.leaf[index].id)
+        return false;
+    u32 deadline = app->deadline != 0 ? app->deadline : ch->dispute_end + MOVE_TIME;
+    amount share[2] = {app->state.share[0], app->state.share[1]};
+    if (app->state.version < LAST_VERSION) {
+        if (now <= deadline)
+            return false;
+        u32 mover = app_mover(&app->state);
+        share[1 - mover] += share[mover];
+        share[mover] = 0;
+    }
+    return pay_leaf(ch, index, share);
+}
+
+/* Both ledgers read one record, so the hub pays on one side what it gets on the other. */
+bool channel_resolve_guarantee(struct channel *ch, u32 index, const struct channel *virtual_channel,
+                               u32 now)
+{
+    if (!leaf_is_due(ch, index, LEAF_GUARANTEE) || virtual_channel->id != ch->base.leaf[index].id)
+        return false;
+    switch (virtual_channel->phase) {
+    case OPEN: /* not disputed in time: the stakes go back */
+        return now > ch->base.leaf[index].expiry && pay_leaf(ch, index, ch->base.leaf[index].stake);
+    case SETTLED:
+        return pay_leaf(ch, index, virtual_channel->paid);
+    case DISPUTE:
+    case CLOSED:
+        break;
+    }
+    return false;
+}

@@ -1,0 +1,203 @@
+/* What the adjudicator decides: which signed states count, and how money is split at a close. A
+ * reference to transcribe: every function is what a contract's function of the same name does,
+ * without tokens, encoding and gas.
+ *
+ * Signatures are modelled. A `keyring` remembers what the one party that keeps the rules has
+ * signed; all others sign whatever the adversary wants, so their signature is always there. A state
+ * is named by its digest, which stands for its EIP-712 hash.
+ *
+ * Amounts are in the asset's smallest unit; times are ticks; a side is 0 (A) or 1 (B).
+ * Source: research on channels, section 4; the rules in words are in README.md. */
+#ifndef MODEL_RULES_H
+#define MODEL_RULES_H
+
+#include "base/int.h"
+
+typedef i64 amount;
+
+enum {
+    MAX_LOCKS = 3,
+    MAX_LEAVES = 2,
+    MAX_KEYS = 48,
+    MAX_SIGNED = 640,
+    NOBODY = 99,
+    CHALLENGE = 24, /* ticks that a dispute lasts */
+    MOVE_TIME = 12, /* ticks that a mover has in a settled app */
+};
+
+struct keyring {
+    u32 keeper; /* the party whose signature cannot be had by others; NOBODY: there is none */
+    u32 count;
+    u64 digest[MAX_SIGNED];
+};
+bool signed_by(const struct keyring *ring, u32 party, u64 digest);
+
+/* --- States. */
+
+struct lock {
+    amount amount;
+    u32 expiry; /* the last tick at which a reveal pays the payee */
+    u32 key;    /* stands for the hash of a preimage */
+};
+
+/* `total` is the number that is signed beside the root; `list` is what the root commits to. */
+struct locks {
+    amount total;
+    u32 count;
+    struct lock list[MAX_LOCKS];
+};
+
+enum leaf_kind { LEAF_APP, LEAF_GUARANTEE };
+
+/* Money set aside in a base. An app is split by the app's own states, a guarantee by the result of
+ * the virtual channel `id`. */
+struct leaf {
+    enum leaf_kind kind;
+    u32 id;
+    amount stake[2];
+    u32 expiry; /* of a guarantee: the last tick at which its virtual channel can be disputed */
+};
+
+/* Balances include the locks and exclude the leaves. */
+struct base {
+    u32 channel, epoch;
+    amount balance[2], deposited[2], withdrawn[2];
+    struct locks locks[2];
+    amount apps_total;
+    u32 leaf_count;
+    struct leaf leaf[MAX_LEAVES];
+};
+
+struct half {
+    u32 channel, side, epoch, seq;
+    amount sent;
+    struct locks locks;
+    u32 ack_seq; /* 0: nothing of this epoch is acknowledged */
+    u64 ack_hash;
+};
+
+struct withdrawal {
+    u32 channel, side;
+    amount total; /* cumulative */
+    u32 until;    /* the last tick at which it can be executed */
+};
+
+struct closing {
+    u32 channel;
+    amount to[2];
+    u32 until;
+};
+
+/* A state of the shipped model app: movers alternate; a move concedes some of the mover's share to
+ * the other and ends the mover's turn. Whoever does not move in time forfeits the pot. */
+struct app_state {
+    u32 id, version;
+    amount share[2];
+};
+
+/* What ends a virtual channel without a dispute: signed by both owners and by the hub. */
+struct final_split {
+    u32 channel;
+    amount to[2];
+};
+
+u64 base_digest(const struct base *base);
+u64 half_digest(const struct half *half);
+u64 withdrawal_digest(const struct withdrawal *withdrawal);
+u64 closing_digest(const struct closing *closing);
+u64 app_digest(const struct app_state *state);
+u64 final_digest(const struct final_split *final);
+u64 live_digest(u32 channel); /* the hub's word that both ledgers hold the guarantee */
+
+/* --- The contract's record of a channel. */
+
+enum phase { OPEN, DISPUTE, SETTLED, CLOSED };
+
+struct channel {
+    u32 id, owner[2];
+    u32 hub; /* of a virtual channel; NOBODY: a channel with deposits */
+    u32 expiry;
+    enum phase phase;
+    amount deposited[2], withdrawn[2];
+
+    u32 dispute_end;
+    struct base base;    /* the best so far; epoch 0 with zeros is implied */
+    struct half half[2]; /* by payer's side; seq 0: none */
+    bool live;
+    bool has_final;
+    struct final_split final;
+
+    u32 closer; /* side; NOBODY: closed without a dispute */
+    bool claims;
+    u32 posted_epoch, posted_own, posted_peer, declared;
+    u32 bond_to; /* a side, or 2 + the party that proved it (control BOND_TO_SENDER) */
+
+    amount paid[2];
+    amount pool[2]; /* set aside for the locks of each side */
+    struct locks locks[2];
+    u32 unlocked[2]; /* bitmaps */
+    amount apps_pool;
+    u32 resolved; /* bitmap of leaves */
+};
+
+/* What a transaction brings into a dispute. A half counts if its payer signed it and its payee
+ * endorses it: by sending it, or by a half of its own (`endorser`) that acknowledges it. */
+struct submission {
+    u32 from; /* party */
+    struct base base;
+    bool has_half[2], has_endorser[2];
+    struct half half[2], endorser[2]; /* endorser[s] endorses half[s], signed by the other side */
+    bool shows_live;
+    bool has_final;
+    struct final_split final;
+    bool claims;  /* of a forced close: the closer stakes its bond on having no newer state */
+    u32 declared; /* control BOND_DECLARED_SEQ */
+};
+
+/* Every function returns whether the transaction succeeds; one that fails changes nothing. */
+bool channel_deposit(struct channel *ch, u32 side, amount by);
+bool channel_withdraw(struct channel *ch, const struct keyring *ring, const struct withdrawal *w,
+                      u32 now);
+bool channel_close(struct channel *ch, const struct keyring *ring, const struct closing *closing,
+                   u32 now);
+bool channel_force_close(struct channel *ch, const struct keyring *ring,
+                         const struct submission *sub, u32 now);
+bool channel_challenge(struct channel *ch, const struct keyring *ring, const struct submission *sub,
+                       u32 now);
+
+/* The bond goes to the closer's peer if `own`, signed by the closer, shows that it knew more than
+ * it posted. `acked` is the peer's half that `own` acknowledges, NULL where the proof is `own`
+ * alone. */
+bool channel_prove_lie(struct channel *ch, const struct keyring *ring, u32 from,
+                       const struct half *own, const struct half *acked, u32 now);
+bool channel_settle(struct channel *ch, u32 now);
+
+/* Pays one lock of `side`. `revealed`: when the registry saw the preimage, 0 for never. */
+bool channel_unlock(struct channel *ch, u32 side, u32 index, u32 revealed, u32 now);
+
+/* --- Apps: a record is made when a channel with the app's leaf is disputed. */
+
+struct app_record {
+    struct app_state state;
+    u32 deadline; /* of the mover, once the channel is settled */
+};
+enum { LAST_VERSION = 6 }; /* the game is over and the shares stand */
+
+static inline u32 app_mover(const struct app_state *state)
+{
+    return state->version % 2;
+}
+
+void app_init(struct app_record *app, const struct leaf *leaf);
+bool app_dispute(struct app_record *app, const struct channel *ch, const struct keyring *ring,
+                 const struct app_state *state, u32 now);
+bool app_move_valid(const struct app_state *from, const struct app_state *to);
+bool app_move(struct app_record *app, const struct channel *ch, const struct keyring *ring,
+              const struct app_state *to, u32 now);
+bool channel_resolve_app(struct channel *ch, u32 index, const struct app_record *app, u32 now);
+
+/* In both ledgers, side 0 of the guarantee is side 0 of the virtual channel. */
+bool channel_resolve_guarantee(struct channel *ch, u32 index, const struct channel *virtual_channel,
+                               u32 now);
+
+#endif

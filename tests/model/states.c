@@ -1,0 +1,82 @@
+/* Digests of states, and who signed them. */
+#include "rules.h"
+
+static u64 mix(u64 hash, u64 value)
+{
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+    return hash ^ (hash >> 29);
+}
+
+static u64 mix_pair(u64 hash, const amount pair[2])
+{
+    return mix(mix(hash, (u64)pair[0]), (u64)pair[1]);
+}
+
+static u64 mix_locks(u64 hash, const struct locks *locks)
+{
+    hash = mix(mix(hash, (u64)locks->total), locks->count);
+    for (u32 i = 0; i < locks->count; i++) {
+        const struct lock *lock = &locks->list[i];
+        hash = mix(mix(mix(hash, (u64)lock->amount), lock->expiry), lock->key);
+    }
+    return hash;
+}
+
+u64 base_digest(const struct base *base)
+{
+    u64 hash = mix(mix(1, base->channel), base->epoch);
+    hash = mix_pair(hash, base->balance);
+    hash = mix_pair(hash, base->deposited);
+    hash = mix_pair(hash, base->withdrawn);
+    hash = mix_locks(mix_locks(hash, &base->locks[0]), &base->locks[1]);
+    hash = mix(mix(hash, (u64)base->apps_total), base->leaf_count);
+    for (u32 i = 0; i < base->leaf_count; i++) {
+        const struct leaf *leaf = &base->leaf[i];
+        hash = mix(mix(mix(hash, leaf->kind), leaf->id), leaf->expiry);
+        hash = mix_pair(hash, leaf->stake);
+    }
+    return hash;
+}
+
+u64 half_digest(const struct half *half)
+{
+    u64 hash = mix(mix(2, half->channel), half->side);
+    hash = mix(mix(mix(hash, half->epoch), half->seq), (u64)half->sent);
+    hash = mix_locks(hash, &half->locks);
+    return mix(mix(hash, half->ack_seq), half->ack_hash);
+}
+
+u64 withdrawal_digest(const struct withdrawal *w)
+{
+    return mix(mix(mix(mix(3, w->channel), w->side), (u64)w->total), w->until);
+}
+
+u64 closing_digest(const struct closing *closing)
+{
+    return mix(mix_pair(mix(4, closing->channel), closing->to), closing->until);
+}
+
+u64 app_digest(const struct app_state *state)
+{
+    return mix_pair(mix(mix(5, state->id), state->version), state->share);
+}
+
+u64 final_digest(const struct final_split *final)
+{
+    return mix_pair(mix(6, final->channel), final->to);
+}
+
+u64 live_digest(u32 channel)
+{
+    return mix(7, channel);
+}
+
+bool signed_by(const struct keyring *ring, u32 party, u64 digest)
+{
+    if (party != ring->keeper)
+        return true;
+    for (u32 i = 0; i < ring->count; i++)
+        if (ring->digest[i] == digest)
+            return true;
+    return false;
+}
