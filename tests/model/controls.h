@@ -25,6 +25,7 @@ enum aim {
     _(APPS_NOT_CARRIED, AIM_ANY, "base: a new epoch does not carry the leaves")                    \
     _(BOUND_NEWEST_ONLY, AIM_LOCKS, "R3: the bound looks at the newest own half only")             \
     _(FAIL_BEFORE_ACK, AIM_MEDIATOR, "R4: upstream is failed before the drop is acknowledged")     \
+    _(NO_REVEAL, AIM_LOCKS, "R5: a preimage does not go to the registry by expiry - margin")       \
     _(LATE_PREIMAGE, AIM_MEDIATOR, "R6: a preimage told after expiry - margin is honoured")        \
     _(UNEQUAL_EXPIRY, AIM_MEDIATOR,                                                                \
       "forwarding: the outgoing lock may expire later than the incoming one")                      \

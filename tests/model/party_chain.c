@@ -199,7 +199,8 @@ static void watch_registry(struct world *w)
         const struct view *v = &w->party.view[note->in_channel];
         bool unpaid = !note->in_done || locks_have(&v->shown.locks, key);
         if (note->incoming && note->claimed && unpaid && !note->revealing &&
-            w->revealed[key] == 0 && w->now + MARGIN >= note->in_expiry) {
+            !without(WITHOUT_NO_REVEAL) && w->revealed[key] == 0 &&
+            w->now + MARGIN >= note->in_expiry) {
             note->revealing = true;
             queue_tx(w, (struct tx){TX_REVEAL, landing(w), 0, key});
         }

@@ -203,7 +203,7 @@ static bool is_lie(const struct channel *ch, const struct keyring *ring, const s
         return own->seq > ch->declared || own->ack_seq > ch->posted_peer;
     return own->ack_seq > ch->posted_peer ||
            (acked != NULL && own->ack_hash == half_digest(acked) && acked->channel == ch->id &&
-            acked->side == peer && acked->ack_seq > ch->posted_own &&
+            acked->side == peer && acked->epoch == own->epoch && acked->ack_seq > ch->posted_own &&
             signed_by(ring, ch->owner[peer], half_digest(acked)));
 }
 
