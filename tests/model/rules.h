@@ -7,7 +7,7 @@
  * is named by its digest, which stands for its EIP-712 hash.
  *
  * Amounts are in the asset's smallest unit; times are ticks; a side is 0 (A) or 1 (B).
- * Source: research on channels, section 4; the rules in words are in README.md. */
+ * The rules in words are in README.md. */
 #ifndef MODEL_RULES_H
 #define MODEL_RULES_H
 
