@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {EIP712} from "@openzeppelin/contracts-shanghai/utils/cryptography/EIP712.sol";
+import {Digests} from "./Digests.sol";
+import {Locks} from "./Locks.sol";
+import {Payouts} from "./Payouts.sol";
+import {PreimageRegistry} from "./PreimageRegistry.sol";
+import {Tree} from "./Tree.sol";
+import {
+    BatchProof,
+    Base,
+    Channel,
+    Chunk,
+    Pots,
+    Signature,
+    SignedBase,
+    SignedHalf,
+    State,
+    SIDE_A,
+    SIDE_B
+} from "./Types.sol";
+
+/// @title Holds channels' deposits and splits them as their two owners have signed
+/// @notice
+///                 forceClose              settle                unlock
+///     OPEN ─────────────────► DISPUTE ─────────────► UNLOCKING ─────────► CLOSED
+///       │                        │  └───── no locks ────────────────────────►
+///       └──────── coopClose ─────┴──────────────────────────────────────────►
+///
+///     A dispute ends at a fixed time, its start plus the channel's challenge period: before it anyone may
+///     `challenge`, from it on anyone may `settle`. Of what was submitted the highest epoch wins, and in it
+///     the highest seq of each side. So one co-signed latest state, submitted once, cannot be outrun.
+///
+///     A base counts if both sides signed it. A half counts if its payer signed it and its payee endorsed
+///     it, in one of three ways: the payee sends the transaction; the payee signed the same digest; the
+///     half of the payee's own in the same call has its hash as `ackHash`. Without a half of its own in the
+///     base's epoch a side has sent nothing, and its locks are the base's.
+///
+///     Until `settle` a channel is funded and drained as if there were no dispute: `deposit`, `withdraw`
+///     and `coopClose` all work, since the split counts each side's own deposits and withdrawals.
+///
+///     Nobody owns, pauses or changes this contract. README.md has formats and test vectors.
+contract Adjudicator is EIP712, Payouts {
+    enum Phase {
+        OPEN, // also a channel that nobody has funded yet
+        DISPUTE,
+        UNLOCKING,
+        CLOSED
+    }
+
+    /// Four words of storage for each channel, of which closing leaves the first.
+    struct Record {
+        // 127 bits of deposits of a's, WITHDRAWN, 127 bits of deposits of b's, SETTLED: from low to high.
+        uint256 deposits;
+        // 64 bits seqB, 64 seqA, 64 epoch, 40 time, 8 phase: from low to high. The time is the dispute's
+        // end or, when UNLOCKING, that of the settlement.
+        uint256 dispute;
+        // Hash of the State in DISPUTE, of the Pots when UNLOCKING.
+        bytes32 commitment;
+        // 128 bits of withdrawals of a's, 128 of b's: from low to high.
+        uint256 withdrawals;
+    }
+
+    /// Of the two values of s that sign the same, the smaller one is valid (EIP-2).
+    bytes32 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
+    /// Deposits of a side are below 2^127, so that the sum of both fits in uint128.
+    uint256 private constant AMOUNT = (1 << 127) - 1;
+    /// The word of withdrawals is not zero: most channels need not read it.
+    uint256 private constant WITHDRAWN = 1 << 127;
+    /// The deposits have been split: nothing can be paid in or split again. Stays for ever.
+    uint256 private constant SETTLED = 1 << 255;
+
+    PreimageRegistry public immutable registry;
+
+    mapping(bytes32 id => Record) private _records;
+
+    event Deposited(bytes32 indexed id, uint8 side, uint128 total);
+    event Withdrawn(bytes32 indexed id, uint8 side, uint128 total);
+    event CoopClosed(bytes32 indexed id, uint128 toA, uint128 toB);
+    event DisputeOpened(bytes32 indexed id, bytes32 salt);
+    /// The word of storage with end, epoch and seqs (see Record), and what `challenge` and `settle` must be
+    /// given.
+    event StateChanged(bytes32 indexed id, uint256 dispute, State state);
+    /// What was paid at once. The rest waits in the pots.
+    event Settled(bytes32 indexed id, uint128 toA, uint128 toB);
+    event Unlocked(bytes32 indexed id, uint8 side, uint8 index, uint128 toPayee, uint128 toPayer);
+    /// What `unlock` must be given.
+    event PotsChanged(bytes32 indexed id, Pots pots);
+
+    error BadSide();
+    error NotNewer();
+    error AmountTooLarge();
+    error AlreadySettled();
+    error WrongPhase(Phase phase);
+    error Late();
+    error Early();
+    error BadSignature(address signer);
+    error NotEndorsed(uint8 side);
+    error NothingNew();
+    error WrongSalt();
+    error WrongState();
+    error LocksWithoutRoot();
+    error AppsUnsupported();
+    error MoreThanDeposited();
+    error WrongRoot();
+    error AlreadyUnlocked();
+    error BadProof(uint256 lock);
+    error Undecided(uint256 lock);
+
+    constructor(PreimageRegistry registry_) EIP712("varve channel", "1") {
+        registry = registry_;
+    }
+
+    // Money in and out of a channel that goes on
+
+    /// Raises the deposits of one side to `newTotal`, for the caller's money; anyone may. `pair` is
+    /// Digests.pair of the channel. A second submission of the same total reverts, so a transaction may
+    /// be sent again without harm. Possible until `settle`, also in a dispute.
+    function deposit(bytes32 pair, address asset, uint8 side, uint128 newTotal) external payable {
+        if (side > SIDE_B) revert BadSide();
+        bytes32 id = Digests.id(pair, asset);
+        Record storage record = _records[id];
+        uint256 word = record.deposits;
+        if (word & SETTLED != 0) revert AlreadySettled();
+        if (newTotal > AMOUNT) revert AmountTooLarge();
+        uint256 shift = uint256(side) << 7;
+        uint256 total = (word >> shift) & AMOUNT;
+        if (newTotal <= total) revert NotNewer();
+        uint256 amount = newTotal - total;
+        record.deposits = word + (amount << shift);
+        emit Deposited(id, side, newTotal);
+        _pull(asset, amount);
+    }
+
+    /// Pays out what both sides agree that one of them takes out: its withdrawals rise to `total`. Valid up
+    /// to and including the second `until`. Possible until `settle`, also in a dispute.
+    function withdraw(
+        Channel calldata c,
+        uint8 side,
+        uint128 total,
+        uint64 until,
+        Signature calldata signatureA,
+        Signature calldata signatureB
+    ) external {
+        if (side > SIDE_B) revert BadSide();
+        if (block.timestamp > until) revert Late();
+        bytes32 id = idOf(c);
+        _checkBoth(c, Digests.withdraw(id, side, total, until), signatureA, signatureB);
+        Record storage record = _records[id];
+        uint256 word = record.deposits;
+        if (word & SETTLED != 0) revert AlreadySettled();
+        uint256 taken = record.withdrawals;
+        uint256 shift = uint256(side) << 7;
+        uint256 before = uint128(taken >> shift);
+        if (total <= before) revert NotNewer();
+        uint256 amount = total - before;
+        if (amount > _left(word, taken)) revert MoreThanDeposited();
+        record.withdrawals = taken + (amount << shift);
+        if (word & WITHDRAWN == 0) record.deposits = word | WITHDRAWN;
+        emit Withdrawn(id, side, total);
+        _push(c.asset, side == SIDE_A ? c.payoutA : c.payoutB, amount);
+    }
+
+    // Closing
+
+    /// Closes at once, as both sides agree. `net` is what a has paid to b over the channel's life, less
+    /// what b has paid to a: each side gets its deposits less its withdrawals, a less `net` and b more. So
+    /// a deposit that comes between the signatures and the close goes back to its own side. Valid up to and
+    /// including the second `until`.
+    function coopClose(
+        Channel calldata c,
+        int128 net,
+        uint64 until,
+        Signature calldata signatureA,
+        Signature calldata signatureB
+    ) external {
+        if (block.timestamp > until) revert Late();
+        bytes32 id = idOf(c);
+        _checkBoth(c, Digests.close(id, net, until), signatureA, signatureB);
+        Record storage record = _records[id];
+        uint256 word = record.deposits;
+        if (word & SETTLED != 0) revert AlreadySettled();
+        uint256 taken = word & WITHDRAWN == 0 ? 0 : record.withdrawals;
+        int256 toA = int256(word & AMOUNT) - int256(uint256(uint128(taken))) - net;
+        int256 toB = int256((word >> 128) & AMOUNT) - int256(taken >> 128) + net;
+        if (toA < 0 || toB < 0) revert MoreThanDeposited();
+        record.deposits = SETTLED;
+        emit CoopClosed(id, uint128(uint256(toA)), uint128(uint256(toB)));
+        _push(c.asset, c.payoutA, uint256(toA));
+        _push(c.asset, c.payoutB, uint256(toB));
+    }
+
+    /// Opens a dispute with a co-signed base and the newest halves known (seq 0: none). Anyone who has them
+    /// may. It makes the salt public, from which watchtowers recognise the channel.
+    ///
+    /// A channel that has been closed is not refused here, which saves reading its deposits: such a dispute
+    /// moves nothing, since `settle` refuses it, and the phase stays CLOSED.
+    function forceClose(
+        Channel calldata c,
+        bytes32 salt,
+        SignedBase calldata base,
+        SignedHalf calldata halfA,
+        SignedHalf calldata halfB
+    ) external {
+        if (keccak256(abi.encode(salt)) != c.saltHash) revert WrongSalt();
+        bytes32 id = idOf(c);
+        Record storage record = _records[id];
+        if (record.dispute != 0) revert WrongPhase(phaseOf(id));
+        emit DisputeOpened(id, salt);
+        _rebase(id, c, block.timestamp + c.challenge, base, halfA, halfB);
+    }
+
+    /// Submits newer halves of the dispute's epoch, before its end. At least one must count. `state` is that
+    /// of the newest StateChanged. A half that is not newer is ignored, but may endorse the other.
+    function challenge(Channel calldata c, State calldata state, SignedHalf calldata halfA, SignedHalf calldata halfB)
+        external
+    {
+        bytes32 id = idOf(c);
+        Record storage record = _records[id];
+        uint256 word = _disputed(record);
+        if (block.timestamp >= _time(word)) revert Late();
+        if (keccak256(abi.encode(state)) != record.commitment) revert WrongState();
+        uint256 newWord = _apply(id, c, word, state, halfA, halfB);
+        if (newWord == word) revert NothingNew();
+    }
+
+    /// Submits a base of a later epoch, before the dispute's end. It replaces all that was submitted.
+    function challengeBase(
+        Channel calldata c,
+        SignedBase calldata base,
+        SignedHalf calldata halfA,
+        SignedHalf calldata halfB
+    ) external {
+        bytes32 id = idOf(c);
+        uint256 word = _disputed(_records[id]);
+        uint256 end = _time(word);
+        if (block.timestamp >= end) revert Late();
+        if (base.base.epoch <= uint64(word >> 128)) revert NotNewer();
+        _rebase(id, c, end, base, halfA, halfB);
+    }
+
+    /// Splits the deposits, from the dispute's end on; anyone may. `state` is that of the newest
+    /// StateChanged. With T = all deposits less all withdrawals:
+    ///     a's share = balA + (D_A - depA) - (W_A - wdA) + sentB - sentA, at least 0, at most T
+    ///     b's share = T - a's share
+    ///     a's pot   = its locks' sum, at most its share; likewise b's
+    /// A share less its pot is paid at once. What waits in the pots is paid by `unlock`. All amounts are
+    /// exact: nothing is rounded.
+    function settle(Channel calldata c, State calldata state) external {
+        bytes32 id = idOf(c);
+        Record storage record = _records[id];
+        uint256 word = record.deposits;
+        if (word & SETTLED != 0) revert AlreadySettled();
+        if (block.timestamp < _time(_disputed(record))) revert Early();
+        if (keccak256(abi.encode(state)) != record.commitment) revert WrongState();
+
+        uint256 taken = word & WITHDRAWN == 0 ? 0 : record.withdrawals;
+        (uint256 toA, uint256 toB) = _shares(word, taken, state);
+        Pots memory pots;
+        pots.potA = uint128(_min(state.lockedA, toA));
+        pots.potB = uint128(_min(state.lockedB, toB));
+        (toA, toB) = (toA - pots.potA, toB - pots.potB);
+
+        record.deposits = SETTLED;
+        record.dispute = (uint256(Phase.UNLOCKING) << 232) | (block.timestamp << 192);
+        emit Settled(id, uint128(toA), uint128(toB));
+        (pots.rootA, pots.rootB) = (state.rootA, state.rootB);
+        _keep(id, record, pots);
+        _push(c.asset, c.payoutA, toA);
+        _push(c.asset, c.payoutB, toB);
+    }
+
+    // Locks
+
+    /// Pays out a chunk of locks of one side; anyone may, once every lock of it is decided:
+    ///   - revealed in time, in the registry or in one of its batches (`proofs`): to the payee;
+    ///   - otherwise to the payer, when a challenge period has passed after both its expiry and the
+    ///     settlement. Only a batch needs that period, since the contract cannot look a key up in it; what
+    ///     was revealed by itself in time is the payee's for ever.
+    /// `pots` is that of the newest PotsChanged. If the locks' sum exceeds what is left in the pot, those
+    /// that come first get it, and in a chunk the payee; what is left after the last chunk is the payer's.
+    /// Both can only be if the two signed it so.
+    function unlock(Channel calldata c, Pots calldata pots, Chunk calldata chunk, BatchProof[] calldata proofs)
+        external
+    {
+        if (chunk.side > SIDE_B) revert BadSide();
+        bytes32 id = idOf(c);
+        Record storage record = _records[id];
+        uint256 word = record.dispute;
+        if (_phase(word) != Phase.UNLOCKING) revert WrongPhase(phaseOf(id));
+        if (keccak256(abi.encode(pots)) != record.commitment) revert WrongState();
+        if (!Locks.isChunk(chunk.locks) || _root(chunk) != (chunk.side == SIDE_A ? pots.rootA : pots.rootB)) {
+            revert WrongRoot();
+        }
+
+        (uint256 toPayee, uint256 toPayer) =
+            _decide(chunk.locks, _inTime(chunk.locks, proofs), _time(word), c.challenge);
+        Pots memory rest = pots;
+        (toPayee, toPayer) = _take(rest, chunk, toPayee, toPayer);
+        emit Unlocked(id, chunk.side, uint8(chunk.index), uint128(toPayee), uint128(toPayer));
+        _keep(id, record, rest);
+        (uint256 toA, uint256 toB) = chunk.side == SIDE_A ? (toPayer, toPayee) : (toPayee, toPayer);
+        _push(c.asset, c.payoutA, toA);
+        _push(c.asset, c.payoutB, toB);
+    }
+
+    // Views
+
+    function idOf(Channel calldata c) public view returns (bytes32) {
+        return Digests.id(Digests.pair(c), c.asset);
+    }
+
+    function phaseOf(bytes32 id) public view returns (Phase) {
+        Phase phase = _phase(_records[id].dispute);
+        if (_records[id].deposits & SETTLED == 0) return phase;
+        return phase == Phase.UNLOCKING ? phase : Phase.CLOSED;
+    }
+
+    /// Cumulative. After the settlement zero.
+    function depositsOf(bytes32 id) external view returns (uint128 a, uint128 b) {
+        uint256 word = _records[id].deposits;
+        return (uint128(word & AMOUNT), uint128((word >> 128) & AMOUNT));
+    }
+
+    /// Cumulative.
+    function withdrawalsOf(bytes32 id) external view returns (uint128 a, uint128 b) {
+        uint256 word = _records[id].withdrawals;
+        return (uint128(word), uint128(word >> 128));
+    }
+
+    /// A dispute's end, what won so far, and the hash of its State. When UNLOCKING, the time of the
+    /// settlement and the hash of the Pots.
+    function disputeOf(bytes32 id)
+        external
+        view
+        returns (uint64 time, uint64 epoch, uint64 seqA, uint64 seqB, bytes32 commitment)
+    {
+        uint256 word = _records[id].dispute;
+        return (uint64(_time(word)), uint64(word >> 128), uint64(word >> 64), uint64(word), _records[id].commitment);
+    }
+
+    // Signed states
+
+    /// Makes a base and the halves on it the dispute's state.
+    function _rebase(
+        bytes32 id,
+        Channel calldata c,
+        uint256 end,
+        SignedBase calldata signed,
+        SignedHalf calldata halfA,
+        SignedHalf calldata halfB
+    ) private {
+        Base calldata base = signed.base;
+        _checkBoth(c, Digests.base(id, base), signed.a, signed.b);
+        // There are no apps yet. They will reserve appsTotal before the shares are split.
+        if (base.appsTotal != 0 || base.appsRoot != 0) revert AppsUnsupported();
+        State memory state = State(
+            int256(uint256(base.balA)) - int256(uint256(base.depA)) + int256(uint256(base.wdA)),
+            0,
+            base.lockedA,
+            base.rootA,
+            0,
+            base.lockedB,
+            base.rootB
+        );
+        _checkLocks(state.lockedA, state.rootA);
+        _checkLocks(state.lockedB, state.rootB);
+        uint256 word = (uint256(Phase.DISPUTE) << 232) | (end << 192) | (uint256(base.epoch) << 128);
+        _apply(id, c, word, state, halfA, halfB);
+    }
+
+    /// Takes over the halves that count, and stores and announces the state. Returns the dispute's word.
+    function _apply(
+        bytes32 id,
+        Channel calldata c,
+        uint256 word,
+        State memory state,
+        SignedHalf calldata halfA,
+        SignedHalf calldata halfB
+    ) private returns (uint256) {
+        bytes32 hashA = _checkHalf(id, SIDE_A, uint64(word >> 128), halfA, c.a);
+        bytes32 hashB = _checkHalf(id, SIDE_B, uint64(word >> 128), halfB, c.b);
+        bool both = hashA != 0 && hashB != 0;
+        bool ackedA = both && halfB.ackHash == hashA;
+        bool ackedB = both && halfA.ackHash == hashB;
+        if (halfA.seq > uint64(word >> 64) && _counts(SIDE_A, c.b, hashA, halfA, ackedA, ackedB)) {
+            (state.sentA, state.lockedA, state.rootA) = (halfA.sent, halfA.locked, halfA.root);
+            _checkLocks(state.lockedA, state.rootA);
+            word = (word & ~(uint256(type(uint64).max) << 64)) | (uint256(halfA.seq) << 64);
+        }
+        if (halfB.seq > uint64(word) && _counts(SIDE_B, c.a, hashB, halfB, ackedB, ackedA)) {
+            (state.sentB, state.lockedB, state.rootB) = (halfB.sent, halfB.locked, halfB.root);
+            _checkLocks(state.lockedB, state.rootB);
+            word = (word >> 64 << 64) | halfB.seq;
+        }
+        Record storage record = _records[id];
+        record.dispute = word;
+        record.commitment = Digests.state(state);
+        emit StateChanged(id, word, state);
+        return word;
+    }
+
+    /// Whether the payee endorsed a half. One that it did not may be there to endorse the other (`acks`);
+    /// with neither it is refused, so that nobody believes it counted.
+    function _counts(uint8 side, address payee, bytes32 hash, SignedHalf calldata half, bool acked, bool acks)
+        private
+        view
+        returns (bool)
+    {
+        if (acked || msg.sender == payee) return true;
+        if (half.payee.r != 0) {
+            _checkSignature(payee, _hashTypedDataV4(hash), half.payee);
+            return true;
+        }
+        if (!acks) revert NotEndorsed(side);
+        return false;
+    }
+
+    /// The struct hash of a half that its payer signed, or zero if there is none.
+    function _checkHalf(bytes32 id, uint8 side, uint64 epoch, SignedHalf calldata half, address payer)
+        private
+        view
+        returns (bytes32 hash)
+    {
+        if (half.seq == 0) return 0;
+        hash = Digests.half(id, side, epoch, half);
+        _checkSignature(payer, _hashTypedDataV4(hash), half.payer);
+    }
+
+    /// Locks without a root could never be paid out. No side that checks what it signs agrees to them.
+    function _checkLocks(uint128 locked, bytes32 root) private pure {
+        if ((locked == 0) != (root == 0)) revert LocksWithoutRoot();
+    }
+
+    function _checkBoth(Channel calldata c, bytes32 hash, Signature calldata a, Signature calldata b) private view {
+        bytes32 digest = _hashTypedDataV4(hash);
+        _checkSignature(c.a, digest, a);
+        _checkSignature(c.b, digest, b);
+    }
+
+    /// Compact, low s; a signature that recovers to nobody is nobody's, whatever the key.
+    function _checkSignature(address signer, bytes32 digest, Signature calldata signature) private pure {
+        bytes32 s = signature.vs & bytes32(type(uint256).max >> 1);
+        address recovered = ecrecover(digest, uint8(27 + (uint256(signature.vs) >> 255)), signature.r, s);
+        if (recovered != signer || recovered == address(0) || s > HALF_ORDER) revert BadSignature(signer);
+    }
+
+    // Sums
+
+    function _shares(uint256 word, uint256 taken, State calldata state) private pure returns (uint256 a, uint256 b) {
+        int256 share = state.credit + int256(word & AMOUNT) - int256(uint256(uint128(taken)))
+            + int256(uint256(state.sentB)) - int256(uint256(state.sentA));
+        uint256 total = _left(word, taken);
+        a = share < 0 ? 0 : _min(uint256(share), total);
+        b = total - a;
+    }
+
+    /// All deposits less all withdrawals.
+    function _left(uint256 word, uint256 taken) private pure returns (uint256) {
+        return (word & AMOUNT) + ((word >> 128) & AMOUNT) - uint128(taken) - (taken >> 128);
+    }
+
+    /// The locks of a chunk that were revealed in time: bit i for lock i.
+    function _inTime(bytes calldata locks, BatchProof[] calldata proofs) private view returns (uint256 mask) {
+        mask = registry.inTime(locks);
+        for (uint256 i = 0; i < proofs.length; i++) {
+            BatchProof calldata proof = proofs[i];
+            if (proof.lock >= locks.length / Locks.SIZE) revert BadProof(proof.lock);
+            (bytes32 key, uint256 time) = registry.provenAt(proof.preimage, proof.index, proof.count, proof.path);
+            (, uint40 expiry, bytes32 wanted) = Locks.read(locks, proof.lock);
+            if (key != wanted || time == 0 || time > expiry) revert BadProof(proof.lock);
+            mask |= 1 << proof.lock;
+        }
+    }
+
+    /// The root that a chunk is under. Not zero, as the root of a side without locks is.
+    function _root(Chunk calldata chunk) private pure returns (bytes32 root) {
+        root = Tree.root(keccak256(chunk.locks), chunk.index, chunk.count, chunk.path);
+        if (root == 0) revert WrongRoot();
+    }
+
+    /// Marks a chunk as done and takes its locks' sums out of the pot, as far as it reaches.
+    function _take(Pots memory pots, Chunk calldata chunk, uint256 toPayee, uint256 toPayer)
+        private
+        pure
+        returns (uint256, uint256)
+    {
+        bool ofA = chunk.side == SIDE_A;
+        uint256 pot = ofA ? pots.potA : pots.potB;
+        uint256 done = ofA ? pots.doneA : pots.doneB;
+        if ((done >> chunk.index) & 1 != 0) revert AlreadyUnlocked();
+        done |= 1 << chunk.index;
+        toPayee = _min(toPayee, pot);
+        pot -= toPayee;
+        bool last = done == type(uint256).max >> (Tree.MAX_LEAVES - chunk.count);
+        toPayer = last ? pot : _min(toPayer, pot);
+        pot -= toPayer;
+        if (ofA) (pots.potA, pots.doneA) = (uint128(pot), done);
+        else (pots.potB, pots.doneB) = (uint128(pot), done);
+        return (toPayee, toPayer);
+    }
+
+    /// Commits to what is left in the pots. Nothing left: the channel is closed.
+    function _keep(bytes32 id, Record storage record, Pots memory pots) private {
+        if (pots.potA | pots.potB == 0) {
+            record.dispute = 0;
+            record.commitment = 0;
+        } else {
+            record.commitment = keccak256(abi.encode(pots));
+            emit PotsChanged(id, pots);
+        }
+    }
+
+    function _decide(bytes calldata locks, uint256 inTime, uint256 settledAt, uint256 period)
+        private
+        view
+        returns (uint256 toPayee, uint256 toPayer)
+    {
+        uint256 count = locks.length / Locks.SIZE;
+        for (uint256 i = 0; i < count; i++) {
+            (uint128 amount, uint40 expiry,) = Locks.read(locks, i);
+            if ((inTime >> i) & 1 != 0) {
+                toPayee += amount;
+            } else {
+                if (block.timestamp <= (expiry > settledAt ? expiry : settledAt) + period) revert Undecided(i);
+                toPayer += amount;
+            }
+        }
+    }
+
+    // The dispute's word
+
+    function _disputed(Record storage record) private view returns (uint256 word) {
+        word = record.dispute;
+        if (_phase(word) != Phase.DISPUTE) revert WrongPhase(_phase(word));
+    }
+
+    function _phase(uint256 word) private pure returns (Phase) {
+        return Phase(word >> 232);
+    }
+
+    function _time(uint256 word) private pure returns (uint256) {
+        return uint40(word >> 192);
+    }
+
+    function _min(uint256 x, uint256 y) private pure returns (uint256) {
+        return x < y ? x : y;
+    }
+}
