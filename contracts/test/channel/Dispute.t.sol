@@ -122,11 +122,11 @@ contract DisputeTest is ChannelBase {
             abi.encodeCall(Adjudicator.forceClose, (ch, SALT, plainBase(1), paid(ch, A, 1, 3, 4 ether), none()));
         // The channel's words, those of the base and those of a's half that are narrower than a word.
         uint256[20] memory words = [uint256(0), 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 17, 20, 25, 26, 27, 29];
-        uint256 at = 4 + 32 * words[bound(which, 0, 19)];
-        data[at] = 0x01;
+        uint256 offset = 4 + 32 * words[bound(which, 0, 19)];
+        data[offset] = 0x01;
         (bool ok,) = address(adjudicator).call(data);
         assertFalse(ok, "dirty");
-        data[at] = 0;
+        data[offset] = 0;
         (ok,) = address(adjudicator).call(data);
         assertTrue(ok, "clean");
     }
