@@ -75,8 +75,8 @@ abstract contract ChannelBase is Test {
 
     // Signatures
 
-    function digestAt(bytes32 structHash, uint256 chainId, address where) internal pure returns (bytes32) {
-        bytes32 domain = keccak256(
+    function domainAt(uint256 chainId, address where) internal pure returns (bytes32) {
+        return keccak256(
             abi.encode(
                 keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
                 keccak256("varve channel"),
@@ -85,7 +85,10 @@ abstract contract ChannelBase is Test {
                 where
             )
         );
-        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
+    }
+
+    function digestAt(bytes32 structHash, uint256 chainId, address where) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(hex"1901", domainAt(chainId, where), structHash));
     }
 
     function sign(uint256 key, bytes32 structHash) internal view returns (Signature memory s) {
