@@ -14,7 +14,7 @@ contract Recipient is IHook {
         REFUSE,
         BURN, // all the gas there is
         FLOOD, // with an answer of a megabyte
-        WORK, // 150,000 gas of it
+        WORK, // 130,000 gas of it, if there are 150,000
         CALL
     }
 
@@ -62,6 +62,7 @@ contract Recipient is IHook {
             }
         }
         if (mood == Mood.WORK) {
+            require(gasleft() > 150_000);
             for (uint256 i = 0; i < 6; i++) {
                 _work[i]++;
             }

@@ -295,6 +295,9 @@ contract LocksTest is ChannelBase {
         c.count = 5;
         c.side = B; // which has no locks
         refused(c, why);
+        c.index = 5; // nor a root, as a chunk has that cannot be
+        refused(c, why);
+        c.index = 3;
         c.side = 2;
         refused(c, selected(Adjudicator.BadSide.selector));
         c.side = A;
