@@ -225,7 +225,9 @@ contract Adjudicator is EIP712, Payouts {
         if (newWord == word) revert NothingNew();
     }
 
-    /// Submits a base of a later epoch, before the dispute's end. It replaces all that was submitted.
+    /// Submits a base and halves on it, before the dispute's end: of a later epoch, or of the same with one
+    /// side's half newer and neither older. They replace all that was submitted. Unlike `challenge` this needs
+    /// no State, which a cheat can change each time just before, with one old half after another.
     function challengeBase(
         Channel calldata c,
         SignedBase calldata base,
@@ -236,8 +238,8 @@ contract Adjudicator is EIP712, Payouts {
         uint256 word = _disputed(_records[id]);
         uint256 end = _time(word);
         if (block.timestamp >= end) revert Late();
-        if (base.base.epoch <= uint64(word >> 128)) revert NotNewer();
-        _rebase(id, c, end, base, halfA, halfB);
+        if (base.base.epoch < uint64(word >> 128)) revert NotNewer();
+        if (!_supersedes(_rebase(id, c, end, base, halfA, halfB), word)) revert NotNewer();
     }
 
     /// Splits the deposits, from the dispute's end on; anyone may. `state` is that of the newest
@@ -342,7 +344,7 @@ contract Adjudicator is EIP712, Payouts {
 
     // Signed states
 
-    /// Makes a base and the halves on it the dispute's state.
+    /// Makes a base and the halves on it the dispute's state. Returns the dispute's word.
     function _rebase(
         bytes32 id,
         Channel calldata c,
@@ -350,7 +352,7 @@ contract Adjudicator is EIP712, Payouts {
         SignedBase calldata signed,
         SignedHalf calldata halfA,
         SignedHalf calldata halfB
-    ) private {
+    ) private returns (uint256) {
         Base calldata base = signed.base;
         _checkBoth(c, Digests.base(id, base), signed.a, signed.b);
         // There are no apps yet. They will reserve appsTotal before the shares are split.
@@ -367,7 +369,7 @@ contract Adjudicator is EIP712, Payouts {
         _checkLocks(state.lockedA, state.rootA);
         _checkLocks(state.lockedB, state.rootB);
         uint256 word = (uint256(Phase.DISPUTE) << 232) | (end << 192) | (uint256(base.epoch) << 128);
-        _apply(id, c, word, state, halfA, halfB);
+        return _apply(id, c, word, state, halfA, halfB);
     }
 
     /// Takes over the halves that count, and stores and announces the state. Returns the dispute's word.
@@ -534,6 +536,12 @@ contract Adjudicator is EIP712, Payouts {
     function _disputed(Record storage record) private view returns (uint256 word) {
         word = record.dispute;
         if (_phase(word) != Phase.DISPUTE) revert WrongPhase(_phase(word));
+    }
+
+    /// Epoch and seqs of `word` against those of `old`.
+    function _supersedes(uint256 word, uint256 old) private pure returns (bool) {
+        if (uint64(word >> 128) != uint64(old >> 128)) return uint64(word >> 128) > uint64(old >> 128);
+        return word != old && uint64(word >> 64) >= uint64(old >> 64) && uint64(word) >= uint64(old);
     }
 
     function _phase(uint256 word) private pure returns (Phase) {

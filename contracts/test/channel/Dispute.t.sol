@@ -289,6 +289,34 @@ contract DisputeTest is ChannelBase {
         adjudicator.challenge(ch, s, newer, none());
     }
 
+    /// A cheat may change the state just before each of its peer's challenges, with one old half after
+    /// another. Base and newest halves together need no state and end that.
+    function test_a_cheat_that_always_comes_first_holds_nothing_up() public {
+        open();
+        SignedBase memory b = plainBase(1);
+        SignedHalf memory newest = paid(ch, A, 1, 9, 6 ether);
+        SignedHalf memory theirs = paid(ch, B, 1, 5, 1 ether);
+        forceClose(ch, b, paid(ch, A, 1, 1, 1 ether), none());
+        State memory seen = stateWith(1 ether, 0);
+        for (uint64 seq = 2; seq < 5; seq++) {
+            SignedHalf memory old = paid(ch, A, 1, seq, seq * 1 ether);
+            adjudicator.challenge(ch, stateWith(uint128(seq - 1) * 1 ether, 0), old, none());
+            vm.expectRevert(Adjudicator.WrongState.selector);
+            adjudicator.challenge(ch, seen, newest, theirs);
+        }
+        adjudicator.challengeBase(ch, b, newest, theirs);
+        checkSeqs(1, 9, 5);
+        SignedHalf memory older = paid(ch, A, 1, 8, 2 ether);
+        SignedHalf memory newer = paid(ch, B, 1, 6, 2 ether);
+        vm.expectRevert(Adjudicator.NotNewer.selector);
+        adjudicator.challengeBase(ch, b, newest, theirs);
+        vm.expectRevert(Adjudicator.NotNewer.selector);
+        adjudicator.challengeBase(ch, b, older, newer); // one is newer, but the other gives way
+        vm.expectRevert(Adjudicator.NotNewer.selector);
+        adjudicator.challengeBase(ch, b, none(), newer);
+        settle(stateWith(6 ether, 1 ether));
+    }
+
     function test_a_later_base_replaces_everything() public {
         open();
         forceClose(ch, plainBase(1), paid(ch, A, 1, 300, 1 ether), paid(ch, B, 1, 200, 2 ether));

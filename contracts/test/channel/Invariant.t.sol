@@ -116,10 +116,16 @@ contract Peers is ChannelBase {
             if (seed % 4 != 0) return; // leave it open for a while
             adjudicator.forceClose(c, saltOf(i % CHANNELS), baseOf(c, id_, epoch), halves[0], halves[1]);
             (t.epoch, t.seqA, t.seqB) = (epoch, seqs[0], seqs[1]);
+            note(t);
         } else if (seed % 2 == 0 || epoch > t.epoch) {
             try adjudicator.challengeBase(c, baseOf(c, id_, epoch), halves[0], halves[1]) {
-                assertGt(epoch, t.epoch, "only a later epoch replaces a base");
+                assertGe(epoch, t.epoch, "an older epoch never replaces a base");
+                if (epoch == t.epoch) {
+                    assertTrue(seqs[0] >= t.seqA && seqs[1] >= t.seqB, "no half gives way to an older one");
+                    assertTrue(seqs[0] != t.seqA || seqs[1] != t.seqB, "something is newer");
+                }
                 (t.epoch, t.seqA, t.seqB) = (epoch, seqs[0], seqs[1]);
+                note(t);
             } catch {}
         } else {
             try adjudicator.challenge(c, t.state, halves[0], halves[1]) {
@@ -127,9 +133,9 @@ contract Peers is ChannelBase {
                 assertTrue(seqs[0] > t.seqA || seqs[1] > t.seqB, "a challenge is newer");
                 if (seqs[0] > t.seqA) t.seqA = seqs[0];
                 if (seqs[1] > t.seqB) t.seqB = seqs[1];
+                note(t);
             } catch {}
         }
-        note(t);
     }
 
     function settle(uint256 i, bool atEnd) external {
