@@ -1,0 +1,146 @@
+#include "channel/secrets.h"
+
+#include "sys/entropy.h"
+
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <pthread.h>
+#include <secp256k1_ecdh.h>
+#include <sodium.h>
+
+/* Made once, then only read. */
+static secp256k1_context *curve_context;
+
+static void set_up(void)
+{
+    u8 seed[32];
+    /* Chooses the fastest ChaCha20 of this processor; without it the library keeps to portable C.
+     */
+    assert(sodium_init() >= 0);
+    curve_context = secp256k1_context_create(SECP256K1_CONTEXT_SIGN | SECP256K1_CONTEXT_VERIFY);
+    assert(curve_context != NULL);
+    random_fill(seed, sizeof(seed)); /* blinds multiplications against side channels */
+    assert(secp256k1_context_randomize(curve_context, seed) == 1);
+    sodium_memzero(seed, sizeof(seed));
+}
+
+static const secp256k1_context *curve(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    assert(pthread_once(&once, set_up) == 0);
+    return curve_context;
+}
+
+void secret_wipe_bytes(void *at, usize size)
+{
+    sodium_memzero(at, size);
+}
+
+static bool read_point(const point33 *point, secp256k1_pubkey *out)
+{
+    return secp256k1_ec_pubkey_parse(curve(), out, point->b, sizeof(point->b)) == 1;
+}
+
+static void write_point(const secp256k1_pubkey *point, point33 *out)
+{
+    usize size = sizeof(out->b);
+    secp256k1_ec_pubkey_serialize(curve(), out->b, &size, point, SECP256K1_EC_COMPRESSED);
+}
+
+enum status point_of_secret(const secret32 *secret, point33 *out)
+{
+    secp256k1_pubkey point;
+    if (secp256k1_ec_pubkey_create(curve(), &point, secret->b) != 1)
+        return ST_INVALID;
+    write_point(&point, out);
+    return ST_OK;
+}
+
+enum status point_check(const point33 *point)
+{
+    secp256k1_pubkey parsed;
+    return read_point(point, &parsed) ? ST_OK : ST_INVALID;
+}
+
+enum status secret_ecdh(const secret32 *secret, const point33 *point, secret32 *out)
+{
+    secp256k1_pubkey parsed;
+    secret32 shared;
+    if (!read_point(point, &parsed) ||
+        secp256k1_ecdh(curve(), shared.b, &parsed, secret->b, NULL, NULL) != 1)
+        return ST_INVALID;
+    *out = shared;
+    secret_wipe(&shared);
+    return ST_OK;
+}
+
+enum status point_multiply(point33 *point, const secret32 *factor)
+{
+    secp256k1_pubkey parsed;
+    if (!read_point(point, &parsed) ||
+        secp256k1_ec_pubkey_tweak_mul(curve(), &parsed, factor->b) != 1)
+        return ST_INVALID;
+    write_point(&parsed, point);
+    return ST_OK;
+}
+
+enum status secret_multiply(secret32 *secret, const secret32 *factor)
+{
+    secret32 product = *secret; /* the library clears what it refuses */
+    enum status st =
+        secp256k1_ec_seckey_tweak_mul(curve(), product.b, factor->b) == 1 ? ST_OK : ST_INVALID;
+    if (st == ST_OK)
+        *secret = product;
+    secret_wipe(&product);
+    return st;
+}
+
+void sha256_joined(bytes first, bytes second, u8 out[static 32])
+{
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, first.data, first.size);
+    crypto_hash_sha256_update(&state, second.data, second.size);
+    crypto_hash_sha256_final(&state, out);
+    secret_wipe(&state);
+}
+
+void hmac_sha256(bytes key, bytes first, bytes second, u8 out[static 32])
+{
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, key.data, key.size);
+    crypto_auth_hmacsha256_update(&state, first.data, first.size);
+    crypto_auth_hmacsha256_update(&state, second.data, second.size);
+    crypto_auth_hmacsha256_final(&state, out);
+    secret_wipe(&state);
+}
+
+void stream_add(const secret32 *key, u8 *data, usize size)
+{
+    static const u8 nonce[crypto_stream_chacha20_ietf_NONCEBYTES];
+    crypto_stream_chacha20_ietf_xor(data, data, size, nonce, key->b);
+}
+
+bool secret_equal(const u8 *a, const u8 *b, usize size)
+{
+    return sodium_memcmp(a, b, size) == 0;
+}
+
+void hkdf_sha256(const secret32 *salt, bytes input, secret32 *first, secret32 *second)
+{
+    static const u8 nothing[1];
+    u8 both[64];
+    usize size = sizeof(both);
+    const u8 *key = input.size > 0 ? input.data : nothing; /* the library refuses NULL */
+    EVP_PKEY_CTX *hkdf = EVP_PKEY_CTX_new_id(EVP_PKEY_HKDF, NULL);
+    bool done = hkdf != NULL && EVP_PKEY_derive_init(hkdf) == 1 &&
+                EVP_PKEY_CTX_set_hkdf_md(hkdf, EVP_sha256()) == 1 &&
+                EVP_PKEY_CTX_set1_hkdf_salt(hkdf, salt->b, sizeof(salt->b)) == 1 &&
+                EVP_PKEY_CTX_set1_hkdf_key(hkdf, key, (int)input.size) == 1 &&
+                EVP_PKEY_derive(hkdf, both, &size) == 1;
+    assert(done); /* it fails only without memory */
+    EVP_PKEY_CTX_free(hkdf);
+    memcpy(first->b, both, 32);
+    memcpy(second->b, both + 32, 32);
+    secret_wipe(&both);
+}

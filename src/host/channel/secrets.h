@@ -1,0 +1,47 @@
+/* What the transport and the onion share: points and scalars of secp256k1, keyed hashes, key
+ * derivation. Thin over libsecp256k1, libsodium and libcrypto; constant time in its secrets as far
+ * as these are. Safe to use from any thread.
+ *
+ * Who receives a secret32 wipes it with secret_wipe. */
+#ifndef CHANNEL_SECRETS_H
+#define CHANNEL_SECRETS_H
+
+#include "client/keys.h"
+
+/* A point of secp256k1 in compressed form (SEC 1, section 2.3.3): a node's name, an ephemeral key.
+ * Any bytes may stand here; the functions below say whether they are a point. */
+typedef struct {
+    u8 b[33];
+} point33;
+
+#define secret_wipe(object) secret_wipe_bytes((object), sizeof(*(object)))
+void secret_wipe_bytes(void *at, usize size);
+
+/* ST_INVALID, here and below: the secret is zero or not below the group's order, or the bytes are
+ * no point of the curve. Nothing is written then. */
+enum status point_of_secret(const secret32 *secret, point33 *out);
+enum status point_check(const point33 *point);
+
+/* SHA-256 of the compressed product, as libsecp256k1 and BOLT 8 define it. */
+enum status secret_ecdh(const secret32 *secret, const point33 *point, secret32 *out);
+
+/* Scalar multiplication of a point, and of a secret modulo the group's order, in place. */
+enum status point_multiply(point33 *point, const secret32 *factor);
+enum status secret_multiply(secret32 *secret, const secret32 *factor);
+
+/* SHA-256 and HMAC-SHA-256 (RFC 2104) of two parts joined; either may be empty. */
+void sha256_joined(bytes first, bytes second, u8 out[static 32]);
+void hmac_sha256(bytes key, bytes first, bytes second, u8 out[static 32]);
+
+/* Adds ChaCha20's stream (RFC 8439, nonce zero) to the data: the same call adds it and takes it
+ * away. A key serves once, or always from the stream's start over the same kind of data. */
+void stream_add(const secret32 *key, u8 *data, usize size);
+
+/* In a time that says nothing of where they differ. */
+bool secret_equal(const u8 *a, const u8 *b, usize size);
+
+/* HKDF-SHA-256 (RFC 5869) with no info, 64 bytes of it in two halves, which may overwrite the
+ * salt. */
+void hkdf_sha256(const secret32 *salt, bytes input, secret32 *first, secret32 *second);
+
+#endif
