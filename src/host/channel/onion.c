@@ -1,0 +1,244 @@
+#include "channel/onion.h"
+
+enum {
+    POINT = sizeof(point33),
+    SIZE = ONION_PAYLOADS_SIZE,
+    HMAC = ONION_HMAC_SIZE,
+    AT_KEY = 1,
+    AT_PAYLOADS = AT_KEY + POINT,
+    AT_HMAC = AT_PAYLOADS + SIZE,
+};
+
+/* --- Keys of one hop. */
+
+static void key_of(bytes type, const secret32 *shared, secret32 *out)
+{
+    hmac_sha256(type, BYTES_OF(*shared), BYTES_EMPTY, out->b);
+}
+
+/* Adds the hop's stream to `data`, which starts where the payloads do. */
+static void add_rho(const secret32 *shared, u8 *data, usize size)
+{
+    secret32 rho;
+    key_of(BYTES_LIT("rho"), shared, &rho);
+    stream_add(&rho, data, size);
+    secret_wipe(&rho);
+}
+
+static void hmac_of(const secret32 *shared, const u8 *payloads, bytes associated,
+                    u8 out[static HMAC])
+{
+    secret32 mu;
+    key_of(BYTES_LIT("mu"), shared, &mu);
+    hmac_sha256(BYTES_OF(mu), (bytes){payloads, SIZE}, associated, out);
+    secret_wipe(&mu);
+}
+
+/* What the next hop's ephemeral key is multiplied by. */
+static void blinding_of(const point33 *ephemeral, const secret32 *shared, secret32 *out)
+{
+    sha256_joined(BYTES_OF(*ephemeral), BYTES_OF(*shared), out->b);
+}
+
+/* --- The length before a payload: BOLT 1's bigsize, of which one and three bytes can occur. */
+
+static usize prefix_size(usize payload_size)
+{
+    return payload_size < 0xfd ? 1 : 3;
+}
+
+/* The bytes that a hop takes of the payloads. */
+static usize hop_size(usize payload_size)
+{
+    return prefix_size(payload_size) + payload_size + HMAC;
+}
+
+static void write_prefix(u8 *to, usize payload_size)
+{
+    if (prefix_size(payload_size) == 1) {
+        to[0] = (u8)payload_size;
+        return;
+    }
+    to[0] = 0xfd;
+    to[1] = (u8)(payload_size >> 8);
+    to[2] = (u8)payload_size;
+}
+
+/* False: not the shortest spelling, or more than can be there. */
+static bool read_prefix(const u8 *from, usize *payload_size)
+{
+    *payload_size = from[0];
+    if (from[0] < 0xfd)
+        return true;
+    *payload_size = (usize)from[1] << 8 | from[2];
+    return from[0] == 0xfd && *payload_size >= 0xfd;
+}
+
+/* --- Building. */
+
+static enum status check_hops(const struct onion_hop *hops, usize count, struct err *err)
+{
+    usize room = SIZE;
+    assert(count > 0);
+    for (usize i = 0; i < count; i++) {
+        usize size = hops[i].payload.size;
+        if (size < ONION_PAYLOAD_MIN)
+            return fail(err, ST_INVALID, "the payload of hop %zu is too short", i);
+        if (size > ONION_PAYLOAD_LIMIT || hop_size(size) > room)
+            return fail(err, ST_FULL, "the payloads of %zu hops do not fit into an onion", count);
+        room -= hop_size(size);
+    }
+    return ST_OK;
+}
+
+/* The secret that each hop will find. */
+static enum status share_secrets(const secret32 *session, const struct onion_hop *hops, usize count,
+                                 secret32 *shared, struct err *err)
+{
+    secret32 ephemeral = *session, blinding = {{0}};
+    enum status st = ST_OK;
+    for (usize i = 0; st == ST_OK && i < count; i++) {
+        point33 point;
+        st = point_of_secret(&ephemeral, &point);
+        if (st == ST_OK)
+            st = secret_ecdh(&ephemeral, &hops[i].node, &shared[i]);
+        if (st != ST_OK) {
+            st = fail(err, st, "no key of the curve for hop %zu", i);
+            break;
+        }
+        blinding_of(&point, &shared[i], &blinding);
+        st = secret_multiply(&ephemeral, &blinding);
+    }
+    secret_wipe(&ephemeral);
+    secret_wipe(&blinding);
+    if (st != ST_OK)
+        secret_wipe_bytes(shared, count * sizeof(shared[0]));
+    return st;
+}
+
+/* What the hops before the last will have put at the end of the payloads when the last one gets
+ * them: each adds zeros as many as it takes, and its stream to all. Returns how many bytes. */
+static usize make_filler(const struct onion_hop *hops, usize count, const secret32 *shared,
+                         u8 filler[static SIZE])
+{
+    usize size = 0;
+    for (usize i = 0; i + 1 < count; i++) {
+        u8 stream[2 * SIZE] = {0};
+        usize from = SIZE - size;
+        add_rho(&shared[i], stream, sizeof(stream));
+        memset(filler + size, 0, hop_size(hops[i].payload.size));
+        size += hop_size(hops[i].payload.size);
+        for (usize j = 0; j < size; j++)
+            filler[j] ^= stream[from + j];
+        secret_wipe(&stream);
+    }
+    return size;
+}
+
+static void wrap_hop(const struct onion_hop *hop, const secret32 *shared, u8 *payloads,
+                     const u8 next_hmac[static HMAC])
+{
+    usize taken = hop_size(hop->payload.size), prefix = prefix_size(hop->payload.size);
+    memmove(payloads + taken, payloads, SIZE - taken);
+    write_prefix(payloads, hop->payload.size);
+    memcpy(payloads + prefix, hop->payload.data, hop->payload.size);
+    memcpy(payloads + taken - HMAC, next_hmac, HMAC);
+    add_rho(shared, payloads, SIZE);
+}
+
+enum status onion_build(const secret32 *session, const struct onion_hop *hops, usize count,
+                        bytes associated, u8 out[static ONION_SIZE], secret32 *shared,
+                        struct err *err)
+{
+    u8 filler[SIZE], hmac[HMAC] = {0}; /* zero says to the last hop that it is that */
+    point33 ephemeral;
+    secret32 pad;
+    TRY(check_hops(hops, count, err));
+    TRY(share_secrets(session, hops, count, shared, err));
+    TRY(point_of_secret(session, &ephemeral));
+    u8 *payloads = out + AT_PAYLOADS;
+    memset(payloads, 0, SIZE);
+    key_of(BYTES_LIT("pad"), session, &pad);
+    stream_add(&pad, payloads, SIZE);
+    secret_wipe(&pad);
+    usize filler_size = make_filler(hops, count, shared, filler);
+    for (usize i = count; i-- > 0;) {
+        wrap_hop(&hops[i], &shared[i], payloads, hmac);
+        if (i == count - 1)
+            memcpy(payloads + SIZE - filler_size, filler, filler_size);
+        hmac_of(&shared[i], payloads, associated, hmac);
+    }
+    out[0] = 0;
+    memcpy(out + AT_KEY, ephemeral.b, POINT);
+    memcpy(out + AT_HMAC, hmac, HMAC);
+    return ST_OK;
+}
+
+/* --- Peeling. */
+
+u16 onion_failure_code(enum onion_verdict verdict)
+{
+    enum { BADONION = 0x8000, PERM = 0x4000 };
+    switch (verdict) {
+    case ONION_FORWARD:
+    case ONION_FINAL:
+        return 0;
+    case ONION_BAD_VERSION:
+        return BADONION | PERM | 4;
+    case ONION_BAD_HMAC:
+        return BADONION | PERM | 5;
+    case ONION_BAD_KEY:
+        return BADONION | PERM | 6;
+    case ONION_BAD_PAYLOAD:
+        return PERM | 22;
+    }
+    bug("unknown verdict");
+}
+
+/* The packet for the next hop: its key, what is left of the payloads, the HMAC found there. */
+static enum status write_next(const point33 *ephemeral, const secret32 *shared, const u8 *payloads,
+                              const u8 *hmac, u8 out[static ONION_SIZE])
+{
+    secret32 blinding;
+    point33 next = *ephemeral;
+    blinding_of(ephemeral, shared, &blinding);
+    enum status st = point_multiply(&next, &blinding);
+    secret_wipe(&blinding);
+    out[0] = 0;
+    memcpy(out + AT_KEY, next.b, POINT);
+    memcpy(out + AT_PAYLOADS, payloads, SIZE);
+    memcpy(out + AT_HMAC, hmac, HMAC);
+    return st;
+}
+
+enum onion_verdict onion_peel(const secret32 *node, const u8 packet[static ONION_SIZE],
+                              bytes associated, struct onion_peeled *out)
+{
+    static const u8 last[HMAC];
+    u8 open[2 * SIZE] = {0}, hmac[HMAC];
+    point33 ephemeral;
+    memset(out, 0, sizeof(*out));
+    if (packet[0] != 0)
+        return ONION_BAD_VERSION;
+    memcpy(ephemeral.b, packet + AT_KEY, POINT);
+    if (secret_ecdh(node, &ephemeral, &out->shared) != ST_OK)
+        return ONION_BAD_KEY;
+    hmac_of(&out->shared, packet + AT_PAYLOADS, associated, hmac);
+    if (!secret_equal(hmac, packet + AT_HMAC, HMAC)) {
+        secret_wipe(&out->shared);
+        return ONION_BAD_HMAC;
+    }
+    memcpy(open, packet + AT_PAYLOADS, SIZE);
+    add_rho(&out->shared, open, sizeof(open));
+    usize size, taken;
+    if (!read_prefix(open, &size) || size < ONION_PAYLOAD_MIN || (taken = hop_size(size)) > SIZE)
+        return ONION_BAD_PAYLOAD;
+    out->payload_size = size;
+    memcpy(out->payload, open + prefix_size(size), size);
+    const u8 *next_hmac = open + taken - HMAC;
+    if (secret_equal(next_hmac, last, HMAC))
+        return ONION_FINAL;
+    if (write_next(&ephemeral, &out->shared, open + taken, next_hmac, out->next) != ST_OK)
+        return ONION_BAD_KEY;
+    return ONION_FORWARD;
+}
