@@ -9,18 +9,13 @@ enum {
     AT_HMAC = AT_PAYLOADS + SIZE,
 };
 
-/* --- Keys of one hop. */
-
-static void key_of(bytes type, const secret32 *shared, secret32 *out)
-{
-    hmac_sha256(type, BYTES_OF(*shared), BYTES_EMPTY, out->b);
-}
+/* --- Of one hop. */
 
 /* Adds the hop's stream to `data`, which starts where the payloads do. */
 static void add_rho(const secret32 *shared, u8 *data, usize size)
 {
     secret32 rho;
-    key_of(BYTES_LIT("rho"), shared, &rho);
+    secret_derive(BYTES_LIT("rho"), shared, &rho);
     stream_add(&rho, data, size);
     secret_wipe(&rho);
 }
@@ -29,7 +24,7 @@ static void hmac_of(const secret32 *shared, const u8 *payloads, bytes associated
                     u8 out[static HMAC])
 {
     secret32 mu;
-    key_of(BYTES_LIT("mu"), shared, &mu);
+    secret_derive(BYTES_LIT("mu"), shared, &mu);
     hmac_sha256(BYTES_OF(mu), (bytes){payloads, SIZE}, associated, out);
     secret_wipe(&mu);
 }
@@ -158,7 +153,7 @@ enum status onion_build(const secret32 *session, const struct onion_hop *hops, u
     TRY(point_of_secret(session, &ephemeral));
     u8 *payloads = out + AT_PAYLOADS;
     memset(payloads, 0, SIZE);
-    key_of(BYTES_LIT("pad"), session, &pad);
+    secret_derive(BYTES_LIT("pad"), session, &pad);
     stream_add(&pad, payloads, SIZE);
     secret_wipe(&pad);
     usize filler_size = make_filler(hops, count, shared, filler);

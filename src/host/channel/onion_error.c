@@ -5,16 +5,11 @@ enum {
     LAYERS = ONION_HOP_LIMIT, /* that the origin takes off, at least */
 };
 
-static void key_of(bytes type, const secret32 *shared, secret32 *out)
-{
-    hmac_sha256(type, BYTES_OF(*shared), BYTES_EMPTY, out->b);
-}
-
 /* Over all that follows the HMAC. */
 static void hmac_of(const secret32 *shared, const u8 *packet, usize size, u8 out[static HMAC])
 {
     secret32 um;
-    key_of(BYTES_LIT("um"), shared, &um);
+    secret_derive(BYTES_LIT("um"), shared, &um);
     hmac_sha256(BYTES_OF(um), (bytes){packet + HMAC, size - HMAC}, BYTES_EMPTY, out);
     secret_wipe(&um);
 }
@@ -56,7 +51,7 @@ void onion_error_build(const secret32 *shared, bytes message, u8 *out)
 void onion_error_wrap(const secret32 *shared, u8 *packet, usize size)
 {
     secret32 ammag;
-    key_of(BYTES_LIT("ammag"), shared, &ammag);
+    secret_derive(BYTES_LIT("ammag"), shared, &ammag);
     stream_add(&ammag, packet, size);
     secret_wipe(&ammag);
 }

@@ -115,10 +115,39 @@ void hmac_sha256(bytes key, bytes first, bytes second, u8 out[static 32])
     secret_wipe(&state);
 }
 
+void secret_derive(bytes type, const secret32 *shared, secret32 *out)
+{
+    hmac_sha256(type, BYTES_OF(*shared), BYTES_EMPTY, out->b);
+}
+
 void stream_add(const secret32 *key, u8 *data, usize size)
 {
     static const u8 nonce[crypto_stream_chacha20_ietf_NONCEBYTES];
     crypto_stream_chacha20_ietf_xor(data, data, size, nonce, key->b);
+}
+
+static_assert(AEAD_TAG_SIZE == crypto_aead_chacha20poly1305_ietf_ABYTES, "as RFC 8439 has it");
+
+static void write_nonce(u64 counter, u8 out[static 12])
+{
+    memset(out, 0, 4);
+    store_le64(out + 4, counter);
+}
+
+void aead_seal(const secret32 *key, u64 counter, bytes data, bytes plain, u8 *out)
+{
+    u8 nonce[12];
+    write_nonce(counter, nonce);
+    crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, plain.data, plain.size, data.data,
+                                              data.size, NULL, nonce, key->b);
+}
+
+bool aead_open(const secret32 *key, u64 counter, bytes data, bytes sealed, u8 *out)
+{
+    u8 nonce[12];
+    write_nonce(counter, nonce);
+    return crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data, sealed.size,
+                                                     data.data, data.size, nonce, key->b) == 0;
 }
 
 bool secret_equal(const u8 *a, const u8 *b, usize size)

@@ -33,9 +33,21 @@ enum status secret_multiply(secret32 *secret, const secret32 *factor);
 void sha256_joined(bytes first, bytes second, u8 out[static 32]);
 void hmac_sha256(bytes key, bytes first, bytes second, u8 out[static 32]);
 
+/* A shared secret's key for one use, which the type names (BOLT 4, "Key Generation"). */
+void secret_derive(bytes type, const secret32 *shared, secret32 *out);
+
 /* Adds ChaCha20's stream (RFC 8439, nonce zero) to the data: the same call adds it and takes it
  * away. A key serves once, or always from the stream's start over the same kind of data. */
 void stream_add(const secret32 *key, u8 *data, usize size);
+
+enum { AEAD_TAG_SIZE = 16 };
+
+/* ChaCha20-Poly1305 (RFC 8439), the nonce 32 zero bits and then the counter, little-endian, as
+ * Noise has it; a key meets each counter once. Writes plain.size + AEAD_TAG_SIZE bytes. */
+void aead_seal(const secret32 *key, u64 counter, bytes data, bytes plain, u8 *out);
+/* Writes sealed.size - AEAD_TAG_SIZE bytes. False: the tag is wrong, or there is none; nothing of
+ * `out` is to be used. */
+bool aead_open(const secret32 *key, u64 counter, bytes data, bytes sealed, u8 *out);
 
 /* In a time that says nothing of where they differ. */
 bool secret_equal(const u8 *a, const u8 *b, usize size);

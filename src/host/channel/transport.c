@@ -1,41 +1,12 @@
 #include "channel/transport.h"
 
-#include <sodium.h>
-
 enum {
     KEY_USES = 1000, /* BOLT 8: two uses a message, so every 500 messages */
     POINT = sizeof(point33),
-    TAG = TRANSPORT_TAG_SIZE,
+    TAG = AEAD_TAG_SIZE,
 };
 
-static_assert(TAG == crypto_aead_chacha20poly1305_ietf_ABYTES, "as BOLT 8 has it");
-
 /* --- The cipher. */
-
-/* 32 zero bits, then the counter, little-endian, as Noise has it. */
-static void write_nonce(u64 counter, u8 out[static 12])
-{
-    memset(out, 0, 4);
-    store_le64(out + 4, counter);
-}
-
-/* Writes plain.size + TAG bytes. */
-static void encrypt(const secret32 *key, u64 counter, bytes data, bytes plain, u8 *out)
-{
-    u8 nonce[12];
-    write_nonce(counter, nonce);
-    crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, plain.data, plain.size, data.data,
-                                              data.size, NULL, nonce, key->b);
-}
-
-/* Writes sealed.size - TAG bytes; false: the tag is wrong, and nothing is to be used. */
-static bool decrypt(const secret32 *key, u64 counter, bytes data, bytes sealed, u8 *out)
-{
-    u8 nonce[12];
-    write_nonce(counter, nonce);
-    return crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data, sealed.size,
-                                                     data.data, data.size, nonce, key->b) == 0;
-}
 
 static void cipher_step(struct transport_cipher *cipher)
 {
@@ -47,13 +18,13 @@ static void cipher_step(struct transport_cipher *cipher)
 
 static void cipher_encrypt(struct transport_cipher *cipher, bytes plain, u8 *out)
 {
-    encrypt(&cipher->key, cipher->nonce, BYTES_EMPTY, plain, out);
+    aead_seal(&cipher->key, cipher->nonce, BYTES_EMPTY, plain, out);
     cipher_step(cipher);
 }
 
 static bool cipher_decrypt(struct transport_cipher *cipher, bytes sealed, u8 *out)
 {
-    if (!decrypt(&cipher->key, cipher->nonce, BYTES_EMPTY, sealed, out))
+    if (!aead_open(&cipher->key, cipher->nonce, BYTES_EMPTY, sealed, out))
         return false;
     cipher_step(cipher);
     return true;
@@ -92,7 +63,7 @@ static enum status mix_ecdh(struct transport *transport, const secret32 *secret,
 /* The tag that proves all so far: an encryption of nothing. */
 static void write_proof(struct transport *transport, u8 *out)
 {
-    encrypt(&transport->temporary, 0, BYTES_OF(transport->hash), BYTES_EMPTY, out);
+    aead_seal(&transport->temporary, 0, BYTES_OF(transport->hash), BYTES_EMPTY, out);
     mix_hash(transport, (bytes){out, TAG});
 }
 
@@ -100,7 +71,7 @@ static bool check_proof(struct transport *transport, const u8 *tag)
 {
     bytes sealed = {tag, TAG};
     u8 nothing[1];
-    if (!decrypt(&transport->temporary, 0, BYTES_OF(transport->hash), sealed, nothing))
+    if (!aead_open(&transport->temporary, 0, BYTES_OF(transport->hash), sealed, nothing))
         return false;
     mix_hash(transport, sealed);
     return true;
@@ -219,8 +190,8 @@ static enum status take_act_two(struct transport *transport, const u8 *act, u8 *
     point33 theirs;
     TRY(read_ephemeral(transport, &transport->ephemeral_key, act, &refused_two, &theirs, err));
     act_three[0] = 0;
-    encrypt(&transport->temporary, 1, BYTES_OF(transport->hash), BYTES_OF(transport->own_point),
-            act_three + 1);
+    aead_seal(&transport->temporary, 1, BYTES_OF(transport->hash), BYTES_OF(transport->own_point),
+              act_three + 1);
     mix_hash(transport, (bytes){act_three + 1, POINT + TAG});
     if (mix_ecdh(transport, &transport->own_key, &theirs) != ST_OK)
         return refuse(transport, err, "act two: no point of the curve");
@@ -235,7 +206,7 @@ static enum status take_act_three(struct transport *transport, const u8 *act, st
     point33 theirs;
     if (act[0] != 0)
         return refuse(transport, err, "act three: unknown version");
-    if (!decrypt(&transport->temporary, 1, BYTES_OF(transport->hash), sealed, theirs.b))
+    if (!aead_open(&transport->temporary, 1, BYTES_OF(transport->hash), sealed, theirs.b))
         return refuse(transport, err, "act three: wrong tag of the static key");
     if (point_check(&theirs) != ST_OK)
         return refuse(transport, err, "act three: no point of the curve");
