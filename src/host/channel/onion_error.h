@@ -32,7 +32,8 @@ void onion_error_wrap(const secret32 *shared, u8 *packet, usize size);
 /* At the origin, with the secrets of onion_build. The message lives in `arena`.
  * ST_INVALID with *hop = count: no hop of the route made this packet; one of them has changed it.
  * ST_INVALID with *hop < count: that hop made it, and broke the format.
- * As many layers are tried whichever hop it was, so that the time taken does not tell. */
+ * Takes at most twice packet.size bytes of the arena, of which the message keeps its own. As many
+ * layers are tried whichever hop it was, so that the time taken does not tell. */
 enum status onion_error_read(const secret32 *shared, usize count, bytes packet, usize *hop,
                              bytes *message, struct arena *arena);
 

@@ -5,6 +5,8 @@
 #include "base/json_read.h"
 #include "harness/test.h"
 
+#include <stdlib.h>
+
 static bytes hex_of(json value)
 {
     bytes out = BYTES_EMPTY;
@@ -155,8 +157,29 @@ TEST(onion_error_with_wrong_sizes_names_its_hop_and_gives_no_message)
         hmac_sha256(BYTES_OF(um), (bytes){at, rows[i].size - ONION_HMAC_SIZE}, BYTES_EMPTY, packet);
         for (usize j = 3; j-- > 0;)
             onion_error_wrap(&shared[j], packet, rows[i].size);
+        /* No more memory than reading may take, so that a sanitizer sees a step beyond. */
+        u8 *memory = malloc(2 * rows[i].size);
+        struct arena arena = arena_over(memory, 2 * rows[i].size);
         CHECK_ROW(i, onion_error_read(shared, HOPS, (bytes){packet, rows[i].size}, &hop, &got,
-                                      test_arena()) == rows[i].status);
+                                      &arena) == rows[i].status);
         CHECK_ROW(i, hop == 2 && got.size == (rows[i].status == ST_OK ? rows[i].message_size : 0));
+        free(memory);
+    }
+}
+
+TEST(onion_error_too_short_for_its_sizes_is_from_nobody)
+{
+    secret32 shared[HOPS], um;
+    make_secrets(shared);
+    hmac_sha256(BYTES_LIT("um"), BYTES_OF(shared[0]), BYTES_EMPTY, um.b);
+    for (usize rest = 0; rest < ONION_ERROR_OVERHEAD - ONION_HMAC_SIZE; rest++) {
+        u8 packet[ONION_ERROR_OVERHEAD] = {0};
+        usize hop;
+        bytes got;
+        hmac_sha256(BYTES_OF(um), (bytes){packet + ONION_HMAC_SIZE, rest}, BYTES_EMPTY, packet);
+        onion_error_wrap(&shared[0], packet, ONION_HMAC_SIZE + rest);
+        CHECK_ROW(rest, onion_error_read(shared, HOPS, (bytes){packet, ONION_HMAC_SIZE + rest},
+                                         &hop, &got, test_arena()) == ST_INVALID);
+        CHECK_ROW(rest, hop == HOPS && got.size == 0);
     }
 }

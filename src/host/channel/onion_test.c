@@ -258,6 +258,8 @@ TEST(onion_refuses_lengths_that_are_reserved_misspelt_or_too_large)
         {"fdffff", ONION_BAD_PAYLOAD},
         {"fe00000002", ONION_BAD_PAYLOAD},
         {"fe00010000", ONION_BAD_PAYLOAD},
+        {"fe01000000", ONION_BAD_PAYLOAD},
+        {"ff0100000000000000", ONION_BAD_PAYLOAD},
         {"ff0000000000000002", ONION_BAD_PAYLOAD},
         {"ffffffffffffffffff", ONION_BAD_PAYLOAD},
     };
