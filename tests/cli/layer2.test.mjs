@@ -91,3 +91,22 @@ describe("a child's node refuses", () => {
     try { await refuses(/another process/, parent.url, [], file, datadir); } finally { await node.stop(); }
   });
 });
+
+test('an interrupt ends `up` that waits for its parent', { timeout: 30_000 }, async () => {
+  let asked;
+  const waits = new Promise((done) => { asked = done; });
+  const silent = createServer(() => asked()).listen(0, '127.0.0.1');
+  await new Promise((done) => silent.once('listening', done));
+  const child = spawn(bin, ['up', '--parent', `http://127.0.0.1:${silent.address().port}`, '--l2.port', '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (data) => { stderr += data; });
+  const end = new Promise((done) => child.once('exit', (code) => done(code)));
+  await waits;
+  const start = Date.now();
+  child.kill('SIGINT');
+  assert.notEqual(await end, 0);
+  assert.ok(Date.now() - start < 10_000, 'it went on waiting');
+  assert.match(stderr, /^varve: stopped while it was starting$/m);
+  silent.closeAllConnections();
+  silent.close();
+});

@@ -6,8 +6,10 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/loop.h"
+#include "sys/thread.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -28,6 +30,7 @@ struct program {
     const struct config *config;
     struct loop *loop;
     struct signals signals;
+    atomic_bool stopped_early; /* before the loop ran */
     struct timer live_timer;
     u64 live_txs, live_ms;             /* at the last live line */
     struct member *chains[MAX_CHAINS]; /* parents before their children */
@@ -116,11 +119,28 @@ static void show_live(struct timer *timer)
 
 /* --- From start to end. */
 
+static const int STOPS[] = {SIGINT, SIGTERM, 0};
+
 static void stop_asked(struct signals *signals, int number)
 {
     struct program *program = (void *)((u8 *)signals - offsetof(struct program, signals));
     (void)number;
     loop_stop(program->loop);
+}
+
+/* While a stack starts, the loop does not run and hears no signals: this does, so that whatever
+ * waits for a parent ends soon. */
+static void *listen_early(void *self)
+{
+    struct program *program = self;
+    sigset_t set;
+    int number;
+    sigemptyset(&set);
+    for (const int *stop = STOPS; *stop != 0; stop++)
+        sigaddset(&set, *stop);
+    sigwait(&set, &number); /* where the thread is cancelled */
+    program->stopped_early = true;
+    return NULL;
 }
 
 /* A chain that will run with these settings: a copy, for the caller to complete before it begins.
@@ -169,6 +189,7 @@ static enum status begin_child(struct program *program, struct member *member, u
                                   .folder = member->datadir,
                                   .chain_id = chain_id,
                                   .gas_limit = config->gas_limit,
+                                  .cancel = &program->stopped_early,
                                   .blob_prices = own->beacon[0] != 0 || own->archive[0] != 0,
                                   .keys = program->keys,
                                   .users = config->accounts,
@@ -251,13 +272,19 @@ static enum status start_stack(struct program *program, struct err *err)
 
 static enum status start(struct program *program, struct err *err)
 {
-    static const int stops[] = {SIGINT, SIGTERM, 0};
+    pthread_t listener;
     TRY(loop_new(&program->loop, err));
     program->signals.came = stop_asked;
-    TRY(loop_take_signals(program->loop, &program->signals, stops, err));
-    if (program->config->command == UP)
-        return start_stack(program, err);
-    return begin_chain(add_chain(program), err);
+    TRY(loop_take_signals(program->loop, &program->signals, STOPS, err));
+    if (program->config->command != UP)
+        return begin_chain(add_chain(program), err);
+    TRY(thread_start(&listener, "early stop", listen_early, program, err));
+    enum status st = start_stack(program, err);
+    pthread_cancel(listener);
+    pthread_join(listener, NULL);
+    if (program->stopped_early)
+        return fail(err, ST_AGAIN, "stopped while it was starting");
+    return st;
 }
 
 static void run(struct program *program, FILE *greeting)

@@ -187,7 +187,8 @@ enum status stack_make_child(const struct stack_options *options, struct rollup 
     char path[4200];
     struct pages pages;
     struct stack stack = {.options = options};
-    struct eth_options client = {.url = options->parent_url, .answer_limit = 1 << 20};
+    struct eth_options client = {
+        .url = options->parent_url, .answer_limit = 1 << 20, .cancel = options->cancel};
     const struct files *files = files_of_system();
     fmt(path, sizeof(path), "%s/rollup.json", options->folder);
     TRY(files->make_folder(files->self, options->folder, err));

@@ -6,6 +6,8 @@
 #include "client/keys.h"
 #include "layer/rollup.h"
 
+#include <stdatomic.h>
+
 struct stack_options {
     const char *parent_url;
     const char *folder; /* of the child's data; rollup.json goes there */
@@ -15,7 +17,8 @@ struct stack_options {
     const struct keys
         *keys; /* of the test mnemonic: users, the last of whom pays, then operators */
     usize users;
-    usize operator; /* index of its key */
+    usize operator;            /* index of its key */
+    const atomic_bool *cancel; /* once set, it fails soon; called again, it goes on */
 };
 
 /* Where the folder has a rollup.json already, that is taken. Takes the parent's time: two of its
