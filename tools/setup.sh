@@ -60,12 +60,14 @@ apt_quietly() {
 # build FOLDER [MESON_OPTION…]: configures where there is nothing yet (which fetches what
 # third_party/packages lists), and builds everything, or $targets alone.
 build() {
-    local folder=$1 log line
+    local folder=$1 log line lock
     shift
     log=$root/$folder/varve-build.log
+    mkdir -p "$root/$folder"
+    exec {lock}<"$root/$folder"
+    flock "$lock" # stages that run side by side build one after the other
     if [ ! -f "$root/$folder/build.ninja" ]; then
         progress "fetching sources and configuring $folder"
-        mkdir -p "$root/$folder"
         if ! meson setup "$root/$folder" "$root" "$@" >"$log" 2>&1; then
             progress_end
             tail -n 15 "$log" >&2
@@ -84,4 +86,5 @@ build() {
         grep -vE '^\[[0-9]+/[0-9]+\]' "$log" | tail -n 40 >&2
         die "$folder did not build; the whole output is in $log"
     fi
+    exec {lock}<&-
 }
