@@ -113,8 +113,7 @@ static usize most_data(const struct layer *layer)
     return may_use_blobs(layer) ? BATCH_MOST_IN_BLOBS : BATCH_MOST_DATA;
 }
 
-/* Whether what waits can fill an append: if not, its blocks need not be read at every look. No
- * envelope is smaller than LEAST_TX_DATA. */
+/* Whether what waits can fill an append: if not, its blocks need not be read at every look. */
 static bool may_be_full(const struct layer *layer, const struct layer_status *status)
 {
     return status->backlog_bytes > most_data(layer) || status->backlog_blocks >= MOST_BLOCKS;
