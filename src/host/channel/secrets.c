@@ -1,11 +1,13 @@
 #include "channel/secrets.h"
 
+#include "crypto/keccak.h"
 #include "sys/entropy.h"
 
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <pthread.h>
 #include <secp256k1_ecdh.h>
+#include <secp256k1_recovery.h>
 #include <sodium.h>
 
 /* Made once, then only read. */
@@ -93,6 +95,58 @@ enum status secret_multiply(secret32 *secret, const secret32 *factor)
         *secret = product;
     secret_wipe(&product);
     return st;
+}
+
+/* --- Signatures. */
+
+enum status secret_sign(const secret32 *secret, hash32 digest, signature64 *out)
+{
+    secp256k1_ecdsa_recoverable_signature made;
+    int parity = 0;
+    if (secp256k1_ecdsa_sign_recoverable(curve(), &made, digest.b, secret->b, NULL, NULL) != 1)
+        return ST_INVALID;
+    secp256k1_ecdsa_recoverable_signature_serialize_compact(curve(), out->b, &parity, &made);
+    out->b[32] |= (u8)(parity << 7);
+    return ST_OK;
+}
+
+static address address_of_point(const secp256k1_pubkey *point)
+{
+    u8 whole[65]; /* 4, x, y */
+    usize size = sizeof(whole);
+    address who;
+    secp256k1_ec_pubkey_serialize(curve(), whole, &size, point, SECP256K1_EC_UNCOMPRESSED);
+    hash32 hash = keccak256((bytes){whole + 1, 64});
+    memcpy(who.b, hash.b + 12, sizeof(who.b));
+    return who;
+}
+
+enum status secret_address(const secret32 *secret, address *out)
+{
+    secp256k1_pubkey point;
+    if (secp256k1_ec_pubkey_create(curve(), &point, secret->b) != 1)
+        return ST_INVALID;
+    *out = address_of_point(&point);
+    return ST_OK;
+}
+
+/* It recovers instead of verifying, because that is what the contract will do: a signature with
+ * the wrong parity verifies, and is worth nothing there. */
+bool signature_is_of(const signature64 *signature, hash32 digest, address who)
+{
+    secp256k1_ecdsa_recoverable_signature parsed;
+    secp256k1_ecdsa_signature plain;
+    secp256k1_pubkey point;
+    u8 compact[64];
+    memcpy(compact, signature->b, sizeof(compact));
+    compact[32] &= 0x7f;
+    if (!secp256k1_ecdsa_recoverable_signature_parse_compact(curve(), &parsed, compact,
+                                                             signature->b[32] >> 7) ||
+        !secp256k1_ecdsa_recoverable_signature_convert(curve(), &plain, &parsed) ||
+        secp256k1_ecdsa_signature_normalize(curve(), NULL, &plain) /* its s is high */ ||
+        !secp256k1_ecdsa_recover(curve(), &point, &parsed, digest.b))
+        return false;
+    return address_equal(address_of_point(&point), who);
 }
 
 void sha256_joined(bytes first, bytes second, u8 out[static 32])

@@ -1,6 +1,6 @@
-/* What the transport and the onion share: points and scalars of secp256k1, keyed hashes, key
- * derivation. Thin over libsecp256k1, libsodium and libcrypto; constant time in its secrets as far
- * as these are. Safe to use from any thread.
+/* Points, scalars and signatures of secp256k1, keyed hashes, key derivation: what all of a channel
+ * daemon's cryptography is made of. Thin over libsecp256k1, libsodium and libcrypto; constant time
+ * in its secrets as far as these are. Safe to use from any thread.
  *
  * Who receives a secret32 wipes it with secret_wipe. */
 #ifndef CHANNEL_SECRETS_H
@@ -28,6 +28,18 @@ enum status secret_ecdh(const secret32 *secret, const point33 *point, secret32 *
 /* Scalar multiplication of a point, and of a secret modulo the group's order, in place. */
 enum status point_multiply(point33 *point, const secret32 *factor);
 enum status secret_multiply(secret32 *secret, const secret32 *factor);
+
+/* r ‖ s, the highest bit being the parity; s in the lower half of the order. EIP-2098. */
+typedef struct {
+    u8 b[64];
+} signature64;
+
+/* Deterministic (RFC 6979). ST_INVALID as above. */
+enum status secret_sign(const secret32 *secret, hash32 digest, signature64 *out);
+enum status secret_address(const secret32 *secret, address *out);
+
+/* Whether `who` signed it, in the only form that a contract with EIP-2098 takes. */
+bool signature_is_of(const signature64 *signature, hash32 digest, address who);
 
 /* SHA-256 and HMAC-SHA-256 (RFC 2104) of two parts joined; either may be empty. */
 void sha256_joined(bytes first, bytes second, u8 out[static 32]);
