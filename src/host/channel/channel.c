@@ -1,0 +1,578 @@
+#include "channel/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* --- Life. */
+
+static struct sent *sent_new(const struct half *half, hash32 hash, const signature64 *signature,
+                             bytes items)
+{
+    struct sent *sent = malloc(sizeof(*sent) + items.size);
+    assert(sent != NULL);
+    *sent = (struct sent){*half, hash, *signature, items.size};
+    bytes_copy(sent->items, items);
+    return sent;
+}
+
+struct channel *channel_new(const struct channel_terms *terms, u32 side, u32 key)
+{
+    assert(side < 2);
+    struct channel *channel = calloc(1, sizeof(*channel));
+    assert(channel != NULL);
+    channel->terms = *terms;
+    channel->name = channel_name_of(terms);
+    channel->side = side;
+    channel->key = key;
+    for (u32 i = 0; i < 2; i++)
+        channel->locks[i] = locks_new();
+    channel->theirs.side = 1 - side;
+    struct half none = {.side = side};
+    channel->sent[channel->sent_count++] =
+        sent_new(&none, (hash32){{0}}, &(signature64){{0}}, BYTES_EMPTY);
+    return channel;
+}
+
+void channel_free(struct channel *channel)
+{
+    if (channel == NULL)
+        return;
+    for (u32 i = 0; i < channel->out_room; i++)
+        free((void *)(uintptr_t)channel->out[i].reason.data);
+    for (u32 i = 0; i < channel->in_room; i++)
+        free(channel->in[i].onion);
+    for (usize i = 0; i < channel->sent_count; i++)
+        free(channel->sent[i]);
+    for (u32 i = 0; i < 2; i++)
+        locks_free(channel->locks[i]);
+    free(channel->out);
+    free(channel->in);
+    free(channel->fresh);
+    free(channel->queue);
+    free(channel);
+}
+
+const struct channel_terms *channel_terms(const struct channel *channel)
+{
+    return &channel->terms;
+}
+
+const struct channel_name *channel_name(const struct channel *channel)
+{
+    return &channel->name;
+}
+
+u32 channel_side(const struct channel *channel)
+{
+    return channel->side;
+}
+
+void channel_set_user(struct channel *channel, void *user)
+{
+    channel->user = user;
+}
+
+void *channel_user(const struct channel *channel)
+{
+    return channel->user;
+}
+
+void channel_events_free(struct channel_events *events)
+{
+    free(events->list);
+    *events = (struct channel_events){0};
+}
+
+void add_event(struct channel_events *events, struct channel_event event)
+{
+    if (events->count == events->room) {
+        events->room = events->room == 0 ? 64 : 2 * events->room;
+        events->list = realloc(events->list, events->room * sizeof(events->list[0]));
+        assert(events->list != NULL);
+    }
+    events->list[events->count++] = event;
+}
+
+void add_lock_event(struct channel_events *events, enum channel_event_kind kind,
+                    struct channel *channel, u32 side, u32 slot)
+{
+    add_event(events, (struct channel_event){
+                          .kind = kind,
+                          .channel = channel,
+                          .slot = slot,
+                          .amount = locks_get(channel->locks[side], slot).amount,
+                          .reference = side == channel->side ? out_lock(channel, slot)->preimage
+                                                             : (hash32){{0}},
+                      });
+}
+
+/* --- What is known of locks, beside the locks. */
+
+/* Room for `slot` in an array of such entries, new ones zero. */
+static void *need_slot(void *list, u32 *room, u32 slot, usize size)
+{
+    if (slot < *room)
+        return list;
+    u32 larger = slot + 1 > 2 * *room ? slot + 1 : 2 * *room;
+    list = realloc(list, larger * size);
+    assert(list != NULL);
+    memset((u8 *)list + *room * size, 0, (larger - *room) * size);
+    *room = larger;
+    return list;
+}
+
+struct out_lock *out_lock(struct channel *channel, u32 slot)
+{
+    channel->out = need_slot(channel->out, &channel->out_room, slot, sizeof(channel->out[0]));
+    return &channel->out[slot];
+}
+
+struct in_lock *in_lock(struct channel *channel, u32 slot)
+{
+    channel->in = need_slot(channel->in, &channel->in_room, slot, sizeof(channel->in[0]));
+    return &channel->in[slot];
+}
+
+static void forget_out(struct channel *channel, u32 slot)
+{
+    struct out_lock *out = out_lock(channel, slot);
+    free((void *)(uintptr_t)out->reason.data);
+    *out = (struct out_lock){0};
+}
+
+void forget_in(struct channel *channel, u32 slot)
+{
+    struct in_lock *in = in_lock(channel, slot);
+    free(in->onion);
+    *in = (struct in_lock){0};
+}
+
+const struct locks *channel_locks(const struct channel *channel, u32 side)
+{
+    return channel->locks[side];
+}
+
+bytes channel_lock_onion(const struct channel *channel, u32 slot)
+{
+    if (slot >= channel->in_room || channel->in[slot].onion == NULL)
+        return BYTES_EMPTY;
+    return (bytes){channel->in[slot].onion, ONION_SIZE};
+}
+
+bytes channel_lock_reason(const struct channel *channel, u32 slot)
+{
+    return slot < channel->out_room ? channel->out[slot].reason : BYTES_EMPTY;
+}
+
+/* --- Money. */
+
+void channel_see(struct channel *channel, const u128 deposited[2], const u128 withdrawn[2])
+{
+    for (u32 side = 0; side < 2; side++) {
+        assert(deposited[side] < CHANNEL_AMOUNT_LIMIT && withdrawn[side] < CHANNEL_AMOUNT_LIMIT);
+        channel->deposited[side] = deposited[side];
+        channel->withdrawn[side] = withdrawn[side];
+    }
+}
+
+void channel_peer_sees(struct channel *channel, const u128 deposited[2], const u128 withdrawn[2])
+{
+    channel->peer_deposited = deposited[channel->side];
+    channel->peer_withdrawn = withdrawn[channel->side];
+}
+
+static i128 signed_amount(u128 amount)
+{
+    assert(amount >> 126 == 0);
+    return (i128)amount;
+}
+
+/* The base's balance, brought up to date with the chain. */
+i128 channel_carried(const struct channel *channel, u32 side, u128 deposited, u128 withdrawn)
+{
+    const struct base *base = &channel->base;
+    return signed_amount(base->balance[side]) +
+           (signed_amount(deposited) - signed_amount(base->deposited[side])) -
+           (signed_amount(withdrawn) - signed_amount(base->withdrawn[side]));
+}
+
+static u128 at_least_zero(i128 value)
+{
+    return value < 0 ? 0 : (u128)value;
+}
+
+u128 channel_funds(const struct channel *channel, u32 side)
+{
+    i128 ours = signed_amount(channel->next_sent), theirs = signed_amount(channel->theirs.sent);
+    i128 moved = side == channel->side ? theirs - ours : ours - theirs;
+    return at_least_zero(
+        channel_carried(channel, side, channel->deposited[side], channel->withdrawn[side]) + moved);
+}
+
+/* R3: the peer may show any half of ours from the newest on that it acknowledged. */
+static u128 most_committed(const struct channel *channel)
+{
+    u128 most = channel->next_sent + locks_total(channel->locks[channel->side]);
+    for (usize i = 0; i < channel->sent_count; i++) {
+        const struct half *half = &channel->sent[i]->half;
+        if (half->sent + half->locked > most)
+            most = half->sent + half->locked;
+    }
+    return most;
+}
+
+static u128 smaller(u128 a, u128 b)
+{
+    return a < b ? a : b;
+}
+
+u128 channel_spendable(const struct channel *channel)
+{
+    u32 side = channel->side;
+    u128 withdrawn = channel->withdrawn[side];
+    if (channel->peer_withdrawn > withdrawn)
+        withdrawn = channel->peer_withdrawn;
+    if (withdrawn >= CHANNEL_AMOUNT_LIMIT)
+        return 0; /* the peer talks nonsense; there is nothing that it would take */
+    i128 funds = channel_carried(
+        channel, side, smaller(channel->deposited[side], channel->peer_deposited), withdrawn);
+    return at_least_zero(funds + signed_amount(channel->theirs.sent) -
+                         signed_amount(most_committed(channel)));
+}
+
+u128 channel_receivable(const struct channel *channel)
+{
+    u32 side = peer_side(channel);
+    i128 funds = channel_carried(channel, side, channel->deposited[side], channel->withdrawn[side]);
+    return at_least_zero(funds + signed_amount(channel->sent[0]->half.sent) -
+                         signed_amount(channel->theirs.sent + channel->theirs.locked));
+}
+
+i128 channel_net(const struct channel *channel)
+{
+    const struct base *base = &channel->base;
+    u128 sent_a = channel->side == 0 ? channel->next_sent : channel->theirs.sent;
+    u128 sent_b = channel->side == 0 ? channel->theirs.sent : channel->next_sent;
+    return signed_amount(base->deposited[0]) - signed_amount(base->withdrawn[0]) -
+           signed_amount(base->balance[0]) + signed_amount(sent_a) - signed_amount(sent_b);
+}
+
+/* --- The queue: items are applied to the next half when they are queued. */
+
+static void append_item(struct channel *channel, const struct item *item)
+{
+    if (channel->queue_room - channel->queue_size < ITEM_LIMIT) {
+        channel->queue_room = 2 * channel->queue_room + 2 * ITEM_LIMIT;
+        channel->queue = realloc(channel->queue, channel->queue_room);
+        assert(channel->queue != NULL);
+    }
+    channel->queue_size += item_write(item, channel->queue + channel->queue_size);
+}
+
+/* The lowest slot that neither holds a lock nor waits for the peer to know that it is free. */
+static u32 open_slot(const struct channel *channel)
+{
+    const struct locks *locks = channel->locks[channel->side];
+    u32 slot = locks_free_slot(locks);
+    while (slot < LOCKS_MOST &&
+           ((slot < channel->out_room && channel->out[slot].state != OUT_NONE) ||
+            locks_get(locks, slot).amount != 0))
+        slot++;
+    return slot;
+}
+
+/* Whether an item of ours may follow what is signed and queued. */
+static enum status judge_own(const struct channel *channel, const struct item *item,
+                             struct err *err)
+{
+    u32 slot = item->slot;
+    bool in_out = slot < channel->out_room, in_in = slot < channel->in_room;
+    switch (item->kind) {
+    case ITEM_PAY:
+    case ITEM_ADD:
+        if (channel->stopped)
+            return fail(err, ST_AGAIN, "the channel is closing");
+        if (item->lock.amount > channel_spendable(channel))
+            return fail(err, ST_FULL, "the channel has not so much to spend");
+        if (item->kind == ITEM_ADD && slot >= LOCKS_MOST)
+            return fail(err, ST_FULL, "the channel has no room for another lock");
+        return ST_OK;
+    case ITEM_SETTLE:
+    case ITEM_FAIL:
+        return in_in && channel->in[slot].state == IN_KNOWN
+                   ? ST_OK
+                   : fail(err, ST_MISSING, "no lock of the peer's waits in slot %u", slot);
+    case ITEM_PAID:
+    case ITEM_DROP:
+        return in_out && channel->out[slot].state != OUT_NONE &&
+                       channel->out[slot].state != OUT_ENDED
+                   ? ST_OK
+                   : fail(err, ST_MISSING, "no lock of ours is in slot %u", slot);
+    }
+    bug("unknown item");
+}
+
+static void end_out(struct channel *channel, u32 slot)
+{
+    static const struct lock none;
+    out_lock(channel, slot)->state = OUT_ENDED;
+    locks_set(channel->locks[channel->side], slot, &none);
+}
+
+static void apply_own(struct channel *channel, const struct item *item)
+{
+    struct locks *locks = channel->locks[channel->side];
+    switch (item->kind) {
+    case ITEM_PAY:
+        channel->next_sent += item->lock.amount;
+        break;
+    case ITEM_ADD:
+        locks_set(locks, item->slot, &item->lock);
+        out_lock(channel, item->slot)->state = OUT_ADDED;
+        break;
+    case ITEM_SETTLE:
+    case ITEM_FAIL: /* from the journal, it may come after the lock's end */
+        if (locks_get(channel->locks[peer_side(channel)], item->slot).amount != 0)
+            in_lock(channel, item->slot)->state =
+                item->kind == ITEM_SETTLE ? IN_SETTLED : IN_FAILED;
+        break;
+    case ITEM_PAID:
+        channel->next_sent += locks_get(locks, item->slot).amount;
+        end_out(channel, item->slot);
+        break;
+    case ITEM_DROP:
+        end_out(channel, item->slot);
+        break;
+    }
+}
+
+enum status channel_queue(struct channel *channel, const struct item *item, u32 *slot,
+                          struct err *err)
+{
+    struct item own = *item;
+    if (own.kind == ITEM_ADD)
+        own.slot = open_slot(channel);
+    if (channel->queue_size + ITEM_LIMIT > CHANNEL_ITEMS_LIMIT)
+        return fail(err, ST_AGAIN, "the channel has too much to say at once");
+    TRY(judge_own(channel, &own, err));
+    apply_own(channel, &own);
+    append_item(channel, &own);
+    if (slot != NULL)
+        *slot = own.slot;
+    return ST_OK;
+}
+
+/* --- Our updates. */
+
+struct half half_after(const struct half *before, u128 sent, struct locks *locks, u64 ack_seq,
+                       hash32 ack_hash)
+{
+    return (struct half){
+        .side = before->side,
+        .epoch = before->epoch,
+        .seq = before->seq + 1,
+        .sent = sent,
+        .locked = locks_total(locks),
+        .root = locks_root(locks),
+        .ack_seq = ack_seq,
+        .ack_hash = ack_hash,
+    };
+}
+
+bool channel_wants_update(const struct channel *channel)
+{
+    return (channel->queue_size != 0 || channel->owes_ack) && channel->sent_count <= CHANNEL_WINDOW;
+}
+
+static struct update update_of(const struct sent *sent)
+{
+    return (struct update){
+        .epoch = sent->half.epoch,
+        .seq = sent->half.seq,
+        .ack_seq = sent->half.ack_seq,
+        .signature = sent->signature,
+        .items = {sent->items, sent->items_size},
+    };
+}
+
+/* What our newest half says becomes so. */
+static void commit_own(struct channel *channel, const struct half *half,
+                       const signature64 *signature, bytes items, struct channel_events *events)
+{
+    channel->sent[channel->sent_count++] =
+        sent_new(half, half_hash(channel->name.id, half), signature, items);
+    channel->owes_ack = false;
+    for (usize i = 0; i < channel->fresh_count; i++) {
+        u32 slot = channel->fresh[i];
+        in_lock(channel, slot)->state = IN_KNOWN;
+        add_lock_event(events, EVENT_LOCK_IN, channel, peer_side(channel), slot);
+    }
+    channel->fresh_count = 0;
+}
+
+enum status channel_make_update(struct channel *channel, const struct channel_signer *signer,
+                                struct update *out, struct channel_events *events, struct err *err)
+{
+    assert(channel_wants_update(channel));
+    struct half half =
+        half_after(&newest_sent(channel)->half, channel->next_sent, channel->locks[channel->side],
+                   channel->theirs.seq, channel->their_hash);
+    struct sign_request request = {
+        .terms = &channel->terms,
+        .name = &channel->name,
+        .side = channel->side,
+        .key = channel->key,
+        .kind = SIGN_HALF,
+        .half = &half,
+    };
+    signature64 signature;
+    TRY(signer->sign(signer->self, &request, &signature, err));
+    commit_own(channel, &half, &signature, (bytes){channel->queue, channel->queue_size}, events);
+    channel->queue_size = 0;
+    *out = update_of(newest_sent(channel));
+    return ST_OK;
+}
+
+/* --- Acknowledgements of ours. */
+
+static void tell_acked(struct channel *channel, const struct sent *sent,
+                       struct channel_events *events)
+{
+    bytes items = {sent->items, sent->items_size};
+    struct item item;
+    while (items.size != 0 && item_read(&items, &item) == ST_OK) {
+        struct channel_event event = {
+            .channel = channel,
+            .slot = item.slot,
+            .amount = item.lock.amount,
+            .reference = item.reference,
+        };
+        if (item.kind == ITEM_PAID || item.kind == ITEM_DROP)
+            forget_out(channel, item.slot);
+        if (item.kind != ITEM_PAY && item.kind != ITEM_DROP)
+            continue;
+        event.kind = item.kind == ITEM_PAY ? EVENT_PAID_OUT : EVENT_DROPPED;
+        add_event(events, event);
+    }
+}
+
+void take_ack(struct channel *channel, u64 seq, struct channel_events *events)
+{
+    usize gone = 0;
+    for (; channel->sent[gone]->half.seq < seq; gone++) {
+        tell_acked(channel, channel->sent[gone + 1], events);
+        free(channel->sent[gone]);
+    }
+    channel->sent_count -= gone;
+    memmove(channel->sent, channel->sent + gone, channel->sent_count * sizeof(channel->sent[0]));
+}
+
+/* --- From the journal. */
+
+static enum status replay_own(struct channel *channel, const struct update *update,
+                              struct channel_events *events, struct err *err)
+{
+    bytes items = update->items;
+    struct item item;
+    if (update->seq != newest_sent(channel)->half.seq + 1 ||
+        update->ack_seq != channel->theirs.seq || channel->sent_count > CHANNEL_WINDOW)
+        return fail(err, ST_CORRUPT, "our update %lu follows %lu", update->seq,
+                    newest_sent(channel)->half.seq);
+    while (items.size != 0) {
+        if (item_read(&items, &item) != ST_OK)
+            return fail(err, ST_CORRUPT, "our update %lu does not read", update->seq);
+        apply_own(channel, &item);
+    }
+    struct half half =
+        half_after(&newest_sent(channel)->half, channel->next_sent, channel->locks[channel->side],
+                   channel->theirs.seq, channel->their_hash);
+    commit_own(channel, &half, &update->signature, update->items, events);
+    return ST_OK;
+}
+
+enum status channel_replay(struct channel *channel, bool ours, const struct update *update,
+                           struct channel_events *events, struct err *err)
+{
+    return ours ? replay_own(channel, update, events, err)
+                : replay_theirs(channel, update, events, err);
+}
+
+void channel_resume(struct channel *channel, struct channel_events *events)
+{
+    u32 peer = peer_side(channel);
+    for (u32 slot = 0; slot < channel->in_room; slot++)
+        if (channel->in[slot].state == IN_KNOWN)
+            add_lock_event(events, EVENT_LOCK_IN, channel, peer, slot);
+    for (u32 slot = 0; slot < channel->out_room; slot++) {
+        if (channel->out[slot].state == OUT_SETTLED)
+            add_lock_event(events, EVENT_SETTLED, channel, channel->side, slot);
+        if (channel->out[slot].state == OUT_FAILED)
+            add_lock_event(events, EVENT_FAILED, channel, channel->side, slot);
+    }
+}
+
+/* --- Meeting again. */
+
+const struct sent *find_sent(const struct channel *channel, u64 seq)
+{
+    u64 first = channel->sent[0]->half.seq;
+    return seq >= first && seq - first < channel->sent_count ? channel->sent[seq - first] : NULL;
+}
+
+bool channel_sent_update(const struct channel *channel, u64 seq, struct update *out)
+{
+    const struct sent *sent = find_sent(channel, seq);
+    if (sent == NULL || seq == 0)
+        return false;
+    *out = update_of(sent);
+    return true;
+}
+
+bool channel_sent_hash(const struct channel *channel, u64 seq, hash32 *out)
+{
+    const struct sent *sent = find_sent(channel, seq);
+    if (sent == NULL)
+        return false;
+    *out = sent->hash;
+    return true;
+}
+
+struct channel_progress channel_progress(const struct channel *channel)
+{
+    return (struct channel_progress){
+        .epoch = channel->base.epoch,
+        .sent_seq = newest_sent(channel)->half.seq,
+        .acked_seq = channel->sent[0]->half.seq,
+        .received_seq = channel->theirs.seq,
+        .received_hash = channel->their_hash,
+    };
+}
+
+/* --- The end. */
+
+void channel_stop(struct channel *channel)
+{
+    channel->stopped = true;
+}
+
+/* An update that only acknowledges is acknowledged by the next one that does more, if ever. */
+bool channel_is_quiet(const struct channel *channel)
+{
+    for (usize i = 1; i < channel->sent_count; i++)
+        if (channel->sent[i]->items_size != 0)
+            return false;
+    return channel->queue_size == 0 && !channel->owes_ack && locks_count(channel->locks[0]) == 0 &&
+           locks_count(channel->locks[1]) == 0;
+}
+
+struct channel_proof channel_proof(const struct channel *channel)
+{
+    u32 side = channel->side;
+    struct channel_proof proof = {.base = channel->base};
+    memcpy(proof.base_signature, channel->base_signature, sizeof(proof.base_signature));
+    proof.half[side] = channel->sent[0]->half;
+    proof.half_signature[side] = channel->sent[0]->signature;
+    proof.half[1 - side] = channel->theirs;
+    proof.half_signature[1 - side] = channel->their_signature;
+    return proof;
+}

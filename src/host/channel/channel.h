@@ -1,0 +1,185 @@
+/* One channel: what its two sides have signed, and what may come next. A machine without clock,
+ * files or sockets; times come in as arguments.
+ *
+ *     channel_queue ──> items ── channel_make_update ──┐
+ *                                                      ├──> struct update ──> journal, then peer
+ *     peer ──> struct update ── channel_take_update ───┘
+ *                                                      └──> events, once the journal has it
+ *
+ * Each side is the payer of its own half: all that it has sent in this epoch, and its locks. An
+ * update says what changes, acknowledges the newest half of the peer's, and signs the result. There
+ * are no turns: both sides send whenever they like, up to CHANNEL_WINDOW updates ahead of the
+ * peer's acknowledgement. The rules (R1 to R15) are tests/model's; those that this machine keeps:
+ *
+ *   R2   one half per number, since numbers only rise and replay brings the same ones back
+ *   R3   spendable = funds + received − max over own halves from the newest acknowledged on
+ *   R4   EVENT_DROPPED comes when the peer has acknowledged the drop
+ *   R8   what a peer's update may do, channel_take_update
+ *   R15  EVENT_LOCK_IN comes with the own half that acknowledges the lock
+ *
+ * R1 is the caller's: nothing leaves, and no event is acted on, before the journal has the update.
+ *
+ * After a restart the caller gives the machine the same updates again, in the order in which the
+ * journal has them: channel_replay. */
+#ifndef CHANNEL_CHANNEL_H
+#define CHANNEL_CHANNEL_H
+
+#include "channel/update.h"
+
+enum {
+    CHANNEL_WINDOW = 64,            /* own updates that wait for an acknowledgement */
+    CHANNEL_ITEMS_LIMIT = 60 << 10, /* bytes of an update's items; a message holds 65,535 */
+};
+
+/* Who has the channel's key. It sees all that it signs, so that it can refuse. */
+struct sign_request {
+    const struct channel_terms *terms;
+    const struct channel_name *name;
+    u32 side;
+    u32 key; /* which of the signer's keys */
+    enum { SIGN_HALF, SIGN_BASE, SIGN_CLOSE, SIGN_WITHDRAW } kind;
+    union {
+        const struct half *half;
+        const struct base *base;
+        const struct channel_close *close;
+        const struct channel_withdraw *withdraw;
+    };
+};
+
+struct channel_signer {
+    void *self;
+    /* ST_INVALID: it refuses, and says why. */
+    enum status (*sign)(void *self, const struct sign_request *request, signature64 *out,
+                        struct err *err);
+};
+
+/* What came of an update. `slot` and `channel` are those of the lock, or of nothing. */
+struct channel_event {
+    enum channel_event_kind {
+        EVENT_PAID_IN,  /* the peer has paid: amount, reference */
+        EVENT_PAID_OUT, /* the peer has acknowledged our payment: the same */
+        EVENT_LOCK_IN,  /* the peer locks money for us: slot */
+        EVENT_SETTLED,  /* the payee of our lock has shown its preimage: slot, reference */
+        EVENT_FAILED,   /* it gives the lock back: slot; channel_lock_reason says why */
+        EVENT_DROPPED,  /* and the peer knows that our lock is gone: slot */
+    } kind;
+    struct channel *channel;
+    u32 slot;
+    u128 amount;
+    hash32 reference;
+};
+
+struct channel_events {
+    struct channel_event *list;
+    usize count, room;
+};
+void channel_events_free(struct channel_events *events);
+
+struct channel;
+
+/* `side` is ours. Nothing is deposited, nothing sent: epoch 0, whose base is implied. */
+struct channel *channel_new(const struct channel_terms *terms, u32 side, u32 key);
+/* NULL is fine. */
+void channel_free(struct channel *channel);
+
+const struct channel_terms *channel_terms(const struct channel *channel);
+const struct channel_name *channel_name(const struct channel *channel);
+u32 channel_side(const struct channel *channel);
+
+/* For the caller: the channel's owner in its tables. */
+void channel_set_user(struct channel *channel, void *user);
+void *channel_user(const struct channel *channel);
+
+/* --- Money. Deposits and withdrawals count from when the side that is paid counts them: deposits
+ * as far as they are final, so both only rise. */
+
+/* What we see on chain: limits what the peer may spend. */
+void channel_see(struct channel *channel, const u128 deposited[2], const u128 withdrawn[2]);
+/* What the peer says that it counts: limits what we may spend. It may say anything; what it says is
+ * never more than the smaller of it and what we see. */
+void channel_peer_sees(struct channel *channel, const u128 deposited[2], const u128 withdrawn[2]);
+
+/* What a side owns now, its locks included. */
+u128 channel_funds(const struct channel *channel, u32 side);
+/* What we can pay or lock now, in view of all that is signed, under way or queued. */
+u128 channel_spendable(const struct channel *channel);
+/* What the peer can, as far as we know. */
+u128 channel_receivable(const struct channel *channel);
+
+/* --- Our updates. */
+
+/* Puts an item into the next update. ADD chooses its slot itself, *slot. PAID, DROP, SETTLE and
+ * FAIL name theirs; SETTLE and FAIL one of the peer's. ST_FULL: not so much money, or no slot.
+ * ST_AGAIN: the queue is full, or the channel is closing; later, or never.  ST_MISSING: no such
+ * lock, or it is not in that state. */
+enum status channel_queue(struct channel *channel, const struct item *item, u32 *slot,
+                          struct err *err);
+
+/* Whether there is something to say, and room in the window. */
+bool channel_wants_update(const struct channel *channel);
+
+/* Makes the next update of what is queued; channel_wants_update holds. It borrows from the channel
+ * until it is acknowledged. Events are appended. ST_INVALID: the signer refuses; nothing has
+ * changed. */
+enum status channel_make_update(struct channel *channel, const struct channel_signer *signer,
+                                struct update *out, struct channel_events *events, struct err *err);
+
+/* --- The peer's updates. */
+
+/* ST_OK: taken, and to be written to the journal.  ST_AGAIN: one that was taken already, sent
+ * again. ST_INVALID: it breaks a rule; the channel is as it was, and the peer not to be talked to.
+ * `now_s` is the time on the channel's chain. */
+enum status channel_take_update(struct channel *channel, const struct update *update, u64 now_s,
+                                struct channel_events *events, struct err *err);
+
+/* An update from the journal, ours or the peer's, that was judged when it was written. Its events
+ * are history. ST_CORRUPT: it does not follow from what came before. */
+enum status channel_replay(struct channel *channel, bool ours, const struct update *update,
+                           struct channel_events *events, struct err *err);
+/* After the last of them: EVENT_LOCK_IN, EVENT_SETTLED and EVENT_FAILED of all locks that wait for
+ * the caller. */
+void channel_resume(struct channel *channel, struct channel_events *events);
+
+/* --- Meeting again. Own updates from `seq` on, which the peer may not have; false: there is none
+ * of that number. */
+bool channel_sent_update(const struct channel *channel, u64 seq, struct update *out);
+
+struct channel_progress {
+    u64 epoch;
+    u64 sent_seq, acked_seq; /* our newest half; the newest that the peer acknowledged */
+    u64 received_seq;        /* the peer's newest half */
+    hash32 received_hash;    /* its hash; zero: none */
+};
+struct channel_progress channel_progress(const struct channel *channel);
+/* The hash of an own half that is not older than the newest acknowledged. False: not kept. */
+bool channel_sent_hash(const struct channel *channel, u64 seq, hash32 *out);
+
+/* --- Locks. */
+
+/* Those of a side, by slot. */
+const struct locks *channel_locks(const struct channel *channel, u32 side);
+/* The onion that came with a lock of the peer's; empty where none is in the slot. */
+bytes channel_lock_onion(const struct channel *channel, u32 slot);
+/* Why the peer failed a lock of ours; empty where it did not. */
+bytes channel_lock_reason(const struct channel *channel, u32 slot);
+
+/* --- The end. */
+
+/* From here on no payment is queued; what is under way ends by its own rules. */
+void channel_stop(struct channel *channel);
+/* Whether nothing is under way: no locks, nothing queued, nothing to be acknowledged. */
+bool channel_is_quiet(const struct channel *channel);
+/* What a has paid to b in the channel's life less what b has paid to a: for a channel_close. */
+i128 channel_net(const struct channel *channel);
+
+/* The newest states for the adjudicator: the base with both signatures, the peer's newest half, and
+ * the own half that it acknowledges (seq 0: none). */
+struct channel_proof {
+    struct base base;
+    signature64 base_signature[2];
+    struct half half[2]; /* by side */
+    signature64 half_signature[2];
+};
+struct channel_proof channel_proof(const struct channel *channel);
+
+#endif

@@ -1,0 +1,395 @@
+/* Two machines that talk to each other, with delays, restarts and lies between them. */
+#include "channel/channel.h"
+
+#include "harness/test.h"
+
+#include <stdlib.h>
+
+enum { NOW = 1700000000 };
+
+static enum status sign(void *self, const struct sign_request *request, signature64 *out,
+                        struct err *err)
+{
+    const secret32 *keys = self;
+    (void)err;
+    CHECK(request->kind == SIGN_HALF && request->half->side == request->side);
+    hash32 digest =
+        signed_digest(request->name->domain, half_hash(request->name->id, request->half));
+    return secret_sign(&keys[request->key], digest, out);
+}
+
+static secret32 keys[2] = {{{[31] = 1}}, {{[31] = 2}}};
+static const struct channel_signer signer = {keys, sign};
+
+/* An update in flight, or in a journal. */
+struct letter {
+    bool ours;
+    struct update update;
+};
+
+struct letters {
+    struct letter list[20000];
+    usize count, read;
+};
+
+/* A side, its journal, and what it has sent that the other has not read. */
+struct end {
+    struct channel *channel;
+    struct letters journal, line;
+    struct channel_events events;
+    u128 paid_in, paid_out;
+};
+
+static struct update keep(const struct update *update)
+{
+    struct update copy = *update;
+    u8 *items = arena_take(test_arena(), update->items.size + 1, 1);
+    bytes_copy(items, update->items);
+    copy.items.data = items;
+    return copy;
+}
+
+static void put(struct letters *letters, bool ours, const struct update *update)
+{
+    CHECK(letters->count < countof(letters->list));
+    letters->list[letters->count++] = (struct letter){ours, *update};
+}
+
+static struct channel_terms test_terms(void)
+{
+    struct channel_terms terms = {.chain_id = 900, .challenge_s = 3600, .salt = {{7}}};
+    for (u32 side = 0; side < 2; side++)
+        CHECK(secret_address(&keys[side], &terms.owner[side]) == ST_OK);
+    return terms;
+}
+
+static struct channel *test_channel(u32 side)
+{
+    struct channel_terms terms = test_terms();
+    struct channel *channel = channel_new(&terms, side, side);
+    const u128 deposited[2] = {1000000, 500000}, withdrawn[2] = {0, 0};
+    channel_see(channel, deposited, withdrawn);
+    channel_peer_sees(channel, deposited, withdrawn);
+    return channel;
+}
+
+static void begin(struct end ends[2])
+{
+    for (u32 side = 0; side < 2; side++) {
+        memset(&ends[side], 0, sizeof(ends[side]));
+        ends[side].channel = test_channel(side);
+    }
+}
+
+static void end(struct end ends[2])
+{
+    for (u32 side = 0; side < 2; side++) {
+        channel_free(ends[side].channel);
+        channel_events_free(&ends[side].events);
+    }
+}
+
+static enum status pay(struct end *from, u128 amount)
+{
+    struct item item = {.kind = ITEM_PAY, .lock.amount = amount, .reference = {{9}}};
+    return channel_queue(from->channel, &item, NULL, NULL);
+}
+
+static bool send(struct end *from)
+{
+    if (!channel_wants_update(from->channel))
+        return false;
+    struct update update;
+    CHECK(channel_make_update(from->channel, &signer, &update, &from->events, NULL) == ST_OK);
+    update = keep(&update);
+    put(&from->journal, true, &update);
+    put(&from->line, true, &update);
+    return true;
+}
+
+static bool receive(struct end *to, struct end *from)
+{
+    if (from->line.read == from->line.count)
+        return false;
+    const struct update *update = &from->line.list[from->line.read++].update;
+    struct err err;
+    enum status st = channel_take_update(to->channel, update, NOW, &to->events, &err);
+    if (st != ST_OK && st != ST_AGAIN)
+        test_fail(__FILE__, __LINE__, "update %lu refused: %s", update->seq, err.text);
+    if (st == ST_OK)
+        put(&to->journal, false, update);
+    return true;
+}
+
+static void count_events(struct end *at)
+{
+    for (usize i = 0; i < at->events.count; i++) {
+        const struct channel_event *event = &at->events.list[i];
+        if (event->kind == EVENT_PAID_IN)
+            at->paid_in += event->amount;
+        if (event->kind == EVENT_PAID_OUT)
+            at->paid_out += event->amount;
+    }
+    at->events.count = 0;
+}
+
+static void settle_down(struct end ends[2])
+{
+    for (bool busy = true; busy;) {
+        busy = false;
+        for (u32 side = 0; side < 2; side++) {
+            busy |= send(&ends[side]);
+            busy |= receive(&ends[1 - side], &ends[side]);
+        }
+    }
+    for (u32 side = 0; side < 2; side++)
+        count_events(&ends[side]);
+}
+
+static struct end ends[2];
+
+TEST(a_payment_arrives_and_is_acknowledged)
+{
+    begin(ends);
+    CHECK(channel_spendable(ends[0].channel) == 1000000);
+    CHECK(pay(&ends[0], 1000001) == ST_FULL);
+    CHECK(pay(&ends[0], 400) == ST_OK);
+    CHECK(channel_spendable(ends[0].channel) == 999600);
+    CHECK(channel_spendable(ends[1].channel) == 500000);
+    settle_down(ends);
+    CHECK(ends[1].paid_in == 400 && ends[0].paid_out == 400);
+    CHECK(channel_spendable(ends[1].channel) == 500400);
+    CHECK(channel_funds(ends[0].channel, 0) == 999600 &&
+          channel_funds(ends[0].channel, 1) == 500400);
+    CHECK(channel_net(ends[0].channel) == 400 && channel_net(ends[1].channel) == 400);
+    CHECK(channel_is_quiet(ends[0].channel) && channel_is_quiet(ends[1].channel));
+    end(ends);
+}
+
+static bool same_proof(const struct channel *one, const struct channel *two)
+{
+    hash32 id = channel_name(one)->id;
+    struct channel_proof a = channel_proof(one), b = channel_proof(two);
+    bool same = hash32_equal(base_hash(id, &a.base), base_hash(id, &b.base));
+    for (u32 side = 0; side < 2; side++)
+        same = same && hash32_equal(half_hash(id, &a.half[side]), half_hash(id, &b.half[side])) &&
+               memcmp(&a.half_signature[side], &b.half_signature[side], sizeof(signature64)) == 0;
+    return same;
+}
+
+/* After a restart, what the machine says must be what it said before. */
+static void check_replayed(const struct end *at, u32 side)
+{
+    struct channel *again = test_channel(side);
+    struct channel_events events = {0};
+    u128 in = 0;
+    for (usize i = 0; i < at->journal.count; i++)
+        CHECK(channel_replay(again, at->journal.list[i].ours, &at->journal.list[i].update, &events,
+                             NULL) == ST_OK);
+    for (usize i = 0; i < events.count; i++)
+        in += events.list[i].kind == EVENT_PAID_IN ? events.list[i].amount : 0;
+    CHECK(in == at->paid_in);
+    CHECK(same_proof(at->channel, again));
+    struct channel_progress a = channel_progress(at->channel), b = channel_progress(again);
+    CHECK(a.sent_seq == b.sent_seq && a.acked_seq == b.acked_seq &&
+          a.received_seq == b.received_seq && hash32_equal(a.received_hash, b.received_hash));
+    CHECK(channel_spendable(again) == channel_spendable(at->channel));
+    CHECK(channel_funds(again, 0) == channel_funds(at->channel, 0));
+    channel_events_free(&events);
+    channel_free(again);
+}
+
+static u64 seed;
+
+static u64 dice(u64 sides)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % sides;
+}
+
+static hash32 preimage_of(u64 number)
+{
+    hash32 out = {{1}};
+    store_be64(out.b + 24, number);
+    return out;
+}
+
+static struct item new_lock(u128 amount, u64 number, u64 expiry_s)
+{
+    static const u8 onion[ONION_SIZE];
+    struct item item = {
+        .kind = ITEM_ADD, .lock = {amount, expiry_s, {{0}}}, .text = BYTES_OF(onion)};
+    hash32 preimage = preimage_of(number);
+    sha256_joined(BYTES_OF(preimage), BYTES_EMPTY, item.lock.key.b);
+    return item;
+}
+
+/* Does with locks what a daemon would, at random. */
+static void act(struct end *at, u64 *numbers)
+{
+    struct channel_events events = at->events;
+    at->events = (struct channel_events){0};
+    for (usize i = 0; i < events.count; i++) {
+        const struct channel_event *event = &events.list[i];
+        struct item item = {.slot = event->slot};
+        switch (event->kind) {
+        case EVENT_LOCK_IN:
+            CHECK(channel_lock_onion(at->channel, event->slot).size == ONION_SIZE);
+            item.kind = dice(3) == 0 ? ITEM_FAIL : ITEM_SETTLE;
+            /* The test gives a lock of n + 1 units the preimage number n. */
+            item.reference = preimage_of((u64)event->amount - 1);
+            item.text = item.kind == ITEM_FAIL ? BYTES_LIT("no") : BYTES_EMPTY;
+            CHECK(channel_queue(at->channel, &item, NULL, NULL) != ST_MISSING);
+            break;
+        case EVENT_SETTLED:
+            item.kind = ITEM_PAID;
+            CHECK(hash32_equal(event->reference, preimage_of((u64)event->amount - 1)));
+            CHECK(channel_queue(at->channel, &item, NULL, NULL) == ST_OK);
+            at->paid_out += event->amount;
+            break;
+        case EVENT_FAILED:
+            CHECK(bytes_equal(channel_lock_reason(at->channel, event->slot), BYTES_LIT("no")));
+            item.kind = ITEM_DROP;
+            CHECK(channel_queue(at->channel, &item, NULL, NULL) == ST_OK);
+            break;
+        case EVENT_DROPPED:
+            (*numbers)--;
+            break;
+        case EVENT_PAID_IN:
+            at->paid_in += event->amount;
+            break;
+        case EVENT_PAID_OUT:
+            at->paid_out += event->amount;
+            break;
+        }
+    }
+    channel_events_free(&events);
+}
+
+TEST(money_is_conserved_whatever_the_order_and_a_journal_brings_all_back)
+{
+    for (seed = 1; seed < 30; seed++) {
+        u64 numbers = 0, start = seed;
+        begin(ends);
+        for (int i = 0; i < 600; i++) {
+            struct end *at = &ends[dice(2)], *other = at == ends ? ends + 1 : ends;
+            switch (dice(6)) {
+            case 0:
+                (void)pay(at, 1 + dice(2000));
+                break;
+            case 1: {
+                struct item item = new_lock(numbers + 1, numbers, NOW + 1000);
+                numbers += channel_queue(at->channel, &item, NULL, NULL) == ST_OK;
+                break;
+            }
+            case 2:
+            case 3:
+                send(at);
+                break;
+            default:
+                receive(at, other);
+                act(at, &numbers);
+                break;
+            }
+            u128 sum = channel_funds(at->channel, 0) + channel_funds(at->channel, 1);
+            CHECK(sum == 1500000);
+        }
+        for (bool busy = true; busy;) {
+            busy = false;
+            for (u32 side = 0; side < 2; side++) {
+                busy |= send(&ends[side]);
+                busy |= receive(&ends[1 - side], &ends[side]);
+                act(&ends[side], &numbers);
+            }
+        }
+        CHECK_ROW(start, channel_is_quiet(ends[0].channel) && channel_is_quiet(ends[1].channel));
+        for (u32 side = 0; side < 2; side++) {
+            CHECK_ROW(start,
+                      channel_funds(ends[0].channel, side) == channel_funds(ends[1].channel, side));
+            check_replayed(&ends[side], side);
+        }
+        CHECK(channel_net(ends[0].channel) == channel_net(ends[1].channel));
+        end(ends);
+        seed = start;
+    }
+}
+
+TEST(an_update_that_breaks_a_rule_changes_nothing)
+{
+    begin(ends);
+    CHECK(pay(&ends[0], 1000) == ST_OK);
+    settle_down(ends);
+    struct item lock = new_lock(6, 5, NOW + 10);
+    u32 slot;
+    CHECK(channel_queue(ends[0].channel, &lock, &slot, NULL) == ST_OK && slot == 0);
+    send(&ends[0]);
+    struct update good = ends[0].line.list[ends[0].line.read].update;
+    struct channel *to = ends[1].channel;
+    u128 funds = channel_funds(to, 1);
+    struct channel_events events = {0};
+
+    struct update bad = keep(&good);
+    bad.signature.b[5] ^= 1;
+    CHECK(channel_take_update(to, &bad, NOW, &events, NULL) == ST_INVALID);
+    bad = keep(&good);
+    bad.seq++;
+    CHECK(channel_take_update(to, &bad, NOW, &events, NULL) == ST_INVALID);
+    bad = keep(&good);
+    bad.epoch++;
+    CHECK(channel_take_update(to, &bad, NOW, &events, NULL) == ST_INVALID);
+    bad = keep(&good);
+    bad.ack_seq = 40;
+    CHECK(channel_take_update(to, &bad, NOW, &events, NULL) == ST_INVALID);
+    static const struct item wrong[] = {
+        {.kind = ITEM_DROP, .slot = 3},
+        {.kind = ITEM_PAID, .slot = 3},
+        {.kind = ITEM_SETTLE, .slot = 0},
+        {.kind = ITEM_FAIL, .slot = 0},
+        {.kind = ITEM_PAY, .lock.amount = (u128)1 << 100},
+    };
+    for (usize i = 0; i < countof(wrong); i++) {
+        u8 item[ITEM_LIMIT];
+        bad = good;
+        bad.items = (bytes){item, item_write(&wrong[i], item)};
+        CHECK_ROW(i, channel_take_update(to, &bad, NOW, &events, NULL) == ST_INVALID);
+    }
+    CHECK(channel_funds(to, 1) == funds && events.count == 0);
+    CHECK(locks_count(channel_locks(to, 0)) == 0);
+    CHECK(channel_take_update(to, &good, NOW, &events, NULL) == ST_OK);
+    CHECK(channel_take_update(to, &good, NOW, &events, NULL) == ST_AGAIN);
+    channel_events_free(&events);
+    end(ends);
+}
+
+TEST(a_lock_is_dropped_when_it_was_given_back_or_its_time_is_over)
+{
+    begin(ends);
+    struct item lock = new_lock(6, 5, NOW + 10), drop = {.kind = ITEM_DROP};
+    CHECK(channel_queue(ends[0].channel, &lock, NULL, NULL) == ST_OK);
+    send(&ends[0]);
+    receive(&ends[1], &ends[0]);
+    CHECK(channel_queue(ends[0].channel, &drop, NULL, NULL) == ST_OK);
+    send(&ends[0]);
+    const struct update *update = &ends[0].line.list[1].update;
+    struct channel_events events = {0};
+    struct channel *to = ends[1].channel;
+    CHECK(channel_take_update(to, update, NOW + 10, &events, NULL) == ST_INVALID);
+    CHECK(channel_take_update(to, update, NOW + 11, &events, NULL) == ST_OK);
+    CHECK(locks_count(channel_locks(to, 0)) == 0);
+    channel_events_free(&events);
+    end(ends);
+}
+
+TEST(a_side_cannot_be_more_than_a_window_ahead)
+{
+    begin(ends);
+    for (int i = 0; i < CHANNEL_WINDOW; i++) {
+        CHECK(pay(&ends[0], 1) == ST_OK);
+        CHECK(send(&ends[0]));
+    }
+    CHECK(pay(&ends[0], 1) == ST_OK);
+    CHECK(!send(&ends[0]));
+    settle_down(ends);
+    CHECK(ends[1].paid_in == CHANNEL_WINDOW + 1);
+    end(ends);
+}

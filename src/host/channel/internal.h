@@ -1,0 +1,98 @@
+/* The parts of a channel: channel.c has its money and its own updates, take.c judges the peer's. */
+#ifndef CHANNEL_INTERNAL_H
+#define CHANNEL_INTERNAL_H
+
+#include "channel/channel.h"
+
+/* A half of ours that the peer may still have to be sent, or may still show to the adjudicator. */
+struct sent {
+    struct half half;
+    hash32 hash;
+    signature64 signature;
+    usize items_size;
+    u8 items[];
+};
+
+/* What became of a lock of ours. It keeps its slot until the peer has acknowledged its end. */
+struct out_lock {
+    enum { OUT_NONE, OUT_ADDED, OUT_SETTLED, OUT_FAILED, OUT_ENDED } state;
+    hash32 preimage; /* OUT_SETTLED */
+    bytes reason;    /* OUT_FAILED, owned */
+};
+
+/* What we did about a lock of the peer's. */
+struct in_lock {
+    enum { IN_NONE, IN_NEW, IN_KNOWN, IN_SETTLED, IN_FAILED } state; /* NEW: not acknowledged yet */
+    u8 *onion;                                                       /* ONION_SIZE */
+};
+
+struct channel {
+    struct channel_terms terms;
+    struct channel_name name;
+    u32 side, key;
+    void *user;
+    bool stopped;
+
+    struct base base;
+    signature64 base_signature[2]; /* epoch 0 has none */
+    u128 deposited[2], withdrawn[2];
+    u128 peer_deposited, peer_withdrawn; /* of ours, as the peer counts them */
+
+    /* The peer's newest half. */
+    struct half theirs;
+    hash32 their_hash;
+    signature64 their_signature;
+    bool owes_ack;
+
+    /* Our halves from the newest acknowledged on (at first a half 0 that says nothing), and the
+     * next one as far as it is queued. */
+    struct sent *sent[CHANNEL_WINDOW + 1];
+    usize sent_count;
+    u128 next_sent;
+    u8 *queue; /* items */
+    usize queue_size, queue_room;
+
+    struct locks *locks[2]; /* of ours with what is queued */
+    struct out_lock *out;   /* by slot */
+    struct in_lock *in;
+    u32 out_room, in_room;
+    u32 *fresh; /* slots of the peer's locks that no half of ours has acknowledged */
+    usize fresh_count, fresh_room;
+};
+
+void add_event(struct channel_events *events, struct channel_event event);
+void add_lock_event(struct channel_events *events, enum channel_event_kind kind,
+                    struct channel *channel, u32 side, u32 slot);
+
+struct out_lock *out_lock(struct channel *channel, u32 slot);
+struct in_lock *in_lock(struct channel *channel, u32 slot);
+/* A lock that is gone. */
+void forget_in(struct channel *channel, u32 slot);
+
+/* The next half of a side: `before` and what an update makes of it. */
+struct half half_after(const struct half *before, u128 sent, struct locks *locks, u64 ack_seq,
+                       hash32 ack_hash);
+
+/* The peer's update has acknowledged our half `seq`, which there is. */
+void take_ack(struct channel *channel, u64 seq, struct channel_events *events);
+
+enum status replay_theirs(struct channel *channel, const struct update *update,
+                          struct channel_events *events, struct err *err);
+
+/* The balance of the base, brought up to what the chain has of a side. */
+i128 channel_carried(const struct channel *channel, u32 side, u128 deposited, u128 withdrawn);
+
+/* A half of ours that is kept; NULL: not kept, or never made. */
+const struct sent *find_sent(const struct channel *channel, u64 seq);
+
+static inline u32 peer_side(const struct channel *channel)
+{
+    return 1 - channel->side;
+}
+
+static inline struct sent *newest_sent(const struct channel *channel)
+{
+    return channel->sent[channel->sent_count - 1];
+}
+
+#endif

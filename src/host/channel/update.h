@@ -1,0 +1,62 @@
+/* An update: a batch of items, and the signature of the half that they lead to.
+ *
+ *     PAY     amount, reference         by the payer: unconditional
+ *     ADD     slot, lock, onion         by the payer: a payment that a secret decides
+ *     SETTLE  slot, preimage            by the payee: the secret
+ *     FAIL    slot, reason              by the payee: take the lock back
+ *     PAID    slot                      by the payer: the lock becomes money sent
+ *     DROP    slot                      by the payer: the lock is gone
+ *
+ * On the wire: a kind (u8), then its fields in this order. A slot is u16, an expiry u40; an amount
+ * is the number of its bytes (u8) and these, big-endian, without leading zeros. All of an update's
+ * items together with the sender's half before it give the sender's next half, so the half itself
+ * does not travel: only its signature does, and whoever computes another half refuses it. */
+#ifndef CHANNEL_UPDATE_H
+#define CHANNEL_UPDATE_H
+
+#include "channel/locks.h"
+#include "channel/onion.h"
+#include "channel/signed.h"
+
+/* As it travels, the channel's id apart. */
+struct update {
+    u64 epoch, seq;
+    u64 ack_seq; /* the newest half of the other side's that the sender accepted; 0: none */
+    signature64 signature;
+    bytes items;
+};
+
+enum item_kind {
+    ITEM_PAY = 1,
+    ITEM_ADD,
+    ITEM_SETTLE,
+    ITEM_FAIL,
+    ITEM_PAID,
+    ITEM_DROP,
+};
+
+enum {
+    ITEM_REASON_LIMIT = 4096, /* bytes; an encrypted error is 292 or more */
+    ITEM_ADD_LIMIT = 1 + 2 + 17 + 5 + 32 + ONION_SIZE,
+    ITEM_LIMIT = 1 + 2 + 2 + ITEM_REASON_LIMIT, /* the largest of all */
+};
+
+/* Amounts are below this: sums of a few of them fit i128. */
+#define CHANNEL_AMOUNT_LIMIT ((u128)1 << 120)
+
+struct item {
+    enum item_kind kind;
+    u32 slot;
+    struct lock lock; /* ADD; PAY: its amount alone */
+    hash32 reference; /* PAY: what the payee knows it by; SETTLE: the preimage */
+    bytes text;       /* ADD: the onion, ONION_SIZE; FAIL: the reason */
+};
+
+/* Reads one item off the front; its text borrows from `in`. ST_INVALID: none begins here.
+ * A slot is below LOCKS_MOST, an amount below CHANNEL_AMOUNT_LIMIT and not zero. */
+enum status item_read(bytes *in, struct item *out);
+
+/* Writes it to `to`, which has room for ITEM_LIMIT bytes. Returns its size. */
+usize item_write(const struct item *item, u8 *to);
+
+#endif
