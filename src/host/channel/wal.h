@@ -1,0 +1,47 @@
+/* A daemon's write-ahead log, its journal: what it may say next is in it first.
+ *
+ *     wal_put ──> records in memory ── wal_commit ──> thread: write, fdatasync ──> `durable`
+ *
+ * There is no timer: while one batch is being made durable the next one gathers, so a batch is as
+ * large as the disk is slow. The file is store/log.h's; all functions but the thread's own belong
+ * to the loop's thread. */
+#ifndef CHANNEL_WAL_H
+#define CHANNEL_WAL_H
+
+#include "store/log.h"
+#include "sys/loop.h"
+
+struct wal;
+
+struct wal_options {
+    const struct files *files;
+    const char *path; /* made where absent; another process that has it is refused */
+    struct loop *loop;
+    void *self;
+    /* Every record that is there, in order, before wal_open returns. Anything but ST_OK ends
+     * it. */
+    enum status (*replay)(void *self, u8 kind, bytes payload, struct err *err);
+    /* The batch that was committed is durable. */
+    void (*durable)(void *self);
+    /* It is not, and nobody knows what of it is: nothing more may be said. Comes once. */
+    void (*failed)(void *self, const char *why);
+};
+
+enum status wal_open(const struct wal_options *options, struct wal **out, struct err *err);
+/* Waits for what was committed; `durable` is not called any more. NULL is fine. */
+void wal_close(struct wal *wal);
+
+/* Adds a record, made of parts, to the batch that gathers. */
+void wal_put(struct wal *wal, u8 kind, const bytes *parts, usize count);
+
+/* Whether nothing is being written. */
+bool wal_is_idle(const struct wal *wal);
+/* Whether records gather. */
+bool wal_has_more(const struct wal *wal);
+/* Writes what has gathered; it is idle. */
+void wal_commit(struct wal *wal);
+
+/* Bytes of the file, with what gathers. */
+u64 wal_size(const struct wal *wal);
+
+#endif
