@@ -1,0 +1,241 @@
+/* The messages against bytes written by hand, and the format's rules (BOLT 1). */
+#include "channel/wire.h"
+
+#include "harness/test.h"
+
+#define ID "1111111111111111111111111111111111111111111111111111111111111111"
+#define OTHER "2222222222222222222222222222222222222222222222222222222222222222"
+#define ADDRESS "3333333333333333333333333333333333333333"
+#define SIGNATURE                                                                                  \
+    "4444444444444444444444444444444444444444444444444444444444444444"                             \
+    "4444444444444444444444444444444444444444444444444444444444444444"
+
+static hash32 hash_of(u8 each)
+{
+    hash32 out;
+    memset(out.b, each, sizeof(out.b));
+    return out;
+}
+
+static address address_of(u8 each)
+{
+    address out;
+    memset(out.b, each, sizeof(out.b));
+    return out;
+}
+
+static signature64 signature_of(u8 each)
+{
+    signature64 out;
+    memset(out.b, each, sizeof(out.b));
+    return out;
+}
+
+struct row {
+    const char *digits;
+    struct wire_message message;
+};
+
+/* One of each type: row `index`. False: there are no more. */
+static bool row_of(usize index, struct row *out)
+{
+    hash32 id = hash_of(0x11), other = hash_of(0x22);
+    address who = address_of(0x33);
+    signature64 signature = signature_of(0x44);
+    u128 large = (u128)1 << 64;
+    const struct row rows[] = {
+        {"0001"
+         "0102"
+         "0003a0b0c0",
+         {WIRE_INIT, {.init = {0x0102, hex("a0b0c0")}}}},
+        {"0003" ID "0004"
+         "6f6f7073",
+         {WIRE_ERROR, {.error = {id, BYTES_LIT("oops")}}}},
+        {"0005"
+         "fffb"
+         "0001"
+         "00",
+         {WIRE_PING, {.ping = {65531, hex("00")}}}},
+        {"0007"
+         "0000",
+         {WIRE_PONG, {.pong = {BYTES_EMPTY}}}},
+        {"0020" ID "0000000000000384" ADDRESS "0000000000000000000000000000000000000000"
+         "00015180" ADDRESS ADDRESS OTHER,
+         {WIRE_OPEN, {.open = {id, 900, who, {{0}}, 86400, who, who, other}}}},
+        {"0022" ID ADDRESS "5555555555555555555555555555555555555555",
+         {WIRE_ACCEPT, {.accept = {id, who, address_of(0x55)}}}},
+        {"0023" ID "0002"
+         "6e6f",
+         {WIRE_REFUSE, {.refuse = {id, BYTES_LIT("no")}}}},
+        {"0024" ID "00000000000000000000000000000007"
+         "00000000000000010000000000000000"
+         "00000000000000000000000000000000"
+         "ffffffffffffffffffffffffffffffff",
+         {WIRE_FUNDED, {.funded = {id, 7, large, 0, ~(u128)0}}}},
+        {"0028" ID "0000000000000001"
+         "0000000000000203"
+         "0405060708090a0b" SIGNATURE "aabbcc",
+         {WIRE_UPDATE, {.update = {id, 1, 0x203, 0x0405060708090a0b, signature, hex("aabbcc")}}}},
+        {"002a" ID "0000000000000001"
+         "0000000000000002"
+         "ffffffffffffffff" OTHER,
+         {WIRE_REESTABLISH, {.reestablish = {id, 1, 2, UINT64_MAX, other}}}},
+        {"002c" ID "0001", {WIRE_STFU, {.stfu = {id, 1}}}},
+        {"002e" ID "0000000000000005" SIGNATURE, {WIRE_REBASE, {.rebase = {id, 5, signature}}}},
+        {"0032" ID "ffffffffffffffffffffffffffffff00"
+         "0000000065536a80" SIGNATURE,
+         {WIRE_CLOSE, {.close = {id, -256, 0x65536a80, signature}}}},
+        {"0034" ID "0001"
+         "00000000000000010000000000000000"
+         "0000000065536a80" SIGNATURE,
+         {WIRE_WITHDRAW, {.withdraw = {id, 1, large, 0x65536a80, signature}}}},
+    };
+    if (index == countof(rows))
+        return false;
+    *out = rows[index];
+    return true;
+}
+
+static bytes encode(const struct wire_message *message)
+{
+    u8 out[WIRE_LIMIT];
+    usize size = wire_encode(message, out);
+    return arena_copy(test_arena(), (bytes){out, size});
+}
+
+TEST(wire_writes_each_message_as_its_row_says)
+{
+    struct row row;
+    usize count = 0;
+    for (; row_of(count, &row); count++)
+        CHECK_ROW(count, bytes_equal(encode(&row.message), hex(row.digits)));
+    usize types = 0;
+    for (u32 type = 0; type <= UINT16_MAX; type++)
+        types += wire_name((u16)type) != NULL;
+    CHECK(count == types);
+}
+
+TEST(wire_reads_each_message_that_it_writes)
+{
+    struct row row;
+    struct wire_message got;
+    for (usize i = 0; row_of(i, &row); i++) {
+        CHECK_ROW(i, wire_decode(hex(row.digits), &got, NULL) == ST_OK);
+        CHECK_ROW(i, got.type == row.message.type);
+        CHECK_ROW(i, bytes_equal(encode(&got), hex(row.digits)));
+    }
+}
+
+TEST(wire_reads_values_at_their_ends)
+{
+    struct wire_message got;
+    CHECK(wire_decode(hex("0032" ID "80000000000000000000000000000000"
+                          "0000000000000000" SIGNATURE),
+                      &got, NULL) == ST_OK);
+    CHECK(got.close.net == (i128)((u128)1 << 127));
+    CHECK(wire_decode(hex("0032" ID "ffffffffffffffffffffffffffffffff"
+                          "0000000000000000" SIGNATURE),
+                      &got, NULL) == ST_OK);
+    CHECK(got.close.net == -1);
+    CHECK(wire_decode(hex("0028" ID "0000000000000000"
+                          "0000000000000001"
+                          "0000000000000000" SIGNATURE),
+                      &got, NULL) == ST_OK);
+    CHECK(got.update.seq == 1 && got.update.items.size == 0);
+}
+
+TEST(wire_takes_the_largest_message)
+{
+    u8 in[WIRE_LIMIT] = {0, WIRE_UPDATE}, out[WIRE_LIMIT];
+    struct wire_message got;
+    CHECK(wire_decode(BYTES_OF(in), &got, NULL) == ST_OK);
+    CHECK(got.update.items.size == WIRE_LIMIT - 122);
+    CHECK(wire_encode(&got, out) == WIRE_LIMIT && memcmp(in, out, WIRE_LIMIT) == 0);
+}
+
+TEST(wire_refuses_a_message_that_is_cut_anywhere)
+{
+    struct row row;
+    struct wire_message got;
+    for (usize i = 0; row_of(i, &row); i++) {
+        bytes whole = hex(row.digits);
+        usize least = whole.size - (row.message.type == WIRE_UPDATE ? 3 : 0);
+        for (usize size = 0; size < least; size++)
+            CHECK_ROW(i, wire_decode(bytes_slice(whole, 0, size), &got, NULL) == ST_INVALID);
+    }
+}
+
+TEST(wire_tells_odd_unknown_types_from_even_ones)
+{
+    static const struct {
+        const char *digits;
+        enum status want;
+    } rows[] = {
+        {"0009", ST_MISSING}, {"0009ff", ST_MISSING}, {"ffff", ST_MISSING},
+        {"0000", ST_INVALID}, {"0002", ST_INVALID},   {"0010aa", ST_INVALID},
+        {"fffe", ST_INVALID}, {"", ST_INVALID},       {"00", ST_INVALID},
+    };
+    struct wire_message got;
+    for (usize i = 0; i < countof(rows); i++)
+        CHECK_ROW(i, wire_decode(hex(rows[i].digits), &got, NULL) == rows[i].want);
+}
+
+/* The bigsizes are of BOLT 1's appendix A. */
+TEST(wire_takes_odd_tlvs_that_ascend)
+{
+    static const char *const tails[] = {
+        "",
+        "0100",
+        "0102aabb",
+        "01000300",
+        "0100fd00fd00",
+        "fdffff00",
+        "fe0001000100",
+        "feffffffff00",
+        "ff000000010000000100",
+        "ff0000000100000001020000",
+        "0100ffffffffffffffffff00",
+    };
+    struct wire_message got;
+    struct arena *arena = test_arena();
+    for (usize i = 0; i < countof(tails); i++) {
+        bytes tail = hex(tails[i]);
+        u8 *in = ARENA_TAKE(arena, u8, 4 + tail.size);
+        memcpy(in, "\0\7\0\0", 4);
+        bytes_copy(in + 4, tail);
+        CHECK_ROW(i, wire_decode((bytes){in, 4 + tail.size}, &got, NULL) == ST_OK);
+        CHECK_ROW(i, bytes_equal(encode(&got), hex("00070000")));
+    }
+}
+
+TEST(wire_refuses_other_tlvs)
+{
+    static const struct {
+        const char *digits, *says;
+    } rows[] = {
+        {"0007000001", "PONG ends in a malformed TLV"},     /* no length */
+        {"000700000101", "PONG ends in a malformed TLV"},   /* no value */
+        {"000700000102aa", "PONG ends in a malformed TLV"}, /* half of one */
+        {"0007000001ffffffffffffffffff", "PONG ends in a malformed TLV"},
+        {"00070000fd00fc00", "PONG ends in a malformed TLV"},   /* longer than it need be */
+        {"0007000001fd0001aa", "PONG ends in a malformed TLV"}, /* the same, of a length */
+        {"00070000fe0000ffff00", "PONG ends in a malformed TLV"},
+        {"00070000ff00000000ffffffff00", "PONG ends in a malformed TLV"},
+        {"00070000fd", "PONG ends in a malformed TLV"},
+        {"00070000fd00", "PONG ends in a malformed TLV"},
+        {"00070000feffff", "PONG ends in a malformed TLV"},
+        {"00070000ffffffffff", "PONG ends in a malformed TLV"},
+        {"000700000000", "PONG has a TLV of the unknown type 0"},
+        {"000700000200", "PONG has a TLV of the unknown type 2"},
+        {"0007000001000200", "PONG has a TLV of the unknown type 2"},
+        {"0007000001000100", "PONG has TLVs that do not ascend"},
+        {"0007000003000100", "PONG has TLVs that do not ascend"},
+        {"00070000ffffffffffffffffff000100", "PONG has TLVs that do not ascend"},
+    };
+    struct wire_message got;
+    struct err err;
+    for (usize i = 0; i < countof(rows); i++) {
+        CHECK_ROW(i, wire_decode(hex(rows[i].digits), &got, &err) == ST_INVALID);
+        CHECK_ROW(i, strcmp(err.text, rows[i].says) == 0);
+    }
+}
