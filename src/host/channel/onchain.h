@@ -1,0 +1,118 @@
+/* A channel daemon's eyes and hands on one Ethereum chain.
+ *
+ *   the daemon's loop                      a thread that blocks on JSON-RPC
+ *   onchain_watch ───────────────────────> new block -> logs of the two contracts
+ *   listener: view, block, revealed <─────           -> views of the channels that have any
+ *   onchain_submit, onchain_deposit ─────> sender (client/sender.h): each intent happens once
+ *   listener: outcome <───────────────────
+ *
+ * What is told of a channel is views, all that the contract says at one block, not events: whatever
+ * happened meanwhile, a reorg or a restart, the newest view holds. Views come for channels with
+ * logs alone, so a daemon with ten thousand channels does not ask about each after a restart.
+ *
+ * What the server says of logs is believed as far as it goes: those that it leaves out are missed.
+ * A state or pots that do not hash to what the contract says are never told.
+ *
+ * All functions and all of the listener's belong to the loop's thread; none of them waits for the
+ * chain but onchain_open and onchain_deploy. */
+#ifndef CHANNEL_ONCHAIN_H
+#define CHANNEL_ONCHAIN_H
+
+#include "channel/adjudicator.h"
+#include "client/signer.h"
+#include "sys/loop.h"
+
+struct onchain;
+
+/* All that the chain says of a channel, after one block. */
+struct onchain_view {
+    u64 block, time_s;               /* that block's */
+    u128 deposited[2], withdrawn[2]; /* cumulative; deposits are zero after the settlement */
+    enum adjudicator_phase phase;
+    u64 phase_time_s;               /* DISPUTE: its end; UNLOCKING: when it was settled */
+    u64 epoch, seq[2];              /* DISPUTE: of what won so far */
+    struct adjudicator_state state; /* DISPUTE: as `challenge` and `settle` take it */
+    struct adjudicator_pots pots;   /* UNLOCKING: as `unlock` takes them */
+};
+
+/* A secret that has become public. */
+struct onchain_reveal {
+    hash32 key, secret; /* checked against one another */
+    u64 time_s;
+    /* Where it came in a batch: all of its preimages, and which it is; else NULL. */
+    const hash32 *batch;
+    usize batch_count, batch_index;
+};
+
+/* Everything is borrowed for the call. Functions may call what is below, but not onchain_close. */
+struct onchain_listener {
+    void *self;
+    /* It has changed, or may have: as of the newest block, or of the newest that is final. What is
+     * final was told before as of the newest. After a reorg the newest may be what was before. */
+    void (*view)(void *self, hash32 id, const struct onchain_view *view, bool final);
+    /* Its views have been told, final ones too. `final_number`: the newest block that is final; 0:
+     * none is. Where to go on after a restart: final_number + 1, once the views are kept. */
+    void (*block)(void *self, u64 number, u64 time_s, u64 final_number);
+    /* Of whatever channels; again after a reorg, a restart, or an onchain_watch of earlier blocks.
+     * Time is the newest block's word, which a reorg may change. */
+    void (*revealed)(void *self, const struct onchain_reveal *reveal);
+    /* An intent is in a block, or will never be: then with the reason. A reorg may take it out
+     * again; it is sent again then. Views show what holds. */
+    void (*outcome)(void *self, hash32 key, bool succeeded, const char *reason);
+};
+
+struct onchain_options {
+    const char *url;
+    address adjudicator;  /* zero: where onchain_deploy puts it on every chain */
+    const char *folder;   /* of the sender's journal; made where absent. Another for each chain */
+    struct signer signer; /* pays for transactions; no key of a channel */
+    u64 confirmations; /* blocks, its own included, that make one final; 0: as the chain says, or 64
+                          where it does not */
+    u64 poll_ms;       /* 0: 1,000 */
+    struct loop *loop; /* outlives it */
+    struct onchain_listener listener;
+};
+
+/* Asks the chain for a few seconds at most. Nothing is told before the loop runs.
+ * ST_MISSING: the contracts are not there.  ST_AGAIN, ST_IO: the chain cannot be reached, or
+ * another process has the folder.  Others as sender_open. */
+enum status onchain_open(const struct onchain_options *options, struct onchain **out,
+                         struct err *err);
+/* Nothing is told any more; what was submitted is kept. NULL is fine. */
+void onchain_close(struct onchain *chain);
+
+u64 onchain_chain_id(const struct onchain *chain);
+address onchain_adjudicator(const struct onchain *chain);
+address onchain_registry(const struct onchain *chain);
+
+/* --- Eyes. */
+
+/* A channel of ours: its view is told when it has logs in block `since` or later, old ones too. A
+ * channel that is watched already is left as it is. */
+void onchain_watch(struct onchain *chain, const struct channel_terms *terms, u64 since);
+void onchain_forget(struct onchain *chain, hash32 id);
+
+/* --- Hands. */
+
+/* A call to one of the two contracts; copied. The key names it for ever, also over restarts: what
+ * is known by it is not sent again, and its outcome is told again. So what is to be tried again
+ * after a failure takes another key. */
+struct onchain_intent {
+    hash32 key;
+    enum { ONCHAIN_ADJUDICATOR, ONCHAIN_REGISTRY } to;
+    bytes data;
+};
+void onchain_submit(struct onchain *chain, const struct onchain_intent *intent);
+
+/* Raises the deposits of a side to `total`, with the signer's money; for a token approves first
+ * what is needed, where it is not. Succeeds where they are that high already. Keys as above. */
+void onchain_deposit(struct onchain *chain, hash32 key, const struct channel_terms *terms, u32 side,
+                     u128 total);
+
+/* --- Putting the contracts there. */
+
+/* Where they are absent, in two transactions. ST_OK: they are there now, and before.
+ * ST_MISSING: the chain lacks the deterministic deployment proxy.  Others as errands_do. */
+enum status onchain_deploy(const char *url, const struct signer *signer, struct err *err);
+
+#endif
