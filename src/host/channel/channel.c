@@ -175,6 +175,14 @@ void channel_see(struct channel *channel, const u128 deposited[2], const u128 wi
     }
 }
 
+void channel_seen(const struct channel *channel, u128 deposited[2], u128 withdrawn[2])
+{
+    for (u32 side = 0; side < 2; side++) {
+        deposited[side] = channel->deposited[side];
+        withdrawn[side] = channel->withdrawn[side];
+    }
+}
+
 void channel_peer_sees(struct channel *channel, const u128 deposited[2], const u128 withdrawn[2])
 {
     channel->peer_deposited = deposited[channel->side];
@@ -384,9 +392,10 @@ bool channel_wants_update(const struct channel *channel)
     return (channel->queue_size != 0 || channel->owes_ack) && channel->sent_count <= CHANNEL_WINDOW;
 }
 
-static struct update update_of(const struct sent *sent)
+static struct wire_update update_of(const struct channel *channel, const struct sent *sent)
 {
-    return (struct update){
+    return (struct wire_update){
+        .id = channel->name.id,
         .epoch = sent->half.epoch,
         .seq = sent->half.seq,
         .ack_seq = sent->half.ack_seq,
@@ -411,7 +420,8 @@ static void commit_own(struct channel *channel, const struct half *half,
 }
 
 enum status channel_make_update(struct channel *channel, const struct channel_signer *signer,
-                                struct update *out, struct channel_events *events, struct err *err)
+                                struct wire_update *out, struct channel_events *events,
+                                struct err *err)
 {
     assert(channel_wants_update(channel));
     struct half half =
@@ -429,7 +439,7 @@ enum status channel_make_update(struct channel *channel, const struct channel_si
     TRY(signer->sign(signer->self, &request, &signature, err));
     commit_own(channel, &half, &signature, (bytes){channel->queue, channel->queue_size}, events);
     channel->queue_size = 0;
-    *out = update_of(newest_sent(channel));
+    *out = update_of(channel, newest_sent(channel));
     return ST_OK;
 }
 
@@ -469,7 +479,7 @@ void take_ack(struct channel *channel, u64 seq, struct channel_events *events)
 
 /* --- From the journal. */
 
-static enum status replay_own(struct channel *channel, const struct update *update,
+static enum status replay_own(struct channel *channel, const struct wire_update *update,
                               struct channel_events *events, struct err *err)
 {
     bytes items = update->items;
@@ -490,7 +500,7 @@ static enum status replay_own(struct channel *channel, const struct update *upda
     return ST_OK;
 }
 
-enum status channel_replay(struct channel *channel, bool ours, const struct update *update,
+enum status channel_replay(struct channel *channel, bool ours, const struct wire_update *update,
                            struct channel_events *events, struct err *err)
 {
     return ours ? replay_own(channel, update, events, err)
@@ -519,12 +529,12 @@ const struct sent *find_sent(const struct channel *channel, u64 seq)
     return seq >= first && seq - first < channel->sent_count ? channel->sent[seq - first] : NULL;
 }
 
-bool channel_sent_update(const struct channel *channel, u64 seq, struct update *out)
+bool channel_sent_update(const struct channel *channel, u64 seq, struct wire_update *out)
 {
     const struct sent *sent = find_sent(channel, seq);
     if (sent == NULL || seq == 0)
         return false;
-    *out = update_of(sent);
+    *out = update_of(channel, sent);
     return true;
 }
 

@@ -2,9 +2,8 @@
  * files or sockets; times come in as arguments.
  *
  *     channel_queue ──> items ── channel_make_update ──┐
- *                                                      ├──> struct update ──> journal, then peer
- *     peer ──> struct update ── channel_take_update ───┘
- *                                                      └──> events, once the journal has it
+ *                                                      ├──> struct wire_update ──> journal, then
+ * peer peer ──> struct wire_update ── channel_take_update ───┘ └──> events, once the journal has it
  *
  * Each side is the payer of its own half: all that it has sent in this epoch, and its locks. An
  * update says what changes, acknowledges the newest half of the peer's, and signs the result. There
@@ -95,6 +94,7 @@ void *channel_user(const struct channel *channel);
 
 /* What we see on chain: limits what the peer may spend. */
 void channel_see(struct channel *channel, const u128 deposited[2], const u128 withdrawn[2]);
+void channel_seen(const struct channel *channel, u128 deposited[2], u128 withdrawn[2]);
 /* What the peer says that it counts: limits what we may spend. It may say anything; what it says is
  * never more than the smaller of it and what we see. */
 void channel_peer_sees(struct channel *channel, const u128 deposited[2], const u128 withdrawn[2]);
@@ -122,19 +122,20 @@ bool channel_wants_update(const struct channel *channel);
  * until it is acknowledged. Events are appended. ST_INVALID: the signer refuses; nothing has
  * changed. */
 enum status channel_make_update(struct channel *channel, const struct channel_signer *signer,
-                                struct update *out, struct channel_events *events, struct err *err);
+                                struct wire_update *out, struct channel_events *events,
+                                struct err *err);
 
 /* --- The peer's updates. */
 
 /* ST_OK: taken, and to be written to the journal.  ST_AGAIN: one that was taken already, sent
  * again. ST_INVALID: it breaks a rule; the channel is as it was, and the peer not to be talked to.
  * `now_s` is the time on the channel's chain. */
-enum status channel_take_update(struct channel *channel, const struct update *update, u64 now_s,
-                                struct channel_events *events, struct err *err);
+enum status channel_take_update(struct channel *channel, const struct wire_update *update,
+                                u64 now_s, struct channel_events *events, struct err *err);
 
 /* An update from the journal, ours or the peer's, that was judged when it was written. Its events
  * are history. ST_CORRUPT: it does not follow from what came before. */
-enum status channel_replay(struct channel *channel, bool ours, const struct update *update,
+enum status channel_replay(struct channel *channel, bool ours, const struct wire_update *update,
                            struct channel_events *events, struct err *err);
 /* After the last of them: EVENT_LOCK_IN, EVENT_SETTLED and EVENT_FAILED of all locks that wait for
  * the caller. */
@@ -142,7 +143,7 @@ void channel_resume(struct channel *channel, struct channel_events *events);
 
 /* --- Meeting again. Own updates from `seq` on, which the peer may not have; false: there is none
  * of that number. */
-bool channel_sent_update(const struct channel *channel, u64 seq, struct update *out);
+bool channel_sent_update(const struct channel *channel, u64 seq, struct wire_update *out);
 
 struct channel_progress {
     u64 epoch;

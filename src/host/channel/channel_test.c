@@ -24,7 +24,7 @@ static const struct channel_signer signer = {keys, sign};
 /* An update in flight, or in a journal. */
 struct letter {
     bool ours;
-    struct update update;
+    struct wire_update update;
 };
 
 struct letters {
@@ -40,16 +40,16 @@ struct end {
     u128 paid_in, paid_out;
 };
 
-static struct update keep(const struct update *update)
+static struct wire_update keep(const struct wire_update *update)
 {
-    struct update copy = *update;
+    struct wire_update copy = *update;
     u8 *items = arena_take(test_arena(), update->items.size + 1, 1);
     bytes_copy(items, update->items);
     copy.items.data = items;
     return copy;
 }
 
-static void put(struct letters *letters, bool ours, const struct update *update)
+static void put(struct letters *letters, bool ours, const struct wire_update *update)
 {
     CHECK(letters->count < countof(letters->list));
     letters->list[letters->count++] = (struct letter){ours, *update};
@@ -99,7 +99,7 @@ static bool send(struct end *from)
 {
     if (!channel_wants_update(from->channel))
         return false;
-    struct update update;
+    struct wire_update update;
     CHECK(channel_make_update(from->channel, &signer, &update, &from->events, NULL) == ST_OK);
     update = keep(&update);
     put(&from->journal, true, &update);
@@ -111,7 +111,7 @@ static bool receive(struct end *to, struct end *from)
 {
     if (from->line.read == from->line.count)
         return false;
-    const struct update *update = &from->line.list[from->line.read++].update;
+    const struct wire_update *update = &from->line.list[from->line.read++].update;
     struct err err;
     enum status st = channel_take_update(to->channel, update, NOW, &to->events, &err);
     if (st != ST_OK && st != ST_AGAIN)
@@ -323,12 +323,12 @@ TEST(an_update_that_breaks_a_rule_changes_nothing)
     u32 slot;
     CHECK(channel_queue(ends[0].channel, &lock, &slot, NULL) == ST_OK && slot == 0);
     send(&ends[0]);
-    struct update good = ends[0].line.list[ends[0].line.read].update;
+    struct wire_update good = ends[0].line.list[ends[0].line.read].update;
     struct channel *to = ends[1].channel;
     u128 funds = channel_funds(to, 1);
     struct channel_events events = {0};
 
-    struct update bad = keep(&good);
+    struct wire_update bad = keep(&good);
     bad.signature.b[5] ^= 1;
     CHECK(channel_take_update(to, &bad, NOW, &events, NULL) == ST_INVALID);
     bad = keep(&good);
@@ -370,7 +370,7 @@ TEST(a_lock_is_dropped_when_it_was_given_back_or_its_time_is_over)
     receive(&ends[1], &ends[0]);
     CHECK(channel_queue(ends[0].channel, &drop, NULL, NULL) == ST_OK);
     send(&ends[0]);
-    const struct update *update = &ends[0].line.list[1].update;
+    const struct wire_update *update = &ends[0].line.list[1].update;
     struct channel_events events = {0};
     struct channel *to = ends[1].channel;
     CHECK(channel_take_update(to, update, NOW + 10, &events, NULL) == ST_INVALID);

@@ -76,7 +76,7 @@ struct half half_after(const struct half *before, u128 sent, struct locks *locks
 /* The peer's update has acknowledged our half `seq`, which there is. */
 void take_ack(struct channel *channel, u64 seq, struct channel_events *events);
 
-enum status replay_theirs(struct channel *channel, const struct update *update,
+enum status replay_theirs(struct channel *channel, const struct wire_update *update,
                           struct channel_events *events, struct err *err);
 
 /* The balance of the base, brought up to what the chain has of a side. */

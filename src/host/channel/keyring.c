@@ -6,6 +6,7 @@
 struct keyring {
     secret32 root, node;
     point33 node_point;
+    address account;
     secret32 *secrets; /* of channels, derived when first used; zero: not yet */
     u32 room;
 };
@@ -29,6 +30,8 @@ struct keyring *keyring_new(const secret32 *account)
     /* One HMAC in 2^127 is no key. */
     enum status st = point_of_secret(&ring->node, &ring->node_point);
     assert(st == ST_OK);
+    st = secret_address(account, &ring->account);
+    assert(st == ST_OK);
     return ring;
 }
 
@@ -51,6 +54,11 @@ const secret32 *keyring_node_secret(const struct keyring *ring)
 point33 keyring_node(const struct keyring *ring)
 {
     return ring->node_point;
+}
+
+address keyring_account(const struct keyring *ring)
+{
+    return ring->account;
 }
 
 /* Growing copies secrets, so what they leave behind is wiped. */

@@ -20,6 +20,7 @@ void keyring_free(struct keyring *ring);
 
 const secret32 *keyring_node_secret(const struct keyring *ring);
 point33 keyring_node(const struct keyring *ring);
+address keyring_account(const struct keyring *ring);
 
 /* Indexes are below KEYRING_LIMIT. */
 enum { KEYRING_LIMIT = 1 << 20 };

@@ -244,7 +244,7 @@ static enum status check_half(const struct channel *channel, const struct half *
     return ST_OK;
 }
 
-static enum status check_place(const struct channel *channel, const struct update *update,
+static enum status check_place(const struct channel *channel, const struct wire_update *update,
                                const struct sent **acked, struct err *err)
 {
     u64 next = channel->theirs.seq + 1;
@@ -265,7 +265,7 @@ static enum status check_place(const struct channel *channel, const struct updat
 }
 
 /* The signature is checked last of all: it covers what the items lead to. */
-static enum status take(struct channel *channel, const struct update *update, u64 now_s,
+static enum status take(struct channel *channel, const struct wire_update *update, u64 now_s,
                         bool trusted, struct channel_events *events, struct err *err)
 {
     const struct sent *acked;
@@ -293,13 +293,13 @@ static enum status take(struct channel *channel, const struct update *update, u6
     return st;
 }
 
-enum status channel_take_update(struct channel *channel, const struct update *update, u64 now_s,
-                                struct channel_events *events, struct err *err)
+enum status channel_take_update(struct channel *channel, const struct wire_update *update,
+                                u64 now_s, struct channel_events *events, struct err *err)
 {
     return take(channel, update, now_s, false, events, err);
 }
 
-enum status replay_theirs(struct channel *channel, const struct update *update,
+enum status replay_theirs(struct channel *channel, const struct wire_update *update,
                           struct channel_events *events, struct err *err)
 {
     return take(channel, update, 0, true, events, err) == ST_OK ? ST_OK : ST_CORRUPT;

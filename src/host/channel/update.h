@@ -17,14 +17,7 @@
 #include "channel/locks.h"
 #include "channel/onion.h"
 #include "channel/signed.h"
-
-/* As it travels, the channel's id apart. */
-struct update {
-    u64 epoch, seq;
-    u64 ack_seq; /* the newest half of the other side's that the sender accepted; 0: none */
-    signature64 signature;
-    bytes items;
-};
+#include "channel/wire.h"
 
 enum item_kind {
     ITEM_PAY = 1,
