@@ -1,0 +1,112 @@
+/* What one channel costs its two sides: updates of some payments each, made, judged, acknowledged.
+ * No disk, no network: how much is left for them. */
+#include "channel/channel.h"
+#include "channel/keyring.h"
+
+#include "sys/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+_Noreturn void bug_at(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "bug: %s:%d: %s\n", file, line, what);
+    abort();
+}
+
+enum { CHALLENGE_S = 3600 };
+
+struct side {
+    struct keyring *ring;
+    struct channel_signer signer;
+    struct channel *channel;
+    struct channel_events events;
+};
+
+static void begin(struct side sides[2])
+{
+    struct channel_terms terms = {.chain_id = 900, .challenge_s = CHALLENGE_S};
+    const u128 deposited[2] = {(u128)1 << 100, (u128)1 << 100}, withdrawn[2] = {0, 0};
+    for (u32 i = 0; i < 2; i++) {
+        secret32 account = {{[31] = (u8)(i + 1)}};
+        sides[i] = (struct side){.ring = keyring_new(&account)};
+        sides[i].signer = keyring_signer(sides[i].ring);
+        terms.owner[i] = keyring_owner(sides[i].ring, 0);
+    }
+    for (u32 i = 0; i < 2; i++) {
+        sides[i].channel = channel_new(&terms, i, 0);
+        channel_see(sides[i].channel, deposited, withdrawn);
+        channel_peer_sees(sides[i].channel, deposited, withdrawn);
+    }
+}
+
+static void end(struct side sides[2])
+{
+    for (u32 i = 0; i < 2; i++) {
+        channel_free(sides[i].channel);
+        channel_events_free(&sides[i].events);
+        keyring_free(sides[i].ring);
+    }
+}
+
+static void pass_on(struct side *from, struct side *to)
+{
+    struct wire_update update;
+    if (channel_make_update(from->channel, &from->signer, &update, &from->events, NULL) != ST_OK ||
+        channel_take_update(to->channel, &update, 0, &to->events, NULL) != ST_OK)
+        bug("an update is refused");
+    from->events.count = to->events.count = 0;
+}
+
+/* A batch there, its acknowledgement back. */
+static void measure(usize payments)
+{
+    enum { ROUNDS = 2000 };
+    struct side sides[2];
+    struct item item = {.kind = ITEM_PAY, .lock.amount = 7};
+    begin(sides);
+    u64 start_ns = clock_thread_ns();
+    for (int round = 0; round < ROUNDS; round++) {
+        for (usize i = 0; i < payments; i++)
+            if (channel_queue(sides[0].channel, &item, NULL, NULL) != ST_OK)
+                bug("a payment is refused");
+        pass_on(&sides[0], &sides[1]);
+        pass_on(&sides[1], &sides[0]);
+    }
+    double seconds = (double)(clock_thread_ns() - start_ns) / 1e9;
+    printf("%5zu payments a batch: %8.1f us a batch, both sides; %10.0f payments per core-second\n",
+           payments, seconds / ROUNDS * 1e6, ROUNDS * (double)payments / seconds);
+    end(sides);
+}
+
+/* For comparison: what the library takes for one signature, judged as the adjudicator does. */
+static void measure_signatures(void)
+{
+    enum { ROUNDS = 5000 };
+    secret32 secret = {{[31] = 1}};
+    hash32 digest = {{1}};
+    signature64 signature;
+    address who;
+    if (secret_address(&secret, &who) != ST_OK)
+        bug("no key");
+    u64 start_ns = clock_thread_ns();
+    for (int i = 0; i < ROUNDS; i++)
+        if (secret_sign(&secret, digest, &signature) != ST_OK)
+            bug("cannot sign");
+    u64 signed_ns = clock_thread_ns();
+    for (int i = 0; i < ROUNDS; i++)
+        if (!signature_is_of(&signature, digest, who))
+            bug("a signature is refused");
+    u64 judged_ns = clock_thread_ns();
+    printf("signing %.1f us, judging %.1f us\n", (double)(signed_ns - start_ns) / ROUNDS / 1e3,
+           (double)(judged_ns - signed_ns) / ROUNDS / 1e3);
+}
+
+int main(void)
+{
+    static const usize sizes[] = {1, 10, 100, 1000};
+    measure_signatures();
+    for (usize i = 0; i < countof(sizes); i++)
+        measure(sizes[i]);
+    return 0;
+}
