@@ -1,0 +1,158 @@
+/* The journal: in order, in groups, and whole wherever the power goes. */
+#include "channel/wal.h"
+
+#include "base/fmt.h"
+#include "harness/test.h"
+#include "sys/power.h"
+
+enum { MOST = 200 };
+
+static struct {
+    struct loop *loop;
+    struct wal *wal;
+    u64 seen[MOST]; /* what the replay brought */
+    usize seen_count;
+    u64 put, committed, durable; /* records */
+    bool failed;
+} at;
+
+static enum status replay(void *self, u8 kind, bytes payload, struct err *err)
+{
+    (void)self, (void)err;
+    u64 value;
+    CHECK(kind == 7 && payload.size == 2 * sizeof(value));
+    bytes_copy(&value, bytes_slice(payload, 0, sizeof(value)));
+    CHECK(at.seen_count < MOST);
+    at.seen[at.seen_count++] = value;
+    return ST_OK;
+}
+
+static void commit(void)
+{
+    at.committed = at.put;
+    wal_commit(at.wal);
+}
+
+/* Puts one record, or three, after each batch, up to 100. */
+static void durable(void *self)
+{
+    (void)self;
+    at.durable = at.committed;
+    if (at.put >= 100) {
+        loop_stop(at.loop);
+        return;
+    }
+    for (u64 i = 0; i < 1 + at.put % 3; i++) {
+        u64 parts[2] = {at.put, ~at.put};
+        bytes split[] = {{(u8 *)parts, 3}, {(u8 *)parts + 3, 13}};
+        wal_put(at.wal, 7, split, countof(split));
+        at.put++;
+    }
+    CHECK(wal_has_more(at.wal) && wal_is_idle(at.wal));
+    commit();
+}
+
+static void failed(void *self, const char *why)
+{
+    (void)self, (void)why;
+    at.failed = true;
+    loop_stop(at.loop);
+}
+
+static enum status open_at(const struct files *files, const char *folder, unsigned number,
+                           struct err *err)
+{
+    static char path[4200];
+    fmt(path, sizeof(path), "%s/journal-%u", folder, number);
+    struct wal_options options = {
+        .files = files,
+        .path = path,
+        .loop = at.loop,
+        .replay = replay,
+        .durable = durable,
+        .failed = failed,
+    };
+    at.seen_count = 0;
+    return wal_open(&options, &at.wal, err);
+}
+
+static void check_replayed(u64 least)
+{
+    CHECK(at.seen_count >= least);
+    for (usize i = 0; i < at.seen_count; i++)
+        CHECK_ROW(i, at.seen[i] == i);
+}
+
+TEST(what_was_committed_comes_back_in_order)
+{
+    const char *folder = test_folder();
+    struct err err;
+    memset(&at, 0, sizeof(at));
+    CHECK(loop_new(&at.loop, &err) == ST_OK);
+    CHECK(open_at(files_of_system(), folder, 0, &err) == ST_OK);
+    durable(NULL);
+    loop_run(at.loop);
+    CHECK(at.durable == at.put && at.put >= 100 && !at.failed);
+    wal_close(at.wal);
+    CHECK(open_at(files_of_system(), folder, 0, &err) == ST_OK);
+    check_replayed(at.put);
+    CHECK(at.seen_count == at.put);
+    wal_close(at.wal);
+    loop_free(at.loop);
+}
+
+/* One life in which the power goes at operation `n`. True: it did not. */
+static bool live(const char *folder, unsigned number, unsigned n, enum power_fate fate)
+{
+    struct power power;
+    struct err err;
+    power_init(&power);
+    power.left = n;
+    memset(&at, 0, sizeof(at));
+    CHECK(loop_new(&at.loop, &err) == ST_OK);
+    bool opened = open_at(&power.files, folder, number, &err) == ST_OK;
+    if (opened) {
+        durable(NULL);
+        loop_run(at.loop);
+    }
+    CHECK_ROW(n, !opened || at.failed == (power.left == 0));
+    wal_close(opened ? at.wal : NULL);
+    loop_free(at.loop);
+    bool whole = power.left != 0;
+    if (!whole)
+        power_return(&power, fate, n);
+    return whole;
+}
+
+TEST(wherever_the_power_goes_all_that_was_durable_is_there)
+{
+    const char *folder = test_folder();
+    unsigned number = 0;
+    for (enum power_fate fate = POWER_KEPT; fate < POWER_FATES; fate++) {
+        for (unsigned n = 1;; n += 7, number++) {
+            struct err err;
+            bool whole = live(folder, number, n, fate);
+            u64 least = at.durable;
+            CHECK(loop_new(&at.loop, &err) == ST_OK);
+            CHECK_ROW(n, open_at(files_of_system(), folder, number, &err) == ST_OK);
+            check_replayed(least);
+            wal_close(at.wal);
+            loop_free(at.loop);
+            if (whole)
+                break;
+        }
+    }
+}
+
+TEST(two_processes_cannot_have_one_journal)
+{
+    const char *folder = test_folder();
+    struct err err;
+    memset(&at, 0, sizeof(at));
+    CHECK(loop_new(&at.loop, &err) == ST_OK);
+    CHECK(open_at(files_of_system(), folder, 0, &err) == ST_OK);
+    struct wal *first = at.wal;
+    CHECK(open_at(files_of_system(), folder, 0, &err) == ST_AGAIN);
+    wal_close(first);
+    loop_free(at.loop);
+}
