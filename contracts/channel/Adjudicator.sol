@@ -32,7 +32,7 @@ import {
 ///     `challenge`, from it on anyone may `settle`. Of what was submitted the highest epoch wins, and in it
 ///     the highest seq of each side. So one co-signed latest state, submitted once, cannot be outrun.
 ///
-///     A base counts if both sides signed it. A half counts if its payer signed it and its payee endorsed
+///     A base counts if both sides signed it, or if it is the implied one: epoch 0, all zeros. A half counts if its payer signed it and its payee endorsed
 ///     it, in one of three ways: the payee sends the transaction; the payee signed the same digest; the
 ///     half of the payee's own in the same call has its hash as `ackHash`. Without a half of its own in the
 ///     base's epoch a side has sent nothing, and its locks are the base's.
@@ -100,6 +100,7 @@ contract Adjudicator is EIP712, Payouts {
     error NothingNew();
     error WrongSalt();
     error WrongState();
+    error BaseNotZero();
     error LocksWithoutRoot();
     error AppsUnsupported();
     error MoreThanDeposited();
@@ -191,19 +192,24 @@ contract Adjudicator is EIP712, Payouts {
         _push(c.asset, c.payoutB, uint256(toB));
     }
 
-    /// Opens a dispute with a co-signed base and the newest halves known (seq 0: none). Anyone who has them
-    /// may. It makes the salt public, from which watchtowers recognise the channel.
+    /// Opens a dispute with the newest base and halves known (seq 0: none), up to and including the second
+    /// `until`. Anyone who has them may. It makes the salt public, from which watchtowers recognise the channel.
+    ///
+    /// The base of epoch 0 is implied: all zeros, by which each side has its own deposits. It needs no
+    /// signature, so whoever deposits can leave although the peer signs nothing.
     ///
     /// A channel that has been closed is not refused here, which saves reading its deposits: such a dispute
     /// moves nothing, since `settle` refuses it, and the phase stays CLOSED.
     function forceClose(
         Channel calldata c,
         bytes32 salt,
+        uint64 until,
         SignedBase calldata base,
         SignedHalf calldata halfA,
         SignedHalf calldata halfB
     ) external {
-        if (keccak256(abi.encode(salt)) != c.saltHash) revert WrongSalt();
+        if (block.timestamp > until) revert Late();
+        if (Digests.salt(salt) != c.saltHash) revert WrongSalt();
         bytes32 id = idOf(c);
         Record storage record = _records[id];
         if (record.dispute != 0) revert WrongPhase(phaseOf(id));
@@ -354,7 +360,8 @@ contract Adjudicator is EIP712, Payouts {
         SignedHalf calldata halfB
     ) private returns (uint256) {
         Base calldata base = signed.base;
-        _checkBoth(c, Digests.base(id, base), signed.a, signed.b);
+        if (base.epoch != 0) _checkBoth(c, Digests.base(id, base), signed.a, signed.b);
+        else if (!Digests.isZero(base)) revert BaseNotZero();
         // There are no apps yet. They will reserve appsTotal before the shares are split.
         if (base.appsTotal != 0 || base.appsRoot != 0) revert AppsUnsupported();
         State memory state = State(

@@ -33,8 +33,19 @@ library Digests {
 
     /// The asset is hashed last so that `deposit` can do without the rest and still cannot be told
     /// another asset than the channel's: that gives the id of another channel of the same two.
-    function id(bytes32 pair_, address asset) internal pure returns (bytes32) {
-        return keccak256(abi.encode(pair_, asset));
+    function id(bytes32 pair_, address asset) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            mstore(0, pair_)
+            mstore(32, shr(96, shl(96, asset)))
+            hash := keccak256(0, 64)
+        }
+    }
+
+    function salt(bytes32 salt_) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            mstore(0, salt_)
+            hash := keccak256(0, 32)
+        }
     }
 
     /// The words of a base are hashed as they come. One with bits beyond its type's is one that nobody
@@ -50,7 +61,16 @@ library Digests {
         }
     }
 
-    /// Likewise: the first six words of a half. Side and epoch are whole words, since assembly would see
+    /// Whether all words of a base are zero, as those of the implied one are.
+    function isZero(Base calldata b) internal pure returns (bool zero) {
+        assembly ("memory-safe") {
+            let any := 0
+            for { let i := 0 } lt(i, 416) { i := add(i, 32) } { any := or(any, calldataload(add(b, i))) }
+            zero := iszero(any)
+        }
+    }
+
+    /// As of a base: the first six words of a half. Side and epoch are whole words, since assembly would see
     /// what a narrower type leaves above itself.
     function half(bytes32 id_, uint256 side, uint256 epoch, SignedHalf calldata h)
         internal

@@ -24,8 +24,9 @@ struct Signature {
     bytes32 vs;
 }
 
-/// A state that both sides signed. Amounts of deposits and withdrawals are cumulative, as known to both
-/// when they signed. The channel's id is part of what is signed, not of what is submitted.
+/// A state that both sides signed; that of epoch 0 is implied, all zeros, and needs no signatures. Amounts
+/// of deposits and withdrawals are cumulative, as known to both when they signed. The channel's id is part
+/// of what is signed, not of what is submitted.
 struct Base {
     uint64 epoch;
     uint128 balA; // of a side, its locks included

@@ -29,6 +29,7 @@ abstract contract ChannelBase is Test {
     uint256 internal constant KEY_X = 0xe71;
     bytes32 internal constant SALT = keccak256("salt");
     address internal constant ETH = address(0);
+    uint64 internal constant ANYTIME = type(uint64).max;
 
     PreimageRegistry internal registry;
     Adjudicator internal adjudicator;
@@ -195,7 +196,7 @@ abstract contract ChannelBase is Test {
     function forceClose(Channel memory c, SignedBase memory b, SignedHalf memory halfA, SignedHalf memory halfB)
         internal
     {
-        adjudicator.forceClose(c, SALT, b, halfA, halfB);
+        adjudicator.forceClose(c, SALT, ANYTIME, b, halfA, halfB);
     }
 
     // Trees

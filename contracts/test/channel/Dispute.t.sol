@@ -18,7 +18,7 @@ contract DisputeTest is ChannelBase {
     }
 
     function stateWith(uint128 sentA, uint128 sentB) internal view returns (State memory s) {
-        s = stateOf(base(ch, 0, 10 ether, 5 ether));
+        s = stateOf(base(ch, 1, 10 ether, 5 ether));
         (s.sentA, s.sentB) = (sentA, sentB);
     }
 
@@ -54,29 +54,78 @@ contract DisputeTest is ChannelBase {
         assertEq(address(adjudicator).balance, 0);
     }
 
-    /// What is signed before the first deposit is enough to get every deposit back.
-    function test_a_first_base_of_zeros_returns_all_deposits() public {
-        Base memory zero;
-        SignedBase memory b = signed(ch, zero);
+    /// A peer that never signed anything cannot keep a deposit.
+    function test_without_any_signature_all_deposits_return() public {
+        SignedBase memory zero;
         open();
         fund(ch, A, 12 ether);
-        forceClose(ch, b, none(), none());
-        settle(stateOf(zero));
+        forceClose(ch, zero, none(), none());
+        checkSeqs(0, 0, 0);
+        settle(stateOf(zero.base));
         checkPaid(ETH, 12 ether, 5 ether);
+    }
+
+    function test_halves_count_on_the_implied_base() public {
+        SignedBase memory zero;
+        open();
+        forceClose(ch, zero, paid(ch, A, 0, 3, 4 ether), paid(ch, B, 0, 9, 1 ether));
+        checkSeqs(0, 3, 9);
+        State memory s = stateOf(zero.base);
+        (s.sentA, s.sentB) = (4 ether, 1 ether);
+        adjudicator.challenge(ch, s, paid(ch, A, 0, 4, 5 ether), none());
+        s.sentA = 5 ether;
+        settle(s);
+        checkPaid(ETH, 6 ether, 9 ether);
+    }
+
+    function test_any_signed_base_replaces_the_implied_one() public {
+        SignedBase memory zero;
+        open();
+        forceClose(ch, zero, none(), none());
+        adjudicator.challengeBase(ch, signed(ch, base(ch, 1, 3 ether, 12 ether)), none(), none());
+        vm.expectRevert(Adjudicator.NotNewer.selector);
+        adjudicator.challengeBase(ch, zero, none(), none());
+        settle(stateOf(base(ch, 1, 3 ether, 12 ether)));
+        checkPaid(ETH, 3 ether, 12 ether);
+    }
+
+    /// Not even with both signatures: there is one base of epoch 0.
+    function test_a_base_of_epoch_0_is_all_zeros(uint256 which) public {
+        open();
+        Base memory b;
+        which = bound(which, 1, 12);
+        assembly {
+            mstore(add(b, mul(which, 32)), 1)
+        }
+        SignedBase memory s = signed(ch, b);
+        vm.expectRevert(Adjudicator.BaseNotZero.selector);
+        forceClose(ch, s, none(), none());
+    }
+
+    /// So one that lingers unsent cannot close a channel that has gone on since.
+    function test_a_forced_close_is_valid_to_its_last_second() public {
+        open();
+        SignedBase memory b = plainBase(1);
+        vm.warp(START + 101);
+        vm.expectRevert(Adjudicator.Late.selector);
+        adjudicator.forceClose(ch, SALT, uint64(START + 100), b, none(), none());
+        vm.warp(START + 100);
+        adjudicator.forceClose(ch, SALT, uint64(START + 100), b, none(), none());
+        checkPhase(ch, Adjudicator.Phase.DISPUTE);
     }
 
     function test_both_halves_count() public {
         open();
-        forceClose(ch, plainBase(0), paid(ch, A, 0, 3, 4 ether), paid(ch, B, 0, 9, 1 ether));
-        checkSeqs(0, 3, 9);
+        forceClose(ch, plainBase(1), paid(ch, A, 1, 3, 4 ether), paid(ch, B, 1, 9, 1 ether));
+        checkSeqs(1, 3, 9);
         settle(stateWith(4 ether, 1 ether));
         checkPaid(ETH, 7 ether, 8 ether);
     }
 
     function test_a_base_needs_both_signatures() public {
         open();
-        SignedBase memory b = plainBase(0);
-        SignedBase memory bad = plainBase(0);
+        SignedBase memory b = plainBase(1);
+        SignedBase memory bad = plainBase(1);
         bad.a = b.b;
         vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
         forceClose(ch, bad, none(), none());
@@ -118,11 +167,12 @@ contract DisputeTest is ChannelBase {
     /// Bits beyond a type are refused and do not hash as if they were not there.
     function test_dirty_words_are_refused(uint256 which) public {
         open();
-        bytes memory data =
-            abi.encodeCall(Adjudicator.forceClose, (ch, SALT, plainBase(1), paid(ch, A, 1, 3, 4 ether), none()));
-        // The channel's words, those of the base and those of a's half that are narrower than a word.
-        uint256[20] memory words = [uint256(0), 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 17, 20, 25, 26, 27, 29];
-        uint256 offset = 4 + 32 * words[bound(which, 0, 19)];
+        bytes memory data = abi.encodeCall(
+            Adjudicator.forceClose, (ch, SALT, ANYTIME, plainBase(1), paid(ch, A, 1, 3, 4 ether), none())
+        );
+        // The channel's words, `until`, those of the base and those of a's half that are narrower than a word.
+        uint256[21] memory words = [uint256(0), 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 21, 26, 27, 28, 30];
+        uint256 offset = 4 + 32 * words[bound(which, 0, 20)];
         data[offset] = 0x01;
         (bool ok,) = address(adjudicator).call(data);
         assertFalse(ok, "dirty");
@@ -144,7 +194,7 @@ contract DisputeTest is ChannelBase {
 
     function test_apps_are_refused() public {
         open();
-        Base memory b = base(ch, 0, 10 ether, 5 ether);
+        Base memory b = base(ch, 1, 10 ether, 5 ether);
         b.appsTotal = 1;
         SignedBase memory s = signed(ch, b);
         vm.expectRevert(Adjudicator.AppsUnsupported.selector);
@@ -157,31 +207,31 @@ contract DisputeTest is ChannelBase {
 
     function test_locks_come_with_a_root() public {
         open();
-        Base memory b = base(ch, 0, 10 ether, 5 ether);
+        Base memory b = base(ch, 1, 10 ether, 5 ether);
         b.lockedB = 1;
         SignedBase memory s = signed(ch, b);
         vm.expectRevert(Adjudicator.LocksWithoutRoot.selector);
         forceClose(ch, s, none(), none());
-        s = plainBase(0);
+        s = plainBase(1);
         SignedHalf memory h;
         (h.seq, h.root) = (1, keccak256("root"));
-        h = endorsed(ch, A, 0, halfWith(ch, A, 0, h));
+        h = endorsed(ch, A, 1, halfWith(ch, A, 1, h));
         vm.expectRevert(Adjudicator.LocksWithoutRoot.selector);
         forceClose(ch, s, h, none());
     }
 
     function test_the_salt_is_the_channel_s() public {
         open();
-        SignedBase memory b = plainBase(0);
+        SignedBase memory b = plainBase(1);
         vm.expectRevert(Adjudicator.WrongSalt.selector);
-        adjudicator.forceClose(ch, ch.saltHash, b, none(), none());
+        adjudicator.forceClose(ch, ch.saltHash, ANYTIME, b, none(), none());
     }
 
     function test_a_dispute_is_opened_once() public {
         open();
-        SignedBase memory b = plainBase(0);
+        SignedBase memory b = plainBase(1);
         forceClose(ch, b, none(), none());
-        SignedBase memory later = plainBase(1);
+        SignedBase memory later = plainBase(2);
         vm.expectRevert(abi.encodeWithSelector(Adjudicator.WrongPhase.selector, Adjudicator.Phase.DISPUTE));
         forceClose(ch, later, none(), none());
     }
@@ -190,8 +240,8 @@ contract DisputeTest is ChannelBase {
 
     function test_the_payee_endorses_what_it_sends() public {
         open();
-        SignedBase memory b = plainBase(0);
-        SignedHalf memory h = half(ch, A, 0, 3, 4 ether);
+        SignedBase memory b = plainBase(1);
+        SignedHalf memory h = half(ch, A, 1, 3, 4 ether);
         vm.expectRevert(abi.encodeWithSelector(Adjudicator.NotEndorsed.selector, A));
         vm.prank(ch.a); // the payer is not the payee
         forceClose(ch, b, h, none());
@@ -200,13 +250,13 @@ contract DisputeTest is ChannelBase {
         forceClose(ch, b, h, none());
         vm.prank(ch.b);
         forceClose(ch, b, h, none());
-        checkSeqs(0, 3, 0);
+        checkSeqs(1, 3, 0);
     }
 
     function test_a_payee_s_signature_is_checked() public {
         open();
-        SignedBase memory b = plainBase(0);
-        SignedHalf memory h = half(ch, A, 0, 3, 4 ether);
+        SignedBase memory b = plainBase(1);
+        SignedHalf memory h = half(ch, A, 1, 3, 4 ether);
         h.payee = h.payer;
         vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.b));
         forceClose(ch, b, h, none());
@@ -223,26 +273,26 @@ contract DisputeTest is ChannelBase {
 
     function test_a_half_endorses_the_one_it_acknowledges() public {
         open();
-        SignedBase memory b = plainBase(0);
-        SignedHalf memory a = half(ch, A, 0, 3, 4 ether);
-        SignedHalf memory other = half(ch, A, 0, 3, 5 ether);
-        SignedHalf memory h = acking(B, 0, 2, 1 ether, a);
+        SignedBase memory b = plainBase(1);
+        SignedHalf memory a = half(ch, A, 1, 3, 4 ether);
+        SignedHalf memory other = half(ch, A, 1, 3, 5 ether);
+        SignedHalf memory h = acking(B, 1, 2, 1 ether, a);
         vm.expectRevert(abi.encodeWithSelector(Adjudicator.NotEndorsed.selector, A));
         forceClose(ch, b, other, h);
         forceClose(ch, b, a, h);
-        checkSeqs(0, 3, 0); // b's own is endorsed by nobody, and only endorses
+        checkSeqs(1, 3, 0); // b's own is endorsed by nobody, and only endorses
         settle(stateWith(4 ether, 0));
         checkPaid(ETH, 6 ether, 9 ether);
     }
 
     function test_two_halves_never_endorse_by_emptiness() public {
         open();
-        SignedBase memory b = plainBase(0);
-        SignedHalf memory a = half(ch, A, 0, 3, 4 ether); // acknowledges nothing, and there is nothing
+        SignedBase memory b = plainBase(1);
+        SignedHalf memory a = half(ch, A, 1, 3, 4 ether); // acknowledges nothing, and there is nothing
         vm.expectRevert(abi.encodeWithSelector(Adjudicator.NotEndorsed.selector, A));
         forceClose(ch, b, a, none());
         SignedHalf memory forged = none(); // no half, but with an acknowledgement
-        forged.ackHash = halfHash(id, A, 0, a);
+        forged.ackHash = halfHash(id, A, 1, a);
         vm.expectRevert(abi.encodeWithSelector(Adjudicator.NotEndorsed.selector, A));
         forceClose(ch, b, a, forged);
     }
@@ -251,11 +301,13 @@ contract DisputeTest is ChannelBase {
 
     function test_a_newer_half_replaces_an_older_one() public {
         open();
-        forceClose(ch, plainBase(0), paid(ch, A, 0, 3, 1 ether), none());
-        SignedHalf memory newer = paid(ch, A, 0, 4, 6 ether);
+        forceClose(ch, plainBase(1), paid(ch, A, 1, 3, 1 ether), none());
+        SignedHalf memory newer = paid(ch, A, 1, 4, 6 ether);
         vm.expectEmit(address(adjudicator));
         emit Adjudicator.StateChanged(
-            id, (uint256(1) << 232) | ((START + PERIOD) << 192) | (uint256(4) << 64), stateWith(6 ether, 0)
+            id,
+            (uint256(1) << 232) | ((START + PERIOD) << 192) | (uint256(1) << 128) | (uint256(4) << 64),
+            stateWith(6 ether, 0)
         );
         adjudicator.challenge(ch, stateWith(1 ether, 0), newer, none());
         settle(stateWith(6 ether, 0));
@@ -264,9 +316,9 @@ contract DisputeTest is ChannelBase {
 
     function test_an_older_half_is_refused() public {
         open();
-        forceClose(ch, plainBase(0), paid(ch, A, 0, 3, 1 ether), none());
-        SignedHalf memory same = paid(ch, A, 0, 3, 6 ether);
-        SignedHalf memory older = paid(ch, A, 0, 2, 6 ether);
+        forceClose(ch, plainBase(1), paid(ch, A, 1, 3, 1 ether), none());
+        SignedHalf memory same = paid(ch, A, 1, 3, 6 ether);
+        SignedHalf memory older = paid(ch, A, 1, 2, 6 ether);
         State memory s = stateWith(1 ether, 0);
         vm.expectRevert(Adjudicator.NothingNew.selector);
         adjudicator.challenge(ch, s, same, none());
@@ -274,16 +326,16 @@ contract DisputeTest is ChannelBase {
         adjudicator.challenge(ch, s, older, none());
         vm.expectRevert(Adjudicator.NothingNew.selector);
         adjudicator.challenge(ch, s, none(), none());
-        SignedHalf memory theirs = paid(ch, B, 0, 1, 2 ether);
+        SignedHalf memory theirs = paid(ch, B, 1, 1, 2 ether);
         adjudicator.challenge(ch, s, older, theirs); // is ignored beside one that counts
-        checkSeqs(0, 3, 1);
+        checkSeqs(1, 3, 1);
         settle(stateWith(1 ether, 2 ether));
     }
 
     function test_a_challenge_names_the_state_it_changes() public {
         open();
-        forceClose(ch, plainBase(0), paid(ch, A, 0, 3, 1 ether), none());
-        SignedHalf memory newer = paid(ch, A, 0, 4, 6 ether);
+        forceClose(ch, plainBase(1), paid(ch, A, 1, 3, 1 ether), none());
+        SignedHalf memory newer = paid(ch, A, 1, 4, 6 ether);
         State memory s = stateWith(0, 0);
         vm.expectRevert(Adjudicator.WrongState.selector);
         adjudicator.challenge(ch, s, newer, none());
@@ -363,11 +415,11 @@ contract DisputeTest is ChannelBase {
 
     function test_a_dispute_ends_at_a_fixed_second() public {
         open();
-        SignedBase memory first = plainBase(0);
-        SignedBase memory second = plainBase(1);
-        SignedHalf memory h = paid(ch, A, 1, 1, 1 ether);
-        SignedHalf memory late = paid(ch, A, 1, 2, 2 ether);
-        SignedBase memory third = plainBase(2);
+        SignedBase memory first = plainBase(1);
+        SignedBase memory second = plainBase(2);
+        SignedHalf memory h = paid(ch, A, 2, 1, 1 ether);
+        SignedHalf memory late = paid(ch, A, 2, 2, 2 ether);
+        SignedBase memory third = plainBase(3);
         State memory s0 = stateWith(0, 0);
         State memory s1 = stateWith(1 ether, 0);
         forceClose(ch, first, none(), none());
@@ -393,7 +445,7 @@ contract DisputeTest is ChannelBase {
     function test_no_dispute_no_challenge_and_no_settlement() public {
         open();
         SignedBase memory b = plainBase(1);
-        SignedHalf memory h = paid(ch, A, 0, 3, 1 ether);
+        SignedHalf memory h = paid(ch, A, 1, 3, 1 ether);
         State memory s = stateWith(0, 0);
         for (uint256 i = 0; i < 2; i++) {
             bytes memory wrong = abi.encodeWithSelector(Adjudicator.WrongPhase.selector, Adjudicator.Phase.OPEN);
@@ -431,7 +483,7 @@ contract DisputeTest is ChannelBase {
 
     function test_deposits_and_withdrawals_in_a_dispute_go_to_their_side() public {
         open();
-        forceClose(ch, plainBase(0), paid(ch, A, 0, 1, 1 ether), none());
+        forceClose(ch, plainBase(1), paid(ch, A, 1, 1, 1 ether), none());
         State memory s = stateWith(1 ether, 0);
         fund(ch, B, 8 ether);
         bytes32 hash = withdrawHash(id, A, 2 ether, uint64(START + 100));
@@ -443,7 +495,7 @@ contract DisputeTest is ChannelBase {
 
     function test_both_may_still_agree_in_a_dispute() public {
         open();
-        forceClose(ch, plainBase(0), none(), none());
+        forceClose(ch, plainBase(1), none(), none());
         bytes32 hash = closeHash(id, 1 ether, uint64(START + 100));
         adjudicator.coopClose(ch, 1 ether, uint64(START + 100), sign(KEY_A, hash), sign(KEY_B, hash));
         checkPaid(ETH, 9 ether, 6 ether);
@@ -458,14 +510,14 @@ contract DisputeTest is ChannelBase {
 
     function test_a_share_is_neither_negative_nor_more_than_all() public {
         open();
-        forceClose(ch, plainBase(0), paid(ch, A, 0, 1, 11 ether), none());
+        forceClose(ch, plainBase(1), paid(ch, A, 1, 1, 11 ether), none());
         settle(stateWith(11 ether, 0));
         checkPaid(ETH, 0, 15 ether);
     }
 
     function test_locks_come_out_of_their_payer_s_share() public {
         open();
-        Base memory b = base(ch, 0, 1 ether, 14 ether);
+        Base memory b = base(ch, 1, 1 ether, 14 ether);
         (b.lockedA, b.rootA) = (2 ether, keccak256("locks"));
         forceClose(ch, signed(ch, b), none(), none());
         settle(stateOf(b));
@@ -494,12 +546,12 @@ contract DisputeTest is ChannelBase {
         fund(ch, B, n.depB);
         fund(channel(ETH, keccak256("other")), A, 1e29);
         Base memory b;
-        (b.balA, b.balB, b.depA, b.depB) = (n.balA, n.balB, n.claimedA, n.claimedB);
+        (b.epoch, b.balA, b.balB, b.depA, b.depB) = (1, n.balA, n.balB, n.claimedA, n.claimedB);
         (b.lockedB, b.rootB) = (n.lockedB, n.lockedB == 0 ? bytes32(0) : keccak256("locks of b's"));
         SignedHalf memory h;
         (h.seq, h.sent, h.locked) = (1, n.sentA, n.lockedA);
         h.root = n.lockedA == 0 ? bytes32(0) : keccak256("locks of a's");
-        h = endorsed(ch, A, 0, halfWith(ch, A, 0, h));
+        h = endorsed(ch, A, 1, halfWith(ch, A, 1, h));
         State memory s = stateOf(b);
         (s.sentA, s.lockedA, s.rootA) = (n.sentA, n.lockedA, h.root);
         forceClose(ch, signed(ch, b), h, none());
@@ -589,13 +641,13 @@ contract DisputeTest is ChannelBase {
         SignedBase memory b = plainBase(1);
         Adjudicator second = new Adjudicator(registry);
         vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
-        second.forceClose(ch, SALT, b, none(), none());
+        second.forceClose(ch, SALT, ANYTIME, b, none(), none());
         // With an id of the second contract's in the message, the domain still differs.
         bytes32 there = keccak256(abi.encode(pairAt(ch, block.chainid, address(second)), ETH));
         bytes32 hash = baseHash(there, b.base);
         SignedBase memory mixed = SignedBase(b.base, sign(KEY_A, hash), sign(KEY_B, hash));
         vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
-        second.forceClose(ch, SALT, mixed, none(), none());
+        second.forceClose(ch, SALT, ANYTIME, mixed, none(), none());
         vm.chainId(block.chainid + 1);
         vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
         forceClose(ch, b, none(), none());

@@ -124,8 +124,8 @@ contract GasTest is ChannelBase {
         SignedBase memory b = signedBase();
         (SignedHalf memory halfA, SignedHalf memory halfB) = halves(70_000, true);
         vm.prank(ch.a);
-        forceClose(ch, b, halfA, halfB);
-        check("force close", abi.encodeCall(Adjudicator.forceClose, (ch, SALT, b, halfA, halfB)), 108_000);
+        adjudicator.forceClose(ch, SALT, UNTIL, b, halfA, halfB);
+        check("force close", abi.encodeCall(Adjudicator.forceClose, (ch, SALT, UNTIL, b, halfA, halfB)), 108_000);
     }
 
     function test_force_close_by_anybody() public {
@@ -134,12 +134,21 @@ contract GasTest is ChannelBase {
         (SignedHalf memory halfA, SignedHalf memory halfB) = halves(70_000, true);
         halfB = endorsed(ch, B, 3, halfB);
         vm.prank(stranger);
-        forceClose(ch, b, halfA, halfB);
+        adjudicator.forceClose(ch, SALT, UNTIL, b, halfA, halfB);
         check(
             "force close, payee's signature",
-            abi.encodeCall(Adjudicator.forceClose, (ch, SALT, b, halfA, halfB)),
+            abi.encodeCall(Adjudicator.forceClose, (ch, SALT, UNTIL, b, halfA, halfB)),
             113_000
         );
+    }
+
+    function test_force_close_without_any_signature() public {
+        open(ch);
+        SignedBase memory zero;
+        vm.prank(ch.a);
+        adjudicator.forceClose(ch, SALT, UNTIL, zero, none(), none());
+        bytes memory data = abi.encodeCall(Adjudicator.forceClose, (ch, SALT, UNTIL, zero, none(), none()));
+        check("force close, implied base", data, 85_000);
     }
 
     function disputed(bool lock) internal returns (State memory) {

@@ -212,7 +212,7 @@ contract HostileTest is ChannelBase {
         Chunk memory chunk;
         (chunk.side, chunk.count, chunk.locks) = (B, 1, lock(1 ether, START, keyFor(0)));
         registry.reveal(preimage(0));
-        Base memory base_ = base(ch, 0, 10 ether, 5 ether);
+        Base memory base_ = base(ch, 1, 10 ether, 5 ether);
         (base_.lockedB, base_.rootB) = (2 ether, keccak256(abi.encode(1, keccak256(chunk.locks))));
         forceClose(ch, signed(ch, base_), none(), none());
         vm.warp(START + PERIOD);
@@ -374,7 +374,7 @@ contract HostileTest is ChannelBase {
     /// What is too long is refused before anything is done with it.
     function test_long_data_is_refused_early() public {
         fund(ch, A, 10 ether);
-        Base memory b = base(ch, 0, 10 ether, 0);
+        Base memory b = base(ch, 1, 10 ether, 0);
         (b.lockedA, b.rootA) = (1 ether, keccak256("root"));
         forceClose(ch, signed(ch, b), none(), none());
         vm.warp(START + PERIOD);

@@ -114,7 +114,7 @@ contract Peers is ChannelBase {
         vm.recordLogs();
         if (adjudicator.phaseOf(id_) == Adjudicator.Phase.OPEN) {
             if (seed % 4 != 0) return; // leave it open for a while
-            adjudicator.forceClose(c, saltOf(i % CHANNELS), baseOf(c, id_, epoch), halves[0], halves[1]);
+            adjudicator.forceClose(c, saltOf(i % CHANNELS), ANYTIME, baseOf(c, id_, epoch), halves[0], halves[1]);
             (t.epoch, t.seqA, t.seqB) = (epoch, seqs[0], seqs[1]);
             note(t);
         } else if (seed % 2 == 0 || epoch > t.epoch) {
@@ -200,9 +200,11 @@ contract Peers is ChannelBase {
         id_ = idOf(c);
     }
 
-    /// Two who sign without adding up: no base agrees with the deposits, and locks may exceed a share.
+    /// Two who sign without adding up: no base but the implied one agrees with the deposits, and locks may
+    /// exceed a share.
     function baseOf(Channel memory c, bytes32 id_, uint64 epoch) internal view returns (SignedBase memory) {
         Base memory b;
+        if (epoch == 0) return SignedBase(b, Signature(0, 0), Signature(0, 0)); // implied
         uint256 seed = uint256(keccak256(abi.encode(id_, epoch)));
         (b.epoch, b.balA, b.balB) = (epoch, uint128(seed % 3 ether), uint128((seed >> 64) % 3 ether));
         (b.depA, b.depB) = (uint128((seed >> 100) % 2 ether), uint128((seed >> 128) % 2 ether));
@@ -322,7 +324,7 @@ contract Peers is ChannelBase {
             bytes32 id_ = idOf(c);
             if (adjudicator.phaseOf(id_) == Adjudicator.Phase.OPEN) {
                 vm.recordLogs();
-                adjudicator.forceClose(c, saltOf(i), baseOf(c, id_, 0), none(), none());
+                adjudicator.forceClose(c, saltOf(i), ANYTIME, baseOf(c, id_, 0), none(), none());
                 note(tracks[i]);
                 skip(PERIOD);
             }

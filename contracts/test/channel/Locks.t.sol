@@ -22,7 +22,7 @@ contract LocksTest is ChannelBase {
 
     /// Settles with these chunks of a's and b's.
     function settleWith(bytes[] memory ofA, uint128 lockedA, bytes[] memory ofB, uint128 lockedB) internal {
-        Base memory b = base(ch, 0, 10 ether, 5 ether);
+        Base memory b = base(ch, 1, 10 ether, 5 ether);
         if (ofA.length > 0) (b.lockedA, b.rootA) = (lockedA, rootOf(ofA));
         if (ofB.length > 0) (b.lockedB, b.rootB) = (lockedB, rootOf(ofB));
         forceClose(ch, signed(ch, b), none(), none());
@@ -349,7 +349,7 @@ contract LocksTest is ChannelBase {
     function test_nothing_unlocks_before_the_settlement() public {
         bytes[] memory ofA = one(lock(2 ether, START, keyFor(0)));
         refused(chunkOf(ofA, A, 0), abi.encodeWithSelector(Adjudicator.WrongPhase.selector, Adjudicator.Phase.OPEN));
-        Base memory b = base(ch, 0, 10 ether, 5 ether);
+        Base memory b = base(ch, 1, 10 ether, 5 ether);
         (b.lockedA, b.rootA) = (2 ether, rootOf(ofA));
         forceClose(ch, signed(ch, b), none(), none());
         refused(chunkOf(ofA, A, 0), abi.encodeWithSelector(Adjudicator.WrongPhase.selector, Adjudicator.Phase.DISPUTE));
@@ -371,7 +371,7 @@ contract LocksTest is ChannelBase {
         vm.expectRevert(wrong);
         adjudicator.challenge(ch, s, none(), none());
         vm.expectRevert(wrong);
-        adjudicator.forceClose(ch, SALT, signed(ch, zero), none(), none());
+        adjudicator.forceClose(ch, SALT, ANYTIME, signed(ch, zero), none(), none());
         vm.expectRevert(Adjudicator.AlreadySettled.selector);
         adjudicator.settle(ch, s);
     }

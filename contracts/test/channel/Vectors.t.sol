@@ -119,7 +119,7 @@ contract VectorsTest is ChannelBase {
         SignedBase memory base_ = vectorBase();
         (SignedHalf memory a, SignedHalf memory b) = vectorHalves();
         vm.prank(ch.a); // endorses b's half, which endorses a's
-        adjudicator.forceClose(ch, bytes32(uint256(7)), base_, a, b);
+        adjudicator.forceClose(ch, bytes32(uint256(7)), ANYTIME, base_, a, b);
         State memory s = State(-10_000, 1_500, 6_000, ROOT_3, 250, 0, 0);
         vm.warp(START + 3600);
         adjudicator.settle(ch, s);
