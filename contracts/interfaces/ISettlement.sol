@@ -52,6 +52,10 @@ interface ISettlement {
     /// A GameStatus. In progress means that the claim's own window or proof is still open.
     function status(uint256 id) external view returns (uint8);
 
+    /// Whether the claim is written down as lost: it was refuted, or `advance` has found that it builds on a
+    /// refuted one. It looks at no clock and at no other claim, so asking takes the same gas at any time.
+    function isLost(uint256 id) external view returns (bool);
+
     /// The claim's output once it is final, else zero.
     function finalOutput(uint256 id) external view returns (bytes32);
 

@@ -5,7 +5,7 @@ import {SecureMerkleTrie} from "@eth-optimism/contracts-bedrock/src/libraries/tr
 import {IDisputeGame} from "../interfaces/IDisputeGame.sol";
 import {IInbox} from "../interfaces/IInbox.sol";
 import {IPortal, Types} from "../interfaces/IPortal.sol";
-import {GameStatus, ISettlement} from "../interfaces/ISettlement.sol";
+import {ISettlement} from "../interfaces/ISettlement.sol";
 import {ISystemConfig} from "../interfaces/ISystemConfig.sol";
 import {Senders} from "./Senders.sol";
 
@@ -87,7 +87,8 @@ contract Portal is IPortal {
     // Out
 
     /// @notice Proves that the message passer has recorded `withdrawal`, in the state of a claim that is not
-    ///         refuted. May be repeated, against another claim too.
+    ///         refuted. May be repeated, against another claim too. It takes the same gas whenever it is
+    ///         included, so that an exact estimate is enough.
     /// @param disputeGameIndex The claim's id in the present settlement.
     /// @param outputRootProof  The preimage of the claim's output.
     /// @param withdrawalProof  The nodes of the message passer's storage trie, from the root to the slot.
@@ -98,11 +99,14 @@ contract Portal is IPortal {
         bytes[] calldata withdrawalProof
     ) external {
         _checkTarget(withdrawal.target);
-        (,, address game) = anchorStateRegistry().gameAtIndex(disputeGameIndex);
-        if (IDisputeGame(game).status() == GameStatus.CHALLENGER_WINS) revert OptimismPortal_InvalidDisputeGame();
+        ISettlement settlement = anchorStateRegistry();
+        (, uint64 createdAt, address game) = settlement.gameAtIndex(disputeGameIndex);
+        // Its status would look at its ancestors from the end of its window on. One that is lost by an ancestor
+        // only may pass here, as it does while it is in progress: it will not be final.
+        if (settlement.isLost(disputeGameIndex)) revert OptimismPortal_InvalidDisputeGame();
         // OP also refuses the claim's own second. Parents that are child chains have several blocks in one,
         // and a claim cannot be proven against before it is there.
-        if (block.timestamp < IDisputeGame(game).createdAt()) revert OptimismPortal_InvalidProofTimestamp();
+        if (block.timestamp < createdAt) revert OptimismPortal_InvalidProofTimestamp();
         if (IDisputeGame(game).rootClaim() != keccak256(abi.encode(outputRootProof))) {
             revert OptimismPortal_InvalidOutputRootProof();
         }

@@ -24,12 +24,12 @@ contract ClaimGame is IDisputeGame {
         return _summary().createdAt;
     }
 
-    function resolvedAt() external view returns (uint64) {
-        return _summary().resolvedAt;
+    function resolvedAt() external view returns (uint64 since) {
+        (, since) = _settlement.decisionOf(claimId());
     }
 
-    function status() external view returns (GameStatus) {
-        return _summary().status;
+    function status() external view returns (GameStatus decision) {
+        (decision,) = _settlement.decisionOf(claimId());
     }
 
     function gameType() public view returns (uint32) {

@@ -39,13 +39,11 @@ abstract contract Settlement is ISettlement {
         bool bondPaid;
     }
 
-    /// What a claim's own contract can be asked for.
+    /// What a claim's own contract can be asked for and what never changes.
     struct Summary {
         bytes32 output;
         uint64 number;
         uint64 createdAt;
-        uint64 resolvedAt;
-        GameStatus status;
         address proposer;
     }
 
@@ -305,6 +303,11 @@ abstract contract Settlement is ISettlement {
     }
 
     /// @inheritdoc ISettlement
+    function isLost(uint256 id) external view returns (bool) {
+        return _get(id).decision == GameStatus.CHALLENGER_WINS;
+    }
+
+    /// @inheritdoc ISettlement
     function finalOutput(uint256 id) external view returns (bytes32) {
         bytes32 output = _get(id).output;
         return _isFinal(id) ? output : bytes32(0);
@@ -359,8 +362,13 @@ abstract contract Settlement is ISettlement {
 
     function summaryOf(uint256 id) external view returns (Summary memory) {
         Record storage r = _get(id);
-        (GameStatus decision, uint64 since) = _decision(id);
-        return Summary(r.output, r.number, r.createdAt, since, decision, r.proposer);
+        return Summary(r.output, r.number, r.createdAt, r.proposer);
+    }
+
+    /// @notice How claim `id` stands, and since when (0 while it is in progress).
+    function decisionOf(uint256 id) external view returns (GameStatus decision, uint64 since) {
+        _get(id);
+        return _decision(id);
     }
 
     /// @notice The contract that stands for claim `id`.

@@ -389,6 +389,61 @@ contract PortalWithdrawalsTest is Base {
         finalize(e);
     }
 
+    function test_a_claim_on_a_lost_one_proves_nothing_once_that_is_written_down() public {
+        uint256 lost = propose(0, keccak256("false"), 9);
+        Exit memory e = exit();
+        uint256 id = propose(lost, e.output, 10);
+        settlement.lose(lost, stranger);
+        skipTime(WINDOW + AIRGAP);
+        prove(e, id, user);
+        skipTime(MATURITY + 1);
+        vm.expectRevert(Portal.OptimismPortal_InvalidRootClaim.selector);
+        finalize(e);
+        settlement.advance(2);
+        vm.expectRevert(Portal.OptimismPortal_InvalidDisputeGame.selector);
+        prove(e, id, user);
+    }
+
+    /// Gas of a call to the portal. In a frame of its own: how much memory the test uses adds nothing to it.
+    function gasOf(bytes calldata data) external returns (uint256 used) {
+        used = gasleft();
+        (bool ok,) = address(portal).call(data);
+        used -= gasleft();
+        assertTrue(ok);
+    }
+
+    /// Gas of a proof as a transaction's first act; nothing remains of it.
+    function gasOfProof(Exit memory e, uint256 id) private returns (uint256 used) {
+        uint256 snapshot = vm.snapshotState();
+        bytes memory data = abi.encodeCall(portal.proveWithdrawalTransaction, (e.tx, id, e.root, e.proof));
+        address game = gameOf(id);
+        vm.cool(address(portal));
+        vm.cool(address(config));
+        vm.cool(address(settlement));
+        vm.cool(settlement.gameImplementation());
+        vm.cool(game);
+        used = this.gasOf(data);
+        vm.revertToState(snapshot);
+    }
+
+    /// So an exact estimate is enough: the window may end between it and the transaction, and decisions of any
+    /// number of ancestors may wait to be written down.
+    function test_a_proof_takes_the_same_gas_whenever_it_comes() public {
+        Exit memory e = exit();
+        uint256 id = 0;
+        for (uint64 n = 1; n <= 5; n++) id = propose(id, keccak256(abi.encode(n)), n);
+        id = propose(id, e.output, 10);
+        uint256 used = gasOfProof(e, id);
+        skipTime(WINDOW - 1);
+        assertEq(gasOfProof(e, id), used, "in the window's last second");
+        skipTime(1);
+        assertEq(gasOfProof(e, id), used, "when the window has ended");
+        skipTime(AIRGAP);
+        assertEq(gasOfProof(e, id), used, "when the claim is final");
+        settlement.advance(100);
+        assertEq(gasOfProof(e, id), used, "when that is written down");
+    }
+
     function test_a_call_that_fails_does_not_undo_the_withdrawal() public {
         Exit memory e = exitTo(address(this), 1 ether, 100_000, hex"deadbeef"); // nothing here answers
         matured(e);
