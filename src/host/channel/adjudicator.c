@@ -202,14 +202,15 @@ bytes adjudicator_coop_close(const struct channel_terms *terms, const struct cha
     return abi_end(&out);
 }
 
-bytes adjudicator_force_close(const struct channel_terms *terms,
+bytes adjudicator_force_close(const struct channel_terms *terms, u64 until_s,
                               const struct adjudicator_base *base,
                               const struct adjudicator_half half[2], struct arena *arena)
 {
-    static const char of[] = "forceClose(" CHANNEL ",bytes32," BASE "," HALF "," HALF ")";
-    struct abi_out out = begin(of, CHANNEL_WORDS + 1 + BASE_WORDS + 2 * HALF_WORDS, arena);
+    static const char of[] = "forceClose(" CHANNEL ",bytes32,uint64," BASE "," HALF "," HALF ")";
+    struct abi_out out = begin(of, CHANNEL_WORDS + 2 + BASE_WORDS + 2 * HALF_WORDS, arena);
     put_channel(&out, terms);
     abi_put_hash(&out, terms->salt);
+    abi_put_u64(&out, until_s);
     put_base(&out, base);
     put_halves(&out, half);
     return abi_end(&out);
@@ -466,6 +467,7 @@ void adjudicator_revert_text(bytes data, char *to, usize size)
         "BadScalar()",
         "BadBatch()",
         "OnlyPlainAccounts()",
+        "BaseNotZero()",
     };
     for (usize i = 0; data.size >= 4 && i < countof(errors); i++) {
         if (load_be32(data.data) != abi_selector(errors[i]))

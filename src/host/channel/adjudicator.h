@@ -50,7 +50,7 @@ bytes adjudicator_coop_close(const struct channel_terms *terms, const struct cha
 
 struct adjudicator_base {
     struct base base;
-    signature64 signature[2];
+    signature64 signature[2]; /* not looked at in epoch 0, whose base is all zeros */
 };
 
 /* seq 0: none. */
@@ -60,7 +60,8 @@ struct adjudicator_half {
     signature64 payee; /* of the same digest; zero: it is endorsed otherwise */
 };
 
-bytes adjudicator_force_close(const struct channel_terms *terms,
+/* `until`: the last second in which it may land. */
+bytes adjudicator_force_close(const struct channel_terms *terms, u64 until_s,
                               const struct adjudicator_base *base,
                               const struct adjudicator_half half[2], struct arena *arena);
 bytes adjudicator_challenge(const struct channel_terms *terms,

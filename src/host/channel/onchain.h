@@ -78,7 +78,8 @@ struct onchain_options {
  * another process has the folder.  Others as sender_open. */
 enum status onchain_open(const struct onchain_options *options, struct onchain **out,
                          struct err *err);
-/* Nothing is told any more; what was submitted is kept. NULL is fine. */
+/* Nothing is told any more. What has begun goes on when it is opened again; what has not, its
+ * outcome untold, is to be submitted again. NULL is fine. */
 void onchain_close(struct onchain *chain);
 
 u64 onchain_chain_id(const struct onchain *chain);

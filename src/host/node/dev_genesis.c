@@ -1,6 +1,7 @@
 #include "node/dev_genesis.h"
 
 #include "chain/genesis_out.h"
+#include "channel/deployed.h"
 
 enum { FIRST_BASE_FEE_WEI = 1000000000 };
 
@@ -16,6 +17,13 @@ enum status dev_genesis_make(const struct dev_genesis *from, struct genesis *out
                                     .base_fee_wei = FIRST_BASE_FEE_WEI};
     u256 ether = u256_from_u64(1000000000000000000);
     genesis_out_begin(&file, &head, *arena);
+    for (int i = 0; i < DEPLOYED_CONTRACTS; i++) {
+        enum deployed_contract which = (enum deployed_contract)i;
+        struct genesis_out_account account = {.who = deployed_address(which),
+                                              .nonce = 1,
+                                              .code = deployed_code(which, from->chain_id, arena)};
+        genesis_out_account(&file, &account, *arena);
+    }
     for (usize i = 0; i < keys_count(from->keys); i++) {
         struct genesis_out_account account = {
             .who = keys_address(from->keys, i),

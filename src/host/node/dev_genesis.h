@@ -1,5 +1,6 @@
-/* The first block of a developer's chain: every fork active, system contracts, Multicall3 and the
- * deterministic deployment proxy at their known addresses, and funded accounts. */
+/* The first block of a developer's chain: every fork active, system contracts, Multicall3, the
+ * deterministic deployment proxy and channels' contracts at their known addresses, and funded
+ * accounts. */
 #ifndef NODE_DEV_GENESIS_H
 #define NODE_DEV_GENESIS_H
 

@@ -1,0 +1,92 @@
+#include "channel/deployed.h"
+
+#include "channel/deployed.inc"
+#include "channel/signed.h"
+#include "crypto/keccak.h"
+
+const address DEPLOYMENT_PROXY_ADDRESS = {{0x4e, 0x59, 0xb4, 0x48, 0x47, 0xb3, 0x79,
+                                           0x57, 0x85, 0x88, 0x92, 0x0c, 0xa7, 0x8f,
+                                           0xbf, 0x26, 0xc0, 0xb4, 0x95, 0x6c}};
+
+static const struct deployed {
+    const address *who;
+    bytes init;
+    usize runtime_at, runtime_size; /* in it */
+} table[DEPLOYED_CONTRACTS] = {
+    [DEPLOYED_REGISTRY] = {&REGISTRY_ADDRESS,
+                           {registry_init, sizeof(registry_init)},
+                           REGISTRY_RUNTIME_AT,
+                           REGISTRY_RUNTIME_SIZE},
+    [DEPLOYED_ADJUDICATOR] = {&ADJUDICATOR_ADDRESS,
+                              {adjudicator_init, sizeof(adjudicator_init)},
+                              ADJUDICATOR_RUNTIME_AT,
+                              ADJUDICATOR_RUNTIME_SIZE},
+};
+
+address deployed_address(enum deployed_contract which)
+{
+    return *table[which].who;
+}
+
+bytes deployed_call(enum deployed_contract which, struct arena *arena)
+{
+    bytes init = table[which].init;
+    hash32 salt = {{0}};
+    u8 *call = ARENA_TAKE(arena, u8, sizeof(salt) + init.size);
+    memcpy(call, salt.b, sizeof(salt.b));
+    bytes_copy(call + sizeof(salt), init);
+    return (bytes){call, sizeof(salt) + init.size};
+}
+
+/* --- What the adjudicator's constructor works out (OpenZeppelin's EIP712.sol, ShortStrings.sol).
+ */
+
+static hash32 short_string(const char *text)
+{
+    hash32 word = {{0}};
+    usize size = strlen(text);
+    assert(size < sizeof(word));
+    memcpy(word.b, text, size);
+    word.b[sizeof(word) - 1] = (u8)size;
+    return word;
+}
+
+static hash32 hash_of(const char *text)
+{
+    return keccak256((bytes){(const u8 *)text, strlen(text)});
+}
+
+static hash32 immutable(const char *name, u64 chain_id)
+{
+    static const char domain_name[] = "varve channel", version[] = "1";
+    struct channel_terms terms = {.chain_id = chain_id, .adjudicator = ADJUDICATOR_ADDRESS};
+    const struct {
+        const char *name;
+        hash32 value;
+    } rows[] = {
+        {"registry", u256_to_hash(u256_from_address(REGISTRY_ADDRESS))},
+        {"_name", short_string(domain_name)},
+        {"_version", short_string(version)},
+        {"_hashedName", hash_of(domain_name)},
+        {"_hashedVersion", hash_of(version)},
+        {"_cachedThis", u256_to_hash(u256_from_address(ADJUDICATOR_ADDRESS))},
+        {"_cachedChainId", u256_to_hash(u256_from_u64(chain_id))},
+        {"_cachedDomainSeparator", channel_name_of(&terms).domain},
+    };
+    for (usize i = 0; i < countof(rows); i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return rows[i].value;
+    bug("the adjudicator has an immutable that is not known here");
+}
+
+bytes deployed_code(enum deployed_contract which, u64 chain_id, struct arena *arena)
+{
+    const struct deployed *from = &table[which];
+    u8 *code = ARENA_TAKE(arena, u8, from->runtime_size);
+    memcpy(code, from->init.data + from->runtime_at, from->runtime_size);
+    for (usize i = 0; which == DEPLOYED_ADJUDICATOR && i < countof(adjudicator_immutables); i++) {
+        hash32 value = immutable(adjudicator_immutables[i].name, chain_id);
+        memcpy(code + adjudicator_immutables[i].at, value.b, sizeof(value.b));
+    }
+    return (bytes){code, from->runtime_size};
+}

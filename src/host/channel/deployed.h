@@ -1,0 +1,26 @@
+/* Channels' contracts, which have the same address on every chain: the deterministic deployment
+ * proxy puts them there, whoever asks it to. They change with their code (tools/artifacts).
+ *
+ * Source: EIP-1014 (CREATE2); https://github.com/Arachnid/deterministic-deployment-proxy. */
+#ifndef CHANNEL_DEPLOYED_H
+#define CHANNEL_DEPLOYED_H
+
+#include "base/arena.h"
+
+extern const address ADJUDICATOR_ADDRESS, REGISTRY_ADDRESS, DEPLOYMENT_PROXY_ADDRESS;
+
+enum deployed_contract {
+    DEPLOYED_REGISTRY,
+    DEPLOYED_ADJUDICATOR, /* needs the registry */
+    DEPLOYED_CONTRACTS,   /* how many */
+};
+
+address deployed_address(enum deployed_contract which);
+
+/* What the proxy is sent: salt zero, creation code and its argument. */
+bytes deployed_call(enum deployed_contract which, struct arena *arena);
+
+/* What is there afterwards, for a genesis that has it from the beginning. */
+bytes deployed_code(enum deployed_contract which, u64 chain_id, struct arena *arena);
+
+#endif

@@ -1,0 +1,138 @@
+/* The parts of a daemon's view of a chain: onchain.c has the thread and the messages both ways,
+ * onchain_scan.c finds what is new, onchain_view.c reads channels, onchain_send.c sends. */
+#ifndef CHANNEL_ONCHAIN_INTERNAL_H
+#define CHANNEL_ONCHAIN_INTERNAL_H
+
+#include "channel/onchain.h"
+#include "client/sender.h"
+#include "sys/pages.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { ONCHAIN_BUCKETS = 4096, ONCHAIN_REASON = 200 };
+
+/* A channel that is watched. The thread's own. */
+struct watched {
+    struct watched *next; /* in its bucket */
+    struct watched *all;  /* next of all */
+    struct channel_terms terms;
+    struct channel_name name;
+    u64 since;       /* logs before it are of no interest */
+    u64 scanned;     /* logs up to here are known */
+    u64 first, last; /* blocks with logs whose final view is not told yet; 0: none */
+    bool is_stale;   /* the newest view is not told yet */
+    bool has_state, has_pots;
+    struct adjudicator_state state; /* the newest that was seen */
+    struct adjudicator_pots pots;
+};
+
+/* Something to be sent. The thread's own. */
+struct job {
+    struct job *next;
+    hash32 key;
+    address to;
+    bytes data;      /* owned */
+    bool is_deposit; /* of a channel with these terms: */
+    struct channel_terms terms;
+    u32 side;
+    u128 total;
+    u64 steps;      /* approvals that were sent */
+    bool told_wait; /* people, that it does not come about by itself */
+};
+
+/* To the thread. */
+struct order {
+    struct order *next;
+    enum { ORDER_WATCH, ORDER_FORGET, ORDER_DO } kind;
+    struct channel_terms terms; /* WATCH */
+    u64 since;
+    hash32 id;       /* FORGET */
+    struct job *job; /* DO */
+};
+
+/* To the listener. */
+struct telling {
+    struct telling *next;
+    enum { TELL_VIEW, TELL_BLOCK, TELL_REVEALED, TELL_OUTCOME } kind;
+    hash32 key; /* or id, or the key of a revealed secret */
+    bool flag;  /* final, or succeeded */
+    u64 number, time_s, final_number;
+    struct onchain_view view;
+    hash32 secret;
+    char reason[ONCHAIN_REASON];
+    usize batch_count; /* more than 0: it is a batch */
+    hash32 batch[];
+};
+
+/* Lives until its last task has run, which may be after the chain is closed. */
+struct outbox {
+    struct task task;
+    pthread_mutex_t lock;
+    struct onchain_listener listener;
+    bool closed, posted;
+    struct telling *first, **end;
+};
+
+struct head {
+    u64 number, time_s;
+    hash32 hash;
+};
+
+struct onchain {
+    struct onchain_options options;
+    u64 chain_id;
+    address adjudicator, registry;
+    struct eth *eth;
+    struct sender *sender;
+    struct pages pages;
+    struct outbox *outbox;
+
+    pthread_t thread;
+    bool runs;
+    atomic_bool stopping;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t woken;
+    struct order *orders, **orders_end;
+
+    /* The thread's own. */
+    struct watched *buckets[ONCHAIN_BUCKETS], *all;
+    struct job *jobs;
+    struct head tip;      /* all zero: nothing is scanned yet */
+    struct head final;    /* the same */
+    bool is_told;         /* what there is at these */
+    u64 since;            /* reveals before it are of no interest; 0: not decided yet */
+    u64 scanned;          /* the registry's logs up to here are told */
+    u64 shorter_since_ms; /* the server's chain is behind ours; 0: it is not */
+    bool unreachable;     /* and people know */
+};
+
+/* --- onchain.c */
+
+/* Told in the order of these calls. Taken over. */
+struct telling *telling_new(usize batch_count);
+void tell(struct onchain *chain, struct telling *telling);
+
+struct watched *watched_find(struct onchain *chain, hash32 id);
+
+/* --- onchain_scan.c */
+
+/* Finds what is new and tells it. Statuses as client/eth.h: what was not done is done the next
+ * time. */
+enum status onchain_scan(struct onchain *chain, struct err *err);
+
+/* --- onchain_view.c */
+
+/* Takes over what an event says. */
+void watched_note(struct watched *watched, const struct eth_log *log,
+                  const struct adjudicator_event *event);
+/* Reads a view as of that block and tells it. */
+enum status onchain_tell_view(struct onchain *chain, struct watched *watched, const struct head *at,
+                              bool final, struct err *err);
+
+/* --- onchain_send.c */
+
+void onchain_tend_jobs(struct onchain *chain);
+void job_free(struct job *job);
+
+#endif
