@@ -358,7 +358,9 @@ static enum status open_sender(struct onchain *chain, struct err *err)
                                      .chain_id = chain->chain_id,
                                      .confirmations = CONFIRMATIONS,
                                      .retry_ms = RETRY_MS,
-                                     .gap_ms = GAP_MS};
+                                     .gap_ms = GAP_MS,
+                                     .flight_limit = ONCHAIN_FLIGHT,
+                                     .intent_limit = ONCHAIN_INTENTS};
     return sender_open(&options, &chain->sender, err);
 }
 

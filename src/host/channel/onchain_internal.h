@@ -12,6 +12,9 @@
 
 enum { ONCHAIN_BUCKETS = 4096, ONCHAIN_REASON = 200 };
 
+/* A peer that goes away with all of its channels makes as many closes. */
+enum { ONCHAIN_FLIGHT = 64, ONCHAIN_INTENTS = 2048 };
+
 /* A channel that is watched. The thread's own. */
 struct watched {
     struct watched *next; /* in its bucket */

@@ -205,6 +205,8 @@ static enum progress tend(struct onchain *chain, struct job *job)
     struct arena tmp = pages_arena(&chain->pages);
     if (sender_look(chain->sender, job->key, &outcome) == ST_OK)
         return follow(chain, job, &outcome);
+    if (sender_unfinished(chain->sender) >= ONCHAIN_INTENTS)
+        return JOB_GOES_ON;
     return job->is_deposit ? deposit(chain, job, tmp)
                            : send(chain, job, job->key, job->to, U256_ZERO, job->data, tmp);
 }

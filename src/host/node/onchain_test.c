@@ -1,4 +1,5 @@
-/* A channel daemon's view of a dev chain, and what it does there: deposits, disputes, reorgs. */
+/* A channel daemon's view of a dev chain, and what it does there: deposits, disputes, reorgs.
+ * VARVE_TEST_PARENT names another node to hold it against, a fresh anvil with chain id 900. */
 #include "channel/deployed.h"
 #include "channel/onchain.h"
 #include "node/internal.h"
@@ -10,6 +11,7 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { MOST = 32, CHALLENGE_S = 3600, WAIT_MS = 20000, POLL_MS = 20 };
@@ -30,7 +32,8 @@ struct told_outcome {
 struct rig {
     struct config config;
     struct node node;
-    char url[64];
+    bool elsewhere;
+    char url[200];
     struct eth *eth;
     struct net_client *net; /* for test methods */
     struct keys *keys;
@@ -163,12 +166,10 @@ static void open_chain(struct rig *at, const char *folder)
         test_fail(__FILE__, __LINE__, "%s", at->err.text);
 }
 
-static struct rig *begin(void)
+static void begin_node(struct rig *at)
 {
     static const char *const words[] = {"up", "--http.port", "0"};
-    struct rig *at = ARENA_NEW(test_arena(), struct rig, 1);
     char *argv[countof(words)];
-    log_setup((struct log_options){.level = LEVEL_ERROR, .fd = STDERR_FILENO});
     for (usize i = 0; i < countof(words); i++)
         argv[i] = strcpy(ARENA_NEW(test_arena(), char, 32), words[i]);
     CHECK(config_read(UP, countof(words), argv, &at->config, &at->err) == ST_OK);
@@ -176,11 +177,32 @@ static struct rig *begin(void)
     if (node_begin(&at->node, &at->err) != ST_OK || node_serve(&at->node, &at->err) != ST_OK)
         test_fail(__FILE__, __LINE__, "%s", at->err.text);
     fmt(at->url, sizeof(at->url), "http://127.0.0.1:%u", net_port(at->node.net));
+}
+
+/* One that has no channels' contracts from its beginning. */
+static void begin_elsewhere(struct rig *at, const char *url)
+{
+    struct signer signer = signer_of_keys(at->keys, keys_address(at->keys, 0));
+    at->elsewhere = true;
+    fmt(at->url, sizeof(at->url), "%s", url);
+    if (onchain_deploy(at->url, &signer, &at->err) != ST_OK)
+        test_fail(__FILE__, __LINE__, "%s", at->err.text);
+}
+
+static struct rig *begin(void)
+{
+    struct rig *at = ARENA_NEW(test_arena(), struct rig, 1);
+    const char *other = getenv("VARVE_TEST_PARENT");
+    log_setup((struct log_options){.level = LEVEL_ERROR, .fd = STDERR_FILENO});
+    CHECK(keys_from_mnemonic(KEYS_TEST_MNEMONIC, 10, &at->keys, &at->err) == ST_OK);
+    if (other != NULL)
+        begin_elsewhere(at, other);
+    else
+        begin_node(at);
     struct eth_options eth = {.url = at->url, .patience_ms = 5000};
     struct net_client_options net = {.url = at->url, .timeout_ms = 5000, .answer_limit = 1 << 20};
     CHECK(eth_new(&eth, &at->eth, &at->err) == ST_OK);
     CHECK(net_client_new(&net, &at->net, &at->err) == ST_OK);
-    CHECK(keys_from_mnemonic(KEYS_TEST_MNEMONIC, 10, &at->keys, &at->err) == ST_OK);
     CHECK(loop_new(&at->loop, &at->err) == ST_OK);
     return at;
 }
@@ -214,7 +236,8 @@ static void end(struct rig *at)
     eth_free(at->eth);
     net_client_free(at->net);
     keys_free(at->keys);
-    CHECK(node_end(&at->node, &at->err) == ST_OK);
+    if (!at->elsewhere)
+        CHECK(node_end(&at->node, &at->err) == ST_OK);
 }
 
 /* --- A channel. */
@@ -237,7 +260,7 @@ static struct example *example(struct rig *at, u8 salt, address asset)
                                .adjudicator = ADJUDICATOR_ADDRESS,
                                .asset = asset,
                                .challenge_s = CHALLENGE_S,
-                               .payout = {{{[0] = 0xa0, [19] = 1}}, {{[0] = 0xb0, [19] = 2}}},
+                               .payout = {{{[0] = 0xa0, [19] = salt}}, {{[0] = 0xb0, [19] = salt}}},
                                .salt = {{[31] = salt}}};
     for (u32 side = 0; side < 2; side++)
         CHECK(secret_address(&SECRETS[side], &out->terms.owner[side]) == ST_OK);
@@ -300,12 +323,17 @@ static struct adjudicator_half half(const struct example *of, u32 side, u64 seq,
     return out;
 }
 
-static u64 now_s(struct rig *at)
+static struct header newest_header(struct rig *at)
 {
     struct eth_header header;
     CHECK(eth_ask_header(at->eth, eth_at_tag(ETH_LATEST), &header, test_arena(), &at->err) ==
           ST_OK);
-    return header.header.timestamp;
+    return header.header;
+}
+
+static u64 now_s(struct rig *at)
+{
+    return newest_header(at).timestamp;
 }
 
 /* --- Facts that are waited for. */
@@ -472,9 +500,7 @@ TEST(state_of_a_dispute_that_began_before_it_was_watched_is_found)
     u64 until_s = now_s(at) + 100;
     SUBMIT(at, adjudicator_force_close(&of->terms, until_s, &base, halves, test_arena()));
     mine(at, 3);
-    u64 since = now_s(at) > 0 ? at->block + 10 : 0; /* no log of the dispute is in there */
-    mine(at, 20);
-    onchain_watch(at->chain, &of->terms, since);
+    onchain_watch(at->chain, &of->terms, newest_header(at).number);
     deposit(at, of, 0, 60000);
     WAIT_FOR(at, is_in_dispute);
     CHECK(of->seen->newest.seq[0] == 7 && of->seen->newest.state.sent[0] == 1000);
@@ -486,7 +512,7 @@ TEST(secrets_are_told_alone_and_in_batches)
     struct rig *at = begin();
     open_chain(at, test_folder());
     hash32 batch[2] = {{{[31] = 43}}, {{[31] = 44}}};
-    hash32 alone = {{[31] = 42}};
+    hash32 alone = {{[31] = 45}};
     struct onchain_intent intents[2] = {
         {next_key(at), ONCHAIN_REGISTRY, registry_reveal(alone, test_arena())},
         {next_key(at), ONCHAIN_REGISTRY, registry_reveal_batch(batch, 2, test_arena())}};
@@ -579,6 +605,31 @@ TEST(after_a_restart_only_channels_with_new_logs_are_told)
     end(at);
 }
 
+static bool has_block(struct rig *at)
+{
+    return at->block > 0;
+}
+
+TEST(ten_thousand_channels_that_are_quiet_cost_no_questions)
+{
+    enum { CHANNELS = 10000, MOST_REQUESTS = 20 };
+    struct rig *at = begin();
+    struct channel_terms terms = example(at, 20, (address){{0}})->terms;
+    open_chain(at, test_folder());
+    mine(at, 5);
+    u64 before = at->elsewhere ? 0 : net_count(at->node.net).requests;
+    for (u32 i = 0; i < CHANNELS; i++) {
+        store_be32(terms.salt.b, i);
+        onchain_watch(at->chain, &terms, 1);
+    }
+    at->block = 0;
+    mine(at, 1);
+    WAIT_FOR(at, has_block);
+    CHECK(channel->seen->newest_count == 0);
+    CHECK(at->elsewhere || net_count(at->node.net).requests < before + MOST_REQUESTS);
+    end(at);
+}
+
 /* The sample token; all of it is the first account's. */
 static address put_token(struct rig *at)
 {
@@ -654,16 +705,17 @@ TEST(contracts_are_deployed_where_the_genesis_of_dev_chains_has_them)
         .signer = signer,
         .loop = at->loop,
         .listener = {at, saw_view, saw_block, saw_reveal, saw_outcome}};
+    u64 before, after;
     for (int i = 0; i < DEPLOYED_CONTRACTS; i++)
         take_away(at, deployed_address((enum deployed_contract)i));
+    CHECK(eth_ask_nonce(at->eth, signer.who, eth_at_tag(ETH_LATEST), &before, &at->err) == ST_OK);
     CHECK(onchain_open(&options, &at->chain, &at->err) == ST_MISSING);
     at->chain = NULL;
     for (int twice = 0; twice < 2; twice++)
         if (onchain_deploy(at->url, &signer, &at->err) != ST_OK)
             test_fail(__FILE__, __LINE__, "%s", at->err.text);
-    u64 nonce;
-    CHECK(eth_ask_nonce(at->eth, signer.who, eth_at_tag(ETH_LATEST), &nonce, &at->err) == ST_OK &&
-          nonce == 2);
+    CHECK(eth_ask_nonce(at->eth, signer.who, eth_at_tag(ETH_LATEST), &after, &at->err) == ST_OK);
+    CHECK(after == before + 2);
     for (int i = 0; i < DEPLOYED_CONTRACTS; i++) {
         enum deployed_contract which = (enum deployed_contract)i;
         bytes code;
