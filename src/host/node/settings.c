@@ -13,6 +13,15 @@ static const struct setting *find_setting(const struct setting *table, usize cou
     return NULL;
 }
 
+static enum status add_to_list(setting_LIST *list, const char *flag, const char *text,
+                               struct err *err)
+{
+    if (list->count == countof(list->list))
+        return fail(err, ST_INVALID, "%s may come %zu times", flag, countof(list->list));
+    list->list[list->count++] = text;
+    return ST_OK;
+}
+
 static enum status set_value(const struct setting *setting, const char *text, void *out,
                              struct err *err)
 {
@@ -31,6 +40,8 @@ static enum status set_value(const struct setting *setting, const char *text, vo
     case SETTING_SWITCH:
         *(bool *)field = true;
         return ST_OK;
+    case SETTING_LIST:
+        return add_to_list(field, setting->flag, text, err);
     }
     bug("unknown kind of setting");
 }
@@ -71,8 +82,8 @@ void settings_print(const struct setting *table, usize count, unsigned command)
         const struct setting *each = &table[i];
         if ((each->commands & command) == 0)
             continue;
-        bool has_preset = each->kind != SETTING_SWITCH && strcmp(each->preset, "\"\"") != 0 &&
-                          strcmp(each->preset, "0") != 0;
+        bool has_preset = each->kind != SETTING_SWITCH && each->kind != SETTING_LIST &&
+                          strcmp(each->preset, "\"\"") != 0 && strcmp(each->preset, "0") != 0;
         printf("  %-15s %-8s %s", each->flag, each->value, each->help);
         if (has_preset)
             printf(" (%s)", each->preset);

@@ -3,7 +3,8 @@
  *
  *     SETTING(field, flag, kind, preset, commands, value, help)
  *
- * in which the kind is TEXT, NUMBER or SWITCH, and `commands` are bits of those that take it. */
+ * in which the kind is TEXT, NUMBER, SWITCH or LIST (a flag that may come several times), and
+ * `commands` are bits of those that take it. */
 #ifndef NODE_SETTINGS_H
 #define NODE_SETTINGS_H
 
@@ -12,8 +13,12 @@
 typedef const char *setting_TEXT;
 typedef u64 setting_NUMBER;
 typedef bool setting_SWITCH;
+typedef struct {
+    const char *list[8];
+    usize count;
+} setting_LIST;
 
-enum setting_kind { SETTING_TEXT, SETTING_NUMBER, SETTING_SWITCH };
+enum setting_kind { SETTING_TEXT, SETTING_NUMBER, SETTING_SWITCH, SETTING_LIST };
 
 struct setting {
     const char *flag;
