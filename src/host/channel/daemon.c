@@ -1,0 +1,484 @@
+#include "channel/daemon_internal.h"
+
+#include "base/fmt.h"
+#include "base/hex.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { TICK_MS = 250 };
+
+/* --- Channels by id. */
+
+static u32 *place_of(const struct daemon *daemon, hash32 id)
+{
+    u32 mask = daemon->by_id_room - 1;
+    for (u32 at = load_be32(id.b) & mask;; at = (at + 1) & mask) {
+        u32 index = daemon->by_id[at];
+        if (index == 0 || hash32_equal(channel_name(daemon->entries[index - 1]->channel)->id, id))
+            return &daemon->by_id[at];
+    }
+}
+
+struct entry *daemon_find(const struct daemon *daemon, hash32 id)
+{
+    if (daemon->by_id_room == 0)
+        return NULL;
+    u32 index = *place_of(daemon, id);
+    return index == 0 ? NULL : daemon->entries[index - 1];
+}
+
+/* At most half full, so that a search ends soon. */
+static void grow_by_id(struct daemon *daemon)
+{
+    free(daemon->by_id);
+    daemon->by_id_room = daemon->by_id_room == 0 ? 64 : 2 * daemon->by_id_room;
+    daemon->by_id = calloc(daemon->by_id_room, sizeof(daemon->by_id[0]));
+    assert(daemon->by_id != NULL);
+    for (u32 i = 0; i < daemon->entry_count; i++)
+        *place_of(daemon, channel_name(daemon->entries[i]->channel)->id) = i + 1;
+}
+
+void daemon_add_entry(struct daemon *daemon, struct entry *entry)
+{
+    if (daemon->entry_count == daemon->entry_room) {
+        daemon->entry_room = daemon->entry_room == 0 ? 16 : 2 * daemon->entry_room;
+        daemon->entries = realloc(daemon->entries, daemon->entry_room * sizeof(daemon->entries[0]));
+        assert(daemon->entries != NULL);
+    }
+    entry->daemon = daemon;
+    entry->index = daemon->entry_count;
+    daemon->entries[daemon->entry_count++] = entry;
+    channel_set_user(entry->channel, entry);
+    if (2 * daemon->entry_count > daemon->by_id_room)
+        grow_by_id(daemon);
+    else
+        *place_of(daemon, channel_name(entry->channel)->id) = daemon->entry_count;
+}
+
+struct chain_of *daemon_chain(struct daemon *daemon, u64 chain_id)
+{
+    for (usize i = 0; i < daemon->chain_count; i++)
+        if (daemon->chains[i].chain_id == chain_id)
+            return &daemon->chains[i];
+    return NULL;
+}
+
+/* --- The outbox. */
+
+void daemon_say(struct peer *peer, const struct wire_message *message)
+{
+    struct outbox *box = &peer->daemon->gathering;
+    if (peer->link == NULL)
+        return;
+    if (box->byte_room - box->size < WIRE_LIMIT) {
+        box->byte_room = 2 * box->byte_room + 2 * WIRE_LIMIT;
+        box->bytes = realloc(box->bytes, box->byte_room);
+        assert(box->bytes != NULL);
+    }
+    if (box->count == box->room) {
+        box->room = box->room == 0 ? 64 : 2 * box->room;
+        box->list = realloc(box->list, box->room * sizeof(box->list[0]));
+        assert(box->list != NULL);
+    }
+    usize size = wire_encode(message, box->bytes + box->size);
+    box->list[box->count++] = (struct outgoing){peer, peer->connection, box->size, size};
+    box->size += size;
+    daemon_touch(peer->daemon);
+}
+
+void daemon_after(struct entry *entry, void (*run)(struct entry *entry))
+{
+    struct outbox *box = &entry->daemon->gathering;
+    if (box->deed_count == box->deed_room) {
+        box->deed_room = box->deed_room == 0 ? 16 : 2 * box->deed_room;
+        box->deeds = realloc(box->deeds, box->deed_room * sizeof(box->deeds[0]));
+        assert(box->deeds != NULL);
+    }
+    box->deeds[box->deed_count++] = (struct deed){entry, run};
+    daemon_touch(entry->daemon);
+}
+
+static void do_all(struct outbox *box)
+{
+    for (usize i = 0; i < box->deed_count; i++)
+        box->deeds[i].run(box->deeds[i].entry);
+    box->deed_count = 0;
+}
+
+/* What a connection did not take, it will ask for when it meets the peer again. */
+static void send_all(struct outbox *box)
+{
+    for (usize i = 0; i < box->count; i++) {
+        const struct outgoing *out = &box->list[i];
+        struct peer *peer = out->peer;
+        if (peer->link != NULL && peer->connection == out->connection)
+            (void)link_send(peer->link, (bytes){box->bytes + out->at, out->size});
+    }
+    box->count = 0;
+    box->size = 0;
+}
+
+static void outbox_free(struct outbox *box)
+{
+    channel_events_free(&box->events);
+    free(box->list);
+    free(box->bytes);
+    free(box->deeds);
+}
+
+/* --- Events: what came of updates, once they are durable. */
+
+/* There are no routes yet, so a lock cannot be for us or for anybody that we know. */
+static void give_back(struct entry *entry, u32 slot)
+{
+    struct item item = {.kind = ITEM_FAIL, .slot = slot, .text = BYTES_LIT("no route")};
+    struct err err;
+    if (channel_queue(entry->channel, &item, NULL, &err) != ST_OK)
+        log_warn("channel", "a lock cannot be given back", LOG_TEXT("why", err.text));
+    entry_touch(entry);
+}
+
+static void take_event(struct daemon *daemon, const struct channel_event *event)
+{
+    struct entry *entry = channel_user(event->channel);
+    switch (event->kind) {
+    case EVENT_PAID_IN:
+        entry->paid_in++;
+        break;
+    case EVENT_PAID_OUT:
+        entry->paid_out++;
+        methods_wake(daemon, event->reference);
+        break;
+    case EVENT_LOCK_IN:
+        if (!daemon->replaying)
+            give_back(entry, event->slot);
+        break;
+    case EVENT_SETTLED:
+    case EVENT_FAILED:
+    case EVENT_DROPPED:
+        break;
+    }
+}
+
+void daemon_take_events(struct daemon *daemon, struct channel_events *events)
+{
+    for (usize i = 0; i < events->count; i++)
+        take_event(daemon, &events->list[i]);
+    events->count = 0;
+}
+
+/* --- Turns. */
+
+void daemon_touch(struct daemon *daemon)
+{
+    if (daemon->turn_is_posted || daemon->replaying)
+        return;
+    daemon->turn_is_posted = true;
+    loop_post(daemon->loop, &daemon->turn_task);
+}
+
+void entry_touch(struct entry *entry)
+{
+    struct daemon *daemon = entry->daemon;
+    if (!entry->is_dirty) {
+        entry->is_dirty = true;
+        entry->next_dirty = daemon->dirty;
+        daemon->dirty = entry;
+    }
+    daemon_touch(daemon);
+}
+
+static void make_update(struct entry *entry)
+{
+    struct daemon *daemon = entry->daemon;
+    struct wire_message message = {.type = WIRE_UPDATE};
+    struct err err;
+    if (channel_make_update(entry->channel, &daemon->signer, &message.update,
+                            &daemon->gathering.events, &err) != ST_OK) {
+        log_error("channel", "the signer refuses", LOG_TEXT("why", err.text));
+        return;
+    }
+    record_message(entry, RECORD_SENT, &message);
+    daemon_say(entry->peer, &message);
+}
+
+static void make_updates(struct daemon *daemon)
+{
+    while (daemon->dirty != NULL) {
+        struct entry *entry = daemon->dirty;
+        daemon->dirty = entry->next_dirty;
+        entry->is_dirty = false;
+        if (!entry->here || !entry->there)
+            continue; /* touched again when they meet */
+        if (channel_wants_update(entry->channel))
+            make_update(entry);
+        ending_step(entry);
+    }
+}
+
+static void answer_calls(struct outbox *box)
+{
+    while (box->calls != NULL) {
+        struct daemon_call *call = box->calls;
+        box->calls = call->next;
+        daemon_answer(call);
+    }
+}
+
+static void let_go(struct daemon *daemon, struct outbox *box)
+{
+    send_all(box);
+    do_all(box);
+    daemon_take_events(daemon, &box->events);
+    answer_calls(box);
+}
+
+/* While a batch is being written, the next one gathers. */
+static void take_turn(struct daemon *daemon)
+{
+    if (!wal_is_idle(daemon->wal) || daemon->ending)
+        return;
+    methods_turn(daemon);
+    make_updates(daemon);
+    struct outbox empty = daemon->flying;
+    daemon->flying = daemon->gathering;
+    daemon->gathering = empty;
+    if (wal_has_more(daemon->wal))
+        wal_commit(daemon->wal);
+    else
+        let_go(daemon, &daemon->flying);
+}
+
+static void turn_is_due(struct task *task)
+{
+    struct daemon *daemon = (void *)((u8 *)task - offsetof(struct daemon, turn_task));
+    daemon->turn_is_posted = false;
+    take_turn(daemon);
+}
+
+static void is_durable(void *self)
+{
+    struct daemon *daemon = self;
+    let_go(daemon, &daemon->flying);
+    take_turn(daemon);
+}
+
+static void has_failed(void *self, const char *why)
+{
+    struct daemon *daemon = self;
+    daemon->ending = true;
+    daemon->has_failed = true;
+    (void)fail(&daemon->failure, ST_IO, "%s", why);
+    loop_stop(daemon->loop);
+}
+
+static void ticked(struct timer *timer)
+{
+    struct daemon *daemon = (void *)((u8 *)timer - offsetof(struct daemon, tick));
+    u64 now_ms = clock_now_ms();
+    peers_tick(daemon, now_ms);
+    openings_tick(daemon, now_ms);
+    methods_tick(daemon, now_ms);
+    errands_tick(daemon, now_ms);
+    loop_set_timer(daemon->loop, timer, now_ms + TICK_MS);
+}
+
+/* --- Chains. */
+
+static void on_view(void *self, hash32 id, const struct onchain_view *view, bool final)
+{
+    struct chain_of *chain = self;
+    struct entry *entry = daemon_find(chain->daemon, id);
+    if (entry == NULL)
+        return;
+    if (final) {
+        opening_seen(entry, view);
+        ending_final(entry, view);
+    } else {
+        ending_view(entry, view);
+    }
+    daemon_touch(chain->daemon);
+}
+
+static void on_block(void *self, u64 number, u64 time_s, u64 final_number)
+{
+    enum { OFTEN = 64 }; /* blocks that are looked at again after a restart, at most */
+    struct chain_of *chain = self;
+    chain->block = number;
+    chain->time_s = time_s;
+    if (final_number + 1 >= chain->since + OFTEN) {
+        chain->since = final_number + 1;
+        record_block(chain);
+        daemon_touch(chain->daemon);
+    }
+    ending_tick(chain);
+}
+
+static void on_reveal(void *self, const struct onchain_reveal *reveal)
+{
+    (void)self, (void)reveal; /* there are no routes yet, so no locks that it could be about */
+}
+
+static void on_outcome(void *self, hash32 key, bool succeeded, const char *why)
+{
+    struct chain_of *chain = self;
+    errand_ended(chain->daemon, key, succeeded, why);
+}
+
+/* Each chain has a folder of its own. */
+static enum status open_chain(struct daemon *daemon, usize index, struct chain_of *out,
+                              struct err *err)
+{
+    const struct daemon_chain *from = &daemon->options.chains[index];
+    char folder[4096];
+    if (fmt(folder, sizeof(folder), "%s/chain-%zu", daemon->options.folder, index) >=
+        sizeof(folder))
+        return fail(err, ST_INVALID, "path too long: %s", daemon->options.folder);
+    out->daemon = daemon;
+    struct onchain_options options = {
+        .url = from->url,
+        .adjudicator = from->adjudicator,
+        .folder = folder,
+        .signer = daemon->options.signer,
+        .confirmations = from->confirmations,
+        .poll_ms = from->poll_ms,
+        .loop = daemon->loop,
+        .listener = {out, on_view, on_block, on_reveal, on_outcome},
+    };
+    TRY(onchain_open(&options, &out->chain, err));
+    out->chain_id = onchain_chain_id(out->chain);
+    out->adjudicator = onchain_adjudicator(out->chain);
+    return ST_OK;
+}
+
+/* --- Life. */
+
+static enum status open_wal(struct daemon *daemon, struct err *err)
+{
+    char path[4096];
+    if (fmt(path, sizeof(path), "%s/channels.log", daemon->options.folder) >= sizeof(path))
+        return fail(err, ST_INVALID, "path too long: %s", daemon->options.folder);
+    struct wal_options options = {
+        .files = daemon->options.files,
+        .path = path,
+        .loop = daemon->loop,
+        .self = daemon,
+        .replay = record_replay,
+        .durable = is_durable,
+        .failed = has_failed,
+    };
+    daemon->replaying = true;
+    enum status st = wal_open(&options, &daemon->wal, err);
+    daemon->replaying = false;
+    return st;
+}
+
+/* Nothing is known of their chains yet but what the journal has. */
+static void resume_entries(struct daemon *daemon)
+{
+    for (u32 i = 0; i < daemon->entry_count; i++) {
+        struct entry *entry = daemon->entries[i];
+        if (entry->stage == STAGE_CLOSED)
+            continue;
+        channel_resume(entry->channel, &daemon->gathering.events);
+        onchain_watch(entry->chain->chain, channel_terms(entry->channel), entry->chain->since);
+        daemon_after(entry, opening_fund);
+        daemon_after(entry, ending_resume);
+    }
+}
+
+static enum status begin(struct daemon *daemon, struct err *err)
+{
+    const struct daemon_options *options = &daemon->options;
+    daemon->chains = calloc(options->chain_count + 1, sizeof(daemon->chains[0]));
+    assert(daemon->chains != NULL);
+    for (usize i = 0; i < options->chain_count; i++) {
+        TRY(open_chain(daemon, i, &daemon->chains[i], err));
+        daemon->chain_count++;
+    }
+    TRY(open_wal(daemon, err));
+    struct links_options links = links_defaults(daemon->loop, keyring_node_secret(daemon->ring));
+    links.addr = options->addr;
+    links.port = options->port;
+    struct link_events events = peers_events(daemon);
+    TRY(links_new(&links, &events, &daemon->links, err));
+    resume_entries(daemon);
+    ticked(&daemon->tick);
+    daemon_touch(daemon);
+    return ST_OK;
+}
+
+enum status daemon_open(const struct daemon_options *options, struct daemon **out, struct err *err)
+{
+    struct daemon *daemon = calloc(1, sizeof(*daemon));
+    assert(daemon != NULL);
+    daemon->options = *options;
+    daemon->loop = options->loop;
+    daemon->turn_task.run = turn_is_due;
+    daemon->tick.due = ticked;
+    daemon->ring = keyring_new(options->account);
+    daemon->signer = keyring_signer(daemon->ring);
+    enum status st = begin(daemon, err);
+    if (st != ST_OK) {
+        daemon_close(daemon);
+        return st;
+    }
+    *out = daemon;
+    return ST_OK;
+}
+
+static void free_peers(struct peer *peer)
+{
+    while (peer != NULL) {
+        struct peer *next = peer->next;
+        free(peer);
+        peer = next;
+    }
+}
+
+void daemon_end(struct daemon *daemon)
+{
+    daemon->ending = true;
+    methods_end(daemon);
+}
+
+void daemon_close(struct daemon *daemon)
+{
+    if (daemon == NULL)
+        return;
+    daemon_end(daemon);
+    loop_drop_timer(&daemon->tick);
+    links_free(daemon->links);
+    wal_close(daemon->wal);
+    for (usize i = 0; i < daemon->chain_count; i++)
+        onchain_close(daemon->chains[i].chain);
+    for (u32 i = 0; i < daemon->entry_count; i++) {
+        channel_free(daemon->entries[i]->channel);
+        free(daemon->entries[i]);
+    }
+    openings_free(daemon);
+    free_peers(daemon->peers);
+    outbox_free(&daemon->gathering);
+    outbox_free(&daemon->flying);
+    keyring_free(daemon->ring);
+    free(daemon->entries);
+    free(daemon->by_id);
+    free(daemon->chains);
+    free(daemon);
+}
+
+void daemon_name(const struct daemon *daemon, char out[static DAEMON_NAME_SIZE])
+{
+    char digits[67] = {0};
+    point33 node = keyring_node(daemon->ring);
+    hex_write(digits, BYTES_OF(node));
+    fmt(out, DAEMON_NAME_SIZE, "%s@%s:%u", digits, daemon->options.addr, links_port(daemon->links));
+}
+
+const char *daemon_failure(const struct daemon *daemon)
+{
+    return daemon->has_failed ? daemon->failure.text : NULL;
+}

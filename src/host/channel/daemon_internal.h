@@ -1,0 +1,306 @@
+/* The parts of a daemon. All of it belongs to the loop's thread.
+ *
+ *     daemon.c    life; turns: gather, make durable, let go
+ *     peers.c     connections, and what their messages mean
+ *     records.c   the journal
+ *     opening.c   from an offer to a funded channel
+ *     errand.c    transactions
+ *     ending.c    closes, by both and by one
+ *     methods.c   JSON-RPC */
+#ifndef CHANNEL_DAEMON_INTERNAL_H
+#define CHANNEL_DAEMON_INTERNAL_H
+
+#include "channel/channel.h"
+#include "channel/daemon.h"
+#include "channel/keyring.h"
+#include "channel/link.h"
+#include "channel/onchain.h"
+#include "channel/wal.h"
+#include "channel/wire.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Another daemon. It stays known, with or without a connection, while there are channels with it or
+ * somebody waits for it. */
+struct peer {
+    struct peer *next;
+    struct daemon *daemon;
+    point33 node;
+    char host[64]; /* where it listens, "" where we don't know; then we wait to be called */
+    u16 port;
+    struct link *link;    /* NULL: not connected */
+    struct link *calling; /* NULL: we are not calling it */
+    u64 connection;       /* how many there have been: says which one a message is for */
+    bool greeted;         /* its INIT has come */
+    u64 retry_ms, wait_ms;
+    u32 channels; /* with it, not closed */
+};
+
+enum stage {
+    STAGE_OPEN,    /* from its terms on, funded or not */
+    STAGE_CLOSING, /* a close is signed */
+    STAGE_FORCED,  /* one of the two closes by itself */
+    STAGE_CLOSED,
+};
+
+/* Transactions about a channel. */
+enum errand {
+    ERRAND_DEPOSIT,
+    ERRAND_CLOSE,
+    ERRAND_FORCE,
+    ERRAND_ANSWER,
+    ERRAND_SETTLE,
+    ERRANDS,
+};
+
+/* A channel, and what the daemon knows of it. */
+struct entry {
+    struct daemon *daemon;
+    struct channel *channel;
+    struct peer *peer;
+    struct chain_of *chain;
+    u32 index; /* in the daemon's list and in the journal */
+    u32 key;   /* of the keyring */
+    hash32 request;
+    u128 wanted;      /* what we deposit, cumulative */
+    bool here, there; /* REESTABLISH is sent, and has come, on this connection */
+    bool is_dirty;    /* in the daemon's list of those with something to say */
+    struct entry *next_dirty;
+
+    enum stage stage;
+    bool stopped[2]; /* by side: it has said STFU */
+    bool closes;     /* we said it first, so we send the close */
+    bool has_close[2];
+    struct channel_close close;
+    signature64 close_signature[2];
+    u64 force_until_s;        /* of our own forced close; 0: there is none */
+    struct onchain_view view; /* the newest */
+    struct {
+        hash32 key; /* the newest's name */
+        u64 failures;
+    } errands[ERRANDS];
+    u64 retry_ms; /* when those that failed are tried again; 0: none has */
+
+    u64 paid_in, paid_out; /* payments */
+};
+
+/* A chain of the options. */
+struct chain_of {
+    struct daemon *daemon;
+    struct onchain *chain;
+    u64 chain_id;
+    address adjudicator;
+    u64 block, time_s;
+    u64 since; /* what came before is in the journal */
+};
+
+/* What leaves once the batch is durable. */
+struct outgoing {
+    struct peer *peer;
+    u64 connection;
+    usize at, size; /* in the outbox's bytes */
+};
+
+/* What is done then about a channel. */
+struct deed {
+    struct entry *entry;
+    void (*run)(struct entry *entry);
+};
+
+struct outbox {
+    struct outgoing *list;
+    usize count, room;
+    u8 *bytes;
+    usize size, byte_room;
+    struct deed *deeds;
+    usize deed_count, deed_room;
+    struct channel_events events;
+    struct daemon_call *calls; /* answered then */
+};
+
+enum daemon_wait { WAITS_FOR_CHANNEL, WAITS_FOR_PAYMENT, WAITS_FOR_CLOSE };
+
+/* A call of JSON-RPC. It lives on its own thread's stack, which waits; the loop's thread answers
+ * it, at once or later, and does not touch it afterwards. */
+struct daemon_call {
+    struct task task;
+    struct daemon *daemon;
+    const struct daemon_method *method;
+    json params;
+    struct json_out *out;
+    struct arena arena;
+    struct daemon_call *next;
+    u64 until_ms;
+    enum daemon_wait waits;
+    hash32 key;          /* a channel's id, a payment's reference */
+    struct entry *entry; /* WAITS_FOR_PAYMENT: `count` payments of `amount`, of which */
+    u128 amount;
+    u64 count, left, unqueued; /* so many are not acknowledged, so many not in an update yet */
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wake;
+    bool begun, done;
+};
+
+struct daemon {
+    struct daemon_options options;
+    struct loop *loop;
+    struct keyring *ring;
+    struct channel_signer signer;
+    struct wal *wal;
+    struct links *links;
+    struct chain_of *chains;
+    usize chain_count;
+
+    struct peer *peers;
+    struct entry **entries; /* by index */
+    u32 entry_count, entry_room;
+    u32 *by_id; /* open addressing: index + 1; 0: free */
+    u32 by_id_room;
+    u32 next_key;
+
+    struct entry *dirty;
+    struct outbox gathering, flying;
+    struct daemon_call *waiting;
+    struct opening *openings;
+    struct task turn_task;
+    bool turn_is_posted;
+    struct timer tick;
+    bool replaying;
+    atomic_bool ending;
+    bool has_failed;
+    struct err failure;
+};
+
+/* --- daemon.c */
+
+/* Something has changed: a turn will come. */
+void daemon_touch(struct daemon *daemon);
+/* The channel may have something to say. */
+void entry_touch(struct entry *entry);
+struct entry *daemon_find(const struct daemon *daemon, hash32 id);
+void daemon_add_entry(struct daemon *daemon, struct entry *entry);
+/* NULL: none of the daemon's. */
+struct chain_of *daemon_chain(struct daemon *daemon, u64 chain_id);
+/* What updates have caused; empties the list. */
+void daemon_take_events(struct daemon *daemon, struct channel_events *events);
+
+/* The message leaves once all that gathers now is durable; the deed is done then. */
+void daemon_say(struct peer *peer, const struct wire_message *message);
+void daemon_after(struct entry *entry, void (*run)(struct entry *entry));
+
+/* --- records.c */
+
+enum record {
+    RECORD_ENTRY = 1,
+    RECORD_SENT,
+    RECORD_RECEIVED,
+    RECORD_SEEN,
+    RECORD_WANTED,
+    RECORD_STAGE,
+    RECORD_BLOCK,
+};
+
+void record_entry(const struct entry *entry);
+/* RECORD_SENT or RECORD_RECEIVED. */
+void record_message(const struct entry *entry, enum record kind,
+                    const struct wire_message *message);
+void record_seen(const struct entry *entry, const u128 deposited[2], const u128 withdrawn[2]);
+void record_wanted(const struct entry *entry);
+void record_stage(const struct entry *entry);
+void record_block(const struct chain_of *chain);
+enum status record_replay(void *daemon, u8 kind, bytes payload, struct err *err);
+
+/* --- peers.c */
+
+/* The peer with this name, made where there is none. */
+struct peer *peer_get(struct daemon *daemon, const point33 *node);
+/* Where to call it; without a host nothing changes. */
+void peer_at(struct peer *peer, bytes host, u16 port);
+/* Calls those that are due. */
+void peers_tick(struct daemon *daemon, u64 now_ms);
+struct link_events peers_events(struct daemon *daemon);
+/* Tells the peer what we count of deposits and withdrawals. */
+void peer_tell_funds(const struct entry *entry);
+
+/* --- opening.c */
+
+struct opening_wish {
+    struct peer *peer;
+    struct chain_of *chain;
+    address asset;
+    u128 amount;
+};
+/* Ends or parks the call. */
+void opening_begin(struct daemon_call *call, const struct opening_wish *wish);
+bool opening_waits_for(const struct peer *peer);
+/* The peer can be talked to. */
+void opening_met(struct peer *peer);
+enum status opening_take_offer(struct peer *peer, const struct wire_message *message,
+                               struct err *err);
+enum status opening_take_answer(struct peer *peer, const struct wire_message *message,
+                                struct err *err);
+enum status opening_take_refusal(struct peer *peer, const struct wire_message *message,
+                                 struct err *err);
+void openings_tick(struct daemon *daemon, u64 now_ms);
+void openings_free(struct daemon *daemon);
+
+/* A channel as the journal has it. */
+struct entry *entry_new(struct daemon *daemon, const struct channel_terms *terms, u32 side, u32 key,
+                        struct peer *peer, struct chain_of *chain, hash32 request);
+/* The peer says that there is no such channel. */
+void opening_forget(struct entry *entry);
+/* Asks the chain for what is still missing of the deposit. */
+void opening_fund(struct entry *entry);
+/* What is final of a channel's deposits and withdrawals. */
+void opening_seen(struct entry *entry, const struct onchain_view *view);
+
+/* --- errand.c */
+
+/* Of all that we want in the channel. */
+void errand_deposit(struct entry *entry);
+/* A call of the adjudicator. */
+void errand_call(struct entry *entry, enum errand errand, bytes call);
+void errand_ended(struct daemon *daemon, hash32 key, bool succeeded, const char *why);
+void errands_tick(struct daemon *daemon, u64 now_ms);
+
+/* --- ending.c */
+
+/* Offers to close, or goes on where both sides have stopped. */
+void ending_begin(struct entry *entry);
+void ending_step(struct entry *entry);
+enum status ending_take_stfu(struct entry *entry, const struct wire_message *message,
+                             struct err *err);
+enum status ending_take_close(struct entry *entry, const struct wire_message *message,
+                              struct err *err);
+/* Says again what the peer may have missed. */
+void ending_again(struct entry *entry);
+/* From the journal. */
+void ending_stopped(struct entry *entry, u32 side);
+void ending_signed(struct entry *entry, u32 side, const struct wire_close *close);
+
+/* Closes by ourselves. */
+void ending_force(struct entry *entry);
+/* Takes up again, after a restart, what was decided before. */
+void ending_resume(struct entry *entry);
+/* What the chain says of it, as of the newest block. */
+void ending_view(struct entry *entry, const struct onchain_view *view);
+/* The same, of the newest final block. */
+void ending_final(struct entry *entry, const struct onchain_view *view);
+/* A block has come. */
+void ending_tick(struct chain_of *chain);
+
+/* --- methods.c */
+
+/* Answers those that wait for this channel or payment, if it is as they want it. */
+void methods_wake(struct daemon *daemon, hash32 key);
+/* Payments that calls ask for get into updates. */
+void methods_turn(struct daemon *daemon);
+void methods_tick(struct daemon *daemon, u64 now_ms);
+void methods_end(struct daemon *daemon);
+void daemon_answer(struct daemon_call *call);
+void methods_refuse(struct daemon_call *call, const char *why);
+void methods_wait_for_channel(struct daemon_call *call, struct entry *entry);
+
+#endif

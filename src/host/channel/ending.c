@@ -1,0 +1,315 @@
+/* The end of a channel.
+ *
+ *     By both:   STFU both ways, nothing under way any more, CLOSE both ways; who began sends the
+ *                transaction. From its CLOSE on a side signs nothing until that has expired.
+ *     By one:    forceClose with the newest states; or the peer does it, perhaps with older ones,
+ *                and gets the newest as the answer. When the time for answers is over, settle.
+ *
+ * The answer is always challengeBase, which a cheat that comes first every time cannot hold up. */
+#include "channel/daemon_internal.h"
+
+#include "channel/adjudicator.h"
+#include "sys/log.h"
+
+enum {
+    CLOSE_LIFE_S = 3600, /* of a signed close, and of a forced one that is not yet on chain */
+    LATE_CLOSE_S = CLOSE_LIFE_S / 2, /* before its end, the other side sends it too */
+    STFU_CLOSE = 1,                  /* the reason of STFU that there is */
+    CALL_ROOM = 1 << 20,
+};
+
+/* Scratch for one call; one thread uses it. */
+static struct arena call_arena(void)
+{
+    static u8 room[CALL_ROOM];
+    return arena_over(room, sizeof(room));
+}
+
+/* --- By both. */
+
+void ending_stopped(struct entry *entry, u32 side)
+{
+    if (side == channel_side(entry->channel) && !entry->stopped[1 - side])
+        entry->closes = true;
+    entry->stopped[side] = true;
+    channel_stop(entry->channel);
+}
+
+static void say_stfu(struct entry *entry, bool is_new)
+{
+    struct wire_message message = {.type = WIRE_STFU};
+    message.stfu = (struct wire_stfu){channel_name(entry->channel)->id, STFU_CLOSE};
+    if (is_new)
+        record_message(entry, RECORD_SENT, &message);
+    daemon_say(entry->peer, &message);
+}
+
+void ending_begin(struct entry *entry)
+{
+    u32 side = channel_side(entry->channel);
+    if (entry->stopped[side])
+        return;
+    ending_stopped(entry, side);
+    say_stfu(entry, true);
+    entry_touch(entry);
+}
+
+enum status ending_take_stfu(struct entry *entry, const struct wire_message *message,
+                             struct err *err)
+{
+    u32 side = channel_side(entry->channel);
+    if (message->stfu.why != STFU_CLOSE)
+        return fail(err, ST_INVALID, "STFU for a reason that is not understood");
+    if (entry->stopped[1 - side])
+        return ST_OK; /* said again after a reconnection */
+    record_message(entry, RECORD_RECEIVED, message);
+    ending_stopped(entry, 1 - side);
+    ending_begin(entry);
+    entry_touch(entry);
+    return ST_OK;
+}
+
+/* The opener's CLOSE names the time, the other signs the same. */
+static void sign_close(struct entry *entry, u64 until_s)
+{
+    u32 side = channel_side(entry->channel);
+    entry->close = (struct channel_close){channel_net(entry->channel), until_s};
+    struct sign_request request = {
+        .terms = channel_terms(entry->channel),
+        .name = channel_name(entry->channel),
+        .side = side,
+        .key = entry->key,
+        .kind = SIGN_CLOSE,
+        .close = &entry->close,
+    };
+    struct channel_signer *signer = &entry->daemon->signer;
+    struct err err;
+    if (signer->sign(signer->self, &request, &entry->close_signature[side], &err) != ST_OK) {
+        log_error("channel", "the signer refuses to close", LOG_TEXT("why", err.text));
+        return;
+    }
+    entry->has_close[side] = true;
+}
+
+static void say_close(struct entry *entry, bool is_new)
+{
+    u32 side = channel_side(entry->channel);
+    struct wire_message message = {.type = WIRE_CLOSE};
+    message.close = (struct wire_close){
+        .id = channel_name(entry->channel)->id,
+        .net = entry->close.net,
+        .until_s = entry->close.until_s,
+        .signature = entry->close_signature[side],
+    };
+    if (is_new)
+        record_message(entry, RECORD_SENT, &message);
+    daemon_say(entry->peer, &message);
+}
+
+static void send_close(struct entry *entry)
+{
+    struct arena arena = call_arena();
+    if (!entry->has_close[0] || !entry->has_close[1] || entry->stage != STAGE_CLOSING)
+        return;
+    errand_call(entry, ERRAND_CLOSE,
+                adjudicator_coop_close(channel_terms(entry->channel), &entry->close,
+                                       entry->close_signature, &arena));
+}
+
+void ending_signed(struct entry *entry, u32 side, const struct wire_close *close)
+{
+    entry->close = (struct channel_close){close->net, close->until_s};
+    entry->close_signature[side] = close->signature;
+    entry->has_close[side] = true;
+    entry->stage = STAGE_CLOSING;
+}
+
+enum status ending_take_close(struct entry *entry, const struct wire_message *message,
+                              struct err *err)
+{
+    const struct wire_close *close = &message->close;
+    const struct channel_name *name = channel_name(entry->channel);
+    u32 side = channel_side(entry->channel), peer = 1 - side;
+    struct channel_close said = {close->net, close->until_s};
+    if (entry->has_close[peer])
+        return ST_OK; /* said again */
+    if (!entry->stopped[side] || !entry->stopped[peer] || !channel_is_quiet(entry->channel))
+        return fail(err, ST_INVALID, "CLOSE while something is under way");
+    if (close->net != channel_net(entry->channel))
+        return fail(err, ST_INVALID, "CLOSE with another sum than ours");
+    if (entry->has_close[side] ? close->until_s != entry->close.until_s
+                               : close->until_s > entry->chain->time_s + 2 * CLOSE_LIFE_S)
+        return fail(err, ST_INVALID, "CLOSE with a time that was not agreed on");
+    hash32 digest = signed_digest(name->domain, close_hash(name->id, &said));
+    if (!signature_is_of(&close->signature, digest, channel_terms(entry->channel)->owner[peer]))
+        return fail(err, ST_INVALID, "CLOSE with a signature that is not the peer's");
+    record_message(entry, RECORD_RECEIVED, message);
+    ending_signed(entry, peer, close);
+    if (entry->closes)
+        daemon_after(entry, send_close);
+    entry_touch(entry);
+    return ST_OK;
+}
+
+/* Side 0 speaks first. Both then have all that the transaction takes; who wanted the close sends
+ * it, and the other one later, if nothing has come of it. */
+void ending_step(struct entry *entry)
+{
+    u32 side = channel_side(entry->channel);
+    if (!entry->stopped[0] || !entry->stopped[1] || entry->has_close[side] ||
+        !channel_is_quiet(entry->channel) || (side == 1 && !entry->has_close[0]))
+        return;
+    sign_close(entry, side == 0 ? entry->chain->time_s + CLOSE_LIFE_S : entry->close.until_s);
+    if (!entry->has_close[side])
+        return;
+    entry->stage = STAGE_CLOSING;
+    say_close(entry, true);
+    if (entry->closes)
+        daemon_after(entry, send_close);
+}
+
+void ending_again(struct entry *entry)
+{
+    u32 side = channel_side(entry->channel);
+    if (entry->stopped[side])
+        say_stfu(entry, false);
+    if (entry->has_close[side])
+        say_close(entry, false);
+}
+
+/* --- By one. */
+
+static struct adjudicator_half half_of(const struct channel_proof *proof, u32 side)
+{
+    return (struct adjudicator_half){.half = proof->half[side],
+                                     .payer = proof->half_signature[side]};
+}
+
+/* Our newest states, as arguments. */
+struct states {
+    struct adjudicator_base base;
+    struct adjudicator_half half[2];
+};
+
+static struct states newest_states(const struct entry *entry)
+{
+    struct channel_proof proof = channel_proof(entry->channel);
+    struct states states = {.base = {.base = proof.base}};
+    memcpy(states.base.signature, proof.base_signature, sizeof(states.base.signature));
+    for (u32 side = 0; side < 2; side++)
+        states.half[side] = half_of(&proof, side);
+    return states;
+}
+
+static void send_force(struct entry *entry)
+{
+    struct states states = newest_states(entry);
+    struct arena arena = call_arena();
+    errand_call(entry, ERRAND_FORCE,
+                adjudicator_force_close(channel_terms(entry->channel), entry->force_until_s,
+                                        &states.base, states.half, &arena));
+}
+
+/* R9: nothing is signed in the channel afterwards. The journal has the decision first: the stage is
+ * recorded, and the transaction goes out afterwards. */
+void ending_force(struct entry *entry)
+{
+    if (entry->stage == STAGE_FORCED || entry->stage == STAGE_CLOSED)
+        return;
+    channel_stop(entry->channel);
+    entry->stage = STAGE_FORCED;
+    entry->force_until_s = entry->chain->time_s + CLOSE_LIFE_S;
+    record_stage(entry);
+    daemon_after(entry, send_force);
+}
+
+void ending_resume(struct entry *entry)
+{
+    if (entry->closes)
+        send_close(entry);
+    if (entry->stage == STAGE_FORCED && entry->force_until_s != 0)
+        send_force(entry);
+}
+
+/* Whether what we have beats what the dispute has. */
+static bool knows_better(const struct states *states, const struct onchain_view *view)
+{
+    if (states->base.base.epoch != view->epoch)
+        return states->base.base.epoch > view->epoch;
+    return states->half[0].half.seq > view->seq[0] || states->half[1].half.seq > view->seq[1];
+}
+
+static void answer(struct entry *entry)
+{
+    struct states states = newest_states(entry);
+    if (!knows_better(&states, &entry->view))
+        return;
+    struct arena arena = call_arena();
+    log_warn("channel", "a dispute with an old state is answered",
+             LOG_HEX("channel", channel_name(entry->channel)->id));
+    errand_call(entry, ERRAND_ANSWER,
+                adjudicator_challenge_base(channel_terms(entry->channel), &states.base, states.half,
+                                           &arena));
+}
+
+static void settle(struct entry *entry)
+{
+    struct arena arena = call_arena();
+    errand_call(entry, ERRAND_SETTLE,
+                adjudicator_settle(channel_terms(entry->channel), &entry->view.state, &arena));
+}
+
+static void act_on_view(struct entry *entry)
+{
+    switch (entry->view.phase) {
+    case PHASE_OPEN:
+        break;
+    case PHASE_DISPUTE:
+        if (entry->stage != STAGE_FORCED) {
+            channel_stop(entry->channel);
+            entry->stage = STAGE_FORCED;
+            record_stage(entry);
+        }
+        if (entry->chain->time_s >= entry->view.phase_time_s)
+            settle(entry);
+        else
+            answer(entry);
+        break;
+    case PHASE_UNLOCKING:
+        break; /* there are no routes yet, so there are no locks */
+    case PHASE_CLOSED:
+        break; /* when it is final: ending_final */
+    }
+}
+
+void ending_final(struct entry *entry, const struct onchain_view *view)
+{
+    if (view->phase != PHASE_CLOSED || entry->stage == STAGE_CLOSED)
+        return;
+    entry->stage = STAGE_CLOSED;
+    entry->peer->channels--;
+    channel_stop(entry->channel);
+    record_stage(entry);
+    methods_wake(entry->daemon, channel_name(entry->channel)->id);
+}
+
+void ending_view(struct entry *entry, const struct onchain_view *view)
+{
+    entry->view = *view;
+    act_on_view(entry);
+}
+
+/* Time passes: a dispute's end may have come; a close that both signed is sent. */
+void ending_tick(struct chain_of *chain)
+{
+    struct daemon *daemon = chain->daemon;
+    for (u32 i = 0; i < daemon->entry_count; i++) {
+        struct entry *entry = daemon->entries[i];
+        if (entry->chain != chain)
+            continue;
+        if (entry->view.phase == PHASE_DISPUTE)
+            act_on_view(entry);
+        if (entry->stage == STAGE_CLOSING && entry->close.until_s < chain->time_s + LATE_CLOSE_S)
+            send_close(entry);
+    }
+}

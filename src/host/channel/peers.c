@@ -1,0 +1,316 @@
+/* Peers: who they are, when they are called, and what their messages mean. */
+#include "channel/daemon_internal.h"
+
+#include "base/fmt.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { FIRST_RETRY_MS = 500, LAST_RETRY_MS = 30000, INIT_VERSION = 1 };
+
+struct peer *peer_get(struct daemon *daemon, const point33 *node)
+{
+    for (struct peer *peer = daemon->peers; peer != NULL; peer = peer->next)
+        if (memcmp(peer->node.b, node->b, sizeof(node->b)) == 0)
+            return peer;
+    struct peer *peer = calloc(1, sizeof(*peer));
+    assert(peer != NULL);
+    *peer = (struct peer){.next = daemon->peers, .daemon = daemon, .node = *node};
+    daemon->peers = peer;
+    return peer;
+}
+
+void peer_at(struct peer *peer, bytes host, u16 port)
+{
+    if (host.size == 0 || host.size >= sizeof(peer->host) || port == 0)
+        return;
+    memset(peer->host, 0, sizeof(peer->host));
+    bytes_copy(peer->host, host);
+    peer->port = port;
+    peer->retry_ms = 0;
+}
+
+/* --- Calling. */
+
+static void call(struct peer *peer, u64 now_ms)
+{
+    struct err err;
+    peer->wait_ms = peer->wait_ms == 0 ? FIRST_RETRY_MS : min_u64(2 * peer->wait_ms, LAST_RETRY_MS);
+    peer->retry_ms = now_ms + peer->wait_ms;
+    struct link *link;
+    if (links_connect(peer->daemon->links, &peer->node, peer->host, peer->port, &link, &err) !=
+        ST_OK) {
+        log_debug("channel", "a peer cannot be called", LOG_TEXT("why", err.text));
+        return;
+    }
+    peer->calling = link;
+    link_set_user(link, peer);
+}
+
+void peers_tick(struct daemon *daemon, u64 now_ms)
+{
+    for (struct peer *peer = daemon->peers; peer != NULL; peer = peer->next)
+        if (peer->link == NULL && peer->calling == NULL && peer->host[0] != 0 &&
+            now_ms >= peer->retry_ms && (peer->channels != 0 || opening_waits_for(peer)))
+            call(peer, now_ms);
+}
+
+/* --- Meeting. */
+
+static void each_entry(struct peer *peer, void (*visit)(struct entry *entry))
+{
+    struct daemon *daemon = peer->daemon;
+    for (u32 i = 0; i < daemon->entry_count; i++)
+        if (daemon->entries[i]->peer == peer && daemon->entries[i]->stage != STAGE_CLOSED)
+            visit(daemon->entries[i]);
+}
+
+static void part(struct entry *entry)
+{
+    entry->here = entry->there = false;
+}
+
+/* Two who call each other at the same time have two connections for a moment; the newest counts. */
+static void on_opened(void *self, struct link *link)
+{
+    struct daemon *daemon = self;
+    struct peer *peer = peer_get(daemon, link_remote(link));
+    if (peer->calling == link)
+        peer->calling = NULL;
+    struct link *old = peer->link;
+    peer->link = link;
+    peer->connection++;
+    peer->greeted = false;
+    peer->wait_ms = 0;
+    link_set_user(link, peer);
+    each_entry(peer, part);
+    if (old != NULL)
+        link_close(old, "a newer connection of the same peer");
+    struct wire_message hello = {.type = WIRE_INIT, .init = {INIT_VERSION, BYTES_EMPTY}};
+    daemon_say(peer, &hello);
+}
+
+static void on_gone(void *self, struct link *link, const char *why)
+{
+    struct peer *peer = link_user(link);
+    (void)self;
+    if (peer == NULL)
+        return;
+    if (peer->calling == link)
+        peer->calling = NULL;
+    if (peer->link != link)
+        return;
+    log_info("channel", "a peer is gone", LOG_HEX("node", peer->node), LOG_TEXT("why", why));
+    peer->link = NULL;
+    peer->retry_ms = clock_now_ms() + FIRST_RETRY_MS;
+    each_entry(peer, part);
+}
+
+void peer_tell_funds(const struct entry *entry)
+{
+    struct wire_message message = {.type = WIRE_FUNDED};
+    u128 deposited[2], withdrawn[2];
+    channel_seen(entry->channel, deposited, withdrawn);
+    message.funded = (struct wire_funded){
+        .id = channel_name(entry->channel)->id,
+        .deposited_a = deposited[0],
+        .deposited_b = deposited[1],
+        .withdrawn_a = withdrawn[0],
+        .withdrawn_b = withdrawn[1],
+    };
+    if (entry->here)
+        daemon_say(entry->peer, &message);
+}
+
+/* Where each of the two is; then what the other has missed is said again. */
+static void reestablish(struct entry *entry)
+{
+    struct channel_progress progress = channel_progress(entry->channel);
+    struct wire_message message = {.type = WIRE_REESTABLISH};
+    message.reestablish = (struct wire_reestablish){
+        .id = channel_name(entry->channel)->id,
+        .epoch = progress.epoch,
+        .sent_seq = progress.sent_seq,
+        .received_seq = progress.received_seq,
+        .received_hash = progress.received_hash,
+    };
+    daemon_say(entry->peer, &message);
+    entry->here = true;
+    peer_tell_funds(entry);
+}
+
+/* --- Messages. ST_INVALID ends the connection. */
+
+static enum status take_reestablish(struct entry *entry, const struct wire_message *message,
+                                    struct err *err)
+{
+    const struct wire_reestablish *said = &message->reestablish;
+    struct channel_progress progress = channel_progress(entry->channel);
+    hash32 hash;
+    if (said->epoch != progress.epoch)
+        return fail(err, ST_INVALID, "the peer is in epoch %lu, we in %lu", said->epoch,
+                    progress.epoch);
+    if (!channel_sent_hash(entry->channel, said->received_seq, &hash) ||
+        !hash32_equal(hash, said->received_hash))
+        return fail(err, ST_INVALID,
+                    "the peer has our update %lu, which we do not know: one of us has lost state",
+                    said->received_seq);
+    if (said->sent_seq < progress.received_seq)
+        return fail(err, ST_INVALID, "the peer does not know its update %lu any more",
+                    progress.received_seq);
+    entry->there = true;
+    for (u64 seq = said->received_seq + 1; seq <= progress.sent_seq; seq++) {
+        struct wire_message again = {.type = WIRE_UPDATE};
+        if (channel_sent_update(entry->channel, seq, &again.update))
+            daemon_say(entry->peer, &again);
+    }
+    ending_again(entry);
+    entry_touch(entry);
+    return ST_OK;
+}
+
+static enum status take_update(struct entry *entry, const struct wire_message *message,
+                               struct err *err)
+{
+    struct daemon *daemon = entry->daemon;
+    if (!entry->there)
+        return fail(err, ST_INVALID, "an update before the peer has said where it is");
+    enum status st = channel_take_update(entry->channel, &message->update, entry->chain->time_s,
+                                         &daemon->gathering.events, err);
+    if (st == ST_AGAIN)
+        return ST_OK;
+    if (st == ST_OK) {
+        record_message(entry, RECORD_RECEIVED, message);
+        entry_touch(entry);
+    }
+    return st;
+}
+
+static enum status take_funded(struct entry *entry, const struct wire_message *message,
+                               struct err *err)
+{
+    const struct wire_funded *said = &message->funded;
+    const u128 deposited[2] = {said->deposited_a, said->deposited_b};
+    const u128 withdrawn[2] = {said->withdrawn_a, said->withdrawn_b};
+    for (u32 side = 0; side < 2; side++)
+        if (deposited[side] >= CHANNEL_AMOUNT_LIMIT || withdrawn[side] >= CHANNEL_AMOUNT_LIMIT)
+            return fail(err, ST_INVALID, "the peer counts more money than there is");
+    channel_peer_sees(entry->channel, deposited, withdrawn);
+    methods_wake(entry->daemon, channel_name(entry->channel)->id);
+    return ST_OK;
+}
+
+/* The peer accepted an offer of ours that we did not hear of: a crash on our side lost it. */
+static enum status say_unknown(struct peer *peer, hash32 id)
+{
+    struct wire_message message = {.type = WIRE_ERROR};
+    message.error = (struct wire_error){id, BYTES_LIT("there is no such channel here")};
+    daemon_say(peer, &message);
+    return ST_OK;
+}
+
+static enum status take_init(struct peer *peer, const struct wire_message *message, struct err *err)
+{
+    if (message->init.version != INIT_VERSION)
+        return fail(err, ST_INVALID, "the peer speaks version %u, we speak %u",
+                    message->init.version, INIT_VERSION);
+    peer->greeted = true;
+    each_entry(peer, reestablish);
+    opening_met(peer);
+    return ST_OK;
+}
+
+static enum status take_error(struct peer *peer, const struct wire_message *message,
+                              struct err *err)
+{
+    struct entry *entry = daemon_find(peer->daemon, message->error.id);
+    (void)err;
+    log_warn("channel", "a peer complains", LOG_HEX("node", peer->node),
+             LOG_BYTES("text", message->error.text));
+    if (entry != NULL && entry->peer == peer)
+        opening_forget(entry);
+    return ST_OK;
+}
+
+/* What is done with messages. Those about a channel begin with its id. */
+static const struct {
+    enum wire_type type;
+    enum status (*of_peer)(struct peer *peer, const struct wire_message *message, struct err *err);
+    enum status (*of_channel)(struct entry *entry, const struct wire_message *message,
+                              struct err *err);
+} handlers[] = {
+    {WIRE_INIT, take_init, NULL},
+    {WIRE_ERROR, take_error, NULL},
+    {WIRE_OPEN, opening_take_offer, NULL},
+    {WIRE_ACCEPT, opening_take_answer, NULL},
+    {WIRE_REFUSE, opening_take_refusal, NULL},
+    {WIRE_FUNDED, NULL, take_funded},
+    {WIRE_UPDATE, NULL, take_update},
+    {WIRE_REESTABLISH, NULL, take_reestablish},
+    {WIRE_STFU, NULL, ending_take_stfu},
+    {WIRE_CLOSE, NULL, ending_take_close},
+};
+
+static enum status take_message(struct peer *peer, const struct wire_message *message,
+                                struct err *err)
+{
+    usize i = 0;
+    while (i < countof(handlers) && handlers[i].type != message->type)
+        i++;
+    if (i == countof(handlers))
+        return fail(err, ST_INVALID, "%s is not understood yet", wire_name(message->type));
+    if (!peer->greeted && message->type != WIRE_INIT)
+        return fail(err, ST_INVALID, "%s before INIT", wire_name(message->type));
+    if (handlers[i].of_peer != NULL)
+        return handlers[i].of_peer(peer, message, err);
+    struct entry *entry = daemon_find(peer->daemon, message->update.id);
+    if (entry == NULL && (message->type == WIRE_REESTABLISH || message->type == WIRE_FUNDED))
+        return say_unknown(peer, message->update.id);
+    if (entry == NULL || entry->peer != peer || entry->stage == STAGE_CLOSED)
+        return fail(err, ST_INVALID, "%s about a channel that is not the peer's",
+                    wire_name(message->type));
+    return handlers[i].of_channel(entry, message, err);
+}
+
+static void complain(struct peer *peer, const char *why)
+{
+    struct wire_message message = {.type = WIRE_ERROR};
+    u8 room[WIRE_LIMIT];
+    message.error.text = (bytes){(const u8 *)why, strlen(why)};
+    if (peer->link != NULL)
+        (void)link_send(peer->link, (bytes){room, wire_encode(&message, room)});
+}
+
+static void on_message(void *self, struct link *link, bytes content)
+{
+    struct daemon *daemon = self;
+    struct peer *peer = link_user(link);
+    struct wire_message message;
+    struct err err;
+    if (daemon->ending || peer->link != link)
+        return;
+    enum status st = wire_decode(content, &message, &err);
+    if (st == ST_MISSING)
+        return;
+    if (st == ST_OK)
+        st = take_message(peer, &message, &err);
+    if (st == ST_OK)
+        return;
+    log_warn("channel", "a peer breaks the rules", LOG_HEX("node", peer->node),
+             LOG_TEXT("why", err.text));
+    complain(peer, err.text);
+    link_close(link, err.text);
+}
+
+/* All that was ready has been read: one batch. */
+static void on_drained(void *self)
+{
+    daemon_touch(self);
+}
+
+struct link_events peers_events(struct daemon *daemon)
+{
+    return (struct link_events){daemon, on_opened, on_message, on_drained, on_gone};
+}

@@ -1,0 +1,218 @@
+/* The journal: what a daemon has said and heard that binds, and what it has seen become final.
+ *
+ *     ENTRY     a channel's terms and peer, as ABI words; its place among these is its index
+ *     SENT      index (u32) ‖ message as it travels: UPDATE, STFU, CLOSE
+ *     RECEIVED  the same
+ *     SEEN      index ‖ deposited a, b, withdrawn a, b (16 bytes each, little-endian, as below)
+ *     WANTED    index ‖ what we deposit in all
+ *     STAGE     index ‖ stage ‖ end of our forced close (u64 each)
+ *     BLOCK     chain id ‖ the first block that is not known to be final (u64 each)
+ *
+ * Replaying them in order brings the daemon back to where it was. */
+#include "channel/daemon_internal.h"
+
+#include "client/abi.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* --- Writing. */
+
+void record_entry(const struct entry *entry)
+{
+    const struct channel_terms *terms = channel_terms(entry->channel);
+    u8 memory[2048];
+    struct arena arena = arena_over(memory, sizeof(memory));
+    struct abi_out out = abi_begin(15, &arena);
+    abi_put_u64(&out, channel_side(entry->channel));
+    abi_put_u64(&out, entry->key);
+    abi_put_u64(&out, terms->chain_id);
+    abi_put_address(&out, terms->adjudicator);
+    abi_put_address(&out, terms->owner[0]);
+    abi_put_address(&out, terms->owner[1]);
+    abi_put_address(&out, terms->asset);
+    abi_put_u64(&out, terms->challenge_s);
+    abi_put_address(&out, terms->payout[0]);
+    abi_put_address(&out, terms->payout[1]);
+    abi_put_hash(&out, terms->salt);
+    abi_put_hash(&out, entry->request);
+    abi_put_u64(&out, entry->peer->port);
+    abi_put_bytes(&out, BYTES_OF(entry->peer->node));
+    abi_put_bytes(&out, (bytes){(const u8 *)entry->peer->host, strlen(entry->peer->host)});
+    bytes payload = abi_end(&out);
+    wal_put(entry->daemon->wal, RECORD_ENTRY, &payload, 1);
+}
+
+static void put(const struct entry *entry, enum record kind, bytes content)
+{
+    bytes parts[] = {BYTES_OF(entry->index), content};
+    wal_put(entry->daemon->wal, (u8)kind, parts, countof(parts));
+}
+
+void record_message(const struct entry *entry, enum record kind, const struct wire_message *message)
+{
+    static u8 room[WIRE_LIMIT]; /* one thread writes */
+    put(entry, kind, (bytes){room, wire_encode(message, room)});
+}
+
+struct seen {
+    u128 deposited[2], withdrawn[2];
+};
+
+void record_seen(const struct entry *entry, const u128 deposited[2], const u128 withdrawn[2])
+{
+    struct seen seen = {{deposited[0], deposited[1]}, {withdrawn[0], withdrawn[1]}};
+    put(entry, RECORD_SEEN, BYTES_OF(seen));
+}
+
+void record_wanted(const struct entry *entry)
+{
+    put(entry, RECORD_WANTED, BYTES_OF(entry->wanted));
+}
+
+struct staged {
+    u64 stage, force_until_s;
+};
+
+void record_stage(const struct entry *entry)
+{
+    struct staged staged = {entry->stage, entry->force_until_s};
+    put(entry, RECORD_STAGE, BYTES_OF(staged));
+}
+
+void record_block(const struct chain_of *chain)
+{
+    bytes parts[] = {BYTES_OF(chain->chain_id), BYTES_OF(chain->since)};
+    wal_put(chain->daemon->wal, RECORD_BLOCK, parts, countof(parts));
+}
+
+/* --- Reading. */
+
+static enum status read_entry(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct abi_in in = abi_over(payload);
+    struct channel_terms terms = {.chain_id = 0};
+    u32 side = (u32)abi_get_u64(&in), key = (u32)abi_get_u64(&in);
+    terms.chain_id = abi_get_u64(&in);
+    terms.adjudicator = abi_get_address(&in);
+    terms.owner[0] = abi_get_address(&in);
+    terms.owner[1] = abi_get_address(&in);
+    terms.asset = abi_get_address(&in);
+    terms.challenge_s = (u32)abi_get_u64(&in);
+    terms.payout[0] = abi_get_address(&in);
+    terms.payout[1] = abi_get_address(&in);
+    terms.salt = abi_get_hash(&in);
+    hash32 request = abi_get_hash(&in);
+    u64 port = abi_get_u64(&in);
+    bytes node = abi_get_bytes(&in), host = abi_get_bytes(&in);
+    point33 point;
+    if (in.failed || side > 1 || key >= KEYRING_LIMIT || port > 65535 || node.size != sizeof(point))
+        return fail(err, ST_CORRUPT, "the journal has a channel that does not read");
+    struct chain_of *chain = daemon_chain(daemon, terms.chain_id);
+    if (chain == NULL || !address_equal(chain->adjudicator, terms.adjudicator))
+        return fail(err, ST_INVALID,
+                    "there are channels on chain %lu with another adjudicator or without a URL: "
+                    "name that chain with --chain",
+                    terms.chain_id);
+    bytes_copy(point.b, node);
+    struct peer *peer = peer_get(daemon, &point);
+    peer_at(peer, host, (u16)port);
+    (void)entry_new(daemon, &terms, side, key, peer, chain, request);
+    return ST_OK;
+}
+
+static enum status replay_update(struct entry *entry, bool ours, const struct wire_update *update,
+                                 struct err *err)
+{
+    struct channel_events events = {0};
+    enum status st = channel_replay(entry->channel, ours, update, &events, err);
+    daemon_take_events(entry->daemon, &events);
+    channel_events_free(&events);
+    return st;
+}
+
+static enum status replay_message(struct entry *entry, bool ours, bytes content, struct err *err)
+{
+    struct wire_message message;
+    if (wire_decode(content, &message, err) != ST_OK)
+        return fail(err, ST_CORRUPT, "the journal has a message that does not read");
+    if (message.type == WIRE_UPDATE)
+        return replay_update(entry, ours, &message.update, err);
+    u32 side = channel_side(entry->channel);
+    if (message.type == WIRE_STFU)
+        ending_stopped(entry, ours ? side : 1 - side);
+    if (message.type == WIRE_CLOSE)
+        ending_signed(entry, ours ? side : 1 - side, &message.close);
+    return ST_OK;
+}
+
+static enum status replay_stage(struct entry *entry, const struct staged *staged, struct err *err)
+{
+    if (staged->stage > STAGE_CLOSED)
+        return fail(err, ST_CORRUPT, "the journal has a stage that there is not");
+    if (staged->stage == STAGE_CLOSED)
+        entry->peer->channels--;
+    entry->stage = (enum stage)staged->stage;
+    entry->force_until_s = staged->force_until_s;
+    channel_stop(entry->channel);
+    return ST_OK;
+}
+
+static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct err *err)
+{
+    struct seen seen;
+    struct staged staged;
+    switch (kind) {
+    case RECORD_SENT:
+    case RECORD_RECEIVED:
+        return replay_message(entry, kind == RECORD_SENT, content, err);
+    case RECORD_SEEN:
+        if (content.size != sizeof(seen))
+            break;
+        bytes_copy(&seen, content);
+        channel_see(entry->channel, seen.deposited, seen.withdrawn);
+        return ST_OK;
+    case RECORD_WANTED:
+        if (content.size != sizeof(entry->wanted))
+            break;
+        bytes_copy(&entry->wanted, content);
+        return ST_OK;
+    case RECORD_STAGE:
+        if (content.size != sizeof(staged))
+            break;
+        bytes_copy(&staged, content);
+        return replay_stage(entry, &staged, err);
+    default:
+        break;
+    }
+    return fail(err, ST_CORRUPT, "the journal has a record of kind %u that does not read", kind);
+}
+
+static enum status read_block(struct daemon *daemon, bytes payload, struct err *err)
+{
+    u64 parts[2];
+    if (payload.size != sizeof(parts))
+        return fail(err, ST_CORRUPT, "the journal has a block that does not read");
+    bytes_copy(parts, payload);
+    struct chain_of *chain = daemon_chain(daemon, parts[0]);
+    if (chain != NULL)
+        chain->since = parts[1];
+    return ST_OK;
+}
+
+enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)
+{
+    struct daemon *daemon = self;
+    u32 index;
+    if (kind == RECORD_ENTRY)
+        return read_entry(daemon, payload, err);
+    if (kind == RECORD_BLOCK)
+        return read_block(daemon, payload, err);
+    if (payload.size < sizeof(index))
+        return fail(err, ST_CORRUPT, "the journal has a short record");
+    bytes_copy(&index, bytes_slice(payload, 0, sizeof(index)));
+    if (index >= daemon->entry_count)
+        return fail(err, ST_CORRUPT, "the journal names channel %u, which it has not", index);
+    return replay_of(daemon->entries[index], kind,
+                     bytes_slice(payload, sizeof(index), payload.size), err);
+}
