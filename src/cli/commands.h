@@ -8,6 +8,7 @@ int node_main(int argc, char **argv);
 int deploy_main(int argc, char **argv);
 int bridge_main(int argc, char **argv);
 int exit_main(int argc, char **argv);
+int channel_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 int statetest_main(int argc, char **argv);
 int vmtest_main(int argc, char **argv);

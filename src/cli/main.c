@@ -26,6 +26,7 @@ static const struct command {
     {"deploy", deploy_main, "put a layer 2's contracts on any Ethereum; --help lists its flags"},
     {"bridge", bridge_main, "money to a layer 2 and back: deposit, withdraw, status, list, force"},
     {"exit", exit_main, "bring everything home from a layer 2, its operator being gone"},
+    {"channel", channel_main, "payment channels: a daemon, and the commands that ask it"},
     {"statetest", statetest_main,
      "run official state tests: [--fork NAME] [--only TEXT] [--jobs N] PATH..."},
     {"blocktest", blocktest_main,

@@ -1,0 +1,290 @@
+/* varve channel: a daemon for payment channels, and the commands that ask it. */
+#include "cli/channel.h"
+
+#include "base/fmt.h"
+#include "base/hex.h"
+#include "base/json_read.h"
+#include "cli/commands.h"
+#include "client/amount.h"
+#include "net/client.h"
+#include "sys/pages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ANSWER_LIMIT = 64 << 20, ROOM = 256 << 20 };
+
+static const struct setting table[] = {
+#define SETTING(...) SETTING_ROW(struct channel_settings, __VA_ARGS__)
+#include "cli/channel.def"
+#undef SETTING
+};
+
+static const struct channel_settings presets = {
+#define SETTING(field, flag, kind, preset, commands, value, help) .field = preset,
+#include "cli/channel.def"
+#undef SETTING
+};
+
+/* --- Asking the daemon. */
+
+/* A call while its arguments are put together. */
+struct question {
+    const struct channel_settings *settings;
+    struct json_out params;
+    u8 text[4096];
+};
+
+static void question_begin(struct question *question, const struct channel_settings *settings)
+{
+    question->settings = settings;
+    question->params = json_out_over(question->text, sizeof(question->text));
+    json_open_array(&question->params);
+    json_open_object(&question->params);
+    json_key(&question->params, "timeoutMs");
+    json_put_u64(&question->params, settings->timeout * 1000);
+}
+
+static void put_word(struct question *question, const char *key, const char *word)
+{
+    json_key(&question->params, key);
+    json_put_cstr(&question->params, word);
+}
+
+static enum status put_amount(struct question *question, const char *word, struct err *err)
+{
+    u256 amount;
+    if (question->settings->decimals > AMOUNT_MAX_DECIMALS)
+        return fail(err, ST_INVALID, "--decimals is more than %d", AMOUNT_MAX_DECIMALS);
+    TRY(amount_read(word, (u8)question->settings->decimals, &amount, err));
+    json_key(&question->params, "amount");
+    json_put_quantity(&question->params, amount);
+    return ST_OK;
+}
+
+static enum status ask(struct question *question, const char *method, json *result,
+                       struct arena *arena, struct err *err)
+{
+    enum { MARGIN_MS = 10000 };
+    struct net_client_options options = {
+        .url = question->settings->daemon,
+        .timeout_ms = question->settings->timeout * 1000 + MARGIN_MS,
+        .answer_limit = ANSWER_LIMIT,
+    };
+    struct net_client *client;
+    struct net_client_error error;
+    json_close_object(&question->params);
+    json_close_array(&question->params);
+    if (question->params.failed)
+        return fail(err, ST_INVALID, "the arguments are too long");
+    TRY(net_client_new(&options, &client, err));
+    enum status st = net_client_call(client, method, (bytes){question->text, question->params.size},
+                                     result, &error, arena, err);
+    net_client_free(client);
+    return st;
+}
+
+/* --- What is printed. */
+
+static struct amount_text amount_of(json value, u8 decimals)
+{
+    u256 amount = {{0}};
+    (void)json_read_number(value, &amount);
+    return amount_write(amount, decimals);
+}
+
+static int size_of(bytes text)
+{
+    return (int)text.size;
+}
+
+static void print_member(json object, const char *key, const char *name, struct arena tmp)
+{
+    bytes text = json_text(json_get(object, key), &tmp);
+    printf("%-11s %.*s\n", name, size_of(text), (const char *)text.data);
+}
+
+static void print_channel(json channel, const struct channel_settings *settings, struct arena tmp)
+{
+    u8 decimals = (u8)settings->decimals;
+    print_member(channel, "channel", "Channel", tmp);
+    print_member(channel, "peer", "Peer", tmp);
+    print_member(channel, "state", "State", tmp);
+    printf("%-11s %s\n", "Balance", amount_of(json_get(channel, "balance"), decimals).text);
+    printf("%-11s %s\n", "Can pay", amount_of(json_get(channel, "spendable"), decimals).text);
+    printf("%-11s %s\n", "Can receive", amount_of(json_get(channel, "receivable"), decimals).text);
+}
+
+/* --- Commands. */
+
+static enum status list_channels(const struct channel_settings *settings, struct arena *arena,
+                                 struct err *err)
+{
+    struct question question;
+    json result, key, item;
+    question_begin(&question, settings);
+    TRY(ask(&question, "channel_list", &result, arena, err));
+    usize count = 0;
+    for (struct json_walk at = json_begin(result); json_next(&at, &key, &item); count++) {
+        if (count != 0)
+            printf("\n");
+        print_channel(item, settings, *arena);
+    }
+    if (count == 0)
+        printf("no channels\n");
+    return ST_OK;
+}
+
+static enum status open_channel(const struct channel_settings *settings, struct arena *arena,
+                                struct err *err)
+{
+    struct question question;
+    json result;
+    question_begin(&question, settings);
+    put_word(&question, "peer", settings->words.list[0]);
+    TRY(put_amount(&question, settings->words.list[1], err));
+    if (settings->asset[0] != 0)
+        put_word(&question, "asset", settings->asset);
+    if (settings->chain_id != 0) {
+        json_key(&question.params, "chainId");
+        json_put_quantity_u64(&question.params, settings->chain_id);
+    }
+    TRY(ask(&question, "channel_open", &result, arena, err));
+    print_channel(result, settings, *arena);
+    return ST_OK;
+}
+
+static enum status top_up(const struct channel_settings *settings, struct arena *arena,
+                          struct err *err)
+{
+    struct question question;
+    json result;
+    question_begin(&question, settings);
+    put_word(&question, "channel", settings->words.list[0]);
+    TRY(put_amount(&question, settings->words.list[1], err));
+    TRY(ask(&question, "channel_topup", &result, arena, err));
+    print_channel(result, settings, *arena);
+    return ST_OK;
+}
+
+static enum status send_money(const struct channel_settings *settings, struct arena *arena,
+                              struct err *err)
+{
+    struct question question;
+    json result;
+    question_begin(&question, settings);
+    put_word(&question, "channel", settings->words.list[0]);
+    TRY(put_amount(&question, settings->words.list[1], err));
+    TRY(ask(&question, "channel_keysend", &result, arena, err));
+    print_member(result, "payment", "Payment", *arena);
+    print_member(result, "state", "State", *arena);
+    return ST_OK;
+}
+
+static enum status close_channel(const struct channel_settings *settings, struct arena *arena,
+                                 struct err *err)
+{
+    struct question question;
+    json result;
+    question_begin(&question, settings);
+    put_word(&question, "channel", settings->words.list[0]);
+    json_key(&question.params, "force");
+    json_put_bool(&question.params, settings->force);
+    TRY(ask(&question, "channel_close", &result, arena, err));
+    print_channel(result, settings, *arena);
+    return ST_OK;
+}
+
+static enum status run_node(const struct channel_settings *settings, struct arena *arena,
+                            struct err *err)
+{
+    (void)arena;
+    return channel_node(settings, err);
+}
+
+static enum status put_contracts(const struct channel_settings *settings, struct arena *arena,
+                                 struct err *err)
+{
+    (void)arena;
+    return channel_contracts(settings, err);
+}
+
+static const struct command {
+    const char *name, *usage, *help;
+    enum channel_command command;
+    usize words;
+    enum status (*run)(const struct channel_settings *settings, struct arena *arena,
+                       struct err *err);
+} commands[] = {
+    {"node", "--chain URL --key KEY [FLAG VALUE]...", "Runs the daemon.", DAEMON, 0, run_node},
+    {"deploy", "--chain URL --key KEY", "Puts the channels' contracts on a chain, once for all.",
+     CONTRACTS, 0, put_contracts},
+    {"list", "[FLAG VALUE]...", "Channels, and what is in them.", LIST, 0, list_channels},
+    {"open", "NODE@HOST:PORT AMOUNT [FLAG VALUE]...",
+     "Opens a channel, pays into it, and waits until it can be used.", OPEN, 2, open_channel},
+    {"topup", "CHANNEL AMOUNT [FLAG VALUE]...", "Pays more into a channel, while it is used.",
+     TOPUP, 2, top_up},
+    {"keysend", "CHANNEL AMOUNT [FLAG VALUE]...", "Pays the channel's other side, unasked.", SEND,
+     2, send_money},
+    {"close", "CHANNEL [FLAG VALUE]...",
+     "Closes a channel, with the peer or (--force) without, and waits until it is final.", CLOSE, 1,
+     close_channel},
+};
+
+/* --- Which of them. */
+
+static int print_commands(FILE *to)
+{
+    fprintf(to, "usage: varve channel COMMAND ... (--help after it lists its flags)\n\n");
+    for (usize i = 0; i < countof(commands); i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+    return to == stdout ? 0 : 2;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    enum { FAILED = 1, MISUSED = 2 };
+    struct channel_settings settings = presets;
+    struct pages pages;
+    struct err err;
+    for (int i = 1; i < argc; i++)
+        if (is_help(argv[i])) {
+            printf("usage: varve channel %s %s\n\n%s\n\n", command->name, command->usage,
+                   command->help);
+            settings_print(table, countof(table), command->command);
+            return 0;
+        }
+    enum status st = settings_read(table, countof(table), command->command, argc, argv, &settings,
+                                   &settings.words, &err);
+    if (st == ST_OK && settings.words.count != command->words)
+        st = fail(&err, ST_INVALID, "usage: varve channel %s %s", command->name, command->usage);
+    if (st != ST_OK) {
+        fprintf(stderr, "varve: %s\n", err.text);
+        return MISUSED;
+    }
+    st = pages_reserve(ROOM, &pages, &err);
+    if (st == ST_OK) {
+        struct arena arena = pages_arena(&pages);
+        st = command->run(&settings, &arena, &err);
+        pages_release(&pages);
+    }
+    if (st != ST_OK)
+        fprintf(stderr, "varve: %s\n", err.text);
+    return st == ST_OK ? 0 : FAILED;
+}
+
+int channel_main(int argc, char **argv)
+{
+    if (argc < 2 || is_help(argv[1]))
+        return print_commands(argc < 2 ? stderr : stdout);
+    for (usize i = 0; i < countof(commands); i++)
+        if (strcmp(commands[i].name, argv[1]) == 0)
+            return run(&commands[i], argc - 1, argv + 1);
+    fprintf(stderr, "varve: no command \"channel %s\"; varve channel --help lists them\n", argv[1]);
+    return 2;
+}

@@ -1,0 +1,31 @@
+/* What the commands for channels have in common. */
+#ifndef CLI_CHANNEL_H
+#define CLI_CHANNEL_H
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/json_out.h"
+#include "node/settings.h"
+
+enum channel_command {
+    DAEMON = 1,
+    CONTRACTS = 2,
+    LIST = 4,
+    OPEN = 8,
+    TOPUP = 16,
+    SEND = 32,
+    CLOSE = 64,
+    CALLS = LIST | OPEN | TOPUP | SEND | CLOSE,
+};
+
+struct channel_settings {
+#define SETTING(field, flag, kind, preset, commands, value, help) setting_##kind field;
+#include "cli/channel.def"
+#undef SETTING
+    struct setting_words words;
+};
+
+enum status channel_node(const struct channel_settings *settings, struct err *err);
+enum status channel_contracts(const struct channel_settings *settings, struct err *err);
+
+#endif

@@ -1,0 +1,194 @@
+/* varve channel node: the daemon of channel/daemon.h with its server, until a signal comes. */
+#include "cli/channel.h"
+
+#include "base/fmt.h"
+#include "channel/daemon.h"
+#include "channel/onchain.h"
+#include "client/key_choice.h"
+#include "sys/log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WORKERS = 64, QUEUE = 4096, GRACE_MS = 1000 };
+
+struct program {
+    const struct channel_settings *settings;
+    char folder[4096];
+    struct key_choice key;
+    secret32 account;
+    struct loop *loop;
+    struct signals signals;
+    struct daemon *daemon;
+    struct pool *workers;
+    struct net *net;
+};
+
+/* --- Settings. */
+
+static enum status choose_folder(struct program *program, struct err *err)
+{
+    const char *named = program->settings->datadir, *data = getenv("XDG_DATA_HOME"),
+               *home = getenv("HOME");
+    usize size = 0, room = sizeof(program->folder);
+    if (named[0] != 0)
+        size = fmt(program->folder, room, "%s", named);
+    else if (data != NULL && data[0] == '/')
+        size = fmt(program->folder, room, "%s/varve/channels", data);
+    else if (home != NULL && home[0] == '/')
+        size = fmt(program->folder, room, "%s/.local/share/varve/channels", home);
+    else
+        return fail(err, ST_INVALID, "neither XDG_DATA_HOME nor HOME is set: say --datadir");
+    if (size >= room)
+        return fail(err, ST_INVALID, "--datadir is longer than a path may be");
+    const struct files *files = files_of_system();
+    return files->make_folder(files->self, program->folder, err);
+}
+
+static enum status choose_key(struct program *program, struct err *err)
+{
+    TRY(key_choose(program->settings->key, "", files_of_system(), &program->key, err));
+    if (program->key.keys == NULL)
+        return fail(err, ST_INVALID,
+                    "--key has to be a key itself: those of channels are made from it");
+    for (usize i = 0; i < keys_count(program->key.keys); i++)
+        if (address_equal(keys_address(program->key.keys, i), program->key.signer.who))
+            program->account = keys_secret(program->key.keys, i);
+    return ST_OK;
+}
+
+static enum status check(const struct channel_settings *settings, struct err *err)
+{
+    if (settings->chains.count == 0)
+        return fail(err, ST_INVALID, "which chain? say --chain URL");
+    if (settings->port > 65535 || settings->http_port > 65535)
+        return fail(err, ST_INVALID, "a port is at most 65535");
+    if (settings->challenge == 0 || settings->challenge > 30 * 86400)
+        return fail(err, ST_INVALID, "--challenge is from 1 second to 30 days");
+    if (!settings->unsafe && strcmp(settings->http_addr, "127.0.0.1") != 0 &&
+        strcmp(settings->http_addr, "::1") != 0)
+        return fail(err, ST_INVALID,
+                    "--http.addr %s: whoever reaches it can spend; say --unsafe to allow that",
+                    settings->http_addr);
+    return ST_OK;
+}
+
+static enum status set_up_log(const struct channel_settings *settings, struct err *err)
+{
+    struct log_options options = {.json = strcmp(settings->log, "json") == 0, .fd = 2};
+    if (!options.json && strcmp(settings->log, "text") != 0)
+        return fail(err, ST_INVALID, "--log is text or json");
+    if (!log_level_of(settings->log_level, &options.level))
+        return fail(err, ST_INVALID, "--log.level is error, warn, info or debug");
+    log_setup(options);
+    return ST_OK;
+}
+
+/* --- Running. */
+
+static void stop_asked(struct signals *signals, int number)
+{
+    struct program *program = (void *)((u8 *)signals - offsetof(struct program, signals));
+    (void)number;
+    loop_stop(program->loop);
+}
+
+static enum status start_daemon(struct program *program, struct err *err)
+{
+    const struct channel_settings *settings = program->settings;
+    struct daemon_chain chains[countof(settings->chains.list)] = {{0}};
+    for (usize i = 0; i < settings->chains.count; i++)
+        chains[i] = (struct daemon_chain){
+            .url = settings->chains.list[i],
+            .confirmations = settings->depth,
+            .poll_ms = settings->poll,
+        };
+    struct daemon_options options = {
+        .loop = program->loop,
+        .files = files_of_system(),
+        .folder = program->folder,
+        .signer = program->key.signer,
+        .account = &program->account,
+        .addr = settings->addr,
+        .port = (u16)settings->port,
+        .chains = chains,
+        .chain_count = settings->chains.count,
+        .challenge_s = (u32)settings->challenge,
+        .least_challenge_s = (u32)(settings->challenge + 1) / 2,
+    };
+    return daemon_open(&options, &program->daemon, err);
+}
+
+static enum status start_server(struct program *program, struct err *err)
+{
+    TRY(pool_new(WORKERS, QUEUE, &program->workers, err));
+    struct net_options options = net_defaults(program->workers);
+    struct net_handler handler = daemon_handler(program->daemon);
+    options.address = program->settings->http_addr;
+    options.port = (u16)program->settings->http_port;
+    return net_start(&options, &handler, &program->net, err);
+}
+
+static void greet(const struct program *program)
+{
+    char name[DAEMON_NAME_SIZE];
+    daemon_name(program->daemon, name);
+    printf("Node        %s\n", name);
+    printf("JSON-RPC    http://%s:%u\n", program->settings->http_addr, net_port(program->net));
+    printf("Data        %s\n", program->folder);
+    fflush(stdout);
+}
+
+static enum status serve(struct program *program, struct err *err)
+{
+    static const int stops[] = {SIGINT, SIGTERM, 0};
+    TRY(loop_new(&program->loop, err));
+    program->signals.came = stop_asked;
+    TRY(loop_take_signals(program->loop, &program->signals, stops, err));
+    TRY(start_daemon(program, err));
+    TRY(start_server(program, err));
+    greet(program);
+    loop_run(program->loop);
+    const char *failure = daemon_failure(program->daemon);
+    return failure == NULL ? ST_OK : fail(err, ST_IO, "%s", failure);
+}
+
+static void stop(struct program *program)
+{
+    if (program->daemon != NULL)
+        daemon_end(program->daemon);
+    net_stop(program->net, GRACE_MS);
+    pool_free(program->workers);
+    daemon_close(program->daemon);
+    loop_free(program->loop);
+}
+
+enum status channel_node(const struct channel_settings *settings, struct err *err)
+{
+    struct program program = {.settings = settings};
+    TRY(check(settings, err));
+    TRY(set_up_log(settings, err));
+    TRY(choose_folder(&program, err));
+    enum status st = choose_key(&program, err);
+    if (st == ST_OK)
+        st = serve(&program, err);
+    stop(&program);
+    secret_wipe(&program.account);
+    key_choice_end(&program.key);
+    return st;
+}
+
+enum status channel_contracts(const struct channel_settings *settings, struct err *err)
+{
+    struct key_choice key;
+    TRY(check(settings, err));
+    TRY(key_choose(settings->key, "", files_of_system(), &key, err));
+    enum status st = ST_OK;
+    for (usize i = 0; st == ST_OK && i < settings->chains.count; i++)
+        st = onchain_deploy(settings->chains.list[i], &key.signer, err);
+    key_choice_end(&key);
+    if (st == ST_OK)
+        printf("The channels' contracts are there.\n");
+    return st;
+}

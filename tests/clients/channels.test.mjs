@@ -1,0 +1,71 @@
+// Two daemons on a chain: they open a channel, pay, are killed, close; and the chain pays out what they agreed on.
+import { after, before, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { command, deploy, hex, startDaemon } from './channels.mjs';
+import { addresses, ether, foundry, keys, startNode, until } from './node.mjs';
+
+const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
+
+for (const [name, program] of Object.entries(parents)) {
+  describe(`a channel on ${name}`, () => {
+    let chain, alice, bob;
+    before(async () => {
+      chain = await startNode({ program, ...(program ? {} : {}) });
+      await deploy(chain.url);
+      alice = await startDaemon({ urls: [chain.url], key: keys[1] });
+      bob = await startDaemon({ urls: [chain.url], key: keys[2] });
+    });
+    after(async () => {
+      await alice?.stop();
+      await bob?.stop();
+      await chain?.stop();
+    });
+    const open = (amount) => alice.rpc('channel_open', { peer: bob.node, amount: hex(amount) });
+    const balance = async (who) => BigInt(await chain.rpc('eth_getBalance', who, 'latest'));
+
+    test('opens, pays both ways, closes by both, and the chain pays out the balances', async () => {
+      const { channel, spendable } = await open(ether);
+      assert.equal(BigInt(spendable), ether);
+      await alice.rpc('channel_keysend', { channel, amount: hex(ether / 4n) });
+      await bob.rpc('channel_keysend', { channel, amount: hex(ether / 8n) });
+      assert.equal(BigInt((await alice.channel(channel)).balance), ether - ether / 8n);
+      assert.equal(BigInt((await bob.channel(channel)).balance), ether / 8n);
+      const before = await balance(addresses[2]);
+      const closed = await alice.rpc('channel_close', { channel });
+      assert.equal(closed.state, 'closed');
+      assert.equal(await balance(addresses[2]), before + ether / 8n);
+    });
+
+    test('what was paid is there after both are killed', async () => {
+      const { channel } = await open(ether);
+      await alice.rpc('channel_keysend', { channel, amount: '0x1', count: 500 });
+      await Promise.all([alice.kill(), bob.kill()]);
+      bob = await bob.again();
+      alice = await alice.again();
+      await until(async () => (await alice.channel(channel)).state === 'open', 10_000, 'the reunion');
+      assert.equal(BigInt((await bob.channel(channel)).balance), 500n);
+      await bob.rpc('channel_keysend', { channel, amount: hex(500n) });
+      assert.equal(BigInt((await alice.channel(channel)).balance), ether);
+    });
+
+    test('the commands say what they do', async () => {
+      const opened = await command('open', bob.node, '0.5', '--daemon', alice.url);
+      assert.equal(opened.code, 0, opened.err);
+      assert.match(opened.out, /State +open/);
+      assert.match(opened.out, /Can pay +0\.5/);
+      const [, channel] = opened.out.match(/Channel +(0x[0-9a-f]{64})/);
+      const sent = await command('keysend', channel, '0.125', '--daemon', alice.url);
+      assert.match(sent.out, /State +paid/, sent.err);
+      const more = await command('topup', channel, '1', '--daemon', alice.url);
+      assert.equal(more.code, 0, more.err);
+      await until(async () => BigInt((await alice.channel(channel)).spendable) === ether + 3n * ether / 8n, 10_000, 'the top-up');
+      const list = await command('list', '--daemon', bob.url);
+      assert.match(list.out, /Can pay +0\.125/);
+      const closed = await command('close', channel, '--daemon', bob.url);
+      assert.match(closed.out, /State +closed/, closed.err);
+      const poor = await command('keysend', channel, '1', '--daemon', alice.url);
+      assert.equal(poor.code, 1);
+      assert.match(poor.err, /closing|not so much/);
+    });
+  });
+}
