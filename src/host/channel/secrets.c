@@ -130,6 +130,15 @@ enum status secret_address(const secret32 *secret, address *out)
     return ST_OK;
 }
 
+enum status point_address(const point33 *point, address *out)
+{
+    secp256k1_pubkey parsed;
+    if (!read_point(point, &parsed))
+        return ST_INVALID;
+    *out = address_of_point(&parsed);
+    return ST_OK;
+}
+
 /* It recovers instead of verifying, because that is what the contract will do: a signature with
  * the wrong parity verifies, and is worth nothing there. */
 bool signature_is_of(const signature64 *signature, hash32 digest, address who)

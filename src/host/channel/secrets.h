@@ -37,6 +37,7 @@ typedef struct {
 /* Deterministic (RFC 6979). ST_INVALID as above. */
 enum status secret_sign(const secret32 *secret, hash32 digest, signature64 *out);
 enum status secret_address(const secret32 *secret, address *out);
+enum status point_address(const point33 *point, address *out);
 
 /* Whether `who` signed it, in the only form that a contract with EIP-2098 takes. */
 bool signature_is_of(const signature64 *signature, hash32 digest, address who);

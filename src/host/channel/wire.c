@@ -1,102 +1,38 @@
 #include "channel/wire.h"
 
-#include "base/bug.h"
+#include "channel/tlv.h"
 
-/* --- Reading. What is not there reads as zero, and `failed` says so at the end. */
-
-struct reader {
-    bytes in;
-    bool failed;
-};
-
-static bytes take(struct reader *reader, usize size)
-{
-    if (size > reader->in.size) {
-        reader->failed = true;
-        reader->in = BYTES_EMPTY;
-        return BYTES_EMPTY;
-    }
-    bytes part = bytes_slice(reader->in, 0, size);
-    reader->in = bytes_slice(reader->in, size, reader->in.size);
-    return part;
-}
-
-static u128 take_number(struct reader *reader, usize size)
-{
-    bytes part = take(reader, size);
-    u128 value = 0;
-    for (usize i = 0; i < part.size; i++)
-        value = value << 8 | part.data[i];
-    return value;
-}
+/* --- Each kind of field. */
 
 static void take_bytes(struct reader *reader, bytes *out)
 {
-    *out = take(reader, (usize)take_number(reader, 2));
-}
-
-static void take_rest(struct reader *reader, bytes *out)
-{
-    *out = take(reader, reader->in.size);
-}
-
-/* BOLT 1's bigsize, of which only the shortest spelling is one. */
-static u64 take_bigsize(struct reader *reader)
-{
-    u8 first = (u8)take_number(reader, 1);
-    if (first < 0xfd)
-        return first;
-    usize size = (usize)1 << (first - 0xfc);
-    u64 value = (u64)take_number(reader, size);
-    u64 least = size == 2 ? 0xfd : (u64)1 << (size * 4);
-    if (value < least)
-        reader->failed = true;
-    return value;
-}
-
-/* --- Writing. */
-
-struct writer {
-    u8 *out; /* WIRE_LIMIT bytes */
-    usize size;
-};
-
-static void put(struct writer *writer, bytes part)
-{
-    assert(part.size <= WIRE_LIMIT - writer->size);
-    bytes_copy(writer->out + writer->size, part);
-    writer->size += part.size;
-}
-
-static void put_number(struct writer *writer, u128 value, usize size)
-{
-    u8 digits[sizeof(value)];
-    for (usize i = size; i-- > 0; value >>= 8)
-        digits[i] = (u8)value;
-    put(writer, (bytes){digits, size});
+    *out = wire_take(reader, (usize)wire_take_number(reader, 2));
 }
 
 static void put_bytes(struct writer *writer, bytes value)
 {
-    put_number(writer, value.size, 2);
-    put(writer, value);
+    wire_put_number(writer, value.size, 2);
+    wire_put(writer, value);
+}
+
+static void take_rest(struct reader *reader, bytes *out)
+{
+    *out = wire_take(reader, reader->in.size);
 }
 
 static void put_rest(struct writer *writer, bytes value)
 {
-    put(writer, value);
+    wire_put(writer, value);
 }
-
-/* --- Each kind of field. */
 
 #define NUMBER(kind)                                                                               \
     static void take_##kind(struct reader *reader, kind *out)                                      \
     {                                                                                              \
-        *out = (kind)take_number(reader, sizeof(kind));                                            \
+        *out = (kind)wire_take_number(reader, sizeof(kind));                                       \
     }                                                                                              \
     static void put_##kind(struct writer *writer, kind value)                                      \
     {                                                                                              \
-        put_number(writer, (u128)value, sizeof(kind));                                             \
+        wire_put_number(writer, (u128)value, sizeof(kind));                                        \
     }
 
 NUMBER(u16)
@@ -108,11 +44,11 @@ NUMBER(i128)
 #define FIXED(kind)                                                                                \
     static void take_##kind(struct reader *reader, kind *out)                                      \
     {                                                                                              \
-        bytes_copy(out->b, take(reader, sizeof(kind)));                                            \
+        bytes_copy(out->b, wire_take(reader, sizeof(kind)));                                       \
     }                                                                                              \
     static void put_##kind(struct writer *writer, kind value)                                      \
     {                                                                                              \
-        put(writer, BYTES_OF(value));                                                              \
+        wire_put(writer, BYTES_OF(value));                                                         \
     }
 
 FIXED(address)
@@ -159,20 +95,13 @@ const char *wire_name(u16 type)
 
 /* --- Whole messages. */
 
-static enum status check_tlvs(struct reader *reader, const char *name, struct err *err)
+static enum status check_tlvs(bytes in, const char *name, struct err *err)
 {
-    u64 last = 0;
-    for (bool first = true; reader->in.size > 0; first = false) {
-        u64 type = take_bigsize(reader);
-        u64 size = take_bigsize(reader);
-        take(reader, size);
-        if (reader->failed)
-            return fail(err, ST_INVALID, "%s ends in a malformed TLV", name);
-        if (!first && type <= last)
-            return fail(err, ST_INVALID, "%s has TLVs that do not ascend", name);
-        if (type % 2 == 0)
-            return fail(err, ST_INVALID, "%s has a TLV of the unknown type %lu", name, type);
-        last = type;
+    struct tlv_reader tlvs = {.in = in};
+    struct tlv tlv;
+    while (tlvs.in.size > 0) {
+        TRY(tlv_next(&tlvs, &tlv, name, err));
+        TRY(tlv_unknown(tlv.type, name, err));
     }
     return ST_OK;
 }
@@ -200,12 +129,12 @@ enum status wire_decode(bytes in, struct wire_message *out, struct err *err)
     }
     if (reader.failed)
         return fail(err, ST_INVALID, "%s is cut short", name);
-    return check_tlvs(&reader, name, err);
+    return check_tlvs(reader.in, name, err);
 }
 
 usize wire_encode(const struct wire_message *message, u8 out[static WIRE_LIMIT])
 {
-    struct writer writer = {.out = out};
+    struct writer writer = {.out = out, .limit = WIRE_LIMIT};
     put_u16(&writer, (u16)message->type);
     switch (message->type) {
 #define MESSAGE(NAME, number, name, fields)                                                        \
