@@ -1,7 +1,6 @@
 #include "channel/invoice.h"
 
 #include "base/bug.h"
-#include "base/utf8.h"
 #include "channel/bech32.h"
 #include "crypto/keccak.h"
 
@@ -86,19 +85,6 @@ static bool is_there(const struct invoice *invoice, const struct field *field)
 
 /* --- Judgement of values, the same for what is made and what is read. */
 
-/* Fit to be shown on a terminal: no control characters. */
-static bool is_line(bytes text)
-{
-    while (text.size > 0) {
-        usize size = utf8_size(text);
-        const u8 *at = text.data;
-        if (size == 0 || at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0))
-            return false;
-        text = bytes_slice(text, size, text.size);
-    }
-    return true;
-}
-
 static enum status check_fields(const struct invoice *invoice, struct err *err)
 {
     const char *name = kinds[invoice->kind].name;
@@ -110,7 +96,7 @@ static enum status check_fields(const struct invoice *invoice, struct err *err)
         if (presence == NEVER && there)
             return fail(err, ST_INVALID, "%s has a %s", name, fields[i].name);
     }
-    if (invoice->description.size > INVOICE_DESCRIPTION_LIMIT || !is_line(invoice->description))
+    if (invoice->description.size > INVOICE_DESCRIPTION_LIMIT || !tlv_text(invoice->description))
         return fail(err, ST_INVALID, "%s describes itself in more than %d bytes or not in text",
                     name, INVOICE_DESCRIPTION_LIMIT);
     if (!node_addresses_check(invoice->addresses))

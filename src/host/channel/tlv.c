@@ -1,6 +1,7 @@
 #include "channel/tlv.h"
 
 #include "base/bug.h"
+#include "base/utf8.h"
 
 /* --- Reading. */
 
@@ -67,6 +68,18 @@ bool tlv_number(bytes value, usize limit, u128 *out)
     if (value.size > limit || (value.size > 0 && value.data[0] == 0))
         return false;
     *out = number_of(value);
+    return true;
+}
+
+bool tlv_text(bytes value)
+{
+    while (value.size > 0) {
+        usize size = utf8_size(value);
+        const u8 *at = value.data;
+        if (size == 0 || at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0))
+            return false;
+        value = bytes_slice(value, size, value.size);
+    }
     return true;
 }
 

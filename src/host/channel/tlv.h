@@ -56,6 +56,9 @@ enum status tlv_unknown(u64 type, const char *name, struct err *err);
  * False: zeros before it, or more than `limit` bytes; `limit` is at most 16. */
 bool tlv_number(bytes value, usize limit, u128 *out);
 
+/* UTF-8 without control characters, fit to be shown on a terminal. Empty is. */
+bool tlv_text(bytes value);
+
 void tlv_put(struct writer *writer, u64 type, bytes value);
 void tlv_put_number(struct writer *writer, u64 type, u128 value);
 

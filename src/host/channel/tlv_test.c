@@ -109,3 +109,17 @@ TEST(tlv_refuses_other_truncated_integers)
     for (usize i = 0; i < countof(rows); i++)
         CHECK_ROW(i, !tlv_number(hex(rows[i]), 8, &value));
 }
+
+TEST(tlv_takes_text_without_control_characters)
+{
+    static const struct {
+        const char *digits;
+        bool want;
+    } rows[] = {
+        {"", true},      {"20", true},    {"7e", true},  {"c2a0", true},  {"e282ac", true},
+        {"0a", false},   {"00", false},   {"1b", false}, {"7f", false},   {"c280", false},
+        {"c29f", false}, {"41c2", false}, {"ff", false}, {"c080", false}, {"eda080", false},
+    };
+    for (usize i = 0; i < countof(rows); i++)
+        CHECK_ROW(i, tlv_text(hex(rows[i].digits)) == rows[i].want);
+}
