@@ -39,8 +39,8 @@ struct failure {
     hash32 onion_hash;
     u128 amount;
     u64 time_s;
-    u64 type;   /* of the TLV that is wrong or missing */
-    u16 offset; /* of this TLV in the payload; 0: it is missing */
+    u64 type;   /* of the TLV that is wrong or missing; 0: it has none that can be read */
+    u16 offset; /* where it begins in the payload; 0 where it is missing */
 };
 
 /* "fee_insufficient", and a sentence that begins with a small letter; NULL: not in the table. */
