@@ -53,6 +53,7 @@ NUMBER(i128)
 
 FIXED(address)
 FIXED(hash32)
+FIXED(point33)
 FIXED(signature64)
 
 /* --- Each message. */

@@ -6,6 +6,7 @@
 #define ID "1111111111111111111111111111111111111111111111111111111111111111"
 #define OTHER "2222222222222222222222222222222222222222222222222222222222222222"
 #define ADDRESS "3333333333333333333333333333333333333333"
+#define POINT "666666666666666666666666666666666666666666666666666666666666666666"
 #define SIGNATURE                                                                                  \
     "4444444444444444444444444444444444444444444444444444444444444444"                             \
     "4444444444444444444444444444444444444444444444444444444444444444"
@@ -28,6 +29,14 @@ static signature64 signature_of(u8 each)
 {
     signature64 out;
     memset(out.b, each, sizeof(out.b));
+    return out;
+}
+
+static point33 point_of(u8 first, u8 each)
+{
+    point33 out;
+    memset(out.b, each, sizeof(out.b));
+    out.b[0] = first;
     return out;
 }
 
@@ -89,6 +98,40 @@ static bool row_of(usize index, struct row *out)
          "00000000000000010000000000000000"
          "0000000065536a80" SIGNATURE,
          {WIRE_WITHDRAW, {.withdraw = {id, 1, large, 0x65536a80, signature}}}},
+        {"0065"
+         "0000000000000384" ADDRESS "5555555555555555555555555555555555555555" ADDRESS ADDRESS
+         "00015180" OTHER POINT "77" OTHER SIGNATURE SIGNATURE SIGNATURE SIGNATURE,
+         {WIRE_ANNOUNCE,
+          {.announce = {900, who, address_of(0x55), who, who, 86400, other, point_of(0x66, 0x66),
+                        point_of(0x77, 0x22), signature, signature, signature, signature}}}},
+        {"0067" ID "0001"
+         "0000000065536a80"
+         "0001"
+         "00000000000000000000000000000007"
+         "000003e8"
+         "00000000000000000000000000000001"
+         "00000000000000010000000000000000" SIGNATURE,
+         {WIRE_POLICY, {.policy = {id, 1, 0x65536a80, 1, 7, 1000, 1, large, signature}}}},
+        {"0069" POINT "0000000065536a80"
+         "0002"
+         "6869"
+         "0004"
+         "03613a31" SIGNATURE,
+         {WIRE_NODE,
+          {.node = {point_of(0x66, 0x66), 0x65536a80, BYTES_LIT("hi"), BYTES_LIT("\3a:1"),
+                    signature}}}},
+        {"006b"
+         "0002"
+         "a0b0",
+         {WIRE_SYNC_SUMMARY, {.sync_summary = {hex("a0b0")}}}},
+        {"006d"
+         "0003"
+         "a0b0c0",
+         {WIRE_SYNC_LIST, {.sync_list = {hex("a0b0c0")}}}},
+        {"006f"
+         "0001"
+         "a0",
+         {WIRE_SYNC_WANT, {.sync_want = {hex("a0")}}}},
     };
     if (index == countof(rows))
         return false;

@@ -1,0 +1,196 @@
+#include "channel/gossip.h"
+
+#include "base/bug.h"
+#include "base/utf8.h"
+#include "crypto/keccak.h"
+
+/* --- What names a channel, and what is signed. */
+
+static void put_address(u8 word[static 32], address value)
+{
+    memcpy(word + 12, value.b, sizeof(value.b));
+}
+
+hash32 gossip_channel_id(const struct wire_announce *announce)
+{
+    u8 pair[6][32] = {0}, id[2][32] = {0};
+    store_be64(pair[0] + 24, announce->chain_id);
+    put_address(pair[1], announce->adjudicator);
+    put_address(pair[2], announce->owner_a);
+    put_address(pair[3], announce->owner_b);
+    store_be32(pair[4] + 28, announce->challenge_s);
+    memcpy(pair[5], announce->terms.b, 32);
+    hash32 name = keccak256(BYTES_OF(pair));
+    memcpy(id[0], name.b, 32);
+    put_address(id[1], announce->asset);
+    return keccak256(BYTES_OF(id));
+}
+
+static hash32 digest_of(const struct wire_message *message, usize signatures)
+{
+    u8 out[WIRE_LIMIT];
+    struct keccak keccak;
+    usize size = wire_encode(message, out);
+    keccak_init(&keccak);
+    keccak_update(&keccak, BYTES_LIT("varve gossip"));
+    keccak_update(&keccak, (bytes){out, size - signatures * sizeof(signature64)});
+    return keccak_final(&keccak);
+}
+
+hash32 gossip_announce_digest(const struct wire_announce *announce)
+{
+    return digest_of(&(struct wire_message){WIRE_ANNOUNCE, {.announce = *announce}},
+                     GOSSIP_SIGNATURES_ANNOUNCE);
+}
+
+hash32 gossip_policy_digest(const struct wire_policy *policy)
+{
+    return digest_of(&(struct wire_message){WIRE_POLICY, {.policy = *policy}}, 1);
+}
+
+hash32 gossip_node_digest(const struct wire_node *node)
+{
+    return digest_of(&(struct wire_message){WIRE_NODE, {.node = *node}}, 1);
+}
+
+/* --- Judgement. */
+
+static bool is_of_node(const signature64 *signature, hash32 digest, const point33 *node)
+{
+    address who;
+    return point_address(node, &who) == ST_OK && signature_is_of(signature, digest, who);
+}
+
+enum status gossip_check_announce(const struct wire_announce *announce, struct err *err)
+{
+    if (address_equal(announce->owner_a, announce->owner_b))
+        return fail(err, ST_INVALID, "an announced channel has one owner on both sides");
+    if (memcmp(&announce->node_a, &announce->node_b, sizeof(point33)) == 0)
+        return fail(err, ST_INVALID, "an announced channel has one node on both sides");
+    hash32 digest = gossip_announce_digest(announce);
+    if (!is_of_node(&announce->node_signature_a, digest, &announce->node_a) ||
+        !is_of_node(&announce->node_signature_b, digest, &announce->node_b))
+        return fail(err, ST_INVALID, "an announcement that a node has not signed");
+    if (!signature_is_of(&announce->owner_signature_a, digest, announce->owner_a) ||
+        !signature_is_of(&announce->owner_signature_b, digest, announce->owner_b))
+        return fail(err, ST_INVALID, "an announcement that an owner has not signed");
+    return ST_OK;
+}
+
+static enum status check_time(u64 timestamp_s, u64 now_s, struct err *err)
+{
+    if (timestamp_s > now_s && timestamp_s - now_s > GOSSIP_AHEAD_LIMIT_S)
+        return fail(err, ST_AGAIN, "gossip from %lu s ahead", timestamp_s - now_s);
+    if (timestamp_s < now_s && now_s - timestamp_s > GOSSIP_AGE_LIMIT_S)
+        return fail(err, ST_AGAIN, "gossip from %lu s ago", now_s - timestamp_s);
+    return ST_OK;
+}
+
+enum status gossip_check_policy(const struct wire_policy *policy, const point33 *signer, u64 now_s,
+                                struct err *err)
+{
+    if (policy->side > 1 || policy->enabled > 1)
+        return fail(err, ST_INVALID, "a policy of no side, or neither on nor off");
+    if (policy->fee_ppm > GOSSIP_PPM_LIMIT)
+        return fail(err, ST_INVALID, "a fee of %u millionths", policy->fee_ppm);
+    if (policy->least > policy->most)
+        return fail(err, ST_INVALID, "a policy whose least amount is above its most");
+    TRY(check_time(policy->timestamp_s, now_s, err));
+    if (!is_of_node(&policy->signature, gossip_policy_digest(policy), signer))
+        return fail(err, ST_INVALID, "a policy that its node has not signed");
+    return ST_OK;
+}
+
+/* Fit to be shown on a terminal: no control characters. */
+static bool is_alias(bytes text)
+{
+    if (text.size > GOSSIP_ALIAS_LIMIT)
+        return false;
+    while (text.size > 0) {
+        usize size = utf8_size(text);
+        const u8 *at = text.data;
+        if (size == 0 || at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0))
+            return false;
+        text = bytes_slice(text, size, text.size);
+    }
+    return true;
+}
+
+static bool is_in_host(u8 c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '-' || c == ':' || c == '[' || c == ']';
+}
+
+static bool is_port(bytes digits)
+{
+    u32 port = 0;
+    if (digits.size == 0 || digits.size > 5 || digits.data[0] == '0')
+        return false;
+    for (usize i = 0; i < digits.size; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            return false;
+        port = 10 * port + digits.data[i] - '0';
+    }
+    return port <= UINT16_MAX;
+}
+
+static bool is_host_and_port(bytes text)
+{
+    usize host = text.size;
+    while (host > 0 && text.data[host - 1] != ':')
+        host--;
+    if (host < 2 || text.size > GOSSIP_ADDRESS_LIMIT)
+        return false;
+    for (usize i = 0; i < host; i++)
+        if (!is_in_host(text.data[i]))
+            return false;
+    return is_port(bytes_slice(text, host, text.size));
+}
+
+bytes gossip_next_address(bytes *addresses)
+{
+    if (addresses->size == 0)
+        return BYTES_EMPTY;
+    bytes next = bytes_slice(*addresses, 1, addresses->data[0]);
+    *addresses = bytes_slice(*addresses, 1 + next.size, addresses->size);
+    return next;
+}
+
+static bool are_addresses(bytes all)
+{
+    for (usize count = 0; all.size > 0; count++) {
+        if (count == GOSSIP_ADDRESSES_LIMIT || all.data[0] > all.size - 1)
+            return false;
+        if (!is_host_and_port(gossip_next_address(&all)))
+            return false;
+    }
+    return true;
+}
+
+enum status gossip_check_node(const struct wire_node *node, u64 now_s, struct err *err)
+{
+    if (!is_alias(node->alias))
+        return fail(err, ST_INVALID, "a node's alias is no text of 32 bytes");
+    if (!are_addresses(node->addresses))
+        return fail(err, ST_INVALID, "a node's addresses are malformed");
+    TRY(check_time(node->timestamp_s, now_s, err));
+    if (!is_of_node(&node->signature, gossip_node_digest(node), &node->node))
+        return fail(err, ST_INVALID, "a node's words that it has not signed");
+    return ST_OK;
+}
+
+/* --- Rate. */
+
+bool gossip_spend(struct gossip_bucket *bucket, u64 tokens, u64 most, u64 period_s, u64 now_s)
+{
+    assert(most <= UINT32_MAX && period_s > 0 && period_s <= UINT32_MAX);
+    u64 passed_s = now_s > bucket->at_s ? now_s - bucket->at_s : 0;
+    u64 back = mul_sat_u64(min_u64(passed_s, period_s), most);
+    u64 spent = bucket->spent > back ? bucket->spent - back : 0;
+    if (tokens > most || spent > (most - tokens) * period_s)
+        return false;
+    bucket->spent = spent + tokens * period_s;
+    bucket->at_s = max_u64(bucket->at_s, now_s);
+    return true;
+}
