@@ -313,7 +313,8 @@ static void *run(void *self)
         if (chain->stopping)
             break;
         say_reached(chain, st, &why);
-        onchain_tend_jobs(chain);
+        if (st != ST_IO && st != ST_AGAIN) /* else each would wait in vain */
+            onchain_tend_jobs(chain);
         if (sender_poll(chain->sender, clock_now_ms(), &why) != ST_OK && !chain->stopping)
             log_debug("channel", "sending waits", LOG_TEXT("why", why.text));
         pages_trim(&chain->pages, (usize)1 << 20);

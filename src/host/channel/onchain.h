@@ -65,7 +65,7 @@ struct onchain_options {
     const char *url;
     address adjudicator;  /* zero: where onchain_deploy puts it on every chain */
     const char *folder;   /* of the sender's journal; made where absent. Another for each chain */
-    struct signer signer; /* pays for transactions; no key of a channel */
+    struct signer signer; /* pays for transactions; nobody else sends with this key */
     u64 confirmations; /* blocks, its own included, that make one final; 0: as the chain says, or 64
                           where it does not */
     u64 poll_ms;       /* 0: 1,000 */
@@ -96,7 +96,7 @@ void onchain_forget(struct onchain *chain, hash32 id);
 /* --- Hands. */
 
 /* A call to one of the two contracts; copied. The key names it for ever, also over restarts: what
- * is known by it is not sent again, and its outcome is told again. So what is to be tried again
+ * was sent under it is not sent again, and its outcome is told again. So what is to be tried again
  * after a failure takes another key. */
 struct onchain_intent {
     hash32 key;

@@ -647,8 +647,7 @@ static address put_token(struct rig *at)
         (u64)1000000);
     json hash = tell(at, "eth_sendTransaction", params);
     hash32 tx;
-    bytes digits = json_text(hash, test_arena());
-    bytes_copy(tx.b, hex(strndup((const char *)digits.data + 2, digits.size - 2)));
+    CHECK(hex_read_fixed(json_text(hash, test_arena()), tx.b, sizeof(tx.b)) == ST_OK);
     struct eth_receipt receipt = {0};
     for (u64 from_ms = clock_now_ms(); !receipt.found && clock_now_ms() < from_ms + WAIT_MS;)
         CHECK(eth_ask_receipts(at->eth, &tx, 1, &receipt, test_arena(), &at->err) == ST_OK);
