@@ -150,12 +150,22 @@ void onchain_watch(struct onchain *chain, const struct channel_terms *terms, u64
     put_order(chain, order);
 }
 
-void onchain_forget(struct onchain *chain, hash32 id)
+static void put_order_about(struct onchain *chain, enum order_kind kind, hash32 id)
 {
     struct order *order = take(sizeof(*order));
-    order->kind = ORDER_FORGET;
+    order->kind = kind;
     order->id = id;
     put_order(chain, order);
+}
+
+void onchain_look(struct onchain *chain, hash32 id)
+{
+    put_order_about(chain, ORDER_LOOK, id);
+}
+
+void onchain_forget(struct onchain *chain, hash32 id)
+{
+    put_order_about(chain, ORDER_FORGET, id);
 }
 
 static void put_job(struct onchain *chain, struct job *job)
@@ -226,6 +236,17 @@ static void start_watching(struct onchain *chain, const struct channel_terms *te
     chain->all = watched;
 }
 
+/* As if it had a log in the newest block. */
+static void look_at(const struct onchain *chain, struct watched *watched)
+{
+    if (watched == NULL)
+        return;
+    u64 newest = max_u64(chain->first_block, chain->tip.number);
+    watched->is_stale = true;
+    watched->first = watched->first == 0 ? newest : watched->first;
+    watched->last = newest;
+}
+
 static void stop_watching(struct onchain *chain, hash32 id)
 {
     struct watched **at = bucket_of(chain, id), **all = &chain->all;
@@ -266,6 +287,9 @@ static void take_orders(struct onchain *chain)
         switch (order->kind) {
         case ORDER_WATCH:
             start_watching(chain, &order->terms, order->since);
+            break;
+        case ORDER_LOOK:
+            look_at(chain, watched_find(chain, order->id));
             break;
         case ORDER_FORGET:
             stop_watching(chain, order->id);
@@ -339,7 +363,10 @@ static enum status check_code(struct onchain *chain, address who, const char *wh
 static enum status check_contracts(struct onchain *chain, struct err *err)
 {
     struct arena tmp = pages_arena(&chain->pages);
+    struct eth_header newest;
     TRY(eth_ask_chain_id(chain->eth, &chain->chain_id, err));
+    TRY(eth_ask_header(chain->eth, eth_at_tag(ETH_LATEST), &newest, &tmp, err));
+    chain->first_block = newest.header.number;
     TRY(check_code(chain, chain->adjudicator, "adjudicator", err));
     TRY(adjudicator_ask_registry(chain->eth, chain->adjudicator, &chain->registry, tmp, err));
     return check_code(chain, chain->registry, "registry", err);
@@ -459,4 +486,9 @@ address onchain_adjudicator(const struct onchain *chain)
 address onchain_registry(const struct onchain *chain)
 {
     return chain->registry;
+}
+
+u64 onchain_first_block(const struct onchain *chain)
+{
+    return chain->first_block;
 }

@@ -85,12 +85,19 @@ void onchain_close(struct onchain *chain);
 u64 onchain_chain_id(const struct onchain *chain);
 address onchain_adjudicator(const struct onchain *chain);
 address onchain_registry(const struct onchain *chain);
+/* The newest block when it was opened: `since` of a channel that begins before any block is told.
+ */
+u64 onchain_first_block(const struct onchain *chain);
 
 /* --- Eyes. */
 
 /* A channel of ours: its view is told when it has logs in block `since` or later, old ones too. A
  * channel that is watched already is left as it is. */
 void onchain_watch(struct onchain *chain, const struct channel_terms *terms, u64 since);
+/* Its view is told as of the newest block, and again once that is final, with or without logs: for
+ * a channel of which more is to be known than that nothing has happened to it, as of one in dispute
+ * after a restart. */
+void onchain_look(struct onchain *chain, hash32 id);
 void onchain_forget(struct onchain *chain, hash32 id);
 
 /* --- Hands. */

@@ -47,10 +47,10 @@ struct job {
 /* To the thread. */
 struct order {
     struct order *next;
-    enum { ORDER_WATCH, ORDER_FORGET, ORDER_DO } kind;
+    enum order_kind { ORDER_WATCH, ORDER_LOOK, ORDER_FORGET, ORDER_DO } kind;
     struct channel_terms terms; /* WATCH */
     u64 since;
-    hash32 id;       /* FORGET */
+    hash32 id;       /* LOOK, FORGET */
     struct job *job; /* DO */
 };
 
@@ -84,7 +84,7 @@ struct head {
 
 struct onchain {
     struct onchain_options options;
-    u64 chain_id;
+    u64 chain_id, first_block;
     address adjudicator, registry;
     struct eth *eth;
     struct sender *sender;

@@ -605,6 +605,33 @@ TEST(after_a_restart_only_channels_with_new_logs_are_told)
     end(at);
 }
 
+static bool is_in_final_dispute(struct rig *at)
+{
+    return channel->seen->final.phase == PHASE_DISPUTE && is_in_dispute(at);
+}
+
+TEST(dispute_that_was_final_before_a_restart_is_told_to_who_asks)
+{
+    struct rig *at = begin();
+    const char *folder = test_folder();
+    struct example *of = example(at, 21, (address){{0}});
+    struct adjudicator_base base = {0};
+    struct adjudicator_half halves[2] = {half(of, 0, 7, 1000, NULL)};
+    open_chain(at, folder);
+    u64 until_s = now_s(at) + 100;
+    SUBMIT(at, adjudicator_force_close(&of->terms, until_s, &base, halves, test_arena()));
+    mine(at, 10);
+    close_chain(at);
+    open_chain(at, folder);
+    onchain_watch(at->chain, &of->terms, onchain_first_block(at->chain));
+    onchain_look(at->chain, of->name.id);
+    mine(at, 3);
+    WAIT_FOR(at, is_in_final_dispute);
+    CHECK(of->seen->newest.state.sent[0] == 1000 && of->seen->final.state.sent[0] == 1000);
+    CHECK(of->seen->newest_count == 1 && of->seen->final_count == 1);
+    end(at);
+}
+
 static bool has_block(struct rig *at)
 {
     return at->block > 0;
