@@ -2,16 +2,14 @@
 #include "cli/channel.h"
 
 #include "base/fmt.h"
-#include "channel/daemon.h"
 #include "channel/onchain.h"
+#include "channel/service.h"
 #include "client/key_choice.h"
 #include "sys/log.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { WORKERS = 64, QUEUE = 4096, GRACE_MS = 1000 };
 
 struct program {
     const struct channel_settings *settings;
@@ -20,9 +18,9 @@ struct program {
     secret32 account;
     struct loop *loop;
     struct signals signals;
-    struct daemon *daemon;
-    struct pool *workers;
-    struct net *net;
+    struct service *service;
+    bool has_failed;
+    struct err failure;
 };
 
 /* --- Settings. */
@@ -64,6 +62,8 @@ static enum status check(const struct channel_settings *settings, struct err *er
         return fail(err, ST_INVALID, "which chain? say --chain URL");
     if (settings->port > 65535 || settings->http_port > 65535)
         return fail(err, ST_INVALID, "a port is at most 65535");
+    if (settings->fee_ppm > 1000000 || settings->margin > 86400)
+        return fail(err, ST_INVALID, "--fee.ppm is at most 1000000, --margin a day");
     if (settings->challenge == 0 || settings->challenge > 30 * 86400)
         return fail(err, ST_INVALID, "--challenge is from 1 second to 30 days");
     if (!settings->unsafe && strcmp(settings->http_addr, "127.0.0.1") != 0 &&
@@ -94,7 +94,15 @@ static void stop_asked(struct signals *signals, int number)
     loop_stop(program->loop);
 }
 
-static enum status start_daemon(struct program *program, struct err *err)
+static void has_failed(void *self, const char *why)
+{
+    struct program *program = self;
+    program->has_failed = true;
+    (void)fail(&program->failure, ST_IO, "%s", why);
+    loop_stop(program->loop);
+}
+
+static enum status start(struct program *program, struct err *err)
 {
     const struct channel_settings *settings = program->settings;
     struct daemon_chain chains[countof(settings->chains.list)] = {{0}};
@@ -104,38 +112,38 @@ static enum status start_daemon(struct program *program, struct err *err)
             .confirmations = settings->depth,
             .poll_ms = settings->poll,
         };
-    struct daemon_options options = {
-        .loop = program->loop,
-        .files = files_of_system(),
-        .folder = program->folder,
-        .signer = program->key.signer,
-        .account = &program->account,
-        .addr = settings->addr,
-        .port = (u16)settings->port,
-        .chains = chains,
-        .chain_count = settings->chains.count,
-        .challenge_s = (u32)settings->challenge,
-        .least_challenge_s = (u32)(settings->challenge + 1) / 2,
+    struct service_options options = {
+        .daemon =
+            {
+                .files = files_of_system(),
+                .folder = program->folder,
+                .signer = program->key.signer,
+                .account = &program->account,
+                .addr = settings->addr,
+                .port = (u16)settings->port,
+                .chains = chains,
+                .chain_count = settings->chains.count,
+                .challenge_s = (u32)settings->challenge,
+                .least_challenge_s = (u32)(settings->challenge + 1) / 2,
+                .margin_s = settings->margin,
+                .fee_base = settings->fee_base,
+                .fee_ppm = (u32)settings->fee_ppm,
+            },
+        .http_addr = settings->http_addr,
+        .http_port = (u16)settings->http_port,
+        .failed = has_failed,
+        .self = program,
     };
-    return daemon_open(&options, &program->daemon, err);
-}
-
-static enum status start_server(struct program *program, struct err *err)
-{
-    TRY(pool_new(WORKERS, QUEUE, &program->workers, err));
-    struct net_options options = net_defaults(program->workers);
-    struct net_handler handler = daemon_handler(program->daemon);
-    options.address = program->settings->http_addr;
-    options.port = (u16)program->settings->http_port;
-    return net_start(&options, &handler, &program->net, err);
+    return service_start(&options, &program->service, err);
 }
 
 static void greet(const struct program *program)
 {
     char name[DAEMON_NAME_SIZE];
-    daemon_name(program->daemon, name);
+    service_name(program->service, name);
     printf("Node        %s\n", name);
-    printf("JSON-RPC    http://%s:%u\n", program->settings->http_addr, net_port(program->net));
+    printf("JSON-RPC    http://%s:%u\n", program->settings->http_addr,
+           service_http_port(program->service));
     printf("Data        %s\n", program->folder);
     fflush(stdout);
 }
@@ -146,22 +154,10 @@ static enum status serve(struct program *program, struct err *err)
     TRY(loop_new(&program->loop, err));
     program->signals.came = stop_asked;
     TRY(loop_take_signals(program->loop, &program->signals, stops, err));
-    TRY(start_daemon(program, err));
-    TRY(start_server(program, err));
+    TRY(start(program, err));
     greet(program);
     loop_run(program->loop);
-    const char *failure = daemon_failure(program->daemon);
-    return failure == NULL ? ST_OK : fail(err, ST_IO, "%s", failure);
-}
-
-static void stop(struct program *program)
-{
-    if (program->daemon != NULL)
-        daemon_end(program->daemon);
-    net_stop(program->net, GRACE_MS);
-    pool_free(program->workers);
-    daemon_close(program->daemon);
-    loop_free(program->loop);
+    return program->has_failed ? fail(err, ST_IO, "%s", program->failure.text) : ST_OK;
 }
 
 enum status channel_node(const struct channel_settings *settings, struct err *err)
@@ -173,7 +169,8 @@ enum status channel_node(const struct channel_settings *settings, struct err *er
     enum status st = choose_key(&program, err);
     if (st == ST_OK)
         st = serve(&program, err);
-    stop(&program);
+    service_stop(program.service);
+    loop_free(program.loop);
     secret_wipe(&program.account);
     key_choice_end(&program.key);
     return st;

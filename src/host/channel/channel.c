@@ -159,6 +159,24 @@ bytes channel_lock_onion(const struct channel *channel, u32 slot)
     return (bytes){channel->in[slot].onion, ONION_SIZE};
 }
 
+bool channel_lock_lives(const struct channel *channel, u32 slot)
+{
+    return slot < channel->out_room && channel->out[slot].state != OUT_NONE;
+}
+
+bool channel_lock_waits(const struct channel *channel, u32 slot)
+{
+    return slot < channel->in_room && channel->in[slot].state == IN_KNOWN;
+}
+
+bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out)
+{
+    if (slot >= channel->in_room || channel->in[slot].state != IN_SETTLED)
+        return false;
+    *out = channel->in[slot].preimage;
+    return true;
+}
+
 bytes channel_lock_reason(const struct channel *channel, u32 slot)
 {
     return slot < channel->out_room ? channel->out[slot].reason : BYTES_EMPTY;
@@ -327,6 +345,12 @@ static void end_out(struct channel *channel, u32 slot)
     locks_set(channel->locks[channel->side], slot, &none);
 }
 
+static void answer_in(struct in_lock *in, const struct item *item)
+{
+    in->state = item->kind == ITEM_SETTLE ? IN_SETTLED : IN_FAILED;
+    in->preimage = item->reference;
+}
+
 static void apply_own(struct channel *channel, const struct item *item)
 {
     struct locks *locks = channel->locks[channel->side];
@@ -341,8 +365,7 @@ static void apply_own(struct channel *channel, const struct item *item)
     case ITEM_SETTLE:
     case ITEM_FAIL: /* from the journal, it may come after the lock's end */
         if (locks_get(channel->locks[peer_side(channel)], item->slot).amount != 0)
-            in_lock(channel, item->slot)->state =
-                item->kind == ITEM_SETTLE ? IN_SETTLED : IN_FAILED;
+            answer_in(in_lock(channel, item->slot), item);
         break;
     case ITEM_PAID:
         channel->next_sent += locks_get(locks, item->slot).amount;

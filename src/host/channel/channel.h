@@ -161,6 +161,12 @@ bool channel_sent_hash(const struct channel *channel, u64 seq, hash32 *out);
 const struct locks *channel_locks(const struct channel *channel, u32 side);
 /* The onion that came with a lock of the peer's; empty where none is in the slot. */
 bytes channel_lock_onion(const struct channel *channel, u32 slot);
+/* Whether a lock of ours is in the slot, or one whose end the peer does not know yet. */
+bool channel_lock_lives(const struct channel *channel, u32 slot);
+/* Whether a lock of the peer's is in the slot that we have acknowledged and not answered. */
+bool channel_lock_waits(const struct channel *channel, u32 slot);
+/* The preimage that we told for a lock of the peer's. False: none. */
+bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out);
 /* Why the peer failed a lock of ours; empty where it did not. */
 bytes channel_lock_reason(const struct channel *channel, u32 slot);
 

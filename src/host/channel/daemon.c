@@ -131,16 +131,6 @@ static void outbox_free(struct outbox *box)
 
 /* --- Events: what came of updates, once they are durable. */
 
-/* There are no routes yet, so a lock cannot be for us or for anybody that we know. */
-static void give_back(struct entry *entry, u32 slot)
-{
-    struct item item = {.kind = ITEM_FAIL, .slot = slot, .text = BYTES_LIT("no route")};
-    struct err err;
-    if (channel_queue(entry->channel, &item, NULL, &err) != ST_OK)
-        log_warn("channel", "a lock cannot be given back", LOG_TEXT("why", err.text));
-    entry_touch(entry);
-}
-
 static void take_event(struct daemon *daemon, const struct channel_event *event)
 {
     struct entry *entry = channel_user(event->channel);
@@ -153,12 +143,13 @@ static void take_event(struct daemon *daemon, const struct channel_event *event)
         methods_wake(daemon, event->reference);
         break;
     case EVENT_LOCK_IN:
-        if (!daemon->replaying)
-            give_back(entry, event->slot);
-        break;
     case EVENT_SETTLED:
     case EVENT_FAILED:
     case EVENT_DROPPED:
+        if (daemon->replaying)
+            forward_replay(entry, event);
+        else
+            forward_event(entry, event);
         break;
     }
 }
@@ -203,16 +194,21 @@ static void make_update(struct entry *entry)
     }
     record_message(entry, RECORD_SENT, &message);
     daemon_say(entry->peer, &message);
+    if (entry->answers != NULL)
+        entry_touch(entry); /* there is room now */
 }
 
 static void make_updates(struct daemon *daemon)
 {
-    while (daemon->dirty != NULL) {
-        struct entry *entry = daemon->dirty;
-        daemon->dirty = entry->next_dirty;
+    struct entry *list = daemon->dirty;
+    daemon->dirty = NULL;
+    while (list != NULL) {
+        struct entry *entry = list;
+        list = entry->next_dirty;
         entry->is_dirty = false;
         if (!entry->here || !entry->there)
             continue; /* touched again when they meet */
+        forward_answers(entry);
         if (channel_wants_update(entry->channel))
             make_update(entry);
         ending_step(entry);
@@ -242,6 +238,7 @@ static void take_turn(struct daemon *daemon)
     if (!wal_is_idle(daemon->wal) || daemon->ending)
         return;
     methods_turn(daemon);
+    forward_turn(daemon);
     make_updates(daemon);
     struct outbox empty = daemon->flying;
     daemon->flying = daemon->gathering;
@@ -315,11 +312,14 @@ static void on_block(void *self, u64 number, u64 time_s, u64 final_number)
         daemon_touch(chain->daemon);
     }
     ending_tick(chain);
+    forward_tick(chain);
+    receive_tick(chain->daemon, time_s);
+    daemon_touch(chain->daemon);
 }
 
 static void on_reveal(void *self, const struct onchain_reveal *reveal)
 {
-    (void)self, (void)reveal; /* there are no routes yet, so no locks that it could be about */
+    forward_reveal(self, reveal);
 }
 
 static void on_outcome(void *self, hash32 key, bool succeeded, const char *why)
@@ -351,6 +351,7 @@ static enum status open_chain(struct daemon *daemon, usize index, struct chain_o
     TRY(onchain_open(&options, &out->chain, err));
     out->chain_id = onchain_chain_id(out->chain);
     out->adjudicator = onchain_adjudicator(out->chain);
+    out->block = onchain_first_block(out->chain);
     return ST_OK;
 }
 
@@ -381,13 +382,17 @@ static void resume_entries(struct daemon *daemon)
 {
     for (u32 i = 0; i < daemon->entry_count; i++) {
         struct entry *entry = daemon->entries[i];
+        forward_resume(entry);
         if (entry->stage == STAGE_CLOSED)
             continue;
         channel_resume(entry->channel, &daemon->gathering.events);
         onchain_watch(entry->chain->chain, channel_terms(entry->channel), entry->chain->since);
+        if (entry->stage != STAGE_OPEN) /* what happened before has no news */
+            onchain_look(entry->chain->chain, channel_name(entry->channel)->id);
         daemon_after(entry, opening_fund);
         daemon_after(entry, ending_resume);
     }
+    payments_resume(daemon);
 }
 
 static enum status begin(struct daemon *daemon, struct err *err)
@@ -456,15 +461,19 @@ void daemon_close(struct daemon *daemon)
     for (usize i = 0; i < daemon->chain_count; i++)
         onchain_close(daemon->chains[i].chain);
     for (u32 i = 0; i < daemon->entry_count; i++) {
+        passages_free(daemon->entries[i]);
         channel_free(daemon->entries[i]->channel);
         free(daemon->entries[i]);
     }
     openings_free(daemon);
+    bills_free(daemon);
+    payments_free(daemon);
     free_peers(daemon->peers);
     outbox_free(&daemon->gathering);
     outbox_free(&daemon->flying);
     keyring_free(daemon->ring);
     free(daemon->entries);
+    free(daemon->stalled);
     free(daemon->by_id);
     free(daemon->chains);
     free(daemon);

@@ -41,6 +41,9 @@ struct daemon_options {
     usize chain_count;
     u32 challenge_s;       /* of channels that we offer */
     u32 least_challenge_s; /* of those that we accept */
+    u64 margin_s;          /* before a lock expires: to get a secret into the registry */
+    u128 fee_base;         /* for forwarding: so much, and */
+    u32 fee_ppm;           /* so many millionths of what is forwarded */
 };
 
 /* Replays the journal and listens for peers. ST_AGAIN: another process has the folder.

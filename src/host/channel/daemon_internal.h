@@ -4,6 +4,9 @@
  *     peers.c     connections, and what their messages mean
  *     records.c   the journal
  *     opening.c   from an offer to a funded channel
+ *     forward.c   locks that pass through
+ *     receive.c   invoices, and locks that end here
+ *     payments.c  payments of ours over several hops
  *     errand.c    transactions
  *     ending.c    closes, by both and by one
  *     methods.c   JSON-RPC */
@@ -15,6 +18,8 @@
 #include "channel/keyring.h"
 #include "channel/link.h"
 #include "channel/onchain.h"
+#include "channel/onion_error.h"
+#include "channel/payload.h"
 #include "channel/wal.h"
 #include "channel/wire.h"
 
@@ -34,7 +39,8 @@ struct peer {
     u64 connection;       /* how many there have been: says which one a message is for */
     bool greeted;         /* its INIT has come */
     u64 retry_ms, wait_ms;
-    u32 channels; /* with it, not closed */
+    u32 channels;          /* with it, not closed */
+    struct entry *entries; /* all with it */
 };
 
 enum stage {
@@ -67,6 +73,11 @@ struct entry {
     bool here, there; /* REESTABLISH is sent, and has come, on this connection */
     bool is_dirty;    /* in the daemon's list of those with something to say */
     struct entry *next_dirty;
+    struct entry *next_of_peer;
+
+    struct passage **out, **in; /* by slot: of our locks, of the peer's */
+    u32 out_room, in_room;
+    struct answer *answers;
 
     enum stage stage;
     bool stopped[2]; /* by side: it has said STFU */
@@ -83,6 +94,69 @@ struct entry {
     u64 retry_ms; /* when those that failed are tried again; 0: none has */
 
     u64 paid_in, paid_out; /* payments */
+};
+
+/* A lock of a peer's and the lock of ours that it pays for; or one of ours for a payment of ours.
+ */
+struct passage {
+    struct entry *in, *out; /* NULL: there is none, or it is done with */
+    u32 in_slot, out_slot;
+    struct part *part;                                              /* NULL: it passes through */
+    enum { PASSAGE_WAITS, PASSAGE_SETTLED, PASSAGE_DROPPED } state; /* as the journal has it */
+    hash32 preimage;
+    u8 *reason; /* why it failed, from the hop after us; owned */
+    usize reason_size;
+};
+
+/* An answer to a peer's lock, or an end of ours, that has found no room in the next update. */
+struct answer {
+    struct answer *next;
+    struct item item; /* its text is below */
+    u8 text[];
+};
+
+/* A peer's lock that is to be forwarded in an update that was full. */
+struct stalled {
+    struct entry *entry;
+    u32 slot;
+};
+
+/* What makes an invoice, and is kept of it. */
+struct bill_terms {
+    hash32 preimage, secret;
+    u128 amount;
+    u64 expiry_s;
+};
+
+/* A route: nodes, and what each of them gets locked. */
+enum { PLAN_HOPS = 20 };
+struct plan {
+    point33 node[PLAN_HOPS];
+    u128 amount[PLAN_HOPS];
+    usize count;
+};
+
+struct payment_terms {
+    hash32 hash, secret;
+    u128 amount;
+    u64 chain_id;
+    address asset;
+    point33 node;
+    bool is_keysend;
+    hash32 preimage; /* of a keysend */
+};
+
+enum payment_state { PAYMENT_PENDING, PAYMENT_PAID, PAYMENT_FAILED };
+
+struct payment {
+    struct payment *next;
+    struct daemon *daemon;
+    struct payment_terms terms;
+    enum payment_state state;
+    hash32 preimage;
+    u32 under_way; /* parts */
+    u16 failure;
+    usize failed_hop;
 };
 
 /* A chain of the options. */
@@ -119,7 +193,7 @@ struct outbox {
     struct daemon_call *calls; /* answered then */
 };
 
-enum daemon_wait { WAITS_FOR_CHANNEL, WAITS_FOR_PAYMENT, WAITS_FOR_CLOSE };
+enum daemon_wait { WAITS_FOR_CHANNEL, WAITS_FOR_PAYMENT, WAITS_FOR_ROUTED, WAITS_FOR_CLOSE };
 
 /* A call of JSON-RPC. It lives on its own thread's stack, which waits; the loop's thread answers
  * it, at once or later, and does not touch it afterwards. */
@@ -164,6 +238,11 @@ struct daemon {
     struct outbox gathering, flying;
     struct daemon_call *waiting;
     struct opening *openings;
+    struct stalled *stalled;
+    usize stalled_count, stalled_room;
+    struct bill *bills;
+    usize bill_count;
+    struct payment *payments;
     struct task turn_task;
     bool turn_is_posted;
     struct timer tick;
@@ -200,6 +279,11 @@ enum record {
     RECORD_WANTED,
     RECORD_STAGE,
     RECORD_BLOCK,
+    RECORD_PASSAGE,
+    RECORD_BILL,
+    RECORD_BILL_PAID,
+    RECORD_PAYMENT,
+    RECORD_PART,
 };
 
 void record_entry(const struct entry *entry);
@@ -209,6 +293,11 @@ void record_message(const struct entry *entry, enum record kind,
 void record_seen(const struct entry *entry, const u128 deposited[2], const u128 withdrawn[2]);
 void record_wanted(const struct entry *entry);
 void record_stage(const struct entry *entry);
+void record_passage(const struct passage *passage);
+void record_bill(struct daemon *daemon, const struct bill_terms *terms);
+void record_received(struct daemon *daemon, hash32 hash, u128 amount);
+void record_payment(const struct payment *payment);
+void record_part(const struct passage *passage, const struct payment *payment);
 void record_block(const struct chain_of *chain);
 enum status record_replay(void *daemon, u8 kind, bytes payload, struct err *err);
 
@@ -216,6 +305,8 @@ enum status record_replay(void *daemon, u8 kind, bytes payload, struct err *err)
 
 /* The peer with this name, made where there is none. */
 struct peer *peer_get(struct daemon *daemon, const point33 *node);
+/* Our channels with it, of any stage; NULL: there are none. */
+struct entry *peer_find(const struct daemon *daemon, const point33 *node);
 /* Where to call it; without a host nothing changes. */
 void peer_at(struct peer *peer, bytes host, u16 port);
 /* Calls those that are due. */
@@ -262,6 +353,8 @@ void opening_seen(struct entry *entry, const struct onchain_view *view);
 void errand_deposit(struct entry *entry);
 /* A call of the adjudicator. */
 void errand_call(struct entry *entry, enum errand errand, bytes call);
+/* Shows a secret to everybody. */
+void errand_reveal(struct chain_of *chain, hash32 preimage);
 void errand_ended(struct daemon *daemon, hash32 key, bool succeeded, const char *why);
 void errands_tick(struct daemon *daemon, u64 now_ms);
 
@@ -290,6 +383,57 @@ void ending_view(struct entry *entry, const struct onchain_view *view);
 void ending_final(struct entry *entry, const struct onchain_view *view);
 /* A block has come. */
 void ending_tick(struct chain_of *chain);
+
+/* --- forward.c */
+
+enum { LONGEST_LOCK_S = 14 * 86400 };
+
+void forward_event(struct entry *entry, const struct channel_event *event);
+/* An event that the journal tells of. */
+void forward_replay(struct entry *entry, const struct channel_event *event);
+/* After the journal, and before channel_resume's events. */
+void forward_resume(struct entry *entry);
+/* What did not fit into updates gets into the next ones. */
+void forward_turn(struct daemon *daemon);
+void forward_answers(struct entry *entry);
+void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal);
+void forward_tick(struct chain_of *chain);
+u128 forward_fee(const struct daemon_options *options, u128 amount);
+
+struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u32 out_slot,
+                            struct part *part);
+void passages_free(struct entry *entry);
+
+void lock_settle(struct entry *entry, u32 slot, hash32 preimage);
+void lock_fail(struct entry *entry, u32 slot, u16 code);
+
+/* --- receive.c */
+
+/* False: there are too many. */
+bool bill_new(struct daemon *daemon, u128 amount, u64 expiry_s, struct bill_terms *out);
+/* False: no such invoice. */
+bool bill_state(const struct daemon *daemon, hash32 hash, u128 *received);
+/* From the journal. */
+void bill_add(struct daemon *daemon, const struct bill_terms *terms);
+void bill_received(struct daemon *daemon, hash32 hash, u128 amount);
+void bills_free(struct daemon *daemon);
+void receive_lock(struct entry *entry, u32 slot, const struct lock *lock,
+                  const struct payload *step);
+void receive_tick(struct daemon *daemon, u64 now_s);
+
+/* --- payments.c */
+
+/* ST_INVALID: it was made before. ST_MISSING: there is no way. */
+enum status payment_begin(struct daemon *daemon, const struct payment_terms *terms,
+                          const struct plan *plans, usize count, struct err *err);
+struct payment *payment_find(const struct daemon *daemon, hash32 hash);
+/* From the journal. */
+struct payment *payment_add(struct daemon *daemon, const struct payment_terms *terms);
+struct part *part_add(struct payment *payment);
+void payments_resume(struct daemon *daemon);
+void payments_free(struct daemon *daemon);
+void part_paid(struct part *part, hash32 preimage);
+void part_failed(struct part *part, bytes reason);
 
 /* --- methods.c */
 

@@ -42,6 +42,19 @@ void errand_call(struct entry *entry, enum errand errand, bytes call)
     onchain_submit(entry->chain->chain, &intent);
 }
 
+/* Whoever is first; another's reveal of the same secret does as well. */
+void errand_reveal(struct chain_of *chain, hash32 preimage)
+{
+    u8 room[256];
+    struct arena arena = arena_over(room, sizeof(room));
+    struct onchain_intent intent = {
+        .key = keccak256(BYTES_OF(preimage)),
+        .to = ONCHAIN_REGISTRY,
+        .data = registry_reveal(preimage, &arena),
+    };
+    onchain_submit(chain->chain, &intent);
+}
+
 static void failed(struct entry *entry, enum errand errand, const char *why)
 {
     static const char *const names[ERRANDS] = {"deposit", "close", "forced close", "answer",

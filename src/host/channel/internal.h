@@ -23,6 +23,7 @@ struct out_lock {
 /* What we did about a lock of the peer's. */
 struct in_lock {
     enum { IN_NONE, IN_NEW, IN_KNOWN, IN_SETTLED, IN_FAILED } state; /* NEW: not acknowledged yet */
+    hash32 preimage;                                                 /* IN_SETTLED */
     u8 *onion;                                                       /* ONION_SIZE */
 };
 

@@ -3,13 +3,12 @@
  *
  * Arguments are the members of one object: the first of `params`, or `params` itself. Amounts are
  * in the asset's smallest unit, as quantities ("0x5"). */
-#include "channel/daemon_internal.h"
+#include "channel/methods.h"
 
 #include "base/fmt.h"
 #include "base/hex.h"
 #include "base/json_read.h"
 #include "sys/clock.h"
-#include "sys/entropy.h"
 
 #include <assert.h>
 #include <time.h>
@@ -21,7 +20,6 @@ enum {
     LEAST_TIMEOUT_MS = 1,
     USUAL_TIMEOUT_MS = 60000,
     MOST_TIMEOUT_MS = 600000,
-    MOST_PAYMENTS = 1000, /* of one call */
 };
 
 /* Of a method: answers by ending the call, now or later. */
@@ -42,7 +40,7 @@ void daemon_answer(struct daemon_call *call)
 }
 
 /* When all that gathers now is durable. */
-static void answer_after(struct daemon_call *call)
+void method_answer_after(struct daemon_call *call)
 {
     struct outbox *box = &call->daemon->gathering;
     call->next = box->calls;
@@ -73,20 +71,20 @@ void methods_refuse(struct daemon_call *call, const char *why)
     refuse(call, CODE_REFUSED, why);
 }
 
-static void put_amount(struct json_out *out, const char *key, u128 amount)
+void method_put_amount(struct json_out *out, const char *key, u128 amount)
 {
     u256 value = {{(u64)amount, (u64)(amount >> 64), 0, 0}};
     json_key(out, key);
     json_put_quantity(out, value);
 }
 
-static void put_hex(struct json_out *out, const char *key, bytes value)
+void method_put_hex(struct json_out *out, const char *key, bytes value)
 {
     json_key(out, key);
     json_put_hex(out, value);
 }
 
-static void put_text(struct json_out *out, const char *key, const char *text)
+void method_put_text(struct json_out *out, const char *key, const char *text)
 {
     json_key(out, key);
     json_put_cstr(out, text);
@@ -115,15 +113,15 @@ static void put_channel(struct json_out *out, const struct entry *entry)
     const struct channel_terms *terms = channel_terms(entry->channel);
     u32 side = channel_side(entry->channel);
     json_open_object(out);
-    put_hex(out, "channel", BYTES_OF(channel_name(entry->channel)->id));
-    put_hex(out, "peer", BYTES_OF(entry->peer->node));
-    put_text(out, "state", state_of(entry));
+    method_put_hex(out, "channel", BYTES_OF(channel_name(entry->channel)->id));
+    method_put_hex(out, "peer", BYTES_OF(entry->peer->node));
+    method_put_text(out, "state", state_of(entry));
     json_key(out, "chainId");
     json_put_quantity_u64(out, terms->chain_id);
-    put_hex(out, "asset", BYTES_OF(terms->asset));
-    put_amount(out, "balance", channel_funds(entry->channel, side));
-    put_amount(out, "spendable", channel_spendable(entry->channel));
-    put_amount(out, "receivable", channel_receivable(entry->channel));
+    method_put_hex(out, "asset", BYTES_OF(terms->asset));
+    method_put_amount(out, "balance", channel_funds(entry->channel, side));
+    method_put_amount(out, "spendable", channel_spendable(entry->channel));
+    method_put_amount(out, "receivable", channel_receivable(entry->channel));
     json_key(out, "sent");
     json_put_u64(out, entry->paid_out);
     json_key(out, "received");
@@ -135,12 +133,12 @@ static void answer_channel(struct daemon_call *call, const struct entry *entry)
 {
     json_key(call->out, "result");
     put_channel(call->out, entry);
-    answer_after(call);
+    method_answer_after(call);
 }
 
 /* --- Arguments. False: the call has been refused. */
 
-static bool bad_argument(struct daemon_call *call, const char *name, const char *what)
+bool method_bad(struct daemon_call *call, const char *name, const char *what)
 {
     char text[160];
     fmt(text, sizeof(text), "%s: %s", name, what);
@@ -148,42 +146,42 @@ static bool bad_argument(struct daemon_call *call, const char *name, const char 
     return false;
 }
 
-static json argument(const struct daemon_call *call, const char *name)
+json method_argument(const struct daemon_call *call, const char *name)
 {
     json params = call->params;
     return json_get(json_is(params, JSON_ARRAY) ? json_at(params, 0) : params, name);
 }
 
-static bool read_amount(struct daemon_call *call, const char *name, u128 *out)
+bool method_read_amount(struct daemon_call *call, const char *name, u128 *out)
 {
     u256 value;
-    if (json_read_number(argument(call, name), &value) != ST_OK || (value.w[2] | value.w[3]) != 0 ||
-        value.w[1] >> 56 != 0)
-        return bad_argument(call, name, "not an amount");
+    if (json_read_number(method_argument(call, name), &value) != ST_OK ||
+        (value.w[2] | value.w[3]) != 0 || value.w[1] >> 56 != 0)
+        return method_bad(call, name, "not an amount");
     *out = (u128)value.w[1] << 64 | value.w[0];
     return true;
 }
 
-static bool read_entry(struct daemon_call *call, struct entry **out)
+bool method_read_entry(struct daemon_call *call, struct entry **out)
 {
     hash32 id;
-    if (json_read_fixed(argument(call, "channel"), id.b, sizeof(id.b)) != ST_OK)
-        return bad_argument(call, "channel", "not an id of 32 bytes");
+    if (json_read_fixed(method_argument(call, "channel"), id.b, sizeof(id.b)) != ST_OK)
+        return method_bad(call, "channel", "not an id of 32 bytes");
     *out = daemon_find(call->daemon, id);
-    return *out != NULL || bad_argument(call, "channel", "there is none with this id");
+    return *out != NULL || method_bad(call, "channel", "there is none with this id");
 }
 
 /* "02ab…@host:port" */
 static bool read_peer(struct daemon_call *call, struct peer **out)
 {
     enum { DIGITS = 66 };
-    bytes text = json_text(argument(call, "peer"), &call->arena);
+    bytes text = json_text(method_argument(call, "peer"), &call->arena);
     point33 node;
     u64 port = 0;
     if (text.size < DIGITS ||
         hex_read_fixed((bytes){text.data, DIGITS}, node.b, sizeof(node.b)) != ST_OK ||
         point_check(&node) != ST_OK)
-        return bad_argument(call, "peer", "it begins with a node's key, 66 hexadecimal digits");
+        return method_bad(call, "peer", "it begins with a node's key, 66 hexadecimal digits");
     bytes rest = bytes_slice(text, DIGITS, text.size), host = BYTES_EMPTY;
     if (rest.size != 0) {
         usize colon = rest.size;
@@ -191,34 +189,34 @@ static bool read_peer(struct daemon_call *call, struct peer **out)
             colon--;
         bytes digits = bytes_slice(rest, colon, rest.size);
         if (rest.data[0] != '@' || colon < 3 || digits.size == 0 || digits.size > 5)
-            return bad_argument(call, "peer", "not KEY@HOST:PORT");
+            return method_bad(call, "peer", "not KEY@HOST:PORT");
         for (usize i = 0; i < digits.size; i++)
             port = port * 10 + (u64)(digits.data[i] - '0');
         host = bytes_slice(rest, 1, colon - 2);
         if (port == 0 || port > 65535)
-            return bad_argument(call, "peer", "the port is none");
+            return method_bad(call, "peer", "the port is none");
     }
     *out = peer_get(call->daemon, &node);
     peer_at(*out, host, (u16)port);
     return true;
 }
 
-static bool read_chain(struct daemon_call *call, struct chain_of **out)
+bool method_read_chain(struct daemon_call *call, struct chain_of **out)
 {
     u64 id;
-    json value = argument(call, "chainId");
+    json value = method_argument(call, "chainId");
     *out = call->daemon->chains;
     if (json_is(value, JSON_ABSENT))
         return true;
     if (json_read_number_u64(value, &id) != ST_OK ||
         (*out = daemon_chain(call->daemon, id)) == NULL)
-        return bad_argument(call, "chainId", "not a chain of this daemon's");
+        return method_bad(call, "chainId", "not a chain of this daemon's");
     return true;
 }
 
 /* --- Calls that wait. */
 
-static void park(struct daemon_call *call, enum daemon_wait waits, hash32 key)
+void method_park(struct daemon_call *call, enum daemon_wait waits, hash32 key)
 {
     call->waits = waits;
     call->key = key;
@@ -241,17 +239,19 @@ static bool is_answered(struct daemon_call *call)
             return false;
         answer_channel(call, entry);
         return true;
+    case WAITS_FOR_ROUTED:
+        return method_answer_payment(call);
     case WAITS_FOR_PAYMENT:
         if (--call->left != 0)
             return false;
         json_key(call->out, "result");
         json_open_object(call->out);
-        put_hex(call->out, "payment", BYTES_OF(call->key));
-        put_text(call->out, "state", "paid");
+        method_put_hex(call->out, "payment", BYTES_OF(call->key));
+        method_put_text(call->out, "state", "paid");
         json_key(call->out, "count");
         json_put_u64(call->out, call->count);
         json_close_object(call->out);
-        answer_after(call);
+        method_answer_after(call);
         return true;
     }
     bug("unknown wait");
@@ -275,6 +275,8 @@ static const char *overdue(const struct daemon_call *call)
         return "the deposit is not final yet; the channel goes on opening";
     case WAITS_FOR_CLOSE:
         return "the close is not final yet; it goes on";
+    case WAITS_FOR_ROUTED:
+        return "the payment is under way, and neither paid nor failed yet";
     case WAITS_FOR_PAYMENT:
         return "the peer has not acknowledged the payment yet; it is on its way and not taken back";
     }
@@ -313,7 +315,7 @@ void methods_end(struct daemon *daemon)
 
 void methods_wait_for_channel(struct daemon_call *call, struct entry *entry)
 {
-    park(call, WAITS_FOR_CHANNEL, channel_name(entry->channel)->id);
+    method_park(call, WAITS_FOR_CHANNEL, channel_name(entry->channel)->id);
 }
 
 /* --- Methods. */
@@ -326,15 +328,15 @@ static void node_info(struct daemon_call *call)
     daemon_name(daemon, name);
     json_key(call->out, "result");
     json_open_object(call->out);
-    put_text(call->out, "node", name);
-    put_hex(call->out, "account", BYTES_OF(account));
+    method_put_text(call->out, "node", name);
+    method_put_hex(call->out, "account", BYTES_OF(account));
     json_key(call->out, "chains");
     json_open_array(call->out);
     for (usize i = 0; i < daemon->chain_count; i++) {
         json_open_object(call->out);
         json_key(call->out, "chainId");
         json_put_quantity_u64(call->out, daemon->chains[i].chain_id);
-        put_hex(call->out, "adjudicator", BYTES_OF(daemon->chains[i].adjudicator));
+        method_put_hex(call->out, "adjudicator", BYTES_OF(daemon->chains[i].adjudicator));
         json_key(call->out, "block");
         json_put_quantity_u64(call->out, daemon->chains[i].block);
         json_close_object(call->out);
@@ -352,23 +354,24 @@ static void list_channels(struct daemon_call *call)
     for (u32 i = 0; i < daemon->entry_count; i++)
         put_channel(call->out, daemon->entries[i]);
     json_close_array(call->out);
-    answer_after(call);
+    method_answer_after(call);
 }
 
 static void open_channel(struct daemon_call *call)
 {
     struct opening_wish wish;
-    if (!read_peer(call, &wish.peer) || !read_chain(call, &wish.chain) ||
-        !read_amount(call, "amount", &wish.amount))
+    if (!read_peer(call, &wish.peer) || !method_read_chain(call, &wish.chain) ||
+        !method_read_amount(call, "amount", &wish.amount))
         return;
     wish.asset = (address){{0}};
-    if (!json_is(argument(call, "asset"), JSON_ABSENT) &&
-        json_read_fixed(argument(call, "asset"), wish.asset.b, sizeof(wish.asset.b)) != ST_OK) {
-        bad_argument(call, "asset", "not an address");
+    if (!json_is(method_argument(call, "asset"), JSON_ABSENT) &&
+        json_read_fixed(method_argument(call, "asset"), wish.asset.b, sizeof(wish.asset.b)) !=
+            ST_OK) {
+        method_bad(call, "asset", "not an address");
         return;
     }
     if (memcmp(wish.peer->node.b, keyring_node(call->daemon->ring).b, sizeof(point33)) == 0) {
-        bad_argument(call, "peer", "that is this daemon itself");
+        method_bad(call, "peer", "that is this daemon itself");
         return;
     }
     opening_begin(call, &wish);
@@ -378,7 +381,7 @@ static void top_up(struct daemon_call *call)
 {
     struct entry *entry;
     u128 amount;
-    if (!read_entry(call, &entry) || !read_amount(call, "amount", &amount))
+    if (!method_read_entry(call, &entry) || !method_read_amount(call, "amount", &amount))
         return;
     if (entry->stage != STAGE_OPEN) {
         methods_refuse(call, "the channel is closing");
@@ -393,84 +396,18 @@ static void top_up(struct daemon_call *call)
     answer_channel(call, entry);
 }
 
-/* One payment, or `count` equal ones, which the call waits for together. */
-static void keysend(struct daemon_call *call)
-{
-    struct entry *entry;
-    u128 amount;
-    u64 count = 1;
-    hash32 reference;
-    if (!read_entry(call, &entry) || !read_amount(call, "amount", &amount))
-        return;
-    if (!json_is(argument(call, "count"), JSON_ABSENT) &&
-        (json_read_number_u64(argument(call, "count"), &count) != ST_OK || count == 0 ||
-         count > MOST_PAYMENTS)) {
-        bad_argument(call, "count", "not from 1 to 1000");
-        return;
-    }
-    if (amount == 0 || amount * count > channel_spendable(entry->channel)) {
-        bad_argument(call, "amount", amount == 0 ? "nothing" : "the channel has not so much");
-        return;
-    }
-    if (json_read_fixed(argument(call, "payment"), reference.b, sizeof(reference.b)) != ST_OK)
-        random_fill(reference.b, sizeof(reference.b));
-    if (entry->stage != STAGE_OPEN || entry->stopped[0] || entry->stopped[1]) {
-        methods_refuse(call, "the channel is closing");
-        return;
-    }
-    call->entry = entry;
-    call->amount = amount;
-    call->count = call->left = call->unqueued = count;
-    park(call, WAITS_FOR_PAYMENT, reference);
-    daemon_touch(call->daemon);
-}
-
-/* As many as an update holds; the next turn takes more. What cannot be paid any more (the channel
- * closes, the money is spent by others) is not waited for. */
-static void queue_payments(struct daemon_call *call)
-{
-    struct item item = {.kind = ITEM_PAY, .lock.amount = call->amount, .reference = call->key};
-    enum status st = ST_OK;
-    while (call->unqueued != 0 && st == ST_OK) {
-        st = channel_queue(call->entry->channel, &item, NULL, NULL);
-        call->unqueued -= st == ST_OK;
-    }
-    if (call->unqueued != call->count)
-        entry_touch(call->entry);
-    if (st != ST_FULL)
-        return;
-    call->count -= call->unqueued;
-    call->left -= call->unqueued;
-    call->unqueued = 0;
-}
-
-void methods_turn(struct daemon *daemon)
-{
-    for (struct daemon_call **at = &daemon->waiting; *at != NULL;) {
-        struct daemon_call *call = *at;
-        if (call->unqueued != 0)
-            queue_payments(call);
-        if (call->waits != WAITS_FOR_PAYMENT || call->count != 0) {
-            at = &call->next;
-            continue;
-        }
-        *at = call->next;
-        methods_refuse(call, "the channel has not so much to spend any more");
-    }
-}
-
 static void close_channel(struct daemon_call *call)
 {
     struct entry *entry;
     bool force = false;
-    if (!read_entry(call, &entry))
+    if (!method_read_entry(call, &entry))
         return;
-    if (!json_is(argument(call, "force"), JSON_ABSENT) &&
-        json_read_bool(argument(call, "force"), &force) != ST_OK) {
-        bad_argument(call, "force", "neither true nor false");
+    if (!json_is(method_argument(call, "force"), JSON_ABSENT) &&
+        json_read_bool(method_argument(call, "force"), &force) != ST_OK) {
+        method_bad(call, "force", "neither true nor false");
         return;
     }
-    park(call, WAITS_FOR_CLOSE, channel_name(entry->channel)->id);
+    method_park(call, WAITS_FOR_CLOSE, channel_name(entry->channel)->id);
     if (entry->stage == STAGE_CLOSED)
         methods_wake(call->daemon, call->key);
     else if (force)
@@ -480,9 +417,11 @@ static void close_channel(struct daemon_call *call)
 }
 
 static const struct daemon_method methods[] = {
-    {"channel_nodeInfo", node_info}, {"channel_list", list_channels},
-    {"channel_open", open_channel},  {"channel_topup", top_up},
-    {"channel_keysend", keysend},    {"channel_close", close_channel},
+    {"channel_nodeInfo", node_info},     {"channel_list", list_channels},
+    {"channel_open", open_channel},      {"channel_topup", top_up},
+    {"channel_close", close_channel},    {"channel_keysend", method_keysend},
+    {"channel_invoice", method_invoice}, {"channel_invoiceStatus", method_invoice_status},
+    {"channel_pay", method_pay},
 };
 
 /* --- Across threads. */
@@ -494,10 +433,10 @@ static void run_call(struct task *task)
     pthread_mutex_lock(&call->lock);
     call->begun = true;
     pthread_mutex_unlock(&call->lock);
-    if (!json_is(argument(call, "timeoutMs"), JSON_ABSENT) &&
-        (json_read_number_u64(argument(call, "timeoutMs"), &timeout_ms) != ST_OK ||
+    if (!json_is(method_argument(call, "timeoutMs"), JSON_ABSENT) &&
+        (json_read_number_u64(method_argument(call, "timeoutMs"), &timeout_ms) != ST_OK ||
          timeout_ms < LEAST_TIMEOUT_MS || timeout_ms > MOST_TIMEOUT_MS)) {
-        bad_argument(call, "timeoutMs", "not from 1 to 600000");
+        method_bad(call, "timeoutMs", "not from 1 to 600000");
         return;
     }
     call->until_ms = clock_now_ms() + timeout_ms;

@@ -46,6 +46,8 @@ struct entry *entry_new(struct daemon *daemon, const struct channel_terms *terms
     entry->chain = chain;
     entry->request = request;
     peer->channels++;
+    entry->next_of_peer = peer->entries;
+    peer->entries = entry;
     if (key >= daemon->next_key)
         daemon->next_key = key + 1;
     daemon_add_entry(daemon, entry);

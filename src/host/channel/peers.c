@@ -10,16 +10,30 @@
 
 enum { FIRST_RETRY_MS = 500, LAST_RETRY_MS = 30000, INIT_VERSION = 1 };
 
+static struct peer *find_peer(const struct daemon *daemon, const point33 *node)
+{
+    struct peer *peer = daemon->peers;
+    while (peer != NULL && memcmp(peer->node.b, node->b, sizeof(node->b)) != 0)
+        peer = peer->next;
+    return peer;
+}
+
 struct peer *peer_get(struct daemon *daemon, const point33 *node)
 {
-    for (struct peer *peer = daemon->peers; peer != NULL; peer = peer->next)
-        if (memcmp(peer->node.b, node->b, sizeof(node->b)) == 0)
-            return peer;
-    struct peer *peer = calloc(1, sizeof(*peer));
+    struct peer *peer = find_peer(daemon, node);
+    if (peer != NULL)
+        return peer;
+    peer = calloc(1, sizeof(*peer));
     assert(peer != NULL);
     *peer = (struct peer){.next = daemon->peers, .daemon = daemon, .node = *node};
     daemon->peers = peer;
     return peer;
+}
+
+struct entry *peer_find(const struct daemon *daemon, const point33 *node)
+{
+    const struct peer *peer = find_peer(daemon, node);
+    return peer == NULL ? NULL : peer->entries;
 }
 
 void peer_at(struct peer *peer, bytes host, u16 port)
@@ -61,10 +75,9 @@ void peers_tick(struct daemon *daemon, u64 now_ms)
 
 static void each_entry(struct peer *peer, void (*visit)(struct entry *entry))
 {
-    struct daemon *daemon = peer->daemon;
-    for (u32 i = 0; i < daemon->entry_count; i++)
-        if (daemon->entries[i]->peer == peer && daemon->entries[i]->stage != STAGE_CLOSED)
-            visit(daemon->entries[i]);
+    for (struct entry *at = peer->entries; at != NULL; at = at->next_of_peer)
+        if (at->stage != STAGE_CLOSED)
+            visit(at);
 }
 
 static void part(struct entry *entry)

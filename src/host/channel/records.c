@@ -7,6 +7,9 @@
  *     WANTED    index ‖ what we deposit in all
  *     STAGE     index ‖ stage ‖ end of our forced close (u64 each)
  *     BLOCK     chain id ‖ the first block that is not known to be final (u64 each)
+ *     PASSAGE   a peer's lock ‖ our lock for it: channel, slot (u32 each)
+ *     BILL      an invoice: preimage, secret, amount, expiry; BILL_PAID: its hash ‖ amount
+ *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it
  *
  * Replaying them in order brings the daemon back to where it was. */
 #include "channel/daemon_internal.h"
@@ -84,6 +87,56 @@ void record_block(const struct chain_of *chain)
 {
     bytes parts[] = {BYTES_OF(chain->chain_id), BYTES_OF(chain->since)};
     wal_put(chain->daemon->wal, RECORD_BLOCK, parts, countof(parts));
+}
+
+/* Two of the daemon's locks, by their channels' places. */
+struct passage_record {
+    u32 in, in_slot, out, out_slot;
+};
+
+void record_passage(const struct passage *passage)
+{
+    struct passage_record record = {passage->in->index, passage->in_slot, passage->out->index,
+                                    passage->out_slot};
+    bytes payload = BYTES_OF(record);
+    wal_put(passage->out->daemon->wal, RECORD_PASSAGE, &payload, 1);
+}
+
+void record_bill(struct daemon *daemon, const struct bill_terms *terms)
+{
+    bytes payload = BYTES_OF(*terms);
+    wal_put(daemon->wal, RECORD_BILL, &payload, 1);
+}
+
+void record_received(struct daemon *daemon, hash32 hash, u128 amount)
+{
+    bytes parts[] = {BYTES_OF(hash), BYTES_OF(amount)};
+    wal_put(daemon->wal, RECORD_BILL_PAID, parts, countof(parts));
+}
+
+void record_payment(const struct payment *payment)
+{
+    const struct payment_terms *terms = &payment->terms;
+    u8 memory[1024];
+    struct arena arena = arena_over(memory, sizeof(memory));
+    struct abi_out out = abi_begin(8, &arena);
+    abi_put_hash(&out, terms->hash);
+    abi_put_hash(&out, terms->secret);
+    abi_put_u256(&out, (u256){{(u64)terms->amount, (u64)(terms->amount >> 64), 0, 0}});
+    abi_put_u64(&out, terms->chain_id);
+    abi_put_address(&out, terms->asset);
+    abi_put_bool(&out, terms->is_keysend);
+    abi_put_hash(&out, terms->preimage);
+    abi_put_bytes(&out, BYTES_OF(terms->node));
+    bytes payload = abi_end(&out);
+    wal_put(payment->daemon->wal, RECORD_PAYMENT, &payload, 1);
+}
+
+void record_part(const struct passage *passage, const struct payment *payment)
+{
+    u32 place[2] = {passage->out->index, passage->out_slot};
+    bytes parts[] = {BYTES_OF(payment->terms.hash), BYTES_OF(place)};
+    wal_put(payment->daemon->wal, RECORD_PART, parts, countof(parts));
 }
 
 /* --- Reading. */
@@ -200,14 +253,92 @@ static enum status read_block(struct daemon *daemon, bytes payload, struct err *
     return ST_OK;
 }
 
+static enum status read_passage(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct passage_record record;
+    if (payload.size == sizeof(record))
+        bytes_copy(&record, payload);
+    if (payload.size != sizeof(record) || record.in >= daemon->entry_count ||
+        record.out >= daemon->entry_count || record.in_slot >= LOCKS_MOST ||
+        record.out_slot >= LOCKS_MOST)
+        return fail(err, ST_CORRUPT, "the journal has a passage that does not read");
+    (void)passage_new(daemon->entries[record.in], record.in_slot, daemon->entries[record.out],
+                      record.out_slot, NULL);
+    return ST_OK;
+}
+
+static enum status read_bill(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct bill_terms terms;
+    if (payload.size != sizeof(terms))
+        return fail(err, ST_CORRUPT, "the journal has an invoice that does not read");
+    bytes_copy(&terms, payload);
+    bill_add(daemon, &terms);
+    return ST_OK;
+}
+
+static enum status read_bill_paid(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct {
+        hash32 hash;
+        u128 amount;
+    } paid;
+    if (payload.size != sizeof(paid))
+        return fail(err, ST_CORRUPT, "the journal has a receipt that does not read");
+    bytes_copy(&paid, payload);
+    bill_received(daemon, paid.hash, paid.amount);
+    return ST_OK;
+}
+
+static enum status read_payment(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct abi_in in = abi_over(payload);
+    struct payment_terms terms;
+    terms.hash = abi_get_hash(&in);
+    terms.secret = abi_get_hash(&in);
+    u256 amount = abi_get_u256(&in);
+    terms.amount = (u128)amount.w[1] << 64 | amount.w[0];
+    terms.chain_id = abi_get_u64(&in);
+    terms.asset = abi_get_address(&in);
+    terms.is_keysend = abi_get_bool(&in);
+    terms.preimage = abi_get_hash(&in);
+    bytes node = abi_get_bytes(&in);
+    if (in.failed || node.size != sizeof(terms.node))
+        return fail(err, ST_CORRUPT, "the journal has a payment that does not read");
+    bytes_copy(terms.node.b, node);
+    (void)payment_add(daemon, &terms);
+    return ST_OK;
+}
+
+static enum status read_part(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct {
+        hash32 hash;
+        u32 out, out_slot;
+    } part;
+    if (payload.size == sizeof(part))
+        bytes_copy(&part, payload);
+    struct payment *payment = payload.size == sizeof(part) ? payment_find(daemon, part.hash) : NULL;
+    if (payment == NULL || part.out >= daemon->entry_count || part.out_slot >= LOCKS_MOST)
+        return fail(err, ST_CORRUPT, "the journal has a part that does not read");
+    (void)passage_new(NULL, 0, daemon->entries[part.out], part.out_slot, part_add(payment));
+    return ST_OK;
+}
+
+/* Records that are not about one channel. */
+static enum status (*const readers[])(struct daemon *daemon, bytes payload, struct err *err) = {
+    [RECORD_ENTRY] = read_entry,         [RECORD_BLOCK] = read_block,
+    [RECORD_PASSAGE] = read_passage,     [RECORD_BILL] = read_bill,
+    [RECORD_BILL_PAID] = read_bill_paid, [RECORD_PAYMENT] = read_payment,
+    [RECORD_PART] = read_part,
+};
+
 enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)
 {
     struct daemon *daemon = self;
     u32 index;
-    if (kind == RECORD_ENTRY)
-        return read_entry(daemon, payload, err);
-    if (kind == RECORD_BLOCK)
-        return read_block(daemon, payload, err);
+    if (kind < countof(readers) && readers[kind] != NULL)
+        return readers[kind](daemon, payload, err);
     if (payload.size < sizeof(index))
         return fail(err, ST_CORRUPT, "the journal has a short record");
     bytes_copy(&index, bytes_slice(payload, 0, sizeof(index)));

@@ -4,9 +4,9 @@
  *     TLV = type, bigsize | length, bigsize | value
  *
  * Kinds of fields: u16, u32, u64, u128 and i128 (two's complement), big-endian; address, hash32,
- * point33 and signature64 as they are; `bytes` after a u16 with their count; REST, all that is left, after
- * which there are no TLVs. TLV types ascend strictly. None is known yet: odd ones are passed over,
- * an even one makes the message invalid.
+ * point33 and signature64 as they are; `bytes` after a u16 with their count; REST, all that is
+ * left, after which there are no TLVs. TLV types ascend strictly. None is known yet: odd ones are
+ * passed over, an even one makes the message invalid.
  *
  * Source: BOLT 1 ("Lightning Message Format", "Type-Length-Value Format", "Fundamental Types"). */
 #ifndef CHANNEL_WIRE_H

@@ -1,0 +1,526 @@
+/* Payments over several hops: locks that pass through.
+ *
+ *     peer's lock ── peel ──> final:   ours to take (receive.c)
+ *                        └──> forward: a lock of ours, to the next node, with the same key
+ *
+ *     next SETTLEs: we pay it and SETTLE what we took it for       (R5: at once)
+ *     next FAILs:   we DROP the lock; when it knows, we FAIL ours  (R4)
+ *
+ * A passage joins the two locks. It is in the journal before the second lock is in a message, so
+ * after a restart each lock of a peer's that waits is either joined to one of ours, or is looked at
+ * anew. All hops on a chain share one expiry; a preimage that comes after it, less the margin, must
+ * come from the chain's registry (R6). */
+#include "channel/daemon_internal.h"
+
+#include "sys/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* --- Passages, by the locks that they join. */
+
+static struct passage **slot_in(struct passage ***list, u32 *room, u32 slot)
+{
+    if (slot >= *room) {
+        u32 larger = slot + 1 > 2 * *room ? slot + 1 : 2 * *room;
+        *list = realloc(*list, larger * sizeof((*list)[0]));
+        assert(*list != NULL);
+        memset(*list + *room, 0, (larger - *room) * sizeof((*list)[0]));
+        *room = larger;
+    }
+    return &(*list)[slot];
+}
+
+static struct passage *passage_out(const struct entry *entry, u32 slot)
+{
+    return slot < entry->out_room ? entry->out[slot] : NULL;
+}
+
+static struct passage *passage_in(const struct entry *entry, u32 slot)
+{
+    return slot < entry->in_room ? entry->in[slot] : NULL;
+}
+
+/* Gone when neither of its locks needs it. */
+static void drop_if_idle(struct passage *passage)
+{
+    if (passage->in != NULL || passage->out != NULL)
+        return;
+    free(passage->reason);
+    free(passage);
+}
+
+static void leave_in(struct passage *passage)
+{
+    if (passage->in != NULL)
+        passage->in->in[passage->in_slot] = NULL;
+    passage->in = NULL;
+    drop_if_idle(passage);
+}
+
+static void leave_out(struct passage *passage)
+{
+    if (passage->out != NULL)
+        passage->out->out[passage->out_slot] = NULL;
+    passage->out = NULL;
+    drop_if_idle(passage);
+}
+
+static void passage_end(struct passage *passage)
+{
+    if (passage->in != NULL)
+        passage->in->in[passage->in_slot] = NULL;
+    passage->in = NULL;
+    leave_out(passage);
+}
+
+/* What held the slots before is over: the journal tells of ends only by what comes after. */
+struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u32 out_slot,
+                            struct part *part)
+{
+    struct passage *passage = calloc(1, sizeof(*passage));
+    assert(passage != NULL);
+    *passage = (struct passage){
+        .in = in, .in_slot = in_slot, .out = out, .out_slot = out_slot, .part = part};
+    if (passage_out(out, out_slot) != NULL)
+        leave_out(passage_out(out, out_slot));
+    if (in != NULL && passage_in(in, in_slot) != NULL)
+        leave_in(passage_in(in, in_slot));
+    *slot_in(&out->out, &out->out_room, out_slot) = passage;
+    if (in != NULL)
+        *slot_in(&in->in, &in->in_room, in_slot) = passage;
+    return passage;
+}
+
+void passages_free(struct entry *entry)
+{
+    for (u32 slot = 0; slot < entry->out_room; slot++)
+        if (entry->out[slot] != NULL)
+            leave_out(entry->out[slot]);
+    for (u32 slot = 0; slot < entry->in_room; slot++)
+        if (entry->in[slot] != NULL)
+            leave_in(entry->in[slot]);
+    while (entry->answers != NULL) {
+        struct answer *next = entry->answers->next;
+        free(entry->answers);
+        entry->answers = next;
+    }
+    free(entry->out);
+    free(entry->in);
+    entry->out_room = entry->in_room = 0;
+}
+
+/* --- Back towards the origin. */
+
+/* An answer about a lock is never lost: one that finds the next update full waits for the one
+ * after it. */
+static void keep(struct entry *entry, const struct item *item)
+{
+    struct answer *answer = malloc(sizeof(*answer) + item->text.size);
+    assert(answer != NULL);
+    *answer = (struct answer){.next = entry->answers, .item = *item};
+    bytes_copy(answer->text, item->text);
+    answer->item.text.data = answer->text;
+    entry->answers = answer;
+}
+
+static void queue(struct entry *entry, const struct item *item)
+{
+    struct err err;
+    enum status st = channel_queue(entry->channel, item, NULL, &err);
+    if (st == ST_AGAIN) {
+        keep(entry, item);
+        return;
+    }
+    if (st != ST_OK)
+        log_warn("channel", "an answer to a lock is not wanted any more",
+                 LOG_HEX("channel", channel_name(entry->channel)->id), LOG_TEXT("why", err.text));
+    entry_touch(entry);
+}
+
+void forward_answers(struct entry *entry)
+{
+    struct answer *list = entry->answers;
+    entry->answers = NULL;
+    while (list != NULL) {
+        struct answer *next = list->next;
+        queue(entry, &list->item);
+        free(list);
+        list = next;
+    }
+}
+
+void lock_settle(struct entry *entry, u32 slot, hash32 preimage)
+{
+    struct item item = {.kind = ITEM_SETTLE, .slot = slot, .reference = preimage};
+    queue(entry, &item);
+}
+
+static void lock_fail_with(struct entry *entry, u32 slot, bytes reason)
+{
+    struct item item = {.kind = ITEM_FAIL, .slot = slot, .text = reason};
+    queue(entry, &item);
+}
+
+/* What the lock's onion says; its secrets are the caller's to wipe. */
+static enum onion_verdict peel(const struct entry *entry, u32 slot, struct onion_peeled *out)
+{
+    bytes onion = channel_lock_onion(entry->channel, slot);
+    u32 peer = 1 - channel_side(entry->channel);
+    hash32 key = locks_get(channel_locks(entry->channel, peer), slot).key;
+    return onion_peel(keyring_node_secret(entry->daemon->ring), onion.data, BYTES_OF(key), out);
+}
+
+void lock_fail(struct entry *entry, u32 slot, u16 code)
+{
+    struct onion_peeled peeled;
+    u8 message[FAILURE_LIMIT], packet[ONION_ERROR_OVERHEAD + ONION_ERROR_PADDED + FAILURE_LIMIT];
+    struct failure failure = {.code = code};
+    enum onion_verdict verdict = peel(entry, slot, &peeled);
+    if (verdict == ONION_FORWARD || verdict == ONION_FINAL || verdict == ONION_BAD_PAYLOAD) {
+        usize size = failure_encode(&failure, message);
+        onion_error_build(&peeled.shared, (bytes){message, size}, packet);
+        lock_fail_with(entry, slot, (bytes){packet, onion_error_size(size)});
+    } else { /* the origin cannot be told: the peer is */
+        u8 short_code[2] = {(u8)(code >> 8), (u8)code};
+        lock_fail_with(entry, slot, BYTES_OF(short_code));
+    }
+    secret_wipe(&peeled);
+}
+
+/* The next hop's reason, with our layer on it. */
+static void pass_back(struct passage *passage)
+{
+    struct onion_peeled peeled;
+    if (passage->reason_size < ONION_ERROR_OVERHEAD ||
+        peel(passage->in, passage->in_slot, &peeled) != ONION_FORWARD) {
+        lock_fail(passage->in, passage->in_slot, FAILURE_TEMPORARY_CHANNEL_FAILURE);
+        return;
+    }
+    onion_error_wrap(&peeled.shared, passage->reason, passage->reason_size);
+    lock_fail_with(passage->in, passage->in_slot, (bytes){passage->reason, passage->reason_size});
+    secret_wipe(&peeled);
+}
+
+/* --- Onwards. */
+
+static bool can_carry(const struct entry *entry, const struct entry *from,
+                      const struct payload *step)
+{
+    const struct channel_terms *terms = channel_terms(entry->channel);
+    const struct channel_terms *in = channel_terms(from->channel);
+    return entry != from && entry->stage == STAGE_OPEN && entry->here && entry->there &&
+           memcmp(entry->peer->node.b, step->next.b, sizeof(step->next)) == 0 &&
+           terms->chain_id == in->chain_id && address_equal(terms->asset, in->asset) &&
+           channel_spendable(entry->channel) >= step->amount;
+}
+
+/* The channel to the next node with the most to spend. */
+static struct entry *choose_out(const struct entry *from, const struct payload *step)
+{
+    struct entry *best = NULL;
+    for (struct entry *at = peer_find(from->daemon, &step->next); at != NULL; at = at->next_of_peer)
+        if (can_carry(at, from, step) &&
+            (best == NULL || channel_spendable(at->channel) > channel_spendable(best->channel)))
+            best = at;
+    return best;
+}
+
+u128 forward_fee(const struct daemon_options *options, u128 amount)
+{
+    enum { MILLION = 1000000 };
+    return options->fee_base + (amount * options->fee_ppm + MILLION - 1) / MILLION;
+}
+
+/* Why the lock is not passed on; 0: nothing speaks against it. */
+static u16 objection(const struct entry *from, const struct lock *lock, const struct payload *step)
+{
+    const struct daemon_options *options = &from->daemon->options;
+    u64 now_s = from->chain->time_s;
+    if (step->amount == 0 || step->amount >= CHANNEL_AMOUNT_LIMIT || lock->amount < step->amount ||
+        lock->amount - step->amount < forward_fee(options, step->amount))
+        return FAILURE_FEE_INSUFFICIENT;
+    if (step->chain_id != 0) /* to another chain: swaps are not there yet */
+        return FAILURE_UNKNOWN_NEXT_PEER;
+    if (step->expiry_s != lock->expiry_s)
+        return FAILURE_INCORRECT_CLTV_EXPIRY;
+    if (lock->expiry_s < now_s + 2 * options->margin_s)
+        return FAILURE_EXPIRY_TOO_SOON;
+    if (lock->expiry_s > now_s + LONGEST_LOCK_S)
+        return FAILURE_EXPIRY_TOO_FAR;
+    return 0;
+}
+
+/* The next update is full; the lock is looked at again when it has left. */
+static void stall(struct entry *entry, u32 slot)
+{
+    struct daemon *daemon = entry->daemon;
+    if (daemon->stalled_count == daemon->stalled_room) {
+        daemon->stalled_room = daemon->stalled_room == 0 ? 64 : 2 * daemon->stalled_room;
+        daemon->stalled =
+            realloc(daemon->stalled, daemon->stalled_room * sizeof(daemon->stalled[0]));
+        assert(daemon->stalled != NULL);
+    }
+    daemon->stalled[daemon->stalled_count++] = (struct stalled){entry, slot};
+}
+
+static void forward(struct entry *from, u32 slot, const struct lock *lock,
+                    const struct payload *step, const u8 *onion)
+{
+    u16 code = objection(from, lock, step);
+    if (code != 0) {
+        lock_fail(from, slot, code);
+        return;
+    }
+    struct item item = {
+        .kind = ITEM_ADD,
+        .lock = {step->amount, lock->expiry_s, lock->key},
+        .text = {onion, ONION_SIZE},
+    };
+    struct entry *out = choose_out(from, step);
+    u32 out_slot;
+    if (out == NULL) {
+        lock_fail(from, slot, FAILURE_UNKNOWN_NEXT_PEER);
+        return;
+    }
+    enum status st = channel_queue(out->channel, &item, &out_slot, NULL);
+    if (st == ST_AGAIN) {
+        stall(from, slot);
+        return;
+    }
+    if (st != ST_OK) {
+        lock_fail(from, slot, FAILURE_TEMPORARY_CHANNEL_FAILURE);
+        return;
+    }
+    struct passage *passage = passage_new(from, slot, out, out_slot, NULL);
+    record_passage(passage);
+    entry_touch(out);
+}
+
+static void take_new_lock(struct entry *entry, u32 slot, const struct lock *lock)
+{
+    struct onion_peeled peeled;
+    struct payload step;
+    struct failure why = {.code = 0};
+    enum onion_verdict verdict = peel(entry, slot, &peeled);
+    bytes payload = {peeled.payload, peeled.payload_size};
+    enum payload_kind kind = verdict == ONION_FINAL ? PAYLOAD_FINAL : PAYLOAD_FORWARD;
+    if (verdict != ONION_FORWARD && verdict != ONION_FINAL)
+        lock_fail(entry, slot, onion_failure_code(verdict));
+    else if (payload_decode(kind, payload, &step, &why, NULL) != ST_OK)
+        lock_fail(entry, slot, why.code);
+    else if (verdict == ONION_FINAL)
+        receive_lock(entry, slot, lock, &step);
+    else
+        forward(entry, slot, lock, &step, peeled.next);
+    secret_wipe(&peeled.shared);
+}
+
+static bool is_under_way(const struct passage *passage, const struct lock *lock)
+{
+    if (passage->out == NULL)
+        return false;
+    u32 side = channel_side(passage->out->channel);
+    struct lock ours = locks_get(channel_locks(passage->out->channel, side), passage->out_slot);
+    return ours.amount != 0 && hash32_equal(ours.key, lock->key);
+}
+
+/* A lock of the peer's that we have acknowledged; after a restart, one that still waits for us. */
+static void take_lock(struct entry *entry, u32 slot)
+{
+    u32 peer = 1 - channel_side(entry->channel);
+    struct lock lock = locks_get(channel_locks(entry->channel, peer), slot);
+    struct passage *passage = passage_in(entry, slot);
+    if (passage != NULL && passage->state == PASSAGE_WAITS && is_under_way(passage, &lock))
+        return;
+    if (passage == NULL || passage->state == PASSAGE_WAITS) { /* the other lock was never sent */
+        if (passage != NULL)
+            passage_end(passage);
+        take_new_lock(entry, slot, &lock);
+        return;
+    }
+    if (passage->state == PASSAGE_SETTLED)
+        lock_settle(entry, slot, passage->preimage);
+    else
+        lock_fail(entry, slot, FAILURE_TEMPORARY_CHANNEL_FAILURE);
+    leave_in(passage);
+}
+
+void forward_turn(struct daemon *daemon)
+{
+    struct stalled *list = daemon->stalled;
+    usize count = daemon->stalled_count;
+    daemon->stalled = NULL;
+    daemon->stalled_count = daemon->stalled_room = 0;
+    for (usize i = 0; i < count; i++)
+        if (channel_lock_waits(list[i].entry->channel, list[i].slot))
+            take_lock(list[i].entry, list[i].slot);
+    free(list);
+}
+
+/* --- What became of our locks. */
+
+static bool is_late(const struct entry *entry, u32 slot)
+{
+    u32 side = channel_side(entry->channel);
+    u64 expiry_s = locks_get(channel_locks(entry->channel, side), slot).expiry_s;
+    return entry->chain->time_s + entry->daemon->options.margin_s > expiry_s;
+}
+
+/* The secret of our lock is out: it is paid for, and what it was for is claimed. */
+static void pay(struct passage *passage, hash32 preimage)
+{
+    struct entry *entry = passage->out;
+    struct item paid = {.kind = ITEM_PAID, .slot = passage->out_slot};
+    if (passage->in != NULL)
+        lock_settle(passage->in, passage->in_slot, preimage);
+    if (passage->part != NULL)
+        part_paid(passage->part, preimage);
+    queue(entry, &paid);
+    passage_end(passage);
+}
+
+/* R6: one that comes late only counts in the registry (forward_reveal). */
+static void take_settled(struct entry *entry, u32 slot, hash32 preimage)
+{
+    struct passage *passage = passage_out(entry, slot);
+    if (passage != NULL && !is_late(entry, slot))
+        pay(passage, preimage);
+}
+
+void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal)
+{
+    struct daemon *daemon = chain->daemon;
+    for (u32 i = 0; i < daemon->entry_count; i++) {
+        struct entry *entry = daemon->entries[i];
+        for (u32 slot = 0; entry->chain == chain && slot < entry->out_room; slot++) {
+            struct passage *passage = entry->out[slot];
+            struct lock lock =
+                locks_get(channel_locks(entry->channel, channel_side(entry->channel)), slot);
+            if (passage != NULL && hash32_equal(lock.key, reveal->key) &&
+                reveal->time_s <= lock.expiry_s)
+                pay(passage, reveal->secret);
+        }
+    }
+}
+
+static void take_failed(struct entry *entry, u32 slot)
+{
+    struct passage *passage = passage_out(entry, slot);
+    struct item drop = {.kind = ITEM_DROP, .slot = slot};
+    bytes reason = channel_lock_reason(entry->channel, slot);
+    if (passage != NULL && passage->reason == NULL && reason.size != 0) {
+        passage->reason = malloc(reason.size);
+        assert(passage->reason != NULL);
+        bytes_copy(passage->reason, reason);
+        passage->reason_size = reason.size;
+    }
+    queue(entry, &drop);
+}
+
+static void take_dropped(struct entry *entry, u32 slot)
+{
+    struct passage *passage = passage_out(entry, slot);
+    if (passage == NULL)
+        return;
+    if (passage->in != NULL)
+        pass_back(passage);
+    else
+        part_failed(passage->part, (bytes){passage->reason, passage->reason_size});
+    passage_end(passage);
+}
+
+/* What the journal says has happened; what is still to be done comes from channel_resume. */
+void forward_replay(struct entry *entry, const struct channel_event *event)
+{
+    struct passage *passage = passage_out(entry, event->slot);
+    if (passage == NULL || (event->kind != EVENT_SETTLED && event->kind != EVENT_DROPPED))
+        return;
+    if (event->kind == EVENT_SETTLED) {
+        passage->state = PASSAGE_SETTLED;
+        passage->preimage = event->reference;
+        if (passage->part != NULL) {
+            part_paid(passage->part, event->reference);
+            passage_end(passage);
+        }
+        return;
+    }
+    passage->state = PASSAGE_DROPPED;
+    if (passage->part != NULL)
+        part_failed(passage->part, BYTES_EMPTY);
+    leave_out(passage);
+}
+
+/* A part whose lock never got into an update was never sent. */
+void forward_resume(struct entry *entry)
+{
+    for (u32 slot = 0; slot < entry->out_room; slot++) {
+        struct passage *passage = entry->out[slot];
+        if (passage == NULL || passage->part == NULL || channel_lock_lives(entry->channel, slot))
+            continue;
+        part_failed(passage->part, BYTES_EMPTY);
+        passage_end(passage);
+    }
+}
+
+void forward_event(struct entry *entry, const struct channel_event *event)
+{
+    switch (event->kind) {
+    case EVENT_LOCK_IN:
+        take_lock(entry, event->slot);
+        break;
+    case EVENT_SETTLED:
+        take_settled(entry, event->slot, event->reference);
+        break;
+    case EVENT_FAILED:
+        take_failed(entry, event->slot);
+        break;
+    case EVENT_DROPPED:
+        take_dropped(entry, event->slot);
+        break;
+    case EVENT_PAID_IN:
+    case EVENT_PAID_OUT:
+        break;
+    }
+}
+
+/* --- Time. */
+
+/* R5: a secret that we told and that the peer does not pay for is shown to everybody in time. */
+static void look_at_theirs(struct entry *entry, u64 now_s)
+{
+    const struct locks *locks = channel_locks(entry->channel, 1 - channel_side(entry->channel));
+    u64 margin_s = entry->daemon->options.margin_s;
+    hash32 preimage;
+    for (u32 slot = 0; slot < locks_end(locks); slot++) {
+        struct lock lock = locks_get(locks, slot);
+        if (lock.amount != 0 && now_s + margin_s >= lock.expiry_s && now_s <= lock.expiry_s &&
+            channel_lock_preimage(entry->channel, slot, &preimage))
+            errand_reveal(entry->chain, preimage);
+    }
+}
+
+/* A lock of ours whose time is over, with no secret shown, is ours again. */
+static void look_at_ours(struct entry *entry, u64 now_s)
+{
+    enum { CLOCKS_S = 60 }; /* by which the peer's may be behind */
+    const struct locks *locks = channel_locks(entry->channel, channel_side(entry->channel));
+    for (u32 slot = 0; slot < locks_end(locks); slot++) {
+        struct lock lock = locks_get(locks, slot);
+        struct item drop = {.kind = ITEM_DROP, .slot = slot};
+        if (lock.amount != 0 && now_s > lock.expiry_s + CLOCKS_S)
+            queue(entry, &drop);
+    }
+}
+
+void forward_tick(struct chain_of *chain)
+{
+    struct daemon *daemon = chain->daemon;
+    for (u32 i = 0; i < daemon->entry_count; i++) {
+        struct entry *entry = daemon->entries[i];
+        if (entry->chain != chain || entry->stage == STAGE_CLOSED)
+            continue;
+        look_at_theirs(entry, chain->time_s);
+        look_at_ours(entry, chain->time_s);
+    }
+}

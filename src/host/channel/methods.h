@@ -1,0 +1,35 @@
+/* What methods of JSON-RPC are made of: methods.c has the frame, methods_pay.c those that pay. */
+#ifndef CHANNEL_METHODS_H
+#define CHANNEL_METHODS_H
+
+#include "channel/daemon_internal.h"
+
+/* --- Arguments. False: it is wrong, and the call has been refused. */
+
+json method_argument(const struct daemon_call *call, const char *name);
+bool method_read_amount(struct daemon_call *call, const char *name, u128 *out);
+bool method_read_entry(struct daemon_call *call, struct entry **out);
+bool method_read_chain(struct daemon_call *call, struct chain_of **out);
+/* Refuses. Always false. */
+bool method_bad(struct daemon_call *call, const char *name, const char *what);
+
+/* --- Answers. */
+
+void method_put_amount(struct json_out *out, const char *key, u128 amount);
+void method_put_hex(struct json_out *out, const char *key, bytes value);
+void method_put_text(struct json_out *out, const char *key, const char *text);
+/* Once all that gathers now is durable. */
+void method_answer_after(struct daemon_call *call);
+/* Until methods_wake comes with the key. */
+void method_park(struct daemon_call *call, enum daemon_wait waits, hash32 key);
+
+/* --- methods_pay.c */
+
+void method_keysend(struct daemon_call *call);
+void method_invoice(struct daemon_call *call);
+void method_invoice_status(struct daemon_call *call);
+void method_pay(struct daemon_call *call);
+/* False: it is neither paid nor failed. */
+bool method_answer_payment(struct daemon_call *call);
+
+#endif

@@ -1,0 +1,266 @@
+/* Methods that pay and are paid. */
+#include "channel/invoice.h"
+#include "channel/methods.h"
+
+#include "base/fmt.h"
+#include "base/hex.h"
+#include "base/json_read.h"
+#include "sys/entropy.h"
+
+enum { MOST_PAYMENTS = 1000 /* of one call */, USUAL_EXPIRY_S = 3600, MOST_EXPIRY_S = 30 * 86400 };
+
+/* --- In one channel. */
+
+/* One payment, or `count` equal ones, which the call waits for together. */
+void method_keysend(struct daemon_call *call)
+{
+    struct entry *entry;
+    u128 amount;
+    u64 count = 1;
+    hash32 reference;
+    if (!method_read_entry(call, &entry) || !method_read_amount(call, "amount", &amount))
+        return;
+    if (!json_is(method_argument(call, "count"), JSON_ABSENT) &&
+        (json_read_number_u64(method_argument(call, "count"), &count) != ST_OK || count == 0 ||
+         count > MOST_PAYMENTS)) {
+        method_bad(call, "count", "not from 1 to 1000");
+        return;
+    }
+    if (amount == 0 || amount * count > channel_spendable(entry->channel)) {
+        method_bad(call, "amount", amount == 0 ? "nothing" : "the channel has not so much");
+        return;
+    }
+    if (json_read_fixed(method_argument(call, "payment"), reference.b, sizeof(reference.b)) !=
+        ST_OK)
+        random_fill(reference.b, sizeof(reference.b));
+    if (entry->stage != STAGE_OPEN || entry->stopped[0] || entry->stopped[1]) {
+        methods_refuse(call, "the channel is closing");
+        return;
+    }
+    call->entry = entry;
+    call->amount = amount;
+    call->count = call->left = call->unqueued = count;
+    method_park(call, WAITS_FOR_PAYMENT, reference);
+    daemon_touch(call->daemon);
+}
+
+/* As many as an update holds; the next turn takes more. What cannot be paid any more (the channel
+ * closes, the money is spent by others) is not waited for. */
+static void queue_payments(struct daemon_call *call)
+{
+    struct item item = {.kind = ITEM_PAY, .lock.amount = call->amount, .reference = call->key};
+    enum status st = ST_OK;
+    while (call->unqueued != 0 && st == ST_OK) {
+        st = channel_queue(call->entry->channel, &item, NULL, NULL);
+        call->unqueued -= st == ST_OK;
+    }
+    if (call->unqueued != call->count)
+        entry_touch(call->entry);
+    if (st != ST_FULL)
+        return;
+    call->count -= call->unqueued;
+    call->left -= call->unqueued;
+    call->unqueued = 0;
+}
+
+void methods_turn(struct daemon *daemon)
+{
+    for (struct daemon_call **at = &daemon->waiting; *at != NULL;) {
+        struct daemon_call *call = *at;
+        if (call->unqueued != 0)
+            queue_payments(call);
+        if (call->waits != WAITS_FOR_PAYMENT || call->count != 0) {
+            at = &call->next;
+            continue;
+        }
+        *at = call->next;
+        methods_refuse(call, "the channel has not so much to spend any more");
+    }
+}
+
+/* --- Being paid. */
+
+static bool read_text(struct daemon_call *call, const char *name, usize limit, bytes *out)
+{
+    *out = json_text(method_argument(call, name), &call->arena);
+    return out->size <= limit || method_bad(call, name, "too long");
+}
+
+static bool read_seconds(struct daemon_call *call, const char *name, u64 usual, u64 most, u64 *out)
+{
+    json value = method_argument(call, name);
+    *out = usual;
+    if (!json_is(value, JSON_ABSENT) &&
+        (json_read_number_u64(value, out) != ST_OK || *out == 0 || *out > most))
+        return method_bad(call, name, "not so many seconds");
+    return true;
+}
+
+void method_invoice(struct daemon_call *call)
+{
+    struct daemon *daemon = call->daemon;
+    struct invoice invoice = {.kind = INVOICE, .node = keyring_node(daemon->ring)};
+    struct bill_terms bill;
+    struct chain_of *chain;
+    struct err err;
+    u64 life_s;
+    if (!method_read_chain(call, &chain) ||
+        !read_text(call, "description", INVOICE_DESCRIPTION_LIMIT, &invoice.description) ||
+        !read_seconds(call, "expirySeconds", USUAL_EXPIRY_S, MOST_EXPIRY_S, &life_s))
+        return;
+    if (!json_is(method_argument(call, "amount"), JSON_ABSENT) &&
+        !method_read_amount(call, "amount", &invoice.amount))
+        return;
+    invoice.chain_id = chain->chain_id;
+    invoice.adjudicator = chain->adjudicator;
+    invoice.created_s = chain->time_s;
+    invoice.expiry_s = chain->time_s + life_s;
+    if (!bill_new(daemon, invoice.amount, invoice.expiry_s, &bill)) {
+        methods_refuse(call, "there are too many invoices");
+        return;
+    }
+    invoice.payment_hash = registry_key(bill.preimage);
+    invoice.payment_secret = bill.secret;
+    if (invoice_sign(&invoice, keyring_node_secret(daemon->ring), &err) != ST_OK) {
+        methods_refuse(call, err.text);
+        return;
+    }
+    json_key(call->out, "result");
+    json_open_object(call->out);
+    json_key(call->out, "invoice");
+    json_put_text(call->out, invoice_encode(&invoice, &call->arena));
+    method_put_hex(call->out, "hash", BYTES_OF(invoice.payment_hash));
+    json_close_object(call->out);
+    method_answer_after(call);
+}
+
+void method_invoice_status(struct daemon_call *call)
+{
+    hash32 hash;
+    u128 received;
+    if (json_read_fixed(method_argument(call, "hash"), hash.b, sizeof(hash.b)) != ST_OK ||
+        !bill_state(call->daemon, hash, &received)) {
+        method_bad(call, "hash", "not of an invoice of ours");
+        return;
+    }
+    json_key(call->out, "result");
+    json_open_object(call->out);
+    method_put_text(call->out, "state", received == 0 ? "open" : "paid");
+    method_put_amount(call->out, "received", received);
+    json_close_object(call->out);
+    method_answer_after(call);
+}
+
+/* --- Paying over several hops. */
+
+static bool read_node(json value, point33 *out, struct arena *arena)
+{
+    return hex_read_fixed(json_text(value, arena), out->b, sizeof(out->b)) == ST_OK &&
+           point_check(out) == ST_OK;
+}
+
+/* The nodes on the way that the caller names, then the payee. */
+static bool read_way(struct daemon_call *call, const point33 *payee, struct plan *out)
+{
+    json way = method_argument(call, "via"), key, item;
+    out->count = 0;
+    for (struct json_walk at = json_begin(way); json_next(&at, &key, &item);) {
+        if (out->count == PLAN_HOPS - 1)
+            return method_bad(call, "via", "a route of more than 20 hops");
+        if (!read_node(item, &out->node[out->count++], &call->arena))
+            return method_bad(call, "via", "not a list of nodes' keys");
+    }
+    out->node[out->count++] = *payee;
+    return true;
+}
+
+/* What each has to be sent for the next to be sent its part: as if all asked what we ask. */
+static void fill_amounts(const struct daemon_options *options, u128 amount, struct plan *plan)
+{
+    plan->amount[plan->count - 1] = amount;
+    for (usize i = plan->count - 1; i-- > 0;)
+        plan->amount[i] = plan->amount[i + 1] + forward_fee(options, plan->amount[i + 1]);
+}
+
+/* What is to be paid, out of an invoice, or to a node unasked. */
+static bool read_invoice(struct daemon_call *call, struct payment_terms *out)
+{
+    struct invoice invoice;
+    struct err err;
+    bytes text = json_text(method_argument(call, "invoice"), &call->arena);
+    if (invoice_decode(text, &invoice, &call->arena, &err) != ST_OK)
+        return method_bad(call, "invoice", err.text);
+    struct chain_of *chain = daemon_chain(call->daemon, invoice.chain_id);
+    if (chain == NULL)
+        return method_bad(call, "invoice", "of a chain that is none of this daemon's");
+    if (invoice.kind != INVOICE ||
+        invoice_check(&invoice, chain->chain_id, chain->adjudicator, chain->time_s, &err) != ST_OK)
+        return method_bad(call, "invoice", invoice.kind != INVOICE ? "an offer" : err.text);
+    *out = (struct payment_terms){
+        .hash = invoice.payment_hash,
+        .secret = invoice.payment_secret,
+        .amount = invoice.amount,
+        .chain_id = invoice.chain_id,
+        .asset = invoice.asset,
+        .node = invoice.node,
+    };
+    return invoice.amount != 0 || method_read_amount(call, "amount", &out->amount);
+}
+
+static bool read_gift(struct daemon_call *call, struct payment_terms *out)
+{
+    struct chain_of *chain;
+    *out = (struct payment_terms){.is_keysend = true};
+    if (!method_read_chain(call, &chain) || !method_read_amount(call, "amount", &out->amount))
+        return false;
+    if (!read_node(method_argument(call, "node"), &out->node, &call->arena))
+        return method_bad(call, "node", "not a node's key");
+    out->chain_id = chain->chain_id;
+    random_fill(out->preimage.b, sizeof(out->preimage.b));
+    out->hash = registry_key(out->preimage);
+    return true;
+}
+
+void method_pay(struct daemon_call *call)
+{
+    struct payment_terms terms;
+    struct plan plan;
+    struct err err;
+    bool by_invoice = !json_is(method_argument(call, "invoice"), JSON_ABSENT);
+    if (!(by_invoice ? read_invoice(call, &terms) : read_gift(call, &terms)) ||
+        !read_way(call, &terms.node, &plan))
+        return;
+    if (terms.amount == 0 || terms.amount >= CHANNEL_AMOUNT_LIMIT) {
+        method_bad(call, "amount", "nothing, or more than there is");
+        return;
+    }
+    fill_amounts(&call->daemon->options, terms.amount, &plan);
+    if (payment_begin(call->daemon, &terms, &plan, 1, &err) != ST_OK) {
+        methods_refuse(call, err.text);
+        return;
+    }
+    method_park(call, WAITS_FOR_ROUTED, terms.hash);
+    daemon_touch(call->daemon);
+}
+
+bool method_answer_payment(struct daemon_call *call)
+{
+    const struct payment *payment = payment_find(call->daemon, call->key);
+    if (payment->state == PAYMENT_PENDING)
+        return false;
+    if (payment->state == PAYMENT_FAILED) {
+        char text[160];
+        fmt(text, sizeof(text), "the payment failed at hop %zu: %s", payment->failed_hop + 1,
+            payment->failure == 0 ? "no reason" : failure_sentence(payment->failure));
+        methods_refuse(call, text);
+        return true;
+    }
+    json_key(call->out, "result");
+    json_open_object(call->out);
+    method_put_hex(call->out, "payment", BYTES_OF(call->key));
+    method_put_text(call->out, "state", "paid");
+    method_put_hex(call->out, "preimage", BYTES_OF(payment->preimage));
+    json_close_object(call->out);
+    method_answer_after(call);
+    return true;
+}

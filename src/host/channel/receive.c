@@ -1,0 +1,154 @@
+/* Payments to us: invoices, and locks whose onion ends here.
+ *
+ * An invoice's parts are held until they make up its amount, then all are claimed; after
+ * HOLD_S they are given back. A keysend brings its own preimage, and is claimed at once. */
+#include "channel/daemon_internal.h"
+
+#include "sys/entropy.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { HOLD_S = 60, MOST_PARTS = 64, MOST_INVOICES = 100000 };
+
+/* A part that waits for the others. */
+struct held {
+    struct entry *entry;
+    u32 slot;
+    u128 amount;
+};
+
+struct bill {
+    struct bill *next;
+    struct bill_terms terms;
+    hash32 hash;
+    u128 received;
+    struct held held[MOST_PARTS];
+    usize held_count;
+    u64 held_since_s;
+};
+
+static struct bill *find_bill(const struct daemon *daemon, hash32 hash)
+{
+    struct bill *at = daemon->bills;
+    while (at != NULL && !hash32_equal(at->hash, hash))
+        at = at->next;
+    return at;
+}
+
+void bill_add(struct daemon *daemon, const struct bill_terms *terms)
+{
+    struct bill *bill = calloc(1, sizeof(*bill));
+    assert(bill != NULL);
+    bill->terms = *terms;
+    bill->hash = registry_key(terms->preimage);
+    bill->next = daemon->bills;
+    daemon->bills = bill;
+    daemon->bill_count++;
+}
+
+void bill_received(struct daemon *daemon, hash32 hash, u128 amount)
+{
+    struct bill *bill = find_bill(daemon, hash);
+    if (bill != NULL)
+        bill->received = amount;
+}
+
+void bills_free(struct daemon *daemon)
+{
+    while (daemon->bills != NULL) {
+        struct bill *next = daemon->bills->next;
+        secret_wipe(daemon->bills);
+        free(daemon->bills);
+        daemon->bills = next;
+    }
+}
+
+bool bill_new(struct daemon *daemon, u128 amount, u64 expiry_s, struct bill_terms *out)
+{
+    if (daemon->bill_count >= MOST_INVOICES)
+        return false;
+    *out = (struct bill_terms){.amount = amount, .expiry_s = expiry_s};
+    random_fill(out->preimage.b, sizeof(out->preimage.b));
+    random_fill(out->secret.b, sizeof(out->secret.b));
+    bill_add(daemon, out);
+    record_bill(daemon, out);
+    return true;
+}
+
+bool bill_state(const struct daemon *daemon, hash32 hash, u128 *received)
+{
+    const struct bill *bill = find_bill(daemon, hash);
+    if (bill != NULL)
+        *received = bill->received;
+    return bill != NULL;
+}
+
+/* --- Locks that end here. */
+
+static void give_back(struct bill *bill)
+{
+    for (usize i = 0; i < bill->held_count; i++)
+        lock_fail(bill->held[i].entry, bill->held[i].slot, FAILURE_MPP_TIMEOUT);
+    bill->held_count = 0;
+}
+
+static void claim(struct daemon *daemon, struct bill *bill, u128 sum)
+{
+    bill->received = sum;
+    record_received(daemon, bill->hash, sum);
+    for (usize i = 0; i < bill->held_count; i++)
+        lock_settle(bill->held[i].entry, bill->held[i].slot, bill->terms.preimage);
+    bill->held_count = 0;
+    methods_wake(daemon, bill->hash);
+}
+
+/* The same answer whatever is wrong, so that nobody learns more by asking (BOLT 4). */
+static bool is_welcome(const struct bill *bill, const struct lock *lock, const struct payload *step,
+                       u64 now_s, u64 margin_s)
+{
+    return bill != NULL && secret_equal(bill->terms.secret.b, step->payment_secret.b, 32) &&
+           lock->amount == step->amount && lock->expiry_s == step->expiry_s &&
+           lock->expiry_s >= now_s + margin_s && now_s <= bill->terms.expiry_s &&
+           step->total >= bill->terms.amount && bill->held_count < MOST_PARTS;
+}
+
+static void hold(struct daemon *daemon, struct bill *bill, const struct held *part, u128 total,
+                 u64 now_s)
+{
+    u128 sum = 0;
+    if (bill->held_count == 0)
+        bill->held_since_s = now_s;
+    bill->held[bill->held_count++] = *part;
+    for (usize i = 0; i < bill->held_count; i++)
+        sum += bill->held[i].amount;
+    if (sum >= total)
+        claim(daemon, bill, sum);
+}
+
+void receive_lock(struct entry *entry, u32 slot, const struct lock *lock,
+                  const struct payload *step)
+{
+    struct daemon *daemon = entry->daemon;
+    u64 now_s = entry->chain->time_s, margin_s = daemon->options.margin_s;
+    if (!hash32_is_zero(step->preimage) && lock->amount == step->amount &&
+        lock->expiry_s >= now_s + margin_s &&
+        hash32_equal(registry_key(step->preimage), lock->key)) {
+        lock_settle(entry, slot, step->preimage);
+        return;
+    }
+    struct bill *bill = find_bill(daemon, lock->key);
+    if (!is_welcome(bill, lock, step, now_s, margin_s)) {
+        lock_fail(entry, slot, FAILURE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS);
+        return;
+    }
+    struct held part = {entry, slot, lock->amount};
+    hold(daemon, bill, &part, step->total, now_s);
+}
+
+void receive_tick(struct daemon *daemon, u64 now_s)
+{
+    for (struct bill *at = daemon->bills; at != NULL; at = at->next)
+        if (at->held_count != 0 && now_s > at->held_since_s + HOLD_S)
+            give_back(at);
+}
