@@ -81,20 +81,28 @@ static bool same_point(const point33 *a, const point33 *b)
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-struct graph_channel *graph_channel(struct graph *graph, hash32 id)
+u32 graph_find_channel(const struct graph *graph, hash32 id)
 {
     u32 slot = graph_index_get(&graph->index, graph_key_of_channel(id));
-    if (slot == GRAPH_NONE || !hash32_equal(graph->channels[slot].id, id))
-        return NULL;
-    return &graph->channels[slot];
+    return slot != GRAPH_NONE && hash32_equal(graph->channels[slot].id, id) ? slot : GRAPH_NONE;
+}
+
+u32 graph_find_node(const struct graph *graph, const point33 *point)
+{
+    u32 slot = graph_index_get(&graph->index, graph_key_of_node(point));
+    return slot != GRAPH_NONE && same_point(&graph->nodes[slot].point, point) ? slot : GRAPH_NONE;
+}
+
+struct graph_channel *graph_channel(struct graph *graph, hash32 id)
+{
+    u32 slot = graph_find_channel(graph, id);
+    return slot != GRAPH_NONE ? &graph->channels[slot] : NULL;
 }
 
 struct graph_node *graph_node(struct graph *graph, const point33 *point)
 {
-    u32 slot = graph_index_get(&graph->index, graph_key_of_node(point));
-    if (slot == GRAPH_NONE || !same_point(&graph->nodes[slot].point, point))
-        return NULL;
-    return &graph->nodes[slot];
+    u32 slot = graph_find_node(graph, point);
+    return slot != GRAPH_NONE ? &graph->nodes[slot] : NULL;
 }
 
 const struct graph_channel *graph_channels(const struct graph *graph, u32 *slots)

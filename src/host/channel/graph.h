@@ -105,6 +105,10 @@ void graph_prune(struct graph *graph, u64 now_s);
 struct graph_channel *graph_channel(struct graph *graph, hash32 id);
 struct graph_node *graph_node(struct graph *graph, const point33 *point);
 
+/* Their slots; GRAPH_NONE: not known. */
+u32 graph_find_channel(const struct graph *graph, hash32 id);
+u32 graph_find_node(const struct graph *graph, const point33 *point);
+
 /* All slots, used or not; a node's index is what channels have in `node`. */
 const struct graph_channel *graph_channels(const struct graph *graph, u32 *slots);
 const struct graph_node *graph_nodes(const struct graph *graph, u32 *slots);
