@@ -1,7 +1,7 @@
-/* Everybody else, in collusion. Most of what it does is what the protocol wants, so that a run gets
- * somewhere; the rest is every deviation that its signatures allow: halves with one field changed,
- * acknowledgements and base signatures withheld, states of any age at a close, transactions at any
- * time in a dispute and up to its last tick. */
+/* Everybody else, in collusion, while channels are open. Most of what it does is what the protocol
+ * wants, so that a run gets somewhere; the rest is every deviation that its signatures allow:
+ * halves with one field changed, acknowledgements and base signatures withheld, states of any age
+ * at a close, transactions at any time in a dispute and up to its last tick. */
 #include "world.h"
 
 #include "base/bug.h"
@@ -218,7 +218,7 @@ static void withdraw(struct world *w, struct view *v)
     party_sign_withdrawal(w, v, &withdrawal);
 }
 
-static void execute_any(struct world *w)
+void adversary_execute(struct world *w)
 {
     if (w->withdrawal_count != 0) {
         const struct withdrawal *withdrawal = &w->withdrawal[random_below(w, w->withdrawal_count)];
@@ -235,14 +235,17 @@ static void execute_any(struct world *w)
 
 static void agree_to_close(struct world *w, struct view *v)
 {
-    struct channel *ch = &w->channel[v->channel];
+    const struct channel *ch = &w->channel[v->channel];
     const struct half *mine = &v->mine[v->mine_count - 1];
     struct closing closing = {.channel = v->channel, .until = w->now + random_below(w, 25)};
-    amount total = ch->deposited[0] + ch->deposited[1] - ch->withdrawn[0] - ch->withdrawn[1];
-    closing.to[v->me] = v->base.balance[v->me] + ch->deposited[v->me] - v->base.deposited[v->me] -
-                        (ch->withdrawn[v->me] - v->base.withdrawn[v->me]) + v->theirs.sent -
-                        mine->sent - (one_in(w, 3) ? 1 + random_below(w, 20) : 0);
-    closing.to[1 - v->me] = total - closing.to[v->me];
+    amount paid = v->base.deposited[v->me] - v->base.withdrawn[v->me] - v->base.balance[v->me] +
+                  mine->sent - v->theirs.sent;
+    if (one_in(w, 3))
+        paid += 1 + random_below(w, 20);
+    else if (one_in(w, 4))
+        paid -= random_below(w, 400); /* more than the peer has, maybe */
+    closing.net = v->me == 0 ? paid : -paid;
+    closing.first = ch->deposited[0] - ch->withdrawn[0] - closing.net;
     party_sign_close(w, v, &closing);
 }
 
@@ -259,14 +262,15 @@ static u32 tempting_key(struct world *w)
         bool dying = note->incoming && note->outgoing && w->now + DELTA > note->in_expiry &&
                      w->now <= note->out_expiry;
         bool dropped = note->out_dropped && !note->out_gone && (!note->incoming || note->in_done);
-        bool forgotten = w->restored && note->incoming && note->in_done && w->revealed[key] == 0;
+        bool forgotten =
+            w->restored && note->incoming && note->in_done && chain_public_at(w, key) == 0;
         if (!note->known && (dropped || dying || forgotten))
             return key;
     }
     return start;
 }
 
-static void use_key(struct world *w)
+void adversary_use_key(struct world *w)
 {
     if (w->key_count == 0)
         return;
@@ -277,9 +281,12 @@ static void use_key(struct world *w)
     bool given_up = note->out_dropped || note->in_done;
     if (note->incoming && w->party.id == 1 && !given_up && w->greedy && !one_in(w, 8))
         return; /* waits */
-    if (one_in(w, given_up ? 2 : 6))
-        chain_reveal(w, key);
-    else
+    if (one_in(w, given_up ? 2 : 6)) {
+        if (one_in(w, 2))
+            chain_reveal(w, key);
+        else
+            chain_reveal_batch(w, key);
+    } else
         party_told(w, key);
 }
 
@@ -381,7 +388,7 @@ void adversary_act(struct world *w)
             withdraw(w, v);
         break;
     case 8:
-        execute_any(w);
+        adversary_execute(w);
         break;
     case 9:
         if (one_in(w, 3))
@@ -393,7 +400,7 @@ void adversary_act(struct world *w)
         break;
     case 11:
     case 12:
-        use_key(w);
+        adversary_use_key(w);
         break;
     case 13:
         use_app(w, v);
@@ -402,192 +409,4 @@ void adversary_act(struct world *w)
         use_virtual(w);
         break;
     }
-}
-
-/* --- Disputes. */
-
-/* What a base gives a side, whatever was deposited meanwhile. */
-static amount net(const struct base *base, u32 side)
-{
-    return base->balance[side] - base->deposited[side] + base->withdrawn[side];
-}
-
-/* Any base that the party has signed; epoch 0 is there for all. */
-static struct base any_base(struct world *w, u32 channel)
-{
-    struct base base = {.channel = channel};
-    bool newest = one_in(w, 2);
-    u32 side = w->channel[channel].owner[0] == w->party.id ? 0 : 1;
-    for (u32 i = 0; i < w->base_count; i++) {
-        const struct base *other = &w->base[i];
-        bool better = newest || one_in(w, 2);
-        if (w->greedy)
-            better = other->epoch > base.epoch ||
-                     (other->epoch == base.epoch && net(other, side) < net(&base, side));
-        if (other->channel == channel && better)
-            base = *other;
-    }
-    return base;
-}
-
-/* The adversary's own half must have been acknowledged by the party, or it does not count. */
-static bool find_endorser(const struct world *w, const struct half *own, struct half *endorser)
-{
-    for (u32 i = 0; i < w->half_count; i++)
-        if (w->half[i].ack_hash == half_digest(own)) {
-            *endorser = w->half[i];
-            return true;
-        }
-    return false;
-}
-
-static bool costs_more(const struct half *a, const struct half *b)
-{
-    return a->sent + a->locks.total >= b->sent + b->locks.total;
-}
-
-static struct submission any_states(struct world *w, u32 channel, u32 epoch)
-{
-    const struct channel *ch = &w->channel[channel];
-    u32 party_side = ch->owner[0] == w->party.id ? 0 : 1, side = 1 - party_side;
-    struct submission sub = {.from = ch->owner[side], .shows_live = true};
-    if (w->party.id == ch->hub && !w->party.hub_live)
-        sub.shows_live = false;
-    bool newest = one_in(w, 2);
-    for (u32 i = 0; i < w->half_count; i++) {
-        const struct half *half = &w->half[i];
-        bool better = w->greedy ? costs_more(half, &sub.half[party_side]) : newest || one_in(w, 2);
-        if (half->channel == channel && half->epoch == epoch && better) {
-            sub.has_half[party_side] = true;
-            sub.half[party_side] = *half;
-        }
-    }
-    for (u32 i = 0; i < w->own_count; i++) {
-        const struct half *half = &w->own[i];
-        struct half endorser;
-        if (half->channel == channel && half->epoch == epoch && one_in(w, 2) &&
-            find_endorser(w, half, &endorser)) {
-            sub.has_half[side] = sub.has_endorser[side] = true;
-            sub.half[side] = *half;
-            sub.endorser[side] = endorser;
-        }
-    }
-    if (one_in(w, 4))
-        sub.has_half[random_below(w, 2)] = false;
-    if (one_in(w, 10)) { /* a half that the party has not seen */
-        sub.has_half[side] = true;
-        sub.half[side] =
-            (struct half){.channel = channel, .side = side, .epoch = epoch, .seq = 1000};
-    }
-    return sub;
-}
-
-static struct submission any_submission(struct world *w, u32 channel)
-{
-    struct base base = any_base(w, channel);
-    struct submission sub = any_states(w, channel, base.epoch);
-    sub.base = base;
-    sub.claims = !one_in(w, 4);
-    sub.declared = 1000;
-    return sub;
-}
-
-/* The hub kept the rules, both owners did not: they sign in the virtual channel what they like. */
-static struct submission any_virtual(struct world *w)
-{
-    const struct channel *ch = &w->channel[VIRTUAL];
-    struct submission sub = {.from = ch->owner[random_below(w, 2)], .base.channel = VIRTUAL};
-    for (u32 side = 0; side < 2; side++) {
-        sub.has_half[side] = sub.has_endorser[side] = true;
-        sub.half[side] = (struct half){.channel = VIRTUAL,
-                                       .side = side,
-                                       .seq = 1 + random_below(w, 9),
-                                       .sent = random_below(w, 100)};
-    }
-    for (u32 side = 0; side < 2; side++)
-        sub.endorser[side] = (struct half){
-            .channel = VIRTUAL, .side = 1 - side, .ack_hash = half_digest(&sub.half[side])};
-    sub.shows_live = w->party.hub_live;
-    if (one_in(w, 2)) {
-        amount all = ch->deposited[0] + ch->deposited[1];
-        sub.has_final = true;
-        sub.final = w->party.final;
-        if (!w->party.hub_final || one_in(w, 2)) {
-            amount to = random_below(w, (u32)all + 1);
-            sub.final = (struct final_split){VIRTUAL, {to, all - to}};
-        }
-    }
-    return sub;
-}
-
-static struct submission any_of(struct world *w, u32 channel)
-{
-    bool hub_only = channel >= VIRTUAL && !w->party.view[VIRTUAL].used;
-    return hub_only ? any_virtual(w) : any_submission(w, w->channel[channel].id);
-}
-
-void adversary_force_close(struct world *w, u32 channel)
-{
-    if (w->submission_count[channel] >= MAX_SUBMISSIONS - 2)
-        return;
-    struct submission sub = any_of(w, channel);
-    chain_submit(w, channel, &sub);
-}
-
-/* Whatever the party signed while the closer was already known is tried against it. */
-static void accuse(struct world *w, u32 channel)
-{
-    struct channel *ch = &w->channel[channel];
-    if (ch->closer == NOBODY || ch->hub != NOBODY)
-        return;
-    u32 accuser = ch->owner[0] == w->party.id ? ch->owner[1] : ch->owner[0];
-    if (ch->owner[ch->closer] != w->party.id) {
-        /* It closed itself: a proof against itself, sent first, may save the bond. */
-        for (u32 i = 0; i < w->own_count; i++)
-            if (w->own[i].channel == channel)
-                channel_prove_lie(ch, &w->ring, accuser, &w->own[i], NULL, w->now);
-        return;
-    }
-    for (u32 i = 0; i < w->half_count; i++)
-        for (u32 j = 0; j < w->own_count && w->half[i].channel == channel; j++)
-            if (channel_prove_lie(ch, &w->ring, accuser, &w->half[i], &w->own[j], w->now))
-                trace(w, "half %u.%u proves a lie", w->half[i].epoch, w->half[i].seq);
-}
-
-static void dispute_app(struct world *w, u32 channel)
-{
-    struct app_record *app = chain_app(w, channel);
-    struct channel *ch = &w->channel[channel];
-    if (app == NULL)
-        return;
-    if (w->apps_count != 0)
-        app_dispute(app, ch, &w->ring, &w->apps[random_below(w, w->apps_count)], w->now);
-    struct app_state next = app->state;
-    if (ch->phase != SETTLED || ch->owner[app_mover(&next)] == w->party.id || !one_in(w, 3))
-        return;
-    next.version++;
-    app_move(app, ch, &w->ring, &next, w->now);
-}
-
-void adversary_dispute(struct world *w)
-{
-    for (u32 i = 0; i < CHANNELS; i++) {
-        struct channel *ch = &w->channel[i];
-        bool last_moment = ch->phase == DISPUTE && w->now + 2 >= ch->dispute_end;
-        if (i < LEDGERS && (ch->phase == DISPUTE || ch->phase == SETTLED))
-            dispute_app(w, i);
-        if (ch->phase == DISPUTE && one_in(w, last_moment ? 2 : 6))
-            adversary_force_close(w, i);
-        if (ch->phase == DISPUTE && i < LEDGERS && one_in(w, 3))
-            accuse(w, i);
-    }
-    if (one_in(w, 3))
-        use_key(w);
-    if (one_in(w, 8))
-        execute_any(w);
-    if (w->virtual_run && !w->idle_virtual && w->channel[VIRTUAL].phase == OPEN && one_in(w, 20))
-        adversary_force_close(w, VIRTUAL);
-    if (without(WITHOUT_GUARANTEE_SPLIT_BRAIN) && w->virtual_run &&
-        w->channel[VIRTUAL + 1].phase == OPEN && one_in(w, 6))
-        adversary_force_close(w, VIRTUAL + 1);
 }

@@ -3,12 +3,13 @@
 
 #include "base/bug.h"
 
-bool chain_submit(struct world *w, u32 channel, const struct submission *sub)
+bool chain_submit(struct world *w, u32 channel, const struct submission *sub, u64 state)
 {
     struct channel *ch = &w->channel[channel];
     bool opening = ch->phase == OPEN;
-    bool ok = opening ? channel_force_close(ch, &w->ring, sub, w->now)
-                      : channel_challenge(ch, &w->ring, sub, w->now);
+    bool ok = opening      ? channel_force_close(ch, &w->ring, sub, w->now)
+              : state != 0 ? channel_challenge(ch, &w->ring, sub, state, w->now)
+                           : channel_challenge_base(ch, &w->ring, sub, w->now);
     if (!ok)
         return false;
     if (opening)
@@ -22,6 +23,12 @@ bool chain_submit(struct world *w, u32 channel, const struct submission *sub)
           sub->has_half[0] ? sub->half[0].seq : 0, sub->has_half[1] ? sub->half[1].seq : 0,
           ch->base.epoch, ch->half[0].seq, ch->half[1].seq);
     return true;
+}
+
+bool chain_submit_first(struct world *w, u32 channel, const struct submission *sub)
+{
+    const struct channel *ch = &w->channel[channel];
+    return chain_submit(w, channel, sub, sub->base.epoch == ch->base.epoch ? channel_state(ch) : 0);
 }
 
 struct app_record *chain_app(struct world *w, u32 channel)
@@ -50,14 +57,71 @@ void chain_reveal(struct world *w, u32 key)
     }
 }
 
+void chain_reveal_batch(struct world *w, u32 key)
+{
+    if (w->batched[key] == 0) {
+        w->batched[key] = w->now;
+        trace(w, "key %u is in a batch", key);
+    }
+}
+
+u32 chain_public_at(const struct world *w, u32 key)
+{
+    u32 alone = w->revealed[key], batch = w->batched[key];
+    return alone == 0 || (batch != 0 && batch < alone) ? batch : alone;
+}
+
+void chain_record(struct world *w, u32 key)
+{
+    w->revealed[key] = chain_public_at(w, key);
+    trace(w, "key %u is recorded at %u", key, w->revealed[key]);
+}
+
+bool chain_needs_proof(const struct world *w, u32 channel, u32 side, u32 index, u32 party)
+{
+    const struct channel *ch = &w->channel[channel];
+    const struct lock *lock = &ch->locks[side].list[index];
+    u32 alone = w->revealed[lock->key % MAX_KEYS], batch = w->batched[lock->key % MAX_KEYS];
+    return ch->phase == SETTLED && ch->owner[1 - side] == party &&
+           (ch->unlocked[side] & 1u << index) == 0 && batch != 0 && batch <= lock->expiry &&
+           (alone == 0 || alone > lock->expiry);
+}
+
+bool chain_unlock(struct world *w, u32 channel, u32 side, u32 index, bool proof, u32 pots)
+{
+    struct channel *ch = &w->channel[channel];
+    u32 key = ch->locks[side].list[index].key % MAX_KEYS;
+    return channel_unlock(ch, side, index, w->revealed[key], proof ? w->batched[key] : 0, pots,
+                          w->now);
+}
+
+/* A cheat that comes first keeps what it can unlock for when the party wants to. */
+static bool holds_back(const struct world *w, u32 channel)
+{
+    const struct channel *ch = &w->channel[channel];
+    for (u32 side = 0; side < 2 && w->outrunning; side++)
+        for (u32 i = 0; i < ch->locks[side].count; i++)
+            if (chain_needs_proof(w, channel, side, i, w->party.id) &&
+                w->now <= channel_lock_end(ch, &ch->locks[side].list[i]))
+                return true;
+    return false;
+}
+
+/* Everybody else shows the batches that pay themselves. */
+static void unlock_due(struct world *w, u32 channel)
+{
+    struct channel *ch = &w->channel[channel];
+    for (u32 side = 0; side < 2; side++)
+        for (u32 i = 0; i < ch->locks[side].count; i++)
+            chain_unlock(w, channel, side, i, ch->owner[1 - side] != w->party.id, channel_pots(ch));
+}
+
 static void resolve(struct world *w, u32 channel)
 {
     struct channel *ch = &w->channel[channel];
     u32 split_brain = without(WITHOUT_GUARANTEE_SPLIT_BRAIN) ? channel : 0;
-    for (u32 side = 0; side < 2; side++)
-        for (u32 i = 0; i < ch->locks[side].count; i++)
-            channel_unlock(ch, side, i, w->revealed[ch->locks[side].list[i].key % MAX_KEYS],
-                           w->now);
+    if (!holds_back(w, channel))
+        unlock_due(w, channel);
     for (u32 i = 0; i < ch->base.leaf_count; i++) {
         if (ch->base.leaf[i].kind == LEAF_APP)
             channel_resolve_app(ch, i, chain_app(w, channel), w->now);

@@ -51,15 +51,16 @@ static void random_step(struct world *w, struct channel *ch)
         break;
     case 2:
         if (ch->phase == OPEN && one_in(w, 3))
-            chain_submit(w, 0, &sub);
+            chain_submit_first(w, 0, &sub);
         break;
     case 3:
     case 4:
         if (ch->phase == DISPUTE && w->submission_count[0] < MAX_SUBMISSIONS)
-            chain_submit(w, 0, &sub);
+            chain_submit(w, 0, &sub, one_in(w, 2) ? channel_state(ch) : 0);
         break;
     case 5:
         chain_reveal(w, random_below(w, MAX_KEYS));
+        chain_reveal_batch(w, random_below(w, MAX_KEYS));
         break;
     default:
         if (ch->phase != OPEN)

@@ -9,6 +9,8 @@
 enum aim {
     AIM_ANY,
     AIM_LOCKS,
+    AIM_OUTRUN,
+    AIM_OUTRUN_LOCKS,
     AIM_BASES,
     AIM_MEDIATOR,
     AIM_RESTORE,
@@ -50,11 +52,23 @@ enum aim {
     _(NO_ENDORSEMENT, AIM_ANY, "dispute: a half counts by its payer's signature alone")            \
     _(LAST_WINS, AIM_ANY,                                                                          \
       "dispute: the half that comes last wins, not the highest sequence number")                   \
-    _(CLOSE_NOT_ALL, AIM_BASES, "close: a cooperative close may pay out less than is held")        \
+    _(BASE_GIVES_WAY, AIM_ANY, "dispute: a base with older halves replaces newer ones")            \
+    _(NO_CHALLENGE_BASE, AIM_OUTRUN,                                                               \
+      "party: answers only by what names the state, and a cheat always comes first")               \
+    _(SPLIT_AT_OPENING, AIM_ANY,                                                                   \
+      "split: what is paid in or taken out in a dispute is not its side's")                        \
+    _(CLOSE_OVERDRAWN, AIM_BASES, "close: a side may be paid more than is held")                   \
+    _(CLOSE_NAMES_PAYOUT, AIM_BASES,                                                               \
+      "close: names a payout, so a later deposit is not its side's")                               \
     _(DOUBLE_CREDIT, AIM_ANY, "split: deposits inside the base are credited again")                \
     _(NO_CLAMP, AIM_ANY, "split: shares are not clamped")                                          \
     _(NO_IMPLIED_BASE, AIM_ANY, "close: epoch 0 needs a base that both signed")                    \
     _(EARLY_RETURN, AIM_ANY, "unlock: a lock returns before its expiry")                           \
+    _(RETURN_AT_EXPIRY, AIM_LOCKS,                                                                 \
+      "unlock: a lock returns at its expiry, with no time to show a batch")                        \
+    _(BATCH_NOT_SHOWN, AIM_LOCKS, "R16: a preimage in a batch is not shown to the contract")       \
+    _(NO_RECORD, AIM_OUTRUN_LOCKS,                                                                 \
+      "R16: shows a batch only by what names the pots, and a cheat always comes first")            \
     _(BOND_ON_ANY_CHANGE, AIM_ANY, "bond: whoever improves the state takes it")                    \
     _(BOND_DECLARED_SEQ, AIM_ANY,                                                                  \
       "bond: a lie is a half above the sequence number that was declared")                         \

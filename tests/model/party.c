@@ -225,7 +225,8 @@ bool party_settle(struct world *w, struct view *v, u32 key)
 
 static bool registry_paid(const struct world *w, u32 key, u32 expiry)
 {
-    return w->revealed[key] != 0 && w->revealed[key] <= expiry;
+    u32 at = chain_public_at(w, key);
+    return at != 0 && at <= expiry;
 }
 
 /* Removes a lock that the payee asks us to drop, or that has expired without a reveal. */

@@ -259,15 +259,16 @@ bool party_sign_close(struct world *w, struct view *v, const struct closing *clo
         closing->channel != v->channel)
         return false;
     struct base now = merged_base(w, v);
-    amount total = ch->deposited[0] + ch->deposited[1] - ch->withdrawn[0] - ch->withdrawn[1];
-    if (closing->to[v->me] < now.balance[v->me] || closing->to[0] + closing->to[1] != total)
+    amount mine =
+        ch->deposited[v->me] - ch->withdrawn[v->me] - (v->me == 0 ? closing->net : -closing->net);
+    if (mine < now.balance[v->me])
         return false;
     if (closing->until > v->close_until)
         v->close_until = closing->until;
     party_sync(w);
     party_publish(w, closing_digest(closing));
     w->closing[w->closing_count++] = *closing;
-    trace(w, "party signs close of %u: %ld %ld", v->channel, closing->to[0], closing->to[1]);
+    trace(w, "party signs close of %u: net %ld", v->channel, closing->net);
     return true;
 }
 

@@ -12,7 +12,7 @@ void queue_tx(struct world *w, struct tx tx)
 
 static u32 landing(struct world *w)
 {
-    return w->now + 1 + random_below(w, DELTA);
+    return w->now + (w->outrunning ? DELTA : 1 + random_below(w, DELTA));
 }
 
 /* --- What it brings into a dispute. */
@@ -81,7 +81,7 @@ void party_force_close(struct world *w, u32 channel)
     v->closing = true;
     w->posting[channel] = v->used ? party_evidence(w, v) : hub_evidence(w);
     party_sync(w);
-    queue_tx(w, (struct tx){TX_FORCE_CLOSE, landing(w), channel, 0});
+    queue_tx(w, (struct tx){.kind = TX_FORCE_CLOSE, .at = landing(w), .channel = channel});
     trace(w, "party sends a forced close of %u", channel);
 }
 
@@ -120,47 +120,89 @@ static void forget_unshown(struct world *w, const struct view *v)
     party_sync(w);
 }
 
-static void answer(struct world *w, u32 channel)
+static struct submission evidence(const struct world *w, u32 channel)
+{
+    const struct view *v = &w->party.view[channel];
+    return !v->used ? hub_evidence(w) : w->towered ? w->blob[channel] : party_evidence(w, v);
+}
+
+/* What has not to name a state: lies, states of apps. Once, with the first answer. */
+static void accuse(struct world *w, u32 channel)
 {
     struct view *v = &w->party.view[channel];
-    struct channel *ch = &w->channel[channel];
-    if (channel == VIRTUAL && !v->used) {
-        struct submission sub = hub_evidence(w);
-        if (sub.has_final)
-            chain_submit(w, channel, &sub);
-        return;
-    }
     v->closing = true;
     party_sync(w);
     if (without(WITHOUT_NO_RESPONSE))
         return;
-    struct submission sub = party_evidence(w, v);
-    if (w->towered) {
-        sub = w->blob[channel];
+    if (w->towered)
         forget_unshown(w, v);
-    }
-    chain_submit(w, channel, &sub);
+    else if (channel != VIRTUAL)
+        prove_lie(w, v);
     if (channel == VIRTUAL)
         return;
-    if (!w->towered)
-        prove_lie(w, v);
     struct app_record *app = chain_app(w, channel);
     if (app != NULL && v->app_open)
-        app_dispute(app, ch, &w->ring, &v->app, w->now);
+        app_dispute(app, &w->channel[channel], &w->ring, &v->app, w->now);
+}
+
+enum better { NOTHING_NEW, SOME_OLDER, ALL_NEWER };
+
+/* How evidence compares with what a dispute has. */
+static enum better compare(const struct channel *ch, const struct submission *sub)
+{
+    bool newer = false, older = false;
+    if (sub->base.epoch != ch->base.epoch)
+        return sub->base.epoch > ch->base.epoch ? ALL_NEWER : NOTHING_NEW;
+    for (u32 side = 0; side < 2; side++) {
+        u32 seq = sub->has_half[side] ? sub->half[side].seq : 0;
+        newer = newer || seq > ch->half[side].seq;
+        older = older || seq < ch->half[side].seq;
+    }
+    return !newer ? NOTHING_NEW : older ? SOME_OLDER : ALL_NEWER;
+}
+
+/* First by halves alone, which is cheaper, but names the state and fails if that has changed. Then
+ * by base and halves, which replace any state that has none newer: a cheat that always comes first
+ * is left with our own halves that it has not acknowledged. */
+static void send_answer(struct world *w, u32 channel)
+{
+    const struct channel *ch = &w->channel[channel];
+    struct attempt *attempt = &w->attempt[channel];
+    struct submission sub = evidence(w, channel);
+    bool replaces = sub.base.epoch != ch->base.epoch ||
+                    (attempt->failed != 0 && compare(ch, &sub) == ALL_NEWER &&
+                     !without(WITHOUT_NO_CHALLENGE_BASE));
+    attempt->at = landing(w);
+    attempt->state = replaces ? 0 : channel_state(ch);
+}
+
+static void land_answer(struct world *w, u32 channel)
+{
+    struct attempt *attempt = &w->attempt[channel];
+    attempt->at = 0;
+    adversary_outrun(w, channel);
+    if (!w->answered[channel] && w->party.view[channel].used)
+        accuse(w, channel);
+    w->answered[channel] = true;
+    if (without(WITHOUT_NO_RESPONSE))
+        return;
+    struct submission sub = evidence(w, channel);
+    if (!chain_submit(w, channel, &sub, attempt->state))
+        attempt->failed++;
 }
 
 static void watch(struct world *w)
 {
     for (u32 i = 0; i < VIEWS; i++) {
         bool hub = i == VIRTUAL && w->virtual_run && w->party.id == 1;
-        if ((!w->party.view[i].used && !hub) || w->channel[i].phase != DISPUTE || w->answered[i])
+        if ((!w->party.view[i].used && !hub) || w->channel[i].phase != DISPUTE)
             continue;
-        if (w->answer_at[i] == 0)
-            w->answer_at[i] = landing(w);
-        if (w->now >= w->answer_at[i]) {
-            w->answered[i] = true;
-            answer(w, i);
-        }
+        if (w->attempt[i].at != 0 && w->now >= w->attempt[i].at)
+            land_answer(w, i);
+        struct submission sub = evidence(w, i);
+        bool better = compare(&w->channel[i], &sub) != NOTHING_NEW;
+        if (w->attempt[i].at == 0 && (!w->answered[i] || better))
+            send_answer(w, i);
     }
 }
 
@@ -175,10 +217,54 @@ static void land(struct world *w)
             continue;
         }
         w->tx[i] = w->tx[--w->tx_count];
-        if (tx.kind == TX_REVEAL)
+        switch (tx.kind) {
+        case TX_REVEAL:
             chain_reveal(w, tx.key);
-        else if (w->channel[tx.channel].phase == OPEN)
-            chain_submit(w, tx.channel, &w->posting[tx.channel]);
+            break;
+        case TX_REVEAL_BATCH:
+            chain_reveal_batch(w, tx.key);
+            break;
+        case TX_RECORD:
+            chain_record(w, tx.key);
+            break;
+        case TX_FORCE_CLOSE:
+            if (w->channel[tx.channel].phase == OPEN)
+                chain_submit(w, tx.channel, &w->posting[tx.channel], 0);
+            break;
+        case TX_UNLOCK:
+            adversary_outrun(w, tx.channel);
+            w->unlocking[tx.channel] = false;
+            chain_unlock(w, tx.channel, tx.side, tx.index, true, tx.pots);
+            break;
+        }
+    }
+}
+
+/* R16: a lock that pays us and whose preimage is in a batch only is unlocked by showing the batch.
+ * That names the pots, so somebody may come first again and again; before the time is over the
+ * registry records the preimage by itself, which names nothing. (It is in no hurry, as one that was
+ * away.) */
+static void show_batches(struct world *w, u32 channel)
+{
+    const struct channel *ch = &w->channel[channel];
+    u32 side = 1 - w->party.view[channel].me;
+    for (u32 i = 0; i < ch->locks[side].count && !without(WITHOUT_BATCH_NOT_SHOWN); i++) {
+        const struct lock *lock = &ch->locks[side].list[i];
+        if (!chain_needs_proof(w, channel, side, i, w->party.id) || w->recording[lock->key])
+            continue;
+        struct tx tx = {.at = landing(w), .channel = channel, .key = lock->key};
+        if (w->now + MARGIN >= channel_lock_end(ch, lock) && !without(WITHOUT_NO_RECORD)) {
+            tx.kind = TX_RECORD;
+            w->recording[lock->key] = true;
+            queue_tx(w, tx);
+        } else if (!w->unlocking[channel] && w->now + 3 * MARGIN >= channel_lock_end(ch, lock)) {
+            tx.kind = TX_UNLOCK;
+            tx.side = side;
+            tx.index = i;
+            tx.pots = channel_pots(ch);
+            w->unlocking[channel] = true;
+            queue_tx(w, tx);
+        }
     }
 }
 
@@ -191,18 +277,19 @@ static void watch_registry(struct world *w)
         if (!note->used)
             continue;
         u32 expiry = note->outgoing ? note->out_expiry : note->in_expiry;
-        if (!note->known && w->revealed[key] != 0 && w->revealed[key] <= expiry) {
+        u32 at = chain_public_at(w, key);
+        if (!note->known && at != 0 && at <= expiry) {
             note->known = true;
-            if (w->revealed[key] <= note->in_expiry)
+            if (at <= note->in_expiry)
                 note_claim(w, note);
         }
         const struct view *v = &w->party.view[note->in_channel];
         bool unpaid = !note->in_done || locks_have(&v->shown.locks, key);
         if (note->incoming && note->claimed && unpaid && !note->revealing &&
-            !without(WITHOUT_NO_REVEAL) && w->revealed[key] == 0 &&
-            w->now + MARGIN >= note->in_expiry) {
+            !without(WITHOUT_NO_REVEAL) && at == 0 && w->now + MARGIN >= note->in_expiry) {
             note->revealing = true;
-            queue_tx(w, (struct tx){TX_REVEAL, landing(w), 0, key});
+            enum tx_kind kind = one_in(w, 2) ? TX_REVEAL : TX_REVEAL_BATCH;
+            queue_tx(w, (struct tx){.kind = kind, .at = landing(w), .key = key});
         }
     }
 }
@@ -254,6 +341,8 @@ void party_tick(struct world *w)
     watch_guarantee(w);
     watch(w);
     for (u32 i = 0; i < LEDGERS; i++)
-        if (w->party.view[i].used)
+        if (w->party.view[i].used) {
             play(w, i);
+            show_batches(w, i);
+        }
 }

@@ -25,12 +25,16 @@ static bool both_signed(const struct channel *ch, const struct keyring *ring, u6
     return signed_by(ring, ch->owner[0], digest) && signed_by(ring, ch->owner[1], digest);
 }
 
-/* --- While the channel is open. */
+/* --- Until it is settled, in a dispute too: the split counts each side's own. */
 
-/* Deposits into a channel that is being closed are refused: the depositor keeps the money. */
+static bool takes_money(const struct channel *ch)
+{
+    return ch->hub == NOBODY && (ch->phase == OPEN || ch->phase == DISPUTE);
+}
+
 bool channel_deposit(struct channel *ch, u32 side, amount by)
 {
-    if (ch->phase != OPEN || ch->hub != NOBODY || by < 0)
+    if (!takes_money(ch) || by < 0)
         return false;
     ch->deposited[side] += by;
     return true;
@@ -39,7 +43,7 @@ bool channel_deposit(struct channel *ch, u32 side, amount by)
 bool channel_withdraw(struct channel *ch, const struct keyring *ring, const struct withdrawal *w,
                       u32 now)
 {
-    if (ch->phase != OPEN || ch->hub != NOBODY || w->channel != ch->id || now > w->until ||
+    if (!takes_money(ch) || w->channel != ch->id || now > w->until ||
         !both_signed(ch, ring, withdrawal_digest(w)))
         return false;
     amount by = w->total - ch->withdrawn[w->side];
@@ -49,25 +53,21 @@ bool channel_withdraw(struct channel *ch, const struct keyring *ring, const stru
     return true;
 }
 
-/* The two payouts must be all that is held: a deposit or withdrawal that the signers did not see
- * makes the close fail, and the channel stays as it was. */
-static bool closes_all(const struct channel *ch, const struct closing *closing)
-{
-    amount sum = closing->to[0] + closing->to[1];
-    return sum == held(ch) || (sum < held(ch) && without(WITHOUT_CLOSE_NOT_ALL));
-}
-
+/* Each side gets its own deposits less its own withdrawals, whatever the signers knew of them. */
 bool channel_close(struct channel *ch, const struct keyring *ring, const struct closing *closing,
                    u32 now)
 {
-    if (ch->phase != OPEN || ch->hub != NOBODY || closing->channel != ch->id ||
-        now > closing->until || closing->to[0] < 0 || closing->to[1] < 0 ||
-        !closes_all(ch, closing) || !both_signed(ch, ring, closing_digest(closing)))
+    amount first = ch->deposited[0] - ch->withdrawn[0] - closing->net;
+    if (without(WITHOUT_CLOSE_NAMES_PAYOUT))
+        first = min_amount(closing->first, held(ch));
+    amount second = held(ch) - first;
+    bool overdrawn = (first < 0 || second < 0) && !without(WITHOUT_CLOSE_OVERDRAWN);
+    if (!takes_money(ch) || closing->channel != ch->id || now > closing->until || overdrawn ||
+        !both_signed(ch, ring, closing_digest(closing)))
         return false;
     ch->phase = CLOSED;
-    ch->closer = NOBODY;
-    ch->paid[0] = closing->to[0];
-    ch->paid[1] = closing->to[1];
+    ch->paid[0] = first;
+    ch->paid[1] = second;
     return true;
 }
 
@@ -105,42 +105,77 @@ static bool half_counts(const struct channel *ch, const struct keyring *ring,
            by->ack_hash == half_digest(half) && signed_by(ring, payee, half_digest(by));
 }
 
-/* The highest epoch wins, in it the highest sequence number of each side: whatever the order in
- * which states come. Halves of an older epoch than the best base are passed over. */
-static void take_states(struct channel *ch, const struct submission *sub)
+static bool is_newer(const struct channel *ch, const struct submission *sub, u32 side)
 {
-    if (sub->base.epoch > ch->base.epoch) {
-        ch->base = sub->base;
-        ch->half[0] = ch->half[1] = (struct half){0};
-    }
-    for (u32 side = 0; side < 2; side++)
-        if (sub->has_half[side] && sub->half[side].epoch == ch->base.epoch &&
-            (sub->half[side].seq > ch->half[side].seq || without(WITHOUT_LAST_WINS)))
-            ch->half[side] = sub->half[side];
+    return sub->has_half[side] && (sub->half[side].seq > ch->half[side].seq ||
+                                   (ch->phase == DISPUTE && without(WITHOUT_LAST_WINS)));
 }
 
-static bool take(struct channel *ch, const struct keyring *ring, const struct submission *sub)
+/* The highest sequence number of each side wins, whatever the order in which halves come. */
+static bool merge_halves(struct channel *ch, const struct submission *sub)
 {
-    if (!base_counts(ch, ring, &sub->base))
+    bool changed = false;
+    for (u32 side = 0; side < 2; side++)
+        if (is_newer(ch, sub, side)) {
+            ch->half[side] = sub->half[side];
+            changed = true;
+        }
+    return changed;
+}
+
+/* Whether a base and its halves may replace all that was submitted. */
+static bool supersedes(const struct channel *ch, const struct submission *sub)
+{
+    bool newer = false;
+    if (sub->base.epoch != ch->base.epoch)
+        return sub->base.epoch > ch->base.epoch;
+    for (u32 side = 0; side < 2; side++) {
+        u32 seq = sub->has_half[side] ? sub->half[side].seq : 0;
+        if (seq < ch->half[side].seq && !without(WITHOUT_BASE_GIVES_WAY) &&
+            !without(WITHOUT_LAST_WINS))
+            return false;
+        newer = newer || is_newer(ch, sub, side);
+    }
+    return newer;
+}
+
+static void replace_state(struct channel *ch, const struct submission *sub)
+{
+    ch->base = sub->base;
+    for (u32 side = 0; side < 2; side++)
+        ch->half[side] = sub->has_half[side] ? sub->half[side] : (struct half){0};
+}
+
+static bool final_counts(const struct channel *ch, const struct keyring *ring,
+                         const struct final_split *final)
+{
+    return ch->hub != NOBODY && final->channel == ch->id && final->to[0] >= 0 &&
+           final->to[1] >= 0 && final->to[0] + final->to[1] == held(ch) &&
+           both_signed(ch, ring, final_digest(final)) &&
+           (without(WITHOUT_FINAL_WITHOUT_HUB) || signed_by(ring, ch->hub, final_digest(final)));
+}
+
+static bool all_counts(const struct channel *ch, const struct keyring *ring,
+                       const struct submission *sub)
+{
+    if (!base_counts(ch, ring, &sub->base) ||
+        (sub->shows_live && !signed_by(ring, ch->hub, live_digest(ch->id))) ||
+        (sub->has_final && !final_counts(ch, ring, &sub->final)))
         return false;
     for (u32 side = 0; side < 2; side++)
         if (sub->has_half[side] && !half_counts(ch, ring, sub, side))
             return false;
-    if (sub->shows_live && !signed_by(ring, ch->hub, live_digest(ch->id)))
-        return false;
-    if (sub->has_final) {
-        const struct final_split *final = &sub->final;
-        if (ch->hub == NOBODY || final->channel != ch->id || final->to[0] < 0 || final->to[1] < 0 ||
-            final->to[0] + final->to[1] != held(ch) ||
-            !both_signed(ch, ring, final_digest(final)) ||
-            (!without(WITHOUT_FINAL_WITHOUT_HUB) && !signed_by(ring, ch->hub, final_digest(final))))
-            return false;
-        ch->has_final = true;
-        ch->final = *final;
-    }
-    ch->live = ch->live || sub->shows_live;
-    take_states(ch, sub);
     return true;
+}
+
+static void take_words(struct channel *ch, const struct submission *sub)
+{
+    if (ch->hub == NOBODY)
+        return;
+    ch->live = ch->live || sub->shows_live;
+    ch->has_final = ch->has_final || sub->has_final;
+    if (sub->has_final)
+        ch->final = sub->final;
 }
 
 static u32 side_of(const struct channel *ch, u32 party)
@@ -156,13 +191,18 @@ bool channel_force_close(struct channel *ch, const struct keyring *ring,
     u32 side = side_of(ch, sub->from);
     bool hub = ch->hub != NOBODY && sub->from == ch->hub;
     if (ch->phase != OPEN || (side == NOBODY && !hub) || (ch->hub != NOBODY && now > ch->expiry) ||
-        !take(ch, ring, sub))
+        !all_counts(ch, ring, sub))
         return false;
+    replace_state(ch, sub);
+    take_words(ch, sub);
     ch->phase = DISPUTE;
-    ch->dispute_end = now + CHALLENGE;
-    ch->closer = side;
     ch->claims = sub->claims && ch->hub == NOBODY;
-    ch->bond_to = side;
+    ch->dispute_end = now + (ch->claims || ch->hub != NOBODY ? CHALLENGE : 2 * CHALLENGE);
+    ch->closer = ch->bond_to = side;
+    for (u32 i = 0; i < 2; i++) {
+        ch->deposited_then[i] = ch->deposited[i];
+        ch->withdrawn_then[i] = ch->withdrawn[i];
+    }
     if (side == NOBODY)
         return true;
     ch->posted_epoch = sub->base.epoch;
@@ -172,19 +212,46 @@ bool channel_force_close(struct channel *ch, const struct keyring *ring,
     return true;
 }
 
-bool channel_challenge(struct channel *ch, const struct keyring *ring, const struct submission *sub,
-                       u32 now)
+u64 channel_state(const struct channel *ch)
 {
-    if (ch->phase != DISPUTE || now >= ch->dispute_end)
-        return false;
-    struct base base_before = ch->base;
-    struct half before[2] = {ch->half[0], ch->half[1]};
-    if (!take(ch, ring, sub))
-        return false;
-    if (without(WITHOUT_BOND_ON_ANY_CHANGE) && ch->claims && ch->closer != NOBODY &&
-        (ch->base.epoch > base_before.epoch || ch->half[0].seq > before[0].seq ||
-         ch->half[1].seq > before[1].seq))
+    return base_digest(&ch->base) ^ half_digest(&ch->half[0]) ^ 3 * half_digest(&ch->half[1]);
+}
+
+static bool may_challenge(const struct channel *ch, const struct keyring *ring,
+                          const struct submission *sub, u32 now)
+{
+    return ch->phase == DISPUTE && now < ch->dispute_end && all_counts(ch, ring, sub);
+}
+
+static void note_change(struct channel *ch)
+{
+    if (without(WITHOUT_BOND_ON_ANY_CHANGE) && ch->claims && ch->closer != NOBODY)
         ch->bond_to = 1 - ch->closer;
+}
+
+/* A virtual channel's state is not named yet: its record is not in the contract. */
+bool channel_challenge(struct channel *ch, const struct keyring *ring, const struct submission *sub,
+                       u64 state, u32 now)
+{
+    bool virtual_channel = ch->hub != NOBODY;
+    if (!may_challenge(ch, ring, sub, now) || sub->base.epoch != ch->base.epoch ||
+        (state != channel_state(ch) && !virtual_channel))
+        return false;
+    if (!merge_halves(ch, sub) && !virtual_channel)
+        return false;
+    take_words(ch, sub);
+    note_change(ch);
+    return true;
+}
+
+bool channel_challenge_base(struct channel *ch, const struct keyring *ring,
+                            const struct submission *sub, u32 now)
+{
+    if (!may_challenge(ch, ring, sub, now) || !supersedes(ch, sub))
+        return false;
+    replace_state(ch, sub);
+    take_words(ch, sub);
+    note_change(ch);
     return true;
 }
 
@@ -227,9 +294,12 @@ static void split(struct channel *ch)
     amount total = held(ch);
     ch->apps_pool = clamp(base->apps_total, 0, total);
     amount rest = total - ch->apps_pool;
+    bool then = without(WITHOUT_SPLIT_AT_OPENING);
+    amount deposited = then ? ch->deposited_then[0] : ch->deposited[0];
+    amount withdrawn = then ? ch->withdrawn_then[0] : ch->withdrawn[0];
     amount counted = without(WITHOUT_DOUBLE_CREDIT) ? 0 : base->deposited[0];
-    amount raw = base->balance[0] + (ch->deposited[0] - counted) -
-                 (ch->withdrawn[0] - base->withdrawn[0]) + ch->half[1].sent - ch->half[0].sent;
+    amount raw = base->balance[0] + (deposited - counted) - (withdrawn - base->withdrawn[0]) +
+                 ch->half[1].sent - ch->half[0].sent;
     amount share[2];
     share[0] = without(WITHOUT_NO_CLAMP) ? raw : clamp(raw, 0, rest);
     share[1] = rest - share[0];
@@ -257,6 +327,7 @@ bool channel_settle(struct channel *ch, u32 now)
     if (ch->phase != DISPUTE || now < ch->dispute_end)
         return false;
     ch->phase = SETTLED;
+    ch->settled_at = now;
     if (ch->hub != NOBODY)
         split_virtual(ch);
     else
@@ -264,14 +335,29 @@ bool channel_settle(struct channel *ch, u32 now)
     return true;
 }
 
-bool channel_unlock(struct channel *ch, u32 side, u32 index, u32 revealed, u32 now)
+u32 channel_pots(const struct channel *ch)
 {
-    if (ch->phase != SETTLED || index >= ch->locks[side].count ||
+    return ch->unlocked[0] | ch->unlocked[1] << MAX_LOCKS;
+}
+
+/* A key cannot be looked up in a batch, so who has it in one only must have time to show that. */
+u32 channel_lock_end(const struct channel *ch, const struct lock *lock)
+{
+    if (without(WITHOUT_RETURN_AT_EXPIRY))
+        return lock->expiry;
+    return (lock->expiry > ch->settled_at ? lock->expiry : ch->settled_at) + CHALLENGE;
+}
+
+bool channel_unlock(struct channel *ch, u32 side, u32 index, u32 revealed, u32 proven, u32 pots,
+                    u32 now)
+{
+    if (ch->phase != SETTLED || pots != channel_pots(ch) || index >= ch->locks[side].count ||
         (ch->unlocked[side] & 1u << index) != 0)
         return false;
     const struct lock *lock = &ch->locks[side].list[index];
-    bool in_time = revealed != 0 && revealed <= lock->expiry;
-    if (!in_time && now <= lock->expiry && !without(WITHOUT_EARLY_RETURN))
+    bool in_time =
+        (revealed != 0 && revealed <= lock->expiry) || (proven != 0 && proven <= lock->expiry);
+    if (!in_time && now <= channel_lock_end(ch, lock) && !without(WITHOUT_EARLY_RETURN))
         return false;
     amount value = min_amount(clamp(lock->amount, 0, ch->pool[side]), ch->pool[side]);
     ch->unlocked[side] |= 1u << index;

@@ -21,7 +21,8 @@ enum {
     MAX_KEYS = 48,
     MAX_SIGNED = 640,
     NOBODY = 99,
-    CHALLENGE = 24, /* ticks that a dispute lasts */
+    CHALLENGE = 52, /* ticks that a dispute lasts: more than a cheat that always comes first can
+                     * hold up an answer, (WINDOW + 1) * (DELTA + 1) of world.h */
     MOVE_TIME = 12, /* ticks that a mover has in a settled app */
 };
 
@@ -82,10 +83,12 @@ struct withdrawal {
     u32 until;    /* the last tick at which it can be executed */
 };
 
+/* `net` is what side 0 has paid to side 1 over the channel's life, less what came back. */
 struct closing {
     u32 channel;
-    amount to[2];
+    amount net;
     u32 until;
+    amount first; /* control CLOSE_NAMES_PAYOUT: what side 0 gets, as things were when signed */
 };
 
 /* A state of the shipped model app: movers alternate; a move concedes some of the mover's share to
@@ -120,7 +123,8 @@ struct channel {
     enum phase phase;
     amount deposited[2], withdrawn[2];
 
-    u32 dispute_end;
+    u32 dispute_end, settled_at;
+    amount deposited_then[2], withdrawn_then[2]; /* control SPLIT_AT_OPENING */
     struct base base;    /* the best so far; epoch 0 with zeros is implied */
     struct half half[2]; /* by payer's side; seq 0: none */
     bool live;
@@ -162,8 +166,17 @@ bool channel_close(struct channel *ch, const struct keyring *ring, const struct 
                    u32 now);
 bool channel_force_close(struct channel *ch, const struct keyring *ring,
                          const struct submission *sub, u32 now);
+
+/* Adds newer halves of the dispute's epoch to the state that `state` names (channel_state): fails
+ * if that has changed, or if nothing is newer. */
 bool channel_challenge(struct channel *ch, const struct keyring *ring, const struct submission *sub,
-                       u32 now);
+                       u64 state, u32 now);
+u64 channel_state(const struct channel *ch);
+
+/* Replaces the whole state, whatever it is: by a higher epoch, or in the same one with no half
+ * older and one newer. */
+bool channel_challenge_base(struct channel *ch, const struct keyring *ring,
+                            const struct submission *sub, u32 now);
 
 /* The bond goes to the closer's peer if `own`, signed by the closer, shows that it knew more than
  * it posted. `acked` is the peer's half that `own` acknowledges, NULL where the proof is `own`
@@ -172,8 +185,14 @@ bool channel_prove_lie(struct channel *ch, const struct keyring *ring, u32 from,
                        const struct half *own, const struct half *acked, u32 now);
 bool channel_settle(struct channel *ch, u32 now);
 
-/* Pays one lock of `side`. `revealed`: when the registry saw the preimage, 0 for never. */
-bool channel_unlock(struct channel *ch, u32 side, u32 index, u32 revealed, u32 now);
+/* Pays one lock of `side`. `revealed`: when the registry saw the preimage by itself, 0 for never;
+ * `proven`: when it saw a batch that the caller shows to have it, 0 for none. `pots` names what is
+ * unlocked already (channel_pots): it fails if that has changed. */
+bool channel_unlock(struct channel *ch, u32 side, u32 index, u32 revealed, u32 proven, u32 pots,
+                    u32 now);
+u32 channel_pots(const struct channel *ch);
+/* The last tick at which a preimage that is only in a batch can be shown. */
+u32 channel_lock_end(const struct channel *ch, const struct lock *lock);
 
 /* --- Apps: a record is made when a channel with the app's leaf is disputed. */
 

@@ -87,12 +87,14 @@ static void take_aim(struct world *w)
         [AIM_BASES] = FOCUS_BASES,   [AIM_MEDIATOR] = FOCUS_LOCKS,
         [AIM_RESTORE] = FOCUS_BASES, [AIM_RESTORED_MEDIATOR] = FOCUS_LOCKS,
         [AIM_APPS] = FOCUS_APPS,     [AIM_VIRTUAL] = FOCUS_VIRTUAL,
+        [AIM_OUTRUN] = FOCUS_NONE,   [AIM_OUTRUN_LOCKS] = FOCUS_LOCKS,
     };
     bool restored = aim == AIM_RESTORE || aim == AIM_RESTORED_MEDIATOR;
     w->focus = focus[aim];
     w->virtual_run = aim == AIM_VIRTUAL;
     w->greedy = true;
     w->restoring = restored;
+    w->outrunning = aim == AIM_OUTRUN || aim == AIM_OUTRUN_LOCKS;
     w->steps = 2 * STEPS;
     if (aim == AIM_MEDIATOR || aim == AIM_RESTORED_MEDIATOR) {
         w->party.id = 1;
@@ -110,6 +112,7 @@ static void begin(struct world *w, u64 seed, bool verbose)
     w->restoring = one_in(w, 3);
     w->idle_virtual = one_in(w, 2);
     w->greedy = one_in(w, 2);
+    w->outrunning = one_in(w, 3);
     w->steps = STEPS;
     w->withholding = one_in(w, 3);
     w->virtual_run = w->focus == FOCUS_VIRTUAL || one_in(w, 6);
@@ -310,7 +313,8 @@ static bool same_states(const struct channel *a, const struct channel *b)
            a->has_final == b->has_final;
 }
 
-/* The transactions of a dispute once more, in another order. */
+/* The transactions of a dispute once more, in another order, each naming the state that it meets.
+ */
 static bool order_is_irrelevant(struct world *w, u32 channel)
 {
     struct channel again = w->before[channel];
@@ -322,9 +326,14 @@ static bool order_is_irrelevant(struct world *w, u32 channel)
         subs[i - 1] = subs[other];
         subs[other] = swap;
     }
-    for (u32 i = 0; i < count; i++)
-        if (!channel_challenge(&again, &w->ring, &subs[i], again.dispute_end - 1))
+    u32 now = again.dispute_end - 1;
+    for (u32 i = 0; i < count; i++) {
+        if (subs[i].base.epoch == again.base.epoch) /* it may have nothing new in this order */
+            channel_challenge(&again, &w->ring, &subs[i], channel_state(&again), now);
+        else if (subs[i].base.epoch > again.base.epoch &&
+                 !channel_challenge_base(&again, &w->ring, &subs[i], now))
             return false;
+    }
     return same_states(&again, &w->channel[channel]);
 }
 
@@ -332,7 +341,7 @@ static amount revealed_sum(const struct world *w, const struct locks *locks)
 {
     amount sum = 0;
     for (u32 i = 0; i < locks->count; i++) {
-        u32 at = w->revealed[locks->list[i].key];
+        u32 at = chain_public_at(w, locks->list[i].key);
         if (at != 0 && at <= locks->list[i].expiry)
             sum += locks->list[i].amount;
     }
@@ -360,14 +369,14 @@ static const char *judge_ledger(struct world *w, u32 index)
     const struct view *v = &w->party.view[index];
     if (!conserves(ch))
         return "payouts, locks and apps are not deposits less withdrawals";
-    if (ch->phase != SETTLED)
-        return NULL;
-    if (!order_is_irrelevant(w, index))
-        return "the order of transactions matters";
     if (ch->claims && ch->closer == v->me && ch->bond_to != v->me)
         return "the party lost its bond";
     if (w->bond_due[index] && ch->bond_to != v->me)
         return "a cheat kept the bond";
+    if (ch->phase != SETTLED)
+        return NULL;
+    if (!order_is_irrelevant(w, index))
+        return "the order of transactions matters";
     if (!w->restored && !w->towered && ch->base.leaf_count == 0 && v->base.leaf_count == 0 &&
         ch->paid[v->me] < bound(w, v))
         return "the party got less than its bound";
@@ -390,7 +399,7 @@ static amount due(const struct world *w)
     amount sum = w->party.book.due;
     for (u32 key = 0; key < w->key_count; key++) {
         const struct note *note = &w->party.note[key];
-        u32 at = w->revealed[key];
+        u32 at = chain_public_at(w, key);
         if (note->outgoing && !note->neutral && !note->out_settled && !note->out_gone && at != 0 &&
             at <= note->out_expiry)
             sum -= note->amount;

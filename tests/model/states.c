@@ -53,7 +53,7 @@ u64 withdrawal_digest(const struct withdrawal *w)
 
 u64 closing_digest(const struct closing *closing)
 {
-    return mix(mix_pair(mix(4, closing->channel), closing->to), closing->until);
+    return mix(mix(mix(4, closing->channel), (u64)closing->net), closing->until);
 }
 
 u64 app_digest(const struct app_state *state)

@@ -23,10 +23,12 @@ enum {
     LIFE = 30,  /* what a party signs with an `until` lives this long at most; so do its own
                  * transactions */
     MAX_POOL = 128,
-    MAX_TXS = 32,
+    MAX_TXS = 64,
     MAX_APPS = 12,
-    MAX_SUBMISSIONS = 12,
+    MAX_SUBMISSIONS = 40,
 };
+static_assert(CHALLENGE >= (WINDOW + 1) * (DELTA + 1),
+              "a cheat that always comes first cannot hold up an answer to the end");
 
 /* What the party knows of one preimage, and of the locks under it. */
 struct note {
@@ -92,11 +94,19 @@ struct party {
 /* What a run does more of than others, so that rare combinations are met. */
 enum focus { FOCUS_NONE, FOCUS_LOCKS, FOCUS_BASES, FOCUS_APPS, FOCUS_VIRTUAL, FOCUS_COUNT };
 
-enum tx_kind { TX_REVEAL, TX_FORCE_CLOSE };
+enum tx_kind { TX_REVEAL, TX_REVEAL_BATCH, TX_RECORD, TX_FORCE_CLOSE, TX_UNLOCK };
 
 struct tx {
     enum tx_kind kind;
     u32 at, channel, key;
+    u32 side, index, pots; /* TX_UNLOCK */
+};
+
+/* The party's answer to a dispute on its way. */
+struct attempt {
+    u32 at;    /* when it is on chain; 0: none is */
+    u64 state; /* what it names; 0: it replaces the state */
+    u32 failed;
 };
 
 struct world {
@@ -108,7 +118,8 @@ struct world {
     struct channel channel[CHANNELS];
     struct app_record app[LEDGERS][MAX_APPS]; /* by id, made when first needed */
     u32 app_count[LEDGERS];
-    u32 revealed[MAX_KEYS];
+    u32 revealed[MAX_KEYS]; /* when, by itself; 0: never */
+    u32 batched[MAX_KEYS];  /* when first in a batch */
     bool invoice[MAX_KEYS]; /* the party made the preimage, from its seed */
     u32 key_count;
 
@@ -118,8 +129,10 @@ struct world {
     bool unsynced;       /* something was received since the log was last synced */
     bool has_backup, restored;
     u32 restored_at;
-    u32 answer_at[CHANNELS]; /* when the party's answer is on chain; 0: no dispute seen yet */
+    struct attempt attempt[CHANNELS];
     bool answered[CHANNELS];
+    bool unlocking[LEDGERS]; /* an unlock of the party's is on its way */
+    bool recording[MAX_KEYS];
     struct submission posting[CHANNELS]; /* the party's forced close on its way */
     struct submission blob[VIEWS];       /* what the tower holds */
     struct tx tx[MAX_TXS];
@@ -131,6 +144,7 @@ struct world {
     bool restoring;    /* the party may lose its log in this run */
     bool greedy;       /* the adversary closes with what costs the party most, not with anything */
     bool withholding;  /* and acknowledges as little as it can */
+    bool outrunning;   /* its transactions land just before those of the party's that they spoil */
     bool towered;      /* a tower answers disputes in the party's place */
     bool idle_virtual; /* the adversary never disputes the virtual channel */
     bool bond_due[CHANNELS]; /* the party held a proof in time: the bond is its due */
@@ -227,10 +241,19 @@ void party_upload(struct world *w, const struct view *v);
 
 /* --- chain.c: transactions, and what anybody may do. */
 
-/* Opens a dispute or adds to one, and keeps the transaction for the replay. */
-bool chain_submit(struct world *w, u32 channel, const struct submission *sub);
+/* Opens a dispute or adds to one, and keeps the transaction for the replay. `state` is what it
+ * names; 0: it replaces the state. */
+bool chain_submit(struct world *w, u32 channel, const struct submission *sub, u64 state);
+/* By somebody who knows what state it meets. */
+bool chain_submit_first(struct world *w, u32 channel, const struct submission *sub);
 struct app_record *chain_app(struct world *w, u32 channel); /* NULL: the best base has no app */
 void chain_reveal(struct world *w, u32 key);
+void chain_reveal_batch(struct world *w, u32 key);
+void chain_record(struct world *w, u32 key); /* what is in a batch becomes a reveal by itself */
+u32 chain_public_at(const struct world *w, u32 key); /* by itself or in a batch; 0: never */
+bool chain_unlock(struct world *w, u32 channel, u32 side, u32 index, bool proof, u32 pots);
+/* Whether a lock that pays `party` waits for a batch to be shown. */
+bool chain_needs_proof(const struct world *w, u32 channel, u32 side, u32 index, u32 party);
 void chain_settle(struct world *w); /* settles, unlocks and resolves whatever is due */
 bool chain_done(const struct world *w);
 
@@ -248,11 +271,14 @@ void party_note_outgoing(struct world *w, struct view *v);
 /* A world without anything in it. */
 void world_clear(struct world *w, u64 seed, bool verbose);
 
-/* --- adversary.c */
+/* --- adversary.c, adversary_dispute.c */
 
 void adversary_act(struct world *w);     /* while channels are open */
 void adversary_dispute(struct world *w); /* while one is being closed */
 void adversary_force_close(struct world *w, u32 channel);
+void adversary_outrun(struct world *w, u32 channel); /* just before the party's transaction */
+void adversary_use_key(struct world *w);
+void adversary_execute(struct world *w); /* what both have signed */
 
 /* --- run.c: one run, and runs without any party that keeps the rules. NULL: no law was broken. */
 
