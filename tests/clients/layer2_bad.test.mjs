@@ -312,11 +312,15 @@ test('rubbish appended with the sequencer\'s key: it is skipped, items run once,
       expected += 2n;
       const sent = await ask(stack.url, 'eth_sendTransaction', { from: addresses[1], to, value: '0x1' });
       await until(() => ask(stack.url, 'eth_getTransactionReceipt', sent), 20_000, `a block after ${what}`);
-      await settled(stack.url);
+      // Derived blocks may take the place of the one that the transfer was in: it comes back in a later one.
+      await until(async () => {
+        await settled(stack.url);
+        return await stack.l2.getBalance({ address: to }) === expected;
+      }, 20_000, `each deposit and each transfer once, with ${what}`);
       const said = stack.node.output().slice(before).split('\n').filter((line) => line.includes('not taken whole')).join('\n');
       if (why) assert.match(said, why, what);
-      assert.equal(await stack.l2.getBalance({ address: to }), expected, what);
     }
+    assert.equal(await stack.l2.getBalance({ address: to }), expected);
     const { items, itemsRead, lostTransactions } = await ask(stack.url, 'varve_status');
     assert.deepEqual([itemsRead, lostTransactions], [items, 0]);
     await assertConserved(stack, [to]);
