@@ -5,6 +5,7 @@
 #include "harness/test.h"
 #include "sys/clock.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* --- Limits. */
@@ -52,6 +53,31 @@ TEST(link_connects_so_often_whoever_else_came)
     close(first.fd), close(second.fd);
     links_free(a->links);
     links_free(b->links);
+    loop_free(loop);
+}
+
+static void often_swept(struct links_options *options)
+{
+    options->handshake_ms = 400; /* and four sweeps in it */
+}
+
+TEST(link_lets_newcomers_in_again_after_descriptors_ran_out)
+{
+    struct loop *loop = rig_new_loop();
+    struct node *node = rig_new_node(loop, 0x11, often_swept);
+    struct raw raw = raw_connect(node);
+    struct rlimit before, none;
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    none = (struct rlimit){.rlim_cur = (rlim_t)raw.fd + 1, .rlim_max = before.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    u64 used_ns = clock_thread_ns();
+    rig_run_ms(loop, 90);
+    used_ns = clock_thread_ns() - used_ns;
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(used_ns < 20000000); /* it does not ask again and again meanwhile */
+    raw_shake(&raw, node);
+    close(raw.fd);
+    links_free(node->links);
     loop_free(loop);
 }
 

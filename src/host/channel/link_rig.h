@@ -64,8 +64,9 @@ void raw_send(const struct raw *raw, bytes data);
 /* Exactly `size` bytes, while the loop runs. False: the connection ends before. */
 bool raw_receive(const struct raw *raw, struct loop *loop, u8 *to, usize size);
 bool raw_is_closed(const struct raw *raw, struct loop *loop);
-/* Sends act one; and the whole handshake. */
+/* Sends act one; does the whole handshake; connects before it. */
 void raw_begin(struct raw *raw, const struct node *to);
+void raw_shake(struct raw *raw, struct node *to);
 struct raw raw_open(struct node *to);
 void raw_say(struct raw *raw, bytes message);
 /* The next message; empty: the connection ends. Lives until the next. */

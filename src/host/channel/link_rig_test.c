@@ -170,16 +170,21 @@ void raw_begin(struct raw *raw, const struct node *to)
     raw_send(raw, BYTES_OF(one));
 }
 
+void raw_shake(struct raw *raw, struct node *to)
+{
+    u8 two[TRANSPORT_ACT_TWO_SIZE], three[TRANSPORT_ACT_THREE_SIZE];
+    usize used, size, before = to->opened;
+    raw_begin(raw, to);
+    CHECK(raw_receive(raw, to->loop, two, sizeof(two)));
+    CHECK(transport_handshake(&raw->transport, BYTES_OF(two), &used, three, &size, NULL) == ST_OK);
+    raw_send(raw, (bytes){three, size});
+    RUN_UNTIL(to->loop, to->opened == before + 1);
+}
+
 struct raw raw_open(struct node *to)
 {
     struct raw raw = raw_connect(to);
-    u8 two[TRANSPORT_ACT_TWO_SIZE], three[TRANSPORT_ACT_THREE_SIZE];
-    usize used, size, before = to->opened;
-    raw_begin(&raw, to);
-    CHECK(raw_receive(&raw, to->loop, two, sizeof(two)));
-    CHECK(transport_handshake(&raw.transport, BYTES_OF(two), &used, three, &size, NULL) == ST_OK);
-    raw_send(&raw, (bytes){three, size});
-    RUN_UNTIL(to->loop, to->opened == before + 1);
+    raw_shake(&raw, to);
     return raw;
 }
 

@@ -174,6 +174,36 @@ TEST(link_is_gone_where_nobody_answers_its_handshake)
     loop_free(loop);
 }
 
+static void on_ipv6(struct links_options *options)
+{
+    options->addr = "::1";
+}
+
+static bool has_ipv6(void)
+{
+    struct sockaddr_in6 place = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&place, sizeof(place)) == 0;
+    close(fd);
+    return has;
+}
+
+TEST(link_connects_over_ipv6)
+{
+    if (!has_ipv6()) {
+        test_skip("this machine has no ::1");
+        return;
+    }
+    struct loop *loop = rig_new_loop();
+    struct node *node = rig_new_node(loop, 0x11, on_ipv6);
+    struct link *link;
+    CHECK(links_connect(node->links, &node->name, "::1", links_port(node->links), &link, NULL) ==
+          ST_OK);
+    RUN_UNTIL(loop, node->opened == 2); /* both ends are its own */
+    links_free(node->links);
+    loop_free(loop);
+}
+
 TEST(link_connects_to_addresses_and_keys_only)
 {
     struct loop *loop = rig_new_loop();
