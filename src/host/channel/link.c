@@ -283,10 +283,13 @@ static void check_link(struct link *link, u64 now_ms)
     u64 silent_ms = now_ms - link->heard_ms;
     if (!link->opened && silent_ms >= options->handshake_ms)
         link_close(link, "its handshake took too long");
-    else if (link->opened && silent_ms >= 2 * options->idle_ms)
-        link_close(link, "it does not answer");
-    else if (link->opened && silent_ms >= options->idle_ms && !link->pinged)
+    if (!link->opened || silent_ms < options->idle_ms)
+        return;
+    if (link->pinged_ms == 0) { /* however long ago: perhaps it was we who stood still */
+        link->pinged_ms = now_ms;
         link_ping(link);
+    } else if (now_ms - link->pinged_ms >= options->idle_ms)
+        link_close(link, "it does not answer");
 }
 
 static u64 sweep_ms(const struct links_options *options)

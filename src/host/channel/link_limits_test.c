@@ -137,13 +137,13 @@ TEST(link_delivers_all_to_a_peer_that_reads_late)
 
 static void short_idle(struct links_options *options)
 {
-    options->idle_ms = 40;
+    options->idle_ms = 100;
 }
 
 TEST(link_that_is_idle_is_kept_by_pings)
 {
     struct pair pair = rig_new_pair(short_idle);
-    rig_run_ms(pair.loop, 300);
+    rig_run_ms(pair.loop, 450);
     CHECK(pair.a->gone == 0 && pair.b->gone == 0);
     CHECK(pair.a->messages == 0 && pair.b->messages == 0);
     CHECK(link_send(pair.a->link, hex("8000")) == ST_OK);
@@ -161,7 +161,23 @@ TEST(link_pings_the_silent_once_and_lets_them_go)
     CHECK(wire_decode(raw_hear(&raw, loop), &ping, NULL) == ST_OK && ping.type == WIRE_PING);
     CHECK(raw_is_closed(&raw, loop));
     CHECK(node->gone == 1 && strcmp(node->why, "it does not answer") == 0);
-    CHECK(clock_now_ms() >= begun_ms + 80);
+    CHECK(clock_now_ms() >= begun_ms + 200);
+    close(raw.fd);
+    links_free(node->links);
+    loop_free(loop);
+}
+
+TEST(link_asks_before_it_closes_even_after_the_node_stood_still)
+{
+    struct loop *loop = rig_new_loop();
+    struct node *node = rig_new_node(loop, 0x11, short_idle);
+    struct raw raw = raw_open(node);
+    usleep(300000);
+    bytes ping = raw_hear(&raw, loop);
+    CHECK(ping.size == 6 && ping.data[1] == WIRE_PING);
+    raw_say(&raw, hex("00070000"));
+    rig_run_ms(loop, 50);
+    CHECK(node->gone == 0);
     close(raw.fd);
     links_free(node->links);
     loop_free(loop);

@@ -16,11 +16,11 @@ struct link {
     bool connecting; /* the socket is */
     bool opened;     /* and its owner told */
     bool blocked;    /* the socket takes nothing: what waits goes out when it is ready */
-    bool pinged;
-    bool busy; /* in links->busy */
+    bool busy;       /* in links->busy */
     bool closing;
-    u64 heard_ms; /* when something was last heard; until opened, when it began */
-    u8 *in;       /* part of an act or a message; NULL: none */
+    u64 heard_ms;  /* when something was last heard; until opened, when it began */
+    u64 pinged_ms; /* when it was asked for a sign of life; 0: not since */
+    u8 *in;        /* part of an act or a message; NULL: none */
     usize in_size;
     u8 *out; /* sealed, to be written from out_at on; NULL: nothing waits */
     usize out_at, out_size, out_room;

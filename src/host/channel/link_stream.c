@@ -115,7 +115,6 @@ static void send_wire(struct link *link, const struct wire_message *message)
 void link_ping(struct link *link)
 {
     struct wire_message ping = {WIRE_PING, {.ping = {0}}};
-    link->pinged = true;
     send_wire(link, &ping);
 }
 
@@ -237,6 +236,6 @@ void link_read(struct link *link)
     hold(link, bytes_slice(in, used, in.size));
     if (used > 0 && link->opened) {
         link->heard_ms = clock_now_ms();
-        link->pinged = false;
+        link->pinged_ms = 0;
     }
 }
