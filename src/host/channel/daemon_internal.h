@@ -37,7 +37,10 @@ struct peer {
     struct link *link;    /* NULL: not connected */
     struct link *calling; /* NULL: we are not calling it */
     u64 connection;       /* how many there have been: says which one a message is for */
+    bool ours;            /* we made the connection */
     bool greeted;         /* its INIT has come */
+    bool wanted;          /* somebody asked for a connection */
+    u64 opened_ms;
     u64 retry_ms, wait_ms;
     u32 channels;          /* with it, not closed */
     struct entry *entries; /* all with it */

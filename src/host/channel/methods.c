@@ -377,6 +377,18 @@ static void open_channel(struct daemon_call *call)
     opening_begin(call, &wish);
 }
 
+/* A connection, kept from here on; where the peer is now, if it has moved. */
+static void connect_peer(struct daemon_call *call)
+{
+    struct peer *peer;
+    if (!read_peer(call, &peer))
+        return;
+    peer->wanted = true;
+    json_key(call->out, "result");
+    json_put_bool(call->out, peer->link != NULL);
+    daemon_answer(call);
+}
+
 static void top_up(struct daemon_call *call)
 {
     struct entry *entry;
@@ -417,10 +429,15 @@ static void close_channel(struct daemon_call *call)
 }
 
 static const struct daemon_method methods[] = {
-    {"channel_nodeInfo", node_info},     {"channel_list", list_channels},
-    {"channel_open", open_channel},      {"channel_topup", top_up},
-    {"channel_close", close_channel},    {"channel_keysend", method_keysend},
-    {"channel_invoice", method_invoice}, {"channel_invoiceStatus", method_invoice_status},
+    {"channel_nodeInfo", node_info},
+    {"channel_list", list_channels},
+    {"channel_connect", connect_peer},
+    {"channel_open", open_channel},
+    {"channel_topup", top_up},
+    {"channel_close", close_channel},
+    {"channel_keysend", method_keysend},
+    {"channel_invoice", method_invoice},
+    {"channel_invoiceStatus", method_invoice_status},
     {"channel_pay", method_pay},
 };
 

@@ -18,15 +18,31 @@ static struct peer *find_peer(const struct daemon *daemon, const point33 *node)
     return peer;
 }
 
+/* Nobody that we need: it came, had no channel with us, and left. */
+static bool is_past(const struct peer *peer)
+{
+    return peer->link == NULL && peer->calling == NULL && peer->entries == NULL && !peer->wanted &&
+           !opening_waits_for(peer);
+}
+
+/* Places of past peers are used again, so that strangers who come under ever new names take no more
+ * memory than there are connections. What still waits to be sent to one is dropped by its
+ * connection's number. */
 struct peer *peer_get(struct daemon *daemon, const point33 *node)
 {
     struct peer *peer = find_peer(daemon, node);
     if (peer != NULL)
         return peer;
-    peer = calloc(1, sizeof(*peer));
-    assert(peer != NULL);
-    *peer = (struct peer){.next = daemon->peers, .daemon = daemon, .node = *node};
-    daemon->peers = peer;
+    for (peer = daemon->peers; peer != NULL && !is_past(peer);)
+        peer = peer->next;
+    if (peer == NULL) {
+        peer = calloc(1, sizeof(*peer));
+        assert(peer != NULL);
+        peer->next = daemon->peers;
+        daemon->peers = peer;
+    }
+    *peer = (struct peer){
+        .next = peer->next, .daemon = daemon, .node = *node, .connection = peer->connection + 1};
     return peer;
 }
 
@@ -67,7 +83,8 @@ void peers_tick(struct daemon *daemon, u64 now_ms)
 {
     for (struct peer *peer = daemon->peers; peer != NULL; peer = peer->next)
         if (peer->link == NULL && peer->calling == NULL && peer->host[0] != 0 &&
-            now_ms >= peer->retry_ms && (peer->channels != 0 || opening_waits_for(peer)))
+            now_ms >= peer->retry_ms &&
+            (peer->channels != 0 || peer->wanted || opening_waits_for(peer)))
             call(peer, now_ms);
 }
 
@@ -85,19 +102,37 @@ static void part(struct entry *entry)
     entry->here = entry->there = false;
 }
 
-/* Two who call each other at the same time have two connections for a moment; the newest counts. */
+/* Two who call each other at the same time have two connections for a moment: both keep the one
+ * that the lower key made. Else the newest counts: the older one is dead, and only we know. */
+static bool is_worse(const struct peer *peer, bool ours, u64 now_ms)
+{
+    enum { AT_ONCE_MS = 5000 };
+    point33 own = keyring_node(peer->daemon->ring);
+    bool we_are_lower = memcmp(own.b, peer->node.b, sizeof(own.b)) < 0;
+    return peer->link != NULL && now_ms < peer->opened_ms + AT_ONCE_MS && peer->ours != ours &&
+           ours != we_are_lower;
+}
+
 static void on_opened(void *self, struct link *link)
 {
     struct daemon *daemon = self;
     struct peer *peer = peer_get(daemon, link_remote(link));
-    if (peer->calling == link)
+    u64 now_ms = clock_now_ms();
+    bool ours = peer->calling == link;
+    if (ours)
         peer->calling = NULL;
+    link_set_user(link, peer);
+    if (is_worse(peer, ours, now_ms)) {
+        link_close(link, "another connection of the same peer");
+        return;
+    }
     struct link *old = peer->link;
+    peer->ours = ours;
+    peer->opened_ms = now_ms;
     peer->link = link;
     peer->connection++;
     peer->greeted = false;
     peer->wait_ms = 0;
-    link_set_user(link, peer);
     each_entry(peer, part);
     if (old != NULL)
         link_close(old, "a newer connection of the same peer");
