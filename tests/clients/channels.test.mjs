@@ -1,8 +1,31 @@
 // Two daemons on a chain: they open a channel, pay, are killed, close; and the chain pays out what they agreed on.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { command, deploy, hex, startDaemon } from './channels.mjs';
-import { addresses, ether, foundry, keys, startNode, until } from './node.mjs';
+import { addresses, ether, foundry, freePort, keys, startNode, until } from './node.mjs';
+import { ask } from './stack.mjs';
+
+describe('varve up --channels', () => {
+  test('daemons and a funded mesh are there, also after a restart', async () => {
+    const datadir = mkdtempSync(`${tmpdir()}/varve-mesh-`);
+    const port = await freePort();
+    for (const life of [1, 2]) {
+      const node = await startNode({ datadir, args: ['--channels', '2', '--channels.port', String(port)] });
+      const url = `http://127.0.0.1:${port}`;
+      const [channel] = await until(async () => {
+        const list = await ask(url, 'channel_list').catch(() => []);
+        return list.length === 1 && list[0].state === 'open' && BigInt(list[0].receivable) > 0n && list;
+      }, 15_000, `the channel, life ${life}`);
+      const paid = await ask(url, 'channel_keysend', { channel: channel.channel, amount: hex(ether) });
+      assert.equal(paid.state, 'paid');
+      assert.equal(BigInt((await ask(url, 'channel_list'))[0].balance), (100n - BigInt(life)) * ether);
+      await node.stop();
+    }
+    rmSync(datadir, { recursive: true });
+  });
+});
 
 const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
 

@@ -1,5 +1,7 @@
 #include "node/config.h"
 
+#include "node/mesh.h"
+
 #include <string.h>
 
 static const struct setting settings[] = {
@@ -59,6 +61,14 @@ static enum status check(const struct config *config, struct err *err)
         return fail(err, ST_INVALID, "--l2 is at most %d", CONFIG_MOST_LAYERS);
     if (config->layer_port > UINT16_MAX)
         return fail(err, ST_INVALID, "--l2.port %lu is no port", config->layer_port);
+    if (config->channels > MESH_MOST ||
+        (config->channels != 0 && config->channels + 2 > config->accounts))
+        return fail(err, ST_INVALID, "--channels is at most %d, and two less than --accounts",
+                    MESH_MOST);
+    if (config->channels != 0 && config->parent[0] != 0)
+        return fail(err, ST_INVALID, "--channels are on up's own L1, not on --parent");
+    if (config->channel_port > UINT16_MAX)
+        return fail(err, ST_INVALID, "--channels.port %lu is no port", config->channel_port);
     if (config->accounts > 1000)
         return fail(err, ST_INVALID, "--accounts is at most 1000");
     if (strcmp(config->log, "text") != 0 && strcmp(config->log, "json") != 0)

@@ -2,6 +2,7 @@
 #include "node/internal.h"
 
 #include "base/fmt.h"
+#include "node/mesh.h"
 #include "node/stack.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -36,6 +37,7 @@ struct program {
     struct member *chains[MAX_CHAINS]; /* parents before their children */
     usize chain_count;
     struct keys *keys; /* of `up`: users and operators */
+    struct mesh *mesh; /* NULL: no channels were asked for */
     char folder[4096]; /* temporary, for children of somebody else's L1; "": none */
 };
 
@@ -93,6 +95,8 @@ static void greet(const struct program *program, FILE *to)
         print_accounts(program, to);
     for (usize i = 0; i < program->chain_count; i++)
         print_chain(&program->chains[i]->node, to);
+    if (program->mesh != NULL)
+        mesh_print(program->mesh, to);
     fflush(to);
 }
 
@@ -236,6 +240,28 @@ static void give_heartbeat(struct member *parent)
         parent->config.heartbeat = HEARTBEAT_MS;
 }
 
+/* Daemons for payment channels, beside the L1. */
+static enum status start_mesh(struct program *program, const struct member *l1, struct err *err)
+{
+    enum { PORTS_ABOVE_L1 = 15 };
+    const struct config *config = program->config;
+    char url[64];
+    if (config->channels == 0)
+        return ST_OK;
+    own_url(l1, url, sizeof(url));
+    struct mesh_options options = {
+        .url = url,
+        .folder = l1->node.folder,
+        .keys = program->keys,
+        .users = config->accounts,
+        .count = config->channels,
+        .http_port = (u16)(config->channel_port != 0 ? config->channel_port
+                           : config->http_port != 0  ? config->http_port + PORTS_ABOVE_L1
+                                                     : 0),
+    };
+    return mesh_start(&options, &program->mesh, err);
+}
+
 static enum status start_stack(struct program *program, struct err *err)
 {
     const struct config *config = program->config;
@@ -249,6 +275,7 @@ static enum status start_stack(struct program *program, struct err *err)
         if (count > 0)
             give_heartbeat(l1);
         TRY(begin_chain(l1, err));
+        TRY(start_mesh(program, l1, err));
     }
     if (count == 0)
         return ST_OK;
@@ -327,6 +354,7 @@ enum status node_run(const struct config *config, FILE *greeting, struct err *er
     enum status st = start(&program, err);
     if (st == ST_OK)
         run(&program, greeting);
+    mesh_stop(program.mesh);
     struct err stop_err;
     enum status stopped = end_chains(&program, &stop_err);
     node_remove_folder(program.folder);
