@@ -1,0 +1,476 @@
+/* Two channel daemons, each a process, over TCP: they open a channel, top it up, pay both ways and
+ * close it. One of them ends at its n-th write, sync, send or receive, for every n, and is started
+ * again. They must meet; what a caller was told must hold; both must count the same; and the chain
+ * must pay out just that.
+ *
+ *   channel_points [1 of how many n, 1 unless given] [a single run: side, n, how] */
+#include "base/fmt.h"
+#include "durability/journals.h"
+#include "durability/ledger.h"
+#include "durability/party.h"
+#include "durability/payments.h"
+#include "durability/points.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { A, B, DEPOSIT = 1000000000, MEET_MS = 15000, AT_ONCE = 24, RUN_S = 60 };
+
+/* How a run ended. */
+enum { RUN_GOOD, RUN_BAD, RUN_NOT_REACHED };
+
+struct side {
+    char folder[128], addr[32], name[DAEMON_NAME_SIZE];
+    pid_t pid;
+    int fd;     /* of a pair; packets, questions one way, answers the other */
+    bool asked; /* in this life of its, and has not answered */
+};
+
+struct run {
+    struct side sides[2];
+    struct ledger *ledger;
+    struct payments payments;
+    char channel[80];
+    char what[64];
+    bool ended; /* one has come to its point */
+};
+
+/* --- A daemon's process. */
+
+static void answer_questions(struct party *party, int fd)
+{
+    char question[512], answer[PARTY_ANSWER];
+    for (ssize_t got; (got = read(fd, question, sizeof(question) - 1)) > 0;) {
+        question[got] = 0;
+        char *params = strchr(question, ' ');
+        *params++ = 0;
+        party_ask(party, question, params, answer);
+        if (write(fd, answer, strlen(answer)) < 0)
+            return;
+    }
+}
+
+static _Noreturn void be_daemon(const struct side *side, u8 who, int fd, unsigned point,
+                                enum point_how how)
+{
+    struct party_options options = {who, side->folder, side->addr, files_of_system()};
+    struct party *party;
+    struct err err;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (point != 0)
+        points_arm(point, how);
+    if (party_start(&options, &party, &err) != ST_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        _exit(1);
+    }
+    if (write(fd, party_name(party), strlen(party_name(party))) < 0)
+        _exit(1);
+    answer_questions(party, fd);
+    party_stop(party);
+    _exit(0);
+}
+
+/* --- The one who asks. */
+
+static _Noreturn void give_up(const struct run *run, const char *why)
+{
+    printf("FAIL %s: %s\n", run->what, why);
+    fflush(stdout);
+    exit(RUN_BAD);
+}
+
+static void revive(struct run *run, struct side *side);
+
+static void start(struct run *run, struct side *side, unsigned point, enum point_how how)
+{
+    int pair[2];
+    assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+    u8 who = (u8)(1 + (side - run->sides));
+    fflush(stdout);
+    side->pid = fork();
+    assert(side->pid >= 0);
+    if (side->pid == 0) {
+        for (usize i = 0; i < 2; i++)
+            if (run->sides[i].fd > 0)
+                close(run->sides[i].fd);
+        close(pair[0]);
+        be_daemon(side, who, pair[1], point, how);
+    }
+    close(pair[1]);
+    side->fd = pair[0];
+    char name[DAEMON_NAME_SIZE] = "";
+    if (read(side->fd, name, sizeof(name) - 1) > 0)
+        memcpy(side->name, name, sizeof(name));
+    else
+        revive(run, side);
+}
+
+/* It is gone: at its point, and once. */
+static void revive(struct run *run, struct side *side)
+{
+    int status;
+    waitpid(side->pid, &status, 0);
+    close(side->fd);
+    side->fd = 0;
+    side->asked = false;
+    if (run->ended || !WIFEXITED(status) || WEXITSTATUS(status) != POINT_STATUS)
+        give_up(run, "a daemon ended by itself");
+    run->ended = true;
+    start(run, side, 0, POINT_BEFORE);
+}
+
+static void question(struct side *side, const char *method, const char *params)
+{
+    char text[512];
+    usize size = fmt(text, sizeof(text), "%s %s", method, params);
+    side->asked = true;
+    (void)send(side->fd, text, size, MSG_NOSIGNAL); /* not taken: it has ended */
+}
+
+/* False: it has ended meanwhile, and was started again. The other one may do so as well. */
+static bool answer(struct run *run, struct side *side, char out[static PARTY_ANSWER])
+{
+    struct side *other = &run->sides[side == &run->sides[A]];
+    while (side->asked) {
+        struct pollfd both[2] = {{side->fd, POLLIN, 0}, {other->fd, 0, 0}};
+        if (poll(both, 2, 20000) == 0)
+            give_up(run, "no answer for 20 seconds");
+        if ((both[1].revents & POLLHUP) != 0) {
+            revive(run, other);
+            continue;
+        }
+        if (both[0].revents == 0)
+            continue;
+        ssize_t got = read(side->fd, out, PARTY_ANSWER - 1);
+        out[got > 0 ? got : 0] = 0;
+        if (got <= 0)
+            revive(run, side);
+        side->asked &= got <= 0;
+        if (got > 0)
+            return true;
+    }
+    return false;
+}
+
+static bool ask(struct run *run, u32 side, const char *method, const char *params,
+                char out[static PARTY_ANSWER])
+{
+    question(&run->sides[side], method, params);
+    return answer(run, &run->sides[side], out);
+}
+
+/* What a side says of the channel: from its name on. Asks until it is answered. */
+static void look(struct run *run, u32 side, char out[static PARTY_ANSWER])
+{
+    char all[PARTY_ANSWER];
+    while (!ask(run, side, "channel_list", "{}", all))
+        ;
+    const char *at = run->channel[0] == 0 ? NULL : strstr(all, run->channel);
+    fmt(out, PARTY_ANSWER, "%s%s", at == NULL ? "" : "{\"channel\":\"", at == NULL ? "" : at);
+    char *end = strchr(out, '}');
+    if (end != NULL)
+        end[1] = 0;
+}
+
+static bool is_in_state(const char *channel, const char *state)
+{
+    char text[32];
+    answer_text(channel, "state", text, sizeof(text));
+    return strcmp(text, state) == 0;
+}
+
+static const struct ledger_channel *on_chain(const struct run *run)
+{
+    for (usize i = 0; i < run->ledger->channel_count; i++) {
+        char id[80] = "0x";
+        for (usize j = 0; j < 32; j++)
+            fmt(id + 2 + 2 * j, 3, "%02x", run->ledger->channels[i].name.id.b[j]);
+        if (strcmp(id, run->channel) == 0)
+            return &run->ledger->channels[i];
+    }
+    return NULL;
+}
+
+/* Both are together again, count the same, and count what they may. */
+static bool have_met(struct run *run)
+{
+    char a[PARTY_ANSWER], b[PARTY_ANSWER];
+    look(run, A, a);
+    look(run, B, b);
+    const struct ledger_channel *chain = on_chain(run);
+    if (chain == NULL || !is_in_state(a, "open") || !is_in_state(b, "open"))
+        return false;
+    u64 total = (u64)(chain->deposited[A] + chain->deposited[B]);
+    u64 of_a = answer_number(a, "balance"), of_b = answer_number(b, "balance");
+    return of_a + of_b == total &&
+           payments_explain(&run->payments, (i128)chain->deposited[A] - (i128)of_a);
+}
+
+static void meet(struct run *run)
+{
+    u64 until_ms = clock_now_ms() + MEET_MS;
+    while (!have_met(run)) {
+        if (clock_now_ms() > until_ms) {
+            char a[PARTY_ANSWER], b[PARTY_ANSWER], why[PARTY_ANSWER];
+            look(run, A, a);
+            look(run, B, b);
+            fmt(why, sizeof(why), "they do not come to the same: %.900s AND %.900s", a, b);
+            give_up(run, why);
+        }
+        usleep(5000);
+    }
+}
+
+/* --- What is done. */
+
+/* A channel of a's that has money in it, or gets some: one that was begun when somebody ended may
+ * have none, which nobody was promised. */
+static bool find_channel(struct run *run)
+{
+    char all[PARTY_ANSWER];
+    for (u64 until_ms = clock_now_ms() + 1000; clock_now_ms() < until_ms; usleep(5000)) {
+        if (!ask(run, A, "channel_list", "{}", all))
+            continue;
+        for (const char *at = all; (at = strstr(at, "{\"channel\":")) != NULL; at++) {
+            if (answer_number(at, "balance") == 0)
+                continue;
+            answer_text(at, "channel", run->channel, sizeof(run->channel));
+            return true;
+        }
+    }
+    return false;
+}
+
+static void open_channel(struct run *run)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        char params[400], out[PARTY_ANSWER];
+        fmt(params, sizeof(params), "{\"peer\":\"%s\",\"amount\":\"0x%x\",\"timeoutMs\":6000}",
+            run->sides[B].name, (unsigned)DEPOSIT);
+        bool told = ask(run, A, "channel_open", params, out);
+        if (find_channel(run))
+            return;
+        if (told && strstr(out, "result") != NULL)
+            give_up(run, "an opened channel is not there");
+    }
+    give_up(run, "no channel comes about");
+}
+
+static void top_up(struct run *run, u32 side)
+{
+    char params[200], out[PARTY_ANSWER];
+    u128 before = on_chain(run)->deposited[side];
+    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"amount\":\"0x64\"}", run->channel);
+    if (!ask(run, side, "channel_topup", params, out))
+        return;
+    if (strstr(out, "result") == NULL)
+        give_up(run, out);
+    for (u64 until_ms = clock_now_ms() + MEET_MS; on_chain(run)->deposited[side] < before + 100;) {
+        look(run, side, out);
+        if (clock_now_ms() > until_ms)
+            give_up(run, "a top-up that was promised does not come");
+        usleep(2000);
+    }
+}
+
+static void pay_begin(struct run *run, u32 side)
+{
+    char params[300];
+    usize index = payments_add(&run->payments, side, PAYMENT_UNKNOWN);
+    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"amount\":%lu,\"timeoutMs\":8000}",
+        run->channel, payment_amount(index));
+    question(&run->sides[side], "channel_keysend", params);
+}
+
+/* `index` is the payment's. */
+static void pay_end(struct run *run, u32 side, usize index)
+{
+    char out[PARTY_ANSWER];
+    if (!answer(run, &run->sides[side], out))
+        return;
+    if (strstr(out, "\"result\"") != NULL)
+        run->payments.list[index].state = PAYMENT_PAID;
+    else if (strstr(out, "not so much") != NULL)
+        run->payments.list[index].state = PAYMENT_REFUSED;
+    else if (strstr(out, "not acknowledged") == NULL)
+        give_up(run, out);
+}
+
+static void pay_both_ways(struct run *run)
+{
+    usize first = run->payments.count;
+    pay_begin(run, A);
+    pay_begin(run, B);
+    pay_end(run, A, first);
+    pay_end(run, B, first + 1);
+}
+
+static void close_channel(struct run *run, u32 side)
+{
+    char params[200], a[PARTY_ANSWER], b[PARTY_ANSWER];
+    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"timeoutMs\":6000}", run->channel);
+    for (u64 until_ms = clock_now_ms() + MEET_MS;;) {
+        (void)ask(run, side, "channel_close", params, a);
+        look(run, A, a);
+        look(run, B, b);
+        if (is_in_state(a, "closed") && is_in_state(b, "closed"))
+            return;
+        if (clock_now_ms() > until_ms)
+            give_up(run, "the close does not come");
+        usleep(5000);
+    }
+}
+
+static void check_payout(struct run *run)
+{
+    const struct ledger_channel *chain = on_chain(run);
+    if (chain == NULL || !chain->closed)
+        give_up(run, "the chain does not know of the close");
+    if (chain->paid[A] + chain->paid[B] != chain->deposited[A] + chain->deposited[B])
+        give_up(run, "money came or went");
+    if (!payments_explain(&run->payments, (i128)chain->deposited[A] - (i128)chain->paid[A]))
+        give_up(run, "the chain pays out something else");
+}
+
+static void finish(struct run *run)
+{
+    struct err err;
+    for (usize i = 0; i < 2; i++) {
+        int status;
+        close(run->sides[i].fd);
+        waitpid(run->sides[i].pid, &status, 0);
+        if (!WIFEXITED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != POINT_STATUS))
+            give_up(run, "a daemon does not end well");
+    }
+    if (journals_agree(run->sides[A].folder, run->sides[B].folder, &err) != ST_OK)
+        give_up(run, err.text);
+}
+
+/* Everything, with one that ends at its point. */
+static void play(struct run *run, u32 side, unsigned point, enum point_how how)
+{
+    start(run, &run->sides[B], side == B ? point : 0, how);
+    start(run, &run->sides[A], side == A ? point : 0, how);
+    open_channel(run);
+    meet(run);
+    top_up(run, B);
+    usize first = run->payments.count;
+    pay_begin(run, A);
+    pay_end(run, A, first);
+    pay_both_ways(run);
+    pay_both_ways(run);
+    meet(run);
+    top_up(run, A);
+    pay_both_ways(run);
+    meet(run);
+    close_channel(run, point % 2 == 0 ? side : 1 - side);
+    check_payout(run);
+    finish(run);
+}
+
+static int run_at(u32 side, unsigned point, enum point_how how, usize number)
+{
+    static const char *const hows[POINT_HOWS] = {"before", "halfway through", "after"};
+    struct run run = {.ledger = ledger_new()};
+    char top[64];
+    alarm(RUN_S);
+    fmt(run.what, sizeof(run.what), "%c ends %s its moment %u", "ab"[side], hows[how], point);
+    fmt(top, sizeof(top), "/dev/shm/varve-points-XXXXXX");
+    assert(mkdtemp(top) != NULL);
+    for (usize i = 0; i < 2; i++) {
+        fmt(run.sides[i].folder, sizeof(run.sides[i].folder), "%s/%c", top, "ab"[i]);
+        fmt(run.sides[i].addr, sizeof(run.sides[i].addr), "127.9.%zu.%zu", 2 * (number / 250) + i,
+            1 + number % 250);
+        assert(mkdir(run.sides[i].folder, 0700) == 0);
+    }
+    play(&run, side, point, how);
+    char remove[100];
+    fmt(remove, sizeof(remove), "rm -r %s", top);
+    assert(system(remove) == 0);
+    return run.ended ? RUN_GOOD : RUN_NOT_REACHED;
+}
+
+/* --- All of them, several at once. */
+
+struct way {
+    u32 side;
+    enum point_how how;
+    unsigned next;
+    bool over;
+};
+
+static struct {
+    pid_t pid;
+    struct way *way;
+} slots[AT_ONCE];
+static usize begun, results[3];
+
+static void begin(usize slot, struct way *way, unsigned every)
+{
+    unsigned point = way->next;
+    way->next += every;
+    usize number = begun++;
+    fflush(stdout);
+    slots[slot].way = way;
+    slots[slot].pid = fork();
+    assert(slots[slot].pid >= 0);
+    if (slots[slot].pid == 0)
+        exit(run_at(way->side, point, way->how, number));
+}
+
+static void reap(void)
+{
+    int status;
+    pid_t pid = wait(&status);
+    for (usize i = 0; i < AT_ONCE; i++) {
+        if (slots[i].pid != pid)
+            continue;
+        int result = WIFEXITED(status) ? WEXITSTATUS(status) : RUN_BAD;
+        if (!WIFEXITED(status))
+            printf("FAIL a run does not end\n");
+        results[result <= RUN_NOT_REACHED ? result : RUN_BAD]++;
+        slots[i].way->over |= result == RUN_NOT_REACHED;
+        slots[i].pid = 0;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    unsigned every = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1;
+    struct way ways[2 * POINT_HOWS];
+    log_setup((struct log_options){.level = LEVEL_ERROR, .fd = 2});
+    if (argc > 4)
+        return run_at((u32)atoi(argv[2]), (unsigned)atoi(argv[3]), (enum point_how)atoi(argv[4]),
+                      0);
+    for (u32 i = 0; i < countof(ways); i++)
+        ways[i] = (struct way){i % 2, (enum point_how)(i / 2), 1 + i % every, false};
+    usize busy = 0;
+    for (usize turn = 0, idle = 0; idle < countof(ways) || busy > 0; turn++) {
+        struct way *way = &ways[turn % countof(ways)];
+        idle = way->over ? idle + 1 : 0;
+        if (busy == AT_ONCE || (idle >= countof(ways) && busy > 0)) {
+            reap();
+            busy--;
+        }
+        if (way->over)
+            continue;
+        usize slot = 0;
+        while (slots[slot].pid != 0)
+            slot++;
+        begin(slot, way, every);
+        busy++;
+    }
+    printf("%zu times a channel's life, %zu of them with a daemon that ended in it\n", begun,
+           results[RUN_GOOD] + results[RUN_BAD]);
+    printf("%zu passed, %zu failed\n", results[RUN_GOOD], results[RUN_BAD]);
+    return results[RUN_BAD] != 0;
+}

@@ -1,0 +1,44 @@
+/* A chain without a server: stands in for channel/onchain.h, all of it, when it is linked into a
+ * program. What is submitted happens a few milliseconds later and is final then; what was not yet
+ * looked at when its daemon ended never happens. It has deposits and closes by both sides, whose
+ * signatures it checks as the contract does.
+ *
+ * It lies in memory that children share. */
+#ifndef DURABILITY_LEDGER_H
+#define DURABILITY_LEDGER_H
+
+#include "channel/onchain.h"
+
+#include <pthread.h>
+
+enum { LEDGER_CHANNELS = 64, LEDGER_KEYS = 1024 };
+
+struct ledger_channel {
+    struct channel_name name;
+    u64 block;         /* the newest that changed it */
+    u128 deposited[2]; /* as they were, after the close too */
+    u128 paid[2];
+    bool closed;
+};
+
+struct ledger {
+    pthread_mutex_t lock; /* guards what follows; survives whoever dies with it */
+    struct ledger_channel channels[LEDGER_CHANNELS];
+    usize channel_count;
+    struct {
+        hash32 key;
+        bool succeeded;
+    } done[LEDGER_KEYS];
+    usize done_count;
+    u64 block;
+};
+
+/* A new one, in the place of the last. Before any daemon is started. */
+struct ledger *ledger_new(void);
+/* A copy, taken or put back as a whole. */
+void ledger_copy(struct ledger *to, struct ledger *from);
+
+/* Called with the lock held, after each change. */
+extern void (*ledger_changed)(const struct ledger *ledger);
+
+#endif
