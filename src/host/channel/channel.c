@@ -588,6 +588,11 @@ void channel_stop(struct channel *channel)
     channel->stopped = true;
 }
 
+bool channel_has_queue(const struct channel *channel)
+{
+    return channel->queue_size != 0;
+}
+
 /* An update that only acknowledges is acknowledged by the next one that does more, if ever. */
 bool channel_is_quiet(const struct channel *channel)
 {

@@ -174,6 +174,8 @@ bytes channel_lock_reason(const struct channel *channel, u32 slot);
 
 /* From here on no payment is queued; what is under way ends by its own rules. */
 void channel_stop(struct channel *channel);
+/* Whether items wait for an update. */
+bool channel_has_queue(const struct channel *channel);
 /* Whether nothing is under way: no locks, nothing queued, nothing to be acknowledged. */
 bool channel_is_quiet(const struct channel *channel);
 /* What a has paid to b in the channel's life less what b has paid to a: for a channel_close. */

@@ -83,6 +83,7 @@ struct entry {
     struct answer *answers;
 
     enum stage stage;
+    bool ends;       /* we want that, or know that the peer does: STFU follows, if not yet said */
     bool stopped[2]; /* by side: it has said STFU */
     bool closes;     /* we said it first, so we send the close */
     bool has_close[2];

@@ -32,6 +32,7 @@ void ending_stopped(struct entry *entry, u32 side)
     if (side == channel_side(entry->channel) && !entry->stopped[1 - side])
         entry->closes = true;
     entry->stopped[side] = true;
+    entry->ends = true;
     channel_stop(entry->channel);
 }
 
@@ -46,12 +47,19 @@ static void say_stfu(struct entry *entry, bool is_new)
 
 void ending_begin(struct entry *entry)
 {
+    entry->ends = true;
+    channel_stop(entry->channel);
+    entry_touch(entry);
+}
+
+/* Payments that are queued go first: whoever hears STFU counts on having all of them. */
+static void stop(struct entry *entry)
+{
     u32 side = channel_side(entry->channel);
-    if (entry->stopped[side])
+    if (!entry->ends || entry->stopped[side] || channel_has_queue(entry->channel))
         return;
     ending_stopped(entry, side);
     say_stfu(entry, true);
-    entry_touch(entry);
 }
 
 enum status ending_take_stfu(struct entry *entry, const struct wire_message *message,
@@ -64,7 +72,6 @@ enum status ending_take_stfu(struct entry *entry, const struct wire_message *mes
         return ST_OK; /* said again after a reconnection */
     record_message(entry, RECORD_RECEIVED, message);
     ending_stopped(entry, 1 - side);
-    ending_begin(entry);
     entry_touch(entry);
     return ST_OK;
 }
@@ -156,6 +163,7 @@ enum status ending_take_close(struct entry *entry, const struct wire_message *me
 void ending_step(struct entry *entry)
 {
     u32 side = channel_side(entry->channel);
+    stop(entry);
     if (!entry->stopped[0] || !entry->stopped[1] || entry->has_close[side] ||
         !channel_is_quiet(entry->channel) || (side == 1 && !entry->has_close[0]))
         return;

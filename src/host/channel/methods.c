@@ -102,7 +102,7 @@ static const char *state_of(const struct entry *entry)
     case STAGE_OPEN:
         break;
     }
-    if (entry->stopped[0] || entry->stopped[1])
+    if (entry->ends)
         return "closing";
     u128 funds = channel_funds(entry->channel, 0) + channel_funds(entry->channel, 1);
     return funds == 0 ? "funding" : entry->here && entry->there ? "open" : "offline";

@@ -33,7 +33,7 @@ void method_keysend(struct daemon_call *call)
     if (json_read_fixed(method_argument(call, "payment"), reference.b, sizeof(reference.b)) !=
         ST_OK)
         random_fill(reference.b, sizeof(reference.b));
-    if (entry->stage != STAGE_OPEN || entry->stopped[0] || entry->stopped[1]) {
+    if (entry->stage != STAGE_OPEN || entry->ends) {
         methods_refuse(call, "the channel is closing");
         return;
     }
