@@ -208,8 +208,10 @@ static void make_updates(struct daemon *daemon)
         entry->is_dirty = false;
         if (!entry->here || !entry->there)
             continue; /* touched again when they meet */
+        if (entry->stage >= STAGE_FORCED)
+            continue; /* R9: nothing is signed any more */
         forward_answers(entry);
-        if (channel_wants_update(entry->channel))
+        if (entry->stage == STAGE_OPEN && channel_wants_update(entry->channel)) /* R11 */
             make_update(entry);
         ending_step(entry);
     }

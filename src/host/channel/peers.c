@@ -225,6 +225,8 @@ static enum status take_update(struct entry *entry, const struct wire_message *m
     struct daemon *daemon = entry->daemon;
     if (!entry->there)
         return fail(err, ST_INVALID, "an update before the peer has said where it is");
+    if (entry->stage != STAGE_OPEN)
+        return fail(err, ST_INVALID, "an update after a signed close");
     enum status st = channel_take_update(entry->channel, &message->update, entry->chain->time_s,
                                          &daemon->gathering.events, err);
     if (st == ST_AGAIN)
@@ -316,9 +318,11 @@ static enum status take_message(struct peer *peer, const struct wire_message *me
     struct entry *entry = daemon_find(peer->daemon, message->update.id);
     if (entry == NULL && (message->type == WIRE_REESTABLISH || message->type == WIRE_FUNDED))
         return say_unknown(peer, message->update.id);
-    if (entry == NULL || entry->peer != peer || entry->stage == STAGE_CLOSED)
+    if (entry == NULL || entry->peer != peer)
         return fail(err, ST_INVALID, "%s about a channel that is not the peer's",
                     wire_name(message->type));
+    if (entry->stage >= STAGE_FORCED) /* R9: nothing is taken; the peer may not know yet why */
+        return ST_OK;
     return handlers[i].of_channel(entry, message, err);
 }
 
