@@ -450,6 +450,7 @@ void daemon_end(struct daemon *daemon)
 {
     daemon->ending = true;
     methods_end(daemon);
+    openings_end(daemon);
 }
 
 void daemon_close(struct daemon *daemon)
@@ -467,7 +468,6 @@ void daemon_close(struct daemon *daemon)
         channel_free(daemon->entries[i]->channel);
         free(daemon->entries[i]);
     }
-    openings_free(daemon);
     bills_free(daemon);
     payments_free(daemon);
     free_peers(daemon->peers);

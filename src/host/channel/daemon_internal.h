@@ -207,6 +207,7 @@ struct daemon_call {
     const struct daemon_method *method;
     json params;
     struct json_out *out;
+    struct json_out before; /* it, without an answer */
     struct arena arena;
     struct daemon_call *next;
     u64 until_ms;
@@ -339,7 +340,7 @@ enum status opening_take_answer(struct peer *peer, const struct wire_message *me
 enum status opening_take_refusal(struct peer *peer, const struct wire_message *message,
                                  struct err *err);
 void openings_tick(struct daemon *daemon, u64 now_ms);
-void openings_free(struct daemon *daemon);
+void openings_end(struct daemon *daemon);
 
 /* A channel as the journal has it. */
 struct entry *entry_new(struct daemon *daemon, const struct channel_terms *terms, u32 side, u32 key,

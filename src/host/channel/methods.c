@@ -60,8 +60,11 @@ static void put_error(struct json_out *out, int code, const char *text)
     json_close_object(out);
 }
 
+/* Takes back an answer that was put and not given. */
 static void refuse(struct daemon_call *call, int code, const char *text)
 {
+    call->out->size = call->before.size;
+    call->out->comma = call->before.comma;
     put_error(call->out, code, text);
     daemon_answer(call);
 }
@@ -496,6 +499,7 @@ static void answer(void *self, bytes method, json params, const struct net_peer 
         .method = find_method(method),
         .params = params,
         .out = out,
+        .before = *out,
         .arena = arena,
     };
     if (call.method == NULL) {

@@ -7,8 +7,8 @@
  *                       <──────────   FUNDED: now the opener may spend it
  *
  * Epoch 0 is implied, so nobody has to sign anything before money goes in: who deposits can always
- * leave with it. An offer that is not answered is forgotten with the connection; one that was
- * accepted without the opener hearing of it leaves an empty channel behind. */
+ * leave with it. An offer that was not answered is made again on the next connection; one that
+ * was accepted without the opener hearing of it leaves an empty channel behind. */
 #include "channel/daemon_internal.h"
 
 #include "base/fmt.h"
@@ -123,7 +123,7 @@ void opening_begin(struct daemon_call *call, const struct opening_wish *wish)
 void opening_met(struct peer *peer)
 {
     for (struct opening *at = peer->daemon->openings; at != NULL; at = at->next)
-        if (at->peer == peer && !at->said)
+        if (at->peer == peer)
             say_offer(at);
 }
 
@@ -203,10 +203,12 @@ void openings_tick(struct daemon *daemon, u64 now_ms)
     }
 }
 
-void openings_free(struct daemon *daemon)
+void openings_end(struct daemon *daemon)
 {
-    while (daemon->openings != NULL)
+    while (daemon->openings != NULL) {
+        methods_refuse(daemon->openings->call, "the daemon ends");
         end_opening(&daemon->openings);
+    }
 }
 
 /* --- The acceptor. */
