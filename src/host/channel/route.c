@@ -83,14 +83,14 @@ static void write_parts(const struct net *net, const struct path *paths, u32 cou
         write_part(net, &paths[part], &out->parts[part]);
 }
 
-/* --- The search. */
+/* --- The search. ST_FULL here: there is a route, but its fees are above the limit. */
 
 static enum status find_one(const struct net *net, struct route *out, struct arena tmp)
 {
     struct path path;
     TRY(path_find(net, &path, tmp));
     write_parts(net, &path, 1, out);
-    return is_cheap_enough(net, &path, out) ? ST_OK : ST_MISSING;
+    return is_cheap_enough(net, &path, out) ? ST_OK : ST_FULL;
 }
 
 /* A flow knows nothing of the fees that a channel carries beside it: where that makes too much, the
@@ -104,18 +104,46 @@ static enum status find_many(const struct net *net, u32 units, struct route *out
         TRY(flow_find(net, reserve, units, paths, &count, tmp));
         write_parts(net, paths, count, out);
         if (fits(net, paths, out, reserve))
-            return is_cheap_enough(net, paths, out) ? ST_OK : ST_MISSING;
+            return is_cheap_enough(net, paths, out) ? ST_OK : ST_FULL;
     }
     return ST_MISSING;
 }
 
-static enum status find(const struct net *net, struct route *out, struct arena tmp)
+/* Whether the payer's channels together, and the target's, have so much: most amounts that are too
+ * large fail here. */
+static bool ends_can_carry(const struct net *net)
+{
+    u128 out = 0, in = 0, amount = net->query->amount;
+    for (u32 i = net->first[net->from]; i < net->first[net->from + 1] && out < amount; i++)
+        out += net->edges[net->edges[i].twin].most;
+    for (u32 i = net->first[net->to]; i < net->first[net->to + 1] && in < amount; i++)
+        in += net->edges[i].most;
+    return out >= amount && in >= amount;
+}
+
+static enum status find_parts(const struct net *net, struct route *out, struct arena tmp)
 {
     u32 parts = net->query->parts_limit;
-    enum status st = find_one(net, out, tmp);
-    for (usize i = 0; i < countof(finer) && st == ST_MISSING && parts > 1; i++)
+    enum status st = ST_MISSING;
+    if (parts == 1 || !ends_can_carry(net))
+        return ST_MISSING;
+    for (usize i = 0; i < countof(finer) && st == ST_MISSING; i++)
         st = find_many(net, parts * finer[i], out, tmp);
     return st;
+}
+
+/* What is cheap may be hidden by what is likely: then only the money counts. */
+static enum status find(struct net *net, struct route *out, struct arena tmp)
+{
+    if (find_one(net, out, tmp) == ST_OK)
+        return ST_OK;
+    enum status many = find_parts(net, out, tmp);
+    if (many == ST_OK)
+        return ST_OK;
+    net_set_prices(net, true);
+    if (find_one(net, out, tmp) == ST_OK)
+        return ST_OK;
+    return many == ST_FULL ? find_parts(net, out, tmp) : ST_MISSING;
 }
 
 enum status route_find(const struct graph *graph, const struct route_query *query,
@@ -132,12 +160,7 @@ enum status route_find(const struct graph *graph, const struct route_query *quer
     if (query->fee_limit > ROUTE_AMOUNT_LIMIT / 2)
         limited.fee_limit = ROUTE_AMOUNT_LIMIT / 2;
     TRY(net_build(graph, &limited, &net, &tmp, err));
-    enum status st = find(&net, out, tmp);
-    if (st == ST_MISSING) { /* dear routes may have hidden a cheap one */
-        net_set_prices(&net, true);
-        st = find(&net, out, tmp);
-    }
-    if (st == ST_MISSING)
-        return fail(err, st, "no route for so much within the limit of fees");
-    return st;
+    if (find(&net, out, tmp) != ST_OK)
+        return fail(err, ST_MISSING, "no route for so much within the limit of fees");
+    return ST_OK;
 }

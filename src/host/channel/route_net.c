@@ -19,11 +19,22 @@ static u64 since(u64 at_s, u64 now_s)
     return now_s > at_s ? now_s - at_s : 0;
 }
 
-/* Deposits are below 2^128; sums of a few bounds have to be, too. */
+static u128 min_u128(u128 a, u128 b)
+{
+    return a < b ? a : b;
+}
+
+static u128 max_u128(u128 a, u128 b)
+{
+    return a > b ? a : b;
+}
+
+/* Sums of a few bounds have to fit. */
+static const u128 bound_limit = (u128)1 << 126;
+
 static u128 capacity_of(const struct graph_channel *channel)
 {
-    u128 most = (u128)1 << 126;
-    return channel->capacity < most ? channel->capacity : most;
+    return min_u128(channel->capacity, bound_limit);
 }
 
 static struct route_bounds turned(struct route_bounds bounds, u128 capacity)
@@ -34,8 +45,10 @@ static struct route_bounds turned(struct route_bounds bounds, u128 capacity)
 struct route_bounds route_bounds(const struct graph_channel *channel, u32 side, u64 now_s)
 {
     const struct graph_liquidity *known = &channel->liquidity;
-    if (channel->own)
-        return (struct route_bounds){channel->spendable[side], channel->spendable[side]};
+    if (channel->own) {
+        u128 spendable = min_u128(channel->spendable[side], bound_limit);
+        return (struct route_bounds){spendable, spendable};
+    }
     u128 capacity = capacity_of(channel);
     struct route_bounds bounds = {0, capacity};
     if (known->at_s != 0 && known->low <= known->high && known->high <= capacity) {
@@ -44,16 +57,6 @@ struct route_bounds route_bounds(const struct graph_channel *channel, u32 side, 
         bounds.high = capacity - decay(capacity - known->high, passed_s);
     }
     return side == 0 ? bounds : turned(bounds, capacity);
-}
-
-static u128 min_u128(u128 a, u128 b)
-{
-    return a < b ? a : b;
-}
-
-static u128 max_u128(u128 a, u128 b)
-{
-    return a > b ? a : b;
 }
 
 void route_learn(struct graph *graph, const struct route_side *where, u128 amount,

@@ -318,6 +318,8 @@ TEST(route_refuses_questions_that_are_none)
     CHECK(find(graph, &query, &route) == ST_INVALID);
     query.amount = query.fee_limit = ROUTE_AMOUNT_LIMIT / 2 - 1;
     CHECK(find(graph, &query, &route) == ST_OK);
+    own(graph, 2, 1, 2, ~(u128)0);
+    CHECK(find(graph, &query, &route) == ST_OK);
     query.parts_limit = 17;
     CHECK(find(graph, &query, &route) == ST_INVALID);
     query = query_of(1, 1, 5);
