@@ -60,21 +60,13 @@ static const struct field *field_of(u64 type)
     return NULL;
 }
 
-static bool is_zero(bytes in)
-{
-    for (usize i = 0; i < in.size; i++)
-        if (in.data[i] != 0)
-            return false;
-    return true;
-}
-
 static bool is_there(const struct invoice *invoice, const struct field *field)
 {
     const u8 *at = (const u8 *)invoice + field->offset;
     switch (field->form) {
     case NUMBER:
     case FIXED:
-        return !is_zero((bytes){at, field->size});
+        return !tlv_zero((bytes){at, field->size});
     case BYTES:
         return ((const bytes *)at)->size > 0;
     case HINTS:

@@ -40,6 +40,7 @@ enum {
     INVOICE_EXTRAS_LIMIT = 16,
     INVOICE_LIMIT = 4096,      /* bytes of all before it becomes text */
     INVOICE_TEXT_LIMIT = 6565, /* characters */
+    INVOICE_ARENA = 2 * INVOICE_TEXT_LIMIT,
 };
 
 enum invoice_kind { INVOICE, OFFER };
@@ -80,7 +81,7 @@ struct invoice {
 /* Sets `node` and `signature`. ST_INVALID: a field is missing, too long or malformed. */
 enum status invoice_sign(struct invoice *invoice, const secret32 *node, struct err *err);
 
-/* Of a signed one; in `arena`. */
+/* Of a signed one; in `arena`. This and invoice_decode take at most INVOICE_ARENA bytes of it. */
 bytes invoice_encode(const struct invoice *invoice, struct arena *arena);
 
 /* The only text of what it reads is `text` in small letters. Nothing in it is to be believed before

@@ -12,19 +12,11 @@ enum {
 };
 static const u64 PREIMAGE = 5482373484;
 
-static bool is_zero(bytes in)
-{
-    for (usize i = 0; i < in.size; i++)
-        if (in.data[i] != 0)
-            return false;
-    return true;
-}
-
 /* --- Reading. False: the value is none. */
 
 static bool read_fixed(bytes value, void *to, usize size)
 {
-    if (value.size != size || is_zero(value))
+    if (value.size != size || tlv_zero(value))
         return false;
     memcpy(to, value.data, size);
     return true;
@@ -131,7 +123,7 @@ static u64 missing_of(const struct payload *payload)
     if (payload->expiry_s == 0)
         return EXPIRY;
     if (payload->kind == PAYLOAD_FORWARD)
-        return is_zero(BYTES_OF(payload->next)) ? NEXT : 0;
+        return tlv_zero(BYTES_OF(payload->next)) ? NEXT : 0;
     if (hash32_is_zero(payload->payment_secret) && hash32_is_zero(payload->preimage))
         return PAYMENT_DATA;
     return 0;

@@ -71,6 +71,14 @@ bool tlv_number(bytes value, usize limit, u128 *out)
     return true;
 }
 
+bool tlv_zero(bytes value)
+{
+    for (usize i = 0; i < value.size; i++)
+        if (value.data[i] != 0)
+            return false;
+    return true;
+}
+
 bool tlv_text(bytes value)
 {
     while (value.size > 0) {

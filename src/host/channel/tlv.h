@@ -56,6 +56,9 @@ enum status tlv_unknown(u64 type, const char *name, struct err *err);
  * False: zeros before it, or more than `limit` bytes; `limit` is at most 16. */
 bool tlv_number(bytes value, usize limit, u128 *out);
 
+/* Nothing but zeros, or nothing: where zero is said by leaving a TLV out, such a value is none. */
+bool tlv_zero(bytes value);
+
 /* UTF-8 without control characters, fit to be shown on a terminal. Empty is. */
 bool tlv_text(bytes value);
 
