@@ -128,8 +128,9 @@ struct stalled {
 /* What makes an invoice, and is kept of it. */
 struct bill_terms {
     hash32 preimage, secret;
+    u64 chain_id, expiry_s;
+    address asset;
     u128 amount;
-    u64 expiry_s;
 };
 
 /* A route: nodes, and what each of them gets locked. */
@@ -414,8 +415,8 @@ void lock_fail(struct entry *entry, u32 slot, u16 code);
 
 /* --- receive.c */
 
-/* False: there are too many. */
-bool bill_new(struct daemon *daemon, u128 amount, u64 expiry_s, struct bill_terms *out);
+/* Chooses preimage and secret of what is asked for. False: there are too many. */
+bool bill_new(struct daemon *daemon, struct bill_terms *terms);
 /* False: no such invoice. */
 bool bill_state(const struct daemon *daemon, hash32 hash, u128 *received);
 /* From the journal. */

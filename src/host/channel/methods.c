@@ -217,6 +217,15 @@ bool method_read_chain(struct daemon_call *call, struct chain_of **out)
     return true;
 }
 
+/* Absent: the chain's own. */
+bool method_read_asset(struct daemon_call *call, address *out)
+{
+    json value = method_argument(call, "asset");
+    *out = (address){{0}};
+    return json_is(value, JSON_ABSENT) || json_read_fixed(value, out->b, sizeof(out->b)) == ST_OK ||
+           method_bad(call, "asset", "not an address");
+}
+
 /* --- Calls that wait. */
 
 void method_park(struct daemon_call *call, enum daemon_wait waits, hash32 key)
@@ -366,13 +375,8 @@ static void open_channel(struct daemon_call *call)
     if (!read_peer(call, &wish.peer) || !method_read_chain(call, &wish.chain) ||
         !method_read_amount(call, "amount", &wish.amount))
         return;
-    wish.asset = (address){{0}};
-    if (!json_is(method_argument(call, "asset"), JSON_ABSENT) &&
-        json_read_fixed(method_argument(call, "asset"), wish.asset.b, sizeof(wish.asset.b)) !=
-            ST_OK) {
-        method_bad(call, "asset", "not an address");
+    if (!method_read_asset(call, &wish.asset))
         return;
-    }
     if (memcmp(wish.peer->node.b, keyring_node(call->daemon->ring).b, sizeof(point33)) == 0) {
         method_bad(call, "peer", "that is this daemon itself");
         return;

@@ -10,6 +10,7 @@ json method_argument(const struct daemon_call *call, const char *name);
 bool method_read_amount(struct daemon_call *call, const char *name, u128 *out);
 bool method_read_entry(struct daemon_call *call, struct entry **out);
 bool method_read_chain(struct daemon_call *call, struct chain_of **out);
+bool method_read_asset(struct daemon_call *call, address *out);
 /* Refuses. Always false. */
 bool method_bad(struct daemon_call *call, const char *name, const char *what);
 

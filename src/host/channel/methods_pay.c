@@ -106,7 +106,8 @@ void method_invoice(struct daemon_call *call)
     u64 life_s;
     if (!method_read_chain(call, &chain) ||
         !read_text(call, "description", INVOICE_DESCRIPTION_LIMIT, &invoice.description) ||
-        !read_seconds(call, "expirySeconds", USUAL_EXPIRY_S, MOST_EXPIRY_S, &life_s))
+        !read_seconds(call, "expirySeconds", USUAL_EXPIRY_S, MOST_EXPIRY_S, &life_s) ||
+        !method_read_asset(call, &invoice.asset))
         return;
     if (!json_is(method_argument(call, "amount"), JSON_ABSENT) &&
         !method_read_amount(call, "amount", &invoice.amount))
@@ -115,7 +116,11 @@ void method_invoice(struct daemon_call *call)
     invoice.adjudicator = chain->adjudicator;
     invoice.created_s = chain->time_s;
     invoice.expiry_s = chain->time_s + life_s;
-    if (!bill_new(daemon, invoice.amount, invoice.expiry_s, &bill)) {
+    bill = (struct bill_terms){.chain_id = invoice.chain_id,
+                               .asset = invoice.asset,
+                               .amount = invoice.amount,
+                               .expiry_s = invoice.expiry_s};
+    if (!bill_new(daemon, &bill)) {
         methods_refuse(call, "there are too many invoices");
         return;
     }

@@ -64,15 +64,14 @@ void bills_free(struct daemon *daemon)
     }
 }
 
-bool bill_new(struct daemon *daemon, u128 amount, u64 expiry_s, struct bill_terms *out)
+bool bill_new(struct daemon *daemon, struct bill_terms *terms)
 {
     if (daemon->bill_count >= MOST_INVOICES)
         return false;
-    *out = (struct bill_terms){.amount = amount, .expiry_s = expiry_s};
-    random_fill(out->preimage.b, sizeof(out->preimage.b));
-    random_fill(out->secret.b, sizeof(out->secret.b));
-    bill_add(daemon, out);
-    record_bill(daemon, out);
+    random_fill(terms->preimage.b, sizeof(terms->preimage.b));
+    random_fill(terms->secret.b, sizeof(terms->secret.b));
+    bill_add(daemon, terms);
+    record_bill(daemon, terms);
     return true;
 }
 
@@ -101,6 +100,14 @@ static void claim(struct daemon *daemon, struct bill *bill, u128 sum)
         lock_settle(bill->held[i].entry, bill->held[i].slot, bill->terms.preimage);
     bill->held_count = 0;
     methods_wake(daemon, bill->hash);
+}
+
+/* In the money that the invoice is of: a channel may hold any token. */
+static bool is_in(const struct entry *entry, const struct bill *bill)
+{
+    const struct channel_terms *terms = channel_terms(entry->channel);
+    return terms->chain_id == bill->terms.chain_id &&
+           address_equal(terms->asset, bill->terms.asset);
 }
 
 /* The same answer whatever is wrong, so that nobody learns more by asking (BOLT 4). */
@@ -138,7 +145,7 @@ void receive_lock(struct entry *entry, u32 slot, const struct lock *lock,
         return;
     }
     struct bill *bill = find_bill(daemon, lock->key);
-    if (!is_welcome(bill, lock, step, now_s, margin_s)) {
+    if (!is_welcome(bill, lock, step, now_s, margin_s) || !is_in(entry, bill)) {
         lock_fail(entry, slot, FAILURE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS);
         return;
     }
