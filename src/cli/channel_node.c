@@ -128,6 +128,7 @@ static enum status start(struct program *program, struct err *err)
                 .margin_s = settings->margin,
                 .fee_base = settings->fee_base,
                 .fee_ppm = (u32)settings->fee_ppm,
+                .swaps = settings->swaps,
             },
         .http_addr = settings->http_addr,
         .http_port = (u16)settings->http_port,

@@ -44,6 +44,7 @@ struct daemon_options {
     u64 margin_s;          /* before a lock expires: to get a secret into the registry */
     u128 fee_base;         /* for forwarding: so much, and */
     u32 fee_ppm;           /* so many millionths of what is forwarded */
+    bool swaps;            /* also from one chain's own money to another's, one to one */
 };
 
 /* Replays the journal and listens for peers. ST_AGAIN: another process has the folder.

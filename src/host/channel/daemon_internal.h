@@ -138,6 +138,7 @@ enum { PLAN_HOPS = 20 };
 struct plan {
     point33 node[PLAN_HOPS];
     u128 amount[PLAN_HOPS];
+    u64 chain_id[PLAN_HOPS]; /* of the channel to it; 0: the payee's */
     usize count;
 };
 
@@ -404,6 +405,8 @@ void forward_turn(struct daemon *daemon);
 void forward_answers(struct entry *entry);
 void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal);
 void forward_tick(struct chain_of *chain);
+/* By how much a lock has to outlast the one on another chain that it pays for. */
+u64 forward_swap_s(const struct daemon_options *options);
 u128 forward_fee(const struct daemon_options *options, u128 amount);
 
 struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u32 out_slot,

@@ -211,7 +211,8 @@ static bool can_carry(const struct entry *entry, const struct entry *from,
     const struct channel_terms *in = channel_terms(from->channel);
     return entry != from && entry->stage == STAGE_OPEN && entry->here && entry->there &&
            memcmp(entry->peer->node.b, step->next.b, sizeof(step->next)) == 0 &&
-           terms->chain_id == in->chain_id && address_equal(terms->asset, in->asset) &&
+           terms->chain_id == (step->chain_id == 0 ? in->chain_id : step->chain_id) &&
+           address_equal(terms->asset, step->chain_id == 0 ? in->asset : step->asset) &&
            channel_spendable(entry->channel) >= step->amount;
 }
 
@@ -232,6 +233,29 @@ u128 forward_fee(const struct daemon_options *options, u128 amount)
     return options->fee_base + (amount * options->fee_ppm + MILLION - 1) / MILLION;
 }
 
+u64 forward_swap_s(const struct daemon_options *options)
+{
+    return 4 * options->margin_s;
+}
+
+/* On one chain all locks of a payment share one expiry. Where it goes over to another chain, the
+ * lock that comes in lasts longer: our secret must get from one registry to the other, through the
+ * finality of the one, in view of clocks that differ (4 margins). */
+static bool is_expiry_right(const struct entry *from, const struct lock *lock,
+                            const struct payload *step)
+{
+    if (step->chain_id == 0)
+        return step->expiry_s == lock->expiry_s;
+    return step->expiry_s + forward_swap_s(&from->daemon->options) <= lock->expiry_s;
+}
+
+/* One to one, and only between the chains' own money: nobody tells us other prices. */
+static bool is_swap_offered(const struct entry *from, const struct payload *step)
+{
+    return step->chain_id == 0 || (from->daemon->options.swaps && address_is_zero(step->asset) &&
+                                   address_is_zero(channel_terms(from->channel)->asset));
+}
+
 /* Why the lock is not passed on; 0: nothing speaks against it. */
 static u16 objection(const struct entry *from, const struct lock *lock, const struct payload *step)
 {
@@ -240,11 +264,11 @@ static u16 objection(const struct entry *from, const struct lock *lock, const st
     if (step->amount == 0 || step->amount >= CHANNEL_AMOUNT_LIMIT || lock->amount < step->amount ||
         lock->amount - step->amount < forward_fee(options, step->amount))
         return FAILURE_FEE_INSUFFICIENT;
-    if (step->chain_id != 0) /* to another chain: swaps are not there yet */
+    if (!is_swap_offered(from, step))
         return FAILURE_UNKNOWN_NEXT_PEER;
-    if (step->expiry_s != lock->expiry_s)
+    if (!is_expiry_right(from, lock, step))
         return FAILURE_INCORRECT_CLTV_EXPIRY;
-    if (lock->expiry_s < now_s + 2 * options->margin_s)
+    if (step->expiry_s < now_s + 2 * options->margin_s)
         return FAILURE_EXPIRY_TOO_SOON;
     if (lock->expiry_s > now_s + LONGEST_LOCK_S)
         return FAILURE_EXPIRY_TOO_FAR;
@@ -274,7 +298,7 @@ static void forward(struct entry *from, u32 slot, const struct lock *lock,
     }
     struct item item = {
         .kind = ITEM_ADD,
-        .lock = {step->amount, lock->expiry_s, lock->key},
+        .lock = {step->amount, step->expiry_s, lock->key},
         .text = {onion, ONION_SIZE},
     };
     struct entry *out = choose_out(from, step);

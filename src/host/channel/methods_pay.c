@@ -168,7 +168,7 @@ static bool read_node(json value, point33 *out, struct arena *arena)
 static bool read_way(struct daemon_call *call, const point33 *payee, struct plan *out)
 {
     json way = method_argument(call, "via"), key, item;
-    out->count = 0;
+    *out = (struct plan){.count = 0};
     for (struct json_walk at = json_begin(way); json_next(&at, &key, &item);) {
         if (out->count == PLAN_HOPS - 1)
             return method_bad(call, "via", "a route of more than 20 hops");
@@ -187,6 +187,30 @@ static void fill_amounts(const struct daemon_options *options, u128 amount, stru
         plan->amount[i] = plan->amount[i + 1] + forward_fee(options, plan->amount[i + 1]);
 }
 
+/* All hops but the last are on this chain: the last but one swaps. */
+static bool read_crossing(struct daemon_call *call, struct plan *plan)
+{
+    u64 chain_id;
+    json value = method_argument(call, "fromChainId");
+    if (json_is(value, JSON_ABSENT))
+        return true;
+    if (json_read_number_u64(value, &chain_id) != ST_OK ||
+        daemon_chain(call->daemon, chain_id) == NULL || plan->count < 2)
+        return method_bad(call, "fromChainId",
+                          "not a chain of this daemon's, or no way with a node that swaps");
+    for (usize i = 0; i + 1 < plan->count; i++)
+        plan->chain_id[i] = chain_id;
+    return true;
+}
+
+/* The chain that we pay on, which need not be the payee's. NULL: none of ours. */
+static struct chain_of *paying_chain(const struct daemon_call *call, u64 payee_chain_id)
+{
+    u64 chain_id = payee_chain_id;
+    (void)json_read_number_u64(method_argument(call, "fromChainId"), &chain_id);
+    return daemon_chain(call->daemon, chain_id);
+}
+
 /* What is to be paid, out of an invoice, or to a node unasked. */
 static bool read_invoice(struct daemon_call *call, struct payment_terms *out)
 {
@@ -195,11 +219,13 @@ static bool read_invoice(struct daemon_call *call, struct payment_terms *out)
     bytes text = json_text(method_argument(call, "invoice"), &call->arena);
     if (invoice_decode(text, &invoice, &call->arena, &err) != ST_OK)
         return method_bad(call, "invoice", err.text);
-    struct chain_of *chain = daemon_chain(call->daemon, invoice.chain_id);
+    const struct chain_of *chain = paying_chain(call, invoice.chain_id);
     if (chain == NULL)
         return method_bad(call, "invoice", "of a chain that is none of this daemon's");
+    address adjudicator =
+        chain->chain_id == invoice.chain_id ? chain->adjudicator : invoice.adjudicator;
     if (invoice.kind != INVOICE ||
-        invoice_check(&invoice, chain->chain_id, chain->adjudicator, chain->time_s, &err) != ST_OK)
+        invoice_check(&invoice, invoice.chain_id, adjudicator, chain->time_s, &err) != ST_OK)
         return method_bad(call, "invoice", invoice.kind != INVOICE ? "an offer" : err.text);
     *out = (struct payment_terms){
         .hash = invoice.payment_hash,
@@ -233,7 +259,7 @@ void method_pay(struct daemon_call *call)
     struct err err;
     bool by_invoice = !json_is(method_argument(call, "invoice"), JSON_ABSENT);
     if (!(by_invoice ? read_invoice(call, &terms) : read_gift(call, &terms)) ||
-        !read_way(call, &terms.node, &plan))
+        !read_way(call, &terms.node, &plan) || !read_crossing(call, &plan))
         return;
     if (terms.amount == 0 || terms.amount >= CHANNEL_AMOUNT_LIMIT) {
         method_bad(call, "amount", "nothing, or more than there is");

@@ -67,6 +67,21 @@ static void part_end(struct part *part)
     free(part);
 }
 
+static u64 chain_of_hop(const struct part *part, usize hop)
+{
+    u64 chain_id = part->plan.chain_id[hop];
+    return chain_id == 0 ? part->payment->terms.chain_id : chain_id;
+}
+
+/* The expiry of the lock to a hop: the payee's, and more for each crossing after it. */
+static u64 expiry_of_hop(const struct part *part, usize hop, u64 expiry_s)
+{
+    for (usize i = part->plan.count; i-- > hop + 1;)
+        if (chain_of_hop(part, i) != chain_of_hop(part, i - 1))
+            expiry_s += forward_swap_s(&part->payment->daemon->options);
+    return expiry_s;
+}
+
 /* What each hop reads, then the onion around all of it. */
 static enum status build_onion(struct part *part, u64 expiry_s, u8 out[static ONION_SIZE],
                                struct err *err)
@@ -81,10 +96,12 @@ static enum status build_onion(struct part *part, u64 expiry_s, u8 out[static ON
         struct payload step = {
             .kind = last ? PAYLOAD_FINAL : PAYLOAD_FORWARD,
             .amount = plan->amount[last ? i : i + 1],
-            .expiry_s = expiry_s,
+            .expiry_s = expiry_of_hop(part, last ? i : i + 1, expiry_s),
         };
         if (!last) {
             step.next = plan->node[i + 1];
+            if (chain_of_hop(part, i) != chain_of_hop(part, i + 1))
+                step.chain_id = chain_of_hop(part, i + 1);
         } else if (terms->is_keysend) {
             step.preimage = terms->preimage;
         } else {
@@ -109,7 +126,8 @@ static struct entry *first_channel(const struct payment *payment, const struct p
     for (; at != NULL; at = at->next_of_peer) {
         const struct channel_terms *channel = channel_terms(at->channel);
         if (at->stage == STAGE_OPEN && at->here && at->there &&
-            channel->chain_id == terms->chain_id && address_equal(channel->asset, terms->asset) &&
+            channel->chain_id == (plan->chain_id[0] == 0 ? terms->chain_id : plan->chain_id[0]) &&
+            address_equal(channel->asset, terms->asset) &&
             channel_spendable(at->channel) >= plan->amount[0])
             return at;
     }
@@ -128,7 +146,7 @@ static enum status send_part(struct payment *payment, const struct plan *plan, u
     enum status st = build_onion(part, expiry_s, onion, err);
     struct item item = {
         .kind = ITEM_ADD,
-        .lock = {plan->amount[0], expiry_s, payment->terms.hash},
+        .lock = {plan->amount[0], expiry_of_hop(part, 0, expiry_s), payment->terms.hash},
         .text = BYTES_OF(onion),
     };
     if (st == ST_OK)
@@ -205,7 +223,8 @@ enum status payment_begin(struct daemon *daemon, const struct payment_terms *ter
                           const struct plan *plans, usize count, struct err *err)
 {
     const struct payment *before = payment_find(daemon, terms->hash);
-    struct chain_of *chain = daemon_chain(daemon, terms->chain_id);
+    const struct chain_of *chain =
+        daemon_chain(daemon, plans[0].chain_id[0] == 0 ? terms->chain_id : plans[0].chain_id[0]);
     if (before != NULL && before->state != PAYMENT_FAILED)
         return fail(err, ST_INVALID, "this was paid, or is being paid");
     u64 expiry_s = chain->time_s + LIFE_S + 4 * daemon->options.margin_s;

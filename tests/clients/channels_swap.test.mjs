@@ -1,0 +1,68 @@
+// A payment from one chain to another through a hub that has channels on both: the payer has nothing on the payee's chain.
+import { after, before, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { deploy, hex, startDaemon } from './channels.mjs';
+import { ether, keys, until } from './node.mjs';
+import { startStack } from './stack.mjs';
+
+describe('from varve\'s L1 to its layer 2', () => {
+  let stack, alice, hub, bob, first, second;
+  before(async () => {
+    stack = await startStack();
+    await deploy(stack.url);
+    const args = ['--margin', '10'];
+    alice = await startDaemon({ urls: [stack.node.url], key: keys[1], args });
+    hub = await startDaemon({ urls: [stack.node.url, stack.url], key: keys[2], args: [...args, '--swap'] });
+    bob = await startDaemon({ urls: [stack.url], key: keys[3], args });
+    first = (await alice.rpc('channel_open', { peer: hub.node, amount: hex(ether) })).channel;
+    second = (await hub.rpc('channel_open', { peer: bob.node, amount: hex(ether / 2n), chainId: hex(901) })).channel;
+  });
+  after(async () => {
+    for (const each of [alice, hub, bob, stack]) await each?.stop();
+  });
+  const point = (node) => `0x${node.node.slice(0, 66)}`;
+  const sums = async () => (await Promise.all([[alice, first], [hub, first], [hub, second], [bob, second]].map(async ([node, id]) => BigInt((await node.channel(id)).balance))));
+  const pay = async (invoice) => alice.rpc('channel_pay', { invoice, via: [point(hub)], fromChainId: hex(900), timeoutMs: 30_000 });
+  const fee = (amount) => (amount * 1000n + 999_999n) / 1_000_000n;
+
+  test('both or neither: paid, the hub is even but for its fee', async () => {
+    const amount = ether / 100n;
+    const { invoice } = await bob.rpc('channel_invoice', { amount: hex(amount) });
+    assert.equal((await pay(invoice)).state, 'paid');
+    await until(async () => {
+      const [a, h1, h2, b] = await sums();
+      return b === amount && h2 === ether / 2n - amount && h1 === amount + fee(amount) && a === ether - h1;
+    }, 10_000, 'both channels');
+  });
+
+  test('a hub that has not so much there refuses, and nothing moves', async () => {
+    const before = await sums();
+    const { invoice } = await bob.rpc('channel_invoice', { amount: hex(ether * 6n / 10n) });
+    await assert.rejects(pay(invoice), /hop 1/);
+    await until(async () => String(await sums()) === String(before), 10_000, 'the locks\' end');
+  });
+
+  for (const victim of ['hub', 'bob', 'alice']) {
+    test(`${victim} killed at any time on the way: both or neither`, async () => {
+      for (let delay = 0; delay < 40; delay += 8) {
+        const before = await sums();
+        const { invoice, hash } = await bob.rpc('channel_invoice', { amount: '0x3e8' });
+        const paying = pay(invoice).then(() => 'paid', (error) => error.message);
+        await new Promise((done) => setTimeout(done, delay));
+        const kill = { hub: async () => { await hub.kill(); hub = await hub.again(); }, bob: async () => { await bob.kill(); bob = await bob.again(); }, alice: async () => { await alice.kill(); alice = await alice.again(); } }[victim];
+        await kill();
+        await paying;
+        const moved = await until(async () => {
+          const after = await sums().catch(() => null);
+          if (!after) return null;
+          const [a, h1, h2, b] = after.map((x, i) => x - before[i]);
+          const neither = a === 0n && h1 === 0n && h2 === 0n && b === 0n;
+          const both = b === 1000n && h2 === -1000n && h1 === 1000n + fee(1000n) && a === -h1;
+          return (neither || both) && { both };
+        }, 15_000, `both or neither after ${delay} ms`);
+        const { state } = await bob.rpc('channel_invoiceStatus', { hash });
+        assert.equal(state === 'paid', moved.both, `delay ${delay}`);
+      }
+    });
+  }
+});
