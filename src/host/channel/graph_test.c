@@ -198,7 +198,7 @@ TEST(graph_lets_unconfirmed_channels_displace_little)
         number++;
     } while (graph_count(graph) > full);
     for (u32 i = 0; i < 1000; i++)
-        CHECK(put(graph, number + i, 1000 + 2 * i, 1001 + 2 * i, NOW_S) == ST_OK);
+        CHECK(put(graph, number + i, 1000 + 2 * i, 1001 + 2 * i, NOW_S + 1) == ST_OK);
     u32 slots, confirmed = 0;
     const struct graph_channel *channels = graph_channels(graph, &slots);
     for (u32 i = 0; i < slots; i++)

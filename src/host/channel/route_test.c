@@ -403,6 +403,38 @@ TEST(route_takes_back_what_a_better_flow_does_not_need)
     graph_free(graph);
 }
 
+TEST(route_leaves_room_for_fees_in_channels_that_are_full)
+{
+    struct graph *graph = graph_new(1 << 20, 7);
+    struct route route;
+    own(graph, 1, 1, 2, 500000);
+    own(graph, 2, 1, 3, 900000);
+    add(graph, 3, 2, 4, 900000000, 0, 10000);
+    add(graph, 4, 3, 4, 900000000, 0, 20000);
+    struct route_query query = query_of(1, 4, 1000000);
+    CHECK(find(graph, &query, &route) == ST_OK && route.count == 2);
+    check_route(graph, &query, &route);
+    graph_free(graph);
+}
+
+TEST(route_spreads_what_is_uncertain)
+{
+    struct graph *graph = graph_new(1 << 20, 7);
+    struct route route;
+    for (u32 i = 0; i < 4; i++) {
+        own(graph, i, 1, 10 + i, 900000);
+        add(graph, 10 + i, 10 + i, 2, 1000000, 0, 0);
+    }
+    struct route_query query = query_of(1, 2, 1600000); /* each to four tenths: half is cheap */
+    CHECK(find(graph, &query, &route) == ST_OK && route.count == 4);
+    check_route(graph, &query, &route);
+    for (u32 i = 0; i < route.count; i++)
+        CHECK_ROW(i, route.parts[i].hops[1].amount <= 500000);
+    query.prices.risk_ppm = 0;
+    CHECK(find(graph, &query, &route) == ST_OK && route.count == 2);
+    graph_free(graph);
+}
+
 /* --- Any graph. */
 
 static u64 next_random(u64 *state)
