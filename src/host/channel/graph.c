@@ -346,7 +346,8 @@ enum status graph_put_node(struct graph *graph, const struct wire_node *node)
     if (node->timestamp_s <= known->timestamp_s)
         return ST_AGAIN;
     usize size = wire_encode(&(struct wire_message){WIRE_NODE, {.node = *node}}, out);
-    assert(size <= NODE_SAID_LIMIT);
+    if (size > NODE_SAID_LIMIT)
+        return ST_INVALID;
     u8 *said = malloc(size);
     assert(said != NULL);
     memcpy(said, out, size);
