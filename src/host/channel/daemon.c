@@ -10,35 +10,11 @@
 
 enum { TICK_MS = 250 };
 
-/* --- Channels by id. */
-
-static u32 *place_of(const struct daemon *daemon, hash32 id)
-{
-    u32 mask = daemon->by_id_room - 1;
-    for (u32 at = load_be32(id.b) & mask;; at = (at + 1) & mask) {
-        u32 index = daemon->by_id[at];
-        if (index == 0 || hash32_equal(channel_name(daemon->entries[index - 1]->channel)->id, id))
-            return &daemon->by_id[at];
-    }
-}
+/* --- Channels. */
 
 struct entry *daemon_find(const struct daemon *daemon, hash32 id)
 {
-    if (daemon->by_id_room == 0)
-        return NULL;
-    u32 index = *place_of(daemon, id);
-    return index == 0 ? NULL : daemon->entries[index - 1];
-}
-
-/* At most half full, so that a search ends soon. */
-static void grow_by_id(struct daemon *daemon)
-{
-    free(daemon->by_id);
-    daemon->by_id_room = daemon->by_id_room == 0 ? 64 : 2 * daemon->by_id_room;
-    daemon->by_id = calloc(daemon->by_id_room, sizeof(daemon->by_id[0]));
-    assert(daemon->by_id != NULL);
-    for (u32 i = 0; i < daemon->entry_count; i++)
-        *place_of(daemon, channel_name(daemon->entries[i]->channel)->id) = i + 1;
+    return by_hash_get(&daemon->by_id, id);
 }
 
 void daemon_add_entry(struct daemon *daemon, struct entry *entry)
@@ -52,10 +28,7 @@ void daemon_add_entry(struct daemon *daemon, struct entry *entry)
     entry->index = daemon->entry_count;
     daemon->entries[daemon->entry_count++] = entry;
     channel_set_user(entry->channel, entry);
-    if (2 * daemon->entry_count > daemon->by_id_room)
-        grow_by_id(daemon);
-    else
-        *place_of(daemon, channel_name(entry->channel)->id) = daemon->entry_count;
+    by_hash_put(&daemon->by_id, channel_name(entry->channel)->id, entry);
 }
 
 struct chain_of *daemon_chain(struct daemon *daemon, u64 chain_id)
@@ -476,7 +449,7 @@ void daemon_close(struct daemon *daemon)
     keyring_free(daemon->ring);
     free(daemon->entries);
     free(daemon->stalled);
-    free(daemon->by_id);
+    by_hash_free(&daemon->by_id);
     free(daemon->chains);
     free(daemon);
 }

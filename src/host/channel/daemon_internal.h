@@ -13,6 +13,7 @@
 #ifndef CHANNEL_DAEMON_INTERNAL_H
 #define CHANNEL_DAEMON_INTERNAL_H
 
+#include "channel/by_hash.h"
 #include "channel/channel.h"
 #include "channel/daemon.h"
 #include "channel/keyring.h"
@@ -237,8 +238,7 @@ struct daemon {
     struct peer *peers;
     struct entry **entries; /* by index */
     u32 entry_count, entry_room;
-    u32 *by_id; /* open addressing: index + 1; 0: free */
-    u32 by_id_room;
+    struct by_hash by_id;
     u32 next_key;
 
     struct entry *dirty;
@@ -248,8 +248,8 @@ struct daemon {
     struct stalled *stalled;
     usize stalled_count, stalled_room;
     struct bill *bills;
-    usize bill_count;
     struct payment *payments;
+    struct by_hash bills_by_hash, payments_by_hash;
     struct task turn_task;
     bool turn_is_posted;
     struct timer tick;

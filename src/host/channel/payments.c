@@ -22,10 +22,7 @@ struct part {
 
 struct payment *payment_find(const struct daemon *daemon, hash32 hash)
 {
-    struct payment *at = daemon->payments;
-    while (at != NULL && !hash32_equal(at->terms.hash, hash))
-        at = at->next;
-    return at;
+    return by_hash_get(&daemon->payments_by_hash, hash);
 }
 
 struct payment *payment_add(struct daemon *daemon, const struct payment_terms *terms)
@@ -36,6 +33,7 @@ struct payment *payment_add(struct daemon *daemon, const struct payment_terms *t
     payment->daemon = daemon;
     payment->next = daemon->payments;
     daemon->payments = payment;
+    by_hash_put(&daemon->payments_by_hash, terms->hash, payment);
     return payment;
 }
 
@@ -46,6 +44,7 @@ void payments_free(struct daemon *daemon)
         free(daemon->payments);
         daemon->payments = next;
     }
+    by_hash_free(&daemon->payments_by_hash);
 }
 
 /* --- Parts. */

@@ -1,7 +1,9 @@
 /* Payments to us: invoices, and locks whose onion ends here.
  *
- * An invoice's parts are held until they make up its amount, then all are claimed; after
- * HOLD_S they are given back. A keysend brings its own preimage, and is claimed at once. */
+ * An invoice's parts are held until they make up its amount, then all are claimed; after half the
+ * margin they are given back, well before the first can expire. Parts of one that is paid are
+ * claimed as they come: after a crash, those that were not claimed yet. A keysend brings its own
+ * preimage, and is claimed at once. */
 #include "channel/daemon_internal.h"
 
 #include "sys/entropy.h"
@@ -9,7 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { HOLD_S = 60, MOST_PARTS = 64, MOST_INVOICES = 100000 };
+enum { MOST_PARTS = 64, MOST_INVOICES = 100000 };
 
 /* A part that waits for the others. */
 struct held {
@@ -30,10 +32,7 @@ struct bill {
 
 static struct bill *find_bill(const struct daemon *daemon, hash32 hash)
 {
-    struct bill *at = daemon->bills;
-    while (at != NULL && !hash32_equal(at->hash, hash))
-        at = at->next;
-    return at;
+    return by_hash_get(&daemon->bills_by_hash, hash);
 }
 
 void bill_add(struct daemon *daemon, const struct bill_terms *terms)
@@ -44,7 +43,7 @@ void bill_add(struct daemon *daemon, const struct bill_terms *terms)
     bill->hash = registry_key(terms->preimage);
     bill->next = daemon->bills;
     daemon->bills = bill;
-    daemon->bill_count++;
+    by_hash_put(&daemon->bills_by_hash, bill->hash, bill);
 }
 
 void bill_received(struct daemon *daemon, hash32 hash, u128 amount)
@@ -62,11 +61,12 @@ void bills_free(struct daemon *daemon)
         free(daemon->bills);
         daemon->bills = next;
     }
+    by_hash_free(&daemon->bills_by_hash);
 }
 
 bool bill_new(struct daemon *daemon, struct bill_terms *terms)
 {
-    if (daemon->bill_count >= MOST_INVOICES)
+    if (daemon->bills_by_hash.count >= MOST_INVOICES)
         return false;
     random_fill(terms->preimage.b, sizeof(terms->preimage.b));
     random_fill(terms->secret.b, sizeof(terms->secret.b));
@@ -149,6 +149,10 @@ void receive_lock(struct entry *entry, u32 slot, const struct lock *lock,
         lock_fail(entry, slot, FAILURE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS);
         return;
     }
+    if (bill->received != 0) {
+        lock_settle(entry, slot, bill->terms.preimage);
+        return;
+    }
     struct held part = {entry, slot, lock->amount};
     hold(daemon, bill, &part, step->total, now_s);
 }
@@ -156,6 +160,6 @@ void receive_lock(struct entry *entry, u32 slot, const struct lock *lock,
 void receive_tick(struct daemon *daemon, u64 now_s)
 {
     for (struct bill *at = daemon->bills; at != NULL; at = at->next)
-        if (at->held_count != 0 && now_s > at->held_since_s + HOLD_S)
+        if (at->held_count != 0 && now_s > at->held_since_s + daemon->options.margin_s / 2)
             give_back(at);
 }
