@@ -128,7 +128,7 @@ void adversary_force_close(struct world *w, u32 channel)
         return;
     struct submission sub = any_of(w, channel);
     if (one_in(w, 3))
-        chain_submit(w, channel, &sub, 0);
+        chain_submit(w, channel, &sub, ANY_STATE);
     else
         chain_submit_first(w, channel, &sub);
 }

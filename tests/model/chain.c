@@ -7,9 +7,11 @@ bool chain_submit(struct world *w, u32 channel, const struct submission *sub, u6
 {
     struct channel *ch = &w->channel[channel];
     bool opening = ch->phase == OPEN;
-    bool ok = opening      ? channel_force_close(ch, &w->ring, sub, w->now)
-              : state != 0 ? channel_challenge(ch, &w->ring, sub, state, w->now)
-                           : channel_challenge_base(ch, &w->ring, sub, w->now);
+    bool same = sub->base.epoch == ch->base.epoch && !without(WITHOUT_BASE_GIVES_WAY);
+    bool ok = opening              ? channel_force_close(ch, &w->ring, sub, w->now)
+              : state != ANY_STATE ? channel_challenge(ch, &w->ring, sub, state, w->now)
+              : same               ? channel_note(ch, &w->ring, sub, w->now)
+                                   : channel_challenge_base(ch, &w->ring, sub, w->now);
     if (!ok)
         return false;
     if (opening)
@@ -28,7 +30,8 @@ bool chain_submit(struct world *w, u32 channel, const struct submission *sub, u6
 bool chain_submit_first(struct world *w, u32 channel, const struct submission *sub)
 {
     const struct channel *ch = &w->channel[channel];
-    return chain_submit(w, channel, sub, sub->base.epoch == ch->base.epoch ? channel_state(ch) : 0);
+    return chain_submit(w, channel, sub,
+                        sub->base.epoch == ch->base.epoch ? channel_state(ch) : ANY_STATE);
 }
 
 struct app_record *chain_app(struct world *w, u32 channel)

@@ -56,7 +56,7 @@ static void random_step(struct world *w, struct channel *ch)
     case 3:
     case 4:
         if (ch->phase == DISPUTE && w->submission_count[0] < MAX_SUBMISSIONS)
-            chain_submit(w, 0, &sub, one_in(w, 2) ? channel_state(ch) : 0);
+            chain_submit(w, 0, &sub, one_in(w, 2) ? channel_state(ch) : ANY_STATE);
         break;
     case 5:
         chain_reveal(w, random_below(w, MAX_KEYS));

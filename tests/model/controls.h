@@ -52,8 +52,8 @@ enum aim {
     _(NO_ENDORSEMENT, AIM_ANY, "dispute: a half counts by its payer's signature alone")            \
     _(LAST_WINS, AIM_ANY,                                                                          \
       "dispute: the half that comes last wins, not the highest sequence number")                   \
-    _(BASE_GIVES_WAY, AIM_ANY, "dispute: a base with older halves replaces newer ones")            \
-    _(NO_CHALLENGE_BASE, AIM_OUTRUN,                                                               \
+    _(BASE_GIVES_WAY, AIM_ANY, "dispute: a base of the same epoch replaces newer halves")          \
+    _(NO_NOTE, AIM_OUTRUN,                                                                         \
       "party: answers only by what names the state, and a cheat always comes first")               \
     _(SPLIT_AT_OPENING, AIM_ANY,                                                                   \
       "split: what is paid in or taken out in a dispute is not its side's")                        \

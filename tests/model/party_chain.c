@@ -145,35 +145,31 @@ static void accuse(struct world *w, u32 channel)
         app_dispute(app, &w->channel[channel], &w->ring, &v->app, w->now);
 }
 
-enum better { NOTHING_NEW, SOME_OLDER, ALL_NEWER };
-
-/* How evidence compares with what a dispute has. */
-static enum better compare(const struct channel *ch, const struct submission *sub)
+/* Whether evidence is newer than what a dispute has, in its state or noted beside it. */
+static bool improves(const struct channel *ch, const struct submission *sub)
 {
-    bool newer = false, older = false;
     if (sub->base.epoch != ch->base.epoch)
-        return sub->base.epoch > ch->base.epoch ? ALL_NEWER : NOTHING_NEW;
+        return sub->base.epoch > ch->base.epoch;
     for (u32 side = 0; side < 2; side++) {
+        const struct half *noted = &ch->noted[side];
         u32 seq = sub->has_half[side] ? sub->half[side].seq : 0;
-        newer = newer || seq > ch->half[side].seq;
-        older = older || seq < ch->half[side].seq;
+        bool is_noted = noted->epoch == ch->base.epoch && noted->seq >= seq;
+        if (seq > ch->half[side].seq && !is_noted)
+            return true;
     }
-    return !newer ? NOTHING_NEW : older ? SOME_OLDER : ALL_NEWER;
+    return false;
 }
 
-/* First by halves alone, which is cheaper, but names the state and fails if that has changed. Then
- * by base and halves, which replace any state that has none newer: a cheat that always comes first
- * is left with our own halves that it has not acknowledged. */
+/* First by a challenge, which is cheaper, but names the state and fails if that has changed. A
+ * cheat that always comes first can see to that, so then by what names none. */
 static void send_answer(struct world *w, u32 channel)
 {
     const struct channel *ch = &w->channel[channel];
     struct attempt *attempt = &w->attempt[channel];
-    struct submission sub = evidence(w, channel);
-    bool replaces = sub.base.epoch != ch->base.epoch ||
-                    (attempt->failed != 0 && compare(ch, &sub) == ALL_NEWER &&
-                     !without(WITHOUT_NO_CHALLENGE_BASE));
+    bool same = evidence(w, channel).base.epoch == ch->base.epoch;
+    bool names = same && (attempt->failed == 0 || without(WITHOUT_NO_NOTE));
     attempt->at = landing(w);
-    attempt->state = replaces ? 0 : channel_state(ch);
+    attempt->state = names || channel == VIRTUAL ? channel_state(ch) : ANY_STATE;
 }
 
 static void land_answer(struct world *w, u32 channel)
@@ -200,8 +196,7 @@ static void watch(struct world *w)
         if (w->attempt[i].at != 0 && w->now >= w->attempt[i].at)
             land_answer(w, i);
         struct submission sub = evidence(w, i);
-        bool better = compare(&w->channel[i], &sub) != NOTHING_NEW;
-        if (w->attempt[i].at == 0 && (!w->answered[i] || better))
+        if (w->attempt[i].at == 0 && (!w->answered[i] || improves(&w->channel[i], &sub)))
             send_answer(w, i);
     }
 }
@@ -229,7 +224,7 @@ static void land(struct world *w)
             break;
         case TX_FORCE_CLOSE:
             if (w->channel[tx.channel].phase == OPEN)
-                chain_submit(w, tx.channel, &w->posting[tx.channel], 0);
+                chain_submit(w, tx.channel, &w->posting[tx.channel], ANY_STATE);
             break;
         case TX_UNLOCK:
             adversary_outrun(w, tx.channel);

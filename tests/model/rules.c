@@ -123,22 +123,6 @@ static bool merge_halves(struct channel *ch, const struct submission *sub)
     return changed;
 }
 
-/* Whether a base and its halves may replace all that was submitted. */
-static bool supersedes(const struct channel *ch, const struct submission *sub)
-{
-    bool newer = false;
-    if (sub->base.epoch != ch->base.epoch)
-        return sub->base.epoch > ch->base.epoch;
-    for (u32 side = 0; side < 2; side++) {
-        u32 seq = sub->has_half[side] ? sub->half[side].seq : 0;
-        if (seq < ch->half[side].seq && !without(WITHOUT_BASE_GIVES_WAY) &&
-            !without(WITHOUT_LAST_WINS))
-            return false;
-        newer = newer || is_newer(ch, sub, side);
-    }
-    return newer;
-}
-
 static void replace_state(struct channel *ch, const struct submission *sub)
 {
     ch->base = sub->base;
@@ -244,10 +228,43 @@ bool channel_challenge(struct channel *ch, const struct keyring *ring, const str
     return true;
 }
 
+static bool is_noted(const struct channel *ch, const struct half *noted)
+{
+    return noted->seq != 0 && noted->epoch == ch->base.epoch;
+}
+
+bool channel_note(struct channel *ch, const struct keyring *ring, const struct submission *sub,
+                  u32 now)
+{
+    bool changed = false;
+    if (ch->hub != NOBODY || !may_challenge(ch, ring, sub, now) ||
+        sub->base.epoch != ch->base.epoch)
+        return false;
+    for (u32 side = 0; side < 2; side++) {
+        struct half *noted = &ch->noted[side];
+        if (!is_newer(ch, sub, side) || (is_noted(ch, noted) && sub->half[side].seq <= noted->seq))
+            continue;
+        *noted = sub->half[side];
+        changed = true;
+    }
+    if (changed)
+        note_change(ch);
+    return changed;
+}
+
+/* All that is noted is public, so anybody may do it, and nobody can change the state meanwhile. */
+static void merge_noted(struct channel *ch)
+{
+    for (u32 side = 0; side < 2; side++)
+        if (is_noted(ch, &ch->noted[side]) && ch->noted[side].seq > ch->half[side].seq)
+            ch->half[side] = ch->noted[side];
+}
+
 bool channel_challenge_base(struct channel *ch, const struct keyring *ring,
                             const struct submission *sub, u32 now)
 {
-    if (!may_challenge(ch, ring, sub, now) || !supersedes(ch, sub))
+    bool same = sub->base.epoch == ch->base.epoch && without(WITHOUT_BASE_GIVES_WAY);
+    if (!may_challenge(ch, ring, sub, now) || (sub->base.epoch <= ch->base.epoch && !same))
         return false;
     replace_state(ch, sub);
     take_words(ch, sub);
@@ -328,6 +345,7 @@ bool channel_settle(struct channel *ch, u32 now)
         return false;
     ch->phase = SETTLED;
     ch->settled_at = now;
+    merge_noted(ch);
     if (ch->hub != NOBODY)
         split_virtual(ch);
     else

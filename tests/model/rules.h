@@ -21,8 +21,7 @@ enum {
     MAX_KEYS = 48,
     MAX_SIGNED = 640,
     NOBODY = 99,
-    CHALLENGE = 52, /* ticks that a dispute lasts: more than a cheat that always comes first can
-                     * hold up an answer, (WINDOW + 1) * (DELTA + 1) of world.h */
+    CHALLENGE = 28, /* ticks that a dispute lasts */
     MOVE_TIME = 12, /* ticks that a mover has in a settled app */
 };
 
@@ -127,6 +126,7 @@ struct channel {
     amount deposited_then[2], withdrawn_then[2]; /* control SPLIT_AT_OPENING */
     struct base base;    /* the best so far; epoch 0 with zeros is implied */
     struct half half[2]; /* by payer's side; seq 0: none */
+    struct half noted[2];
     bool live;
     bool has_final;
     struct final_split final;
@@ -173,8 +173,12 @@ bool channel_challenge(struct channel *ch, const struct keyring *ring, const str
                        u64 state, u32 now);
 u64 channel_state(const struct channel *ch);
 
-/* Replaces the whole state, whatever it is: by a higher epoch, or in the same one with no half
- * older and one newer. */
+/* Writes newer halves of the dispute's epoch down beside the state, whatever it is. They are part
+ * of it when the dispute ends. */
+bool channel_note(struct channel *ch, const struct keyring *ring, const struct submission *sub,
+                  u32 now);
+
+/* Replaces the whole state, whatever it is, by a higher epoch. */
 bool channel_challenge_base(struct channel *ch, const struct keyring *ring,
                             const struct submission *sub, u32 now);
 

@@ -27,8 +27,7 @@ enum {
     MAX_APPS = 12,
     MAX_SUBMISSIONS = 40,
 };
-static_assert(CHALLENGE >= (WINDOW + 1) * (DELTA + 1),
-              "a cheat that always comes first cannot hold up an answer to the end");
+static_assert(CHALLENGE >= 4 * (DELTA + 1), "there is time for three answers");
 
 /* What the party knows of one preimage, and of the locks under it. */
 struct note {
@@ -105,7 +104,7 @@ struct tx {
 /* The party's answer to a dispute on its way. */
 struct attempt {
     u32 at;    /* when it is on chain; 0: none is */
-    u64 state; /* what it names; 0: it replaces the state */
+    u64 state; /* what it names, or ANY_STATE */
     u32 failed;
 };
 
@@ -242,7 +241,8 @@ void party_upload(struct world *w, const struct view *v);
 /* --- chain.c: transactions, and what anybody may do. */
 
 /* Opens a dispute or adds to one, and keeps the transaction for the replay. `state` is what it
- * names; 0: it replaces the state. */
+ * names; ANY_STATE: it replaces the state by a higher epoch, or is noted beside it. */
+enum { ANY_STATE = 0 };
 bool chain_submit(struct world *w, u32 channel, const struct submission *sub, u64 state);
 /* By somebody who knows what state it meets. */
 bool chain_submit_first(struct world *w, u32 channel, const struct submission *sub);
