@@ -40,7 +40,7 @@ struct run {
     struct ledger *ledger;
     struct payments payments;
     char channel[80];
-    char what[64];
+    char what[64], top[64];
     bool ended; /* one has come to its point */
 };
 
@@ -62,7 +62,7 @@ static void answer_questions(struct party *party, int fd)
 static _Noreturn void be_daemon(const struct side *side, u8 who, int fd, unsigned point,
                                 enum point_how how)
 {
-    struct party_options options = {who, side->folder, side->addr, files_of_system()};
+    struct party_options options = {who, side->folder, side->addr, party_slow_files()};
     struct party *party;
     struct err err;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -81,10 +81,21 @@ static _Noreturn void be_daemon(const struct side *side, u8 who, int fd, unsigne
 
 /* --- The one who asks. */
 
+static void remove_folders(const struct run *run)
+{
+    char command[100];
+    fmt(command, sizeof(command), "rm -r %s", run->top);
+    assert(system(command) == 0);
+}
+
 static _Noreturn void give_up(const struct run *run, const char *why)
 {
     printf("FAIL %s: %s\n", run->what, why);
     fflush(stdout);
+    for (usize i = 0; i < 2; i++)
+        if (run->sides[i].pid > 0)
+            kill(run->sides[i].pid, SIGKILL);
+    remove_folders(run);
     exit(RUN_BAD);
 }
 
@@ -223,7 +234,7 @@ static void meet(struct run *run)
             char a[PARTY_ANSWER], b[PARTY_ANSWER], why[PARTY_ANSWER];
             look(run, A, a);
             look(run, B, b);
-            fmt(why, sizeof(why), "they do not come to the same: %.900s AND %.900s", a, b);
+            fmt(why, sizeof(why), "they do not come to the same: %s AND %s", a, b);
             give_up(run, why);
         }
         usleep(5000);
@@ -381,21 +392,18 @@ static int run_at(u32 side, unsigned point, enum point_how how, usize number)
 {
     static const char *const hows[POINT_HOWS] = {"before", "halfway through", "after"};
     struct run run = {.ledger = ledger_new()};
-    char top[64];
     alarm(RUN_S);
     fmt(run.what, sizeof(run.what), "%c ends %s its moment %u", "ab"[side], hows[how], point);
-    fmt(top, sizeof(top), "/dev/shm/varve-points-XXXXXX");
-    assert(mkdtemp(top) != NULL);
+    fmt(run.top, sizeof(run.top), "/dev/shm/varve-points-XXXXXX");
+    assert(mkdtemp(run.top) != NULL);
     for (usize i = 0; i < 2; i++) {
-        fmt(run.sides[i].folder, sizeof(run.sides[i].folder), "%s/%c", top, "ab"[i]);
+        fmt(run.sides[i].folder, sizeof(run.sides[i].folder), "%s/%c", run.top, "ab"[i]);
         fmt(run.sides[i].addr, sizeof(run.sides[i].addr), "127.9.%zu.%zu", 2 * (number / 250) + i,
             1 + number % 250);
         assert(mkdir(run.sides[i].folder, 0700) == 0);
     }
     play(&run, side, point, how);
-    char remove[100];
-    fmt(remove, sizeof(remove), "rm -r %s", top);
-    assert(system(remove) == 0);
+    remove_folders(&run);
     return run.ended ? RUN_GOOD : RUN_NOT_REACHED;
 }
 

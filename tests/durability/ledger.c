@@ -159,11 +159,13 @@ static const char *call(const struct onchain *chain, bytes data)
 static const char *once(const struct onchain *chain, const struct order *order)
 {
     for (usize i = 0; i < ledger->done_count; i++)
-        if (hash32_equal(ledger->done[i].key, order->key))
+        if (hash32_equal(ledger->done[i].key, order->key) &&
+            address_equal(ledger->done[i].who, chain->options.signer.who))
             return ledger->done[i].succeeded ? NULL : "it had failed before";
     const char *why =
         order->is_deposit ? deposit(order) : call(chain, (bytes){order->call, order->size});
     assert(ledger->done_count < LEDGER_KEYS);
+    ledger->done[ledger->done_count].who = chain->options.signer.who;
     ledger->done[ledger->done_count].key = order->key;
     ledger->done[ledger->done_count++].succeeded = why == NULL;
     if (ledger_changed != NULL)

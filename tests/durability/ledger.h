@@ -26,6 +26,7 @@ struct ledger {
     struct ledger_channel channels[LEDGER_CHANNELS];
     usize channel_count;
     struct {
+        address who; /* asked; keys are each daemon's own */
         hash32 key;
         bool succeeded;
     } done[LEDGER_KEYS];

@@ -5,6 +5,7 @@
 #include "sys/thread.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { PORT = 9735, SCRATCH = 1 << 16 };
 
@@ -16,6 +17,20 @@ struct party {
     pthread_t thread;
     char name[DAEMON_NAME_SIZE];
 };
+
+static enum status slow_sync(void *self, struct file *file, struct err *err)
+{
+    usleep(2000);
+    return files_of_system()->sync(self, file, err);
+}
+
+const struct files *party_slow_files(void)
+{
+    static struct files files;
+    files = *files_of_system();
+    files.sync = slow_sync;
+    return &files;
+}
 
 static void *run(void *self)
 {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -48,10 +49,13 @@ static struct {
 static usize file_of(int fd)
 {
     char link[64], path[700];
+    struct stat what;
     fmt(link, sizeof(link), "/proc/self/fd/%d", fd);
     ssize_t size = readlink(link, path, sizeof(path) - 1);
     usize folder = strlen(tape.folder);
     if (size <= (ssize_t)folder || memcmp(path, tape.folder, folder) != 0 || path[folder] != '/')
+        return MAX_FILES;
+    if (fstat(fd, &what) != 0 || !S_ISREG(what.st_mode))
         return MAX_FILES;
     path[size] = 0;
     const char *name = path + folder + 1;

@@ -14,7 +14,7 @@
 
 #include "base/bytes.h"
 
-/* Starts recording writes to files in `folder` (one that has no folders inside). */
+/* Starts recording writes to files in `folder` and in its folders. */
 void tape_start(const char *folder);
 void tape_stop(void);
 
@@ -31,8 +31,9 @@ enum fate {
     FATE_COUNT,
 };
 
-/* Makes `folder`, which exists and is empty or was made by this function, hold the files as they
- * could be after a power cut just before the operation at `position`. */
+/* Makes `folder`, which exists with the folders that the recorded one had and is otherwise empty or
+ * was made by this function, hold the files as they could be after a power cut just before the
+ * operation at `position`. */
 void tape_replay(usize position, enum fate fate, u64 seed, const char *folder);
 
 #endif

@@ -1,0 +1,278 @@
+/* Cuts the power of two channel daemons at once, at every write and sync that their journals have
+ * seen, in several ways each, and starts both on what is left. They must open, meet, count the
+ * same, have all that callers were told, and go on.
+ *
+ *   channel_cuts [how many of the cuts: 1 of every N, 1 unless given] */
+#include "base/fmt.h"
+#include "durability/ledger.h"
+#include "durability/party.h"
+#include "durability/payments.h"
+#include "durability/tape.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { A, B, DEPOSIT = 1000000000, MEET_MS = 10000, MOST_TOLD = 64, MOST_STATES = 64 };
+
+/* What was told until then. */
+struct told {
+    usize position;
+    struct payments payments;
+    u64 deposits; /* of both, that come if they are not there */
+};
+
+static struct told told[MOST_TOLD];
+static usize told_count;
+static struct payments begun; /* all payments, those too that are not told yet */
+
+/* What the chain was from then on. */
+static struct {
+    usize position;
+    struct ledger ledger;
+} states[MOST_STATES];
+static usize state_count;
+
+static struct ledger *ledger;
+static char channel[80];
+static u64 failures;
+
+static void keep_state(const struct ledger *now)
+{
+    assert(state_count < MOST_STATES);
+    states[state_count].position = tape_length();
+    states[state_count++].ledger = *now;
+}
+
+static void tell(u64 deposits)
+{
+    assert(told_count < MOST_TOLD);
+    told[told_count++] = (struct told){tape_length(), begun, deposits};
+}
+
+/* --- Two daemons. */
+
+static struct party *parties[2];
+static char folders[2][2][128]; /* the originals, the copies */
+
+static enum status start(usize which, u32 side, struct err *err)
+{
+    static const char *const addrs[2] = {"127.8.0.1", "127.8.0.2"};
+    struct party_options options = {(u8)(1 + side), folders[which][side], addrs[side],
+                                    which == 0 ? party_slow_files() : files_of_system()};
+    return party_start(&options, &parties[side], err);
+}
+
+static void stop(void)
+{
+    for (u32 side = 0; side < 2; side++) {
+        party_stop(parties[side]);
+        parties[side] = NULL;
+    }
+}
+
+static void must(const char *answer)
+{
+    if (strstr(answer, "\"result\"") != NULL)
+        return;
+    fprintf(stderr, "%s\n", answer);
+    exit(1);
+}
+
+static void look(u32 side, char out[static PARTY_ANSWER])
+{
+    char all[PARTY_ANSWER];
+    party_ask(parties[side], "channel_list", "{}", all);
+    const char *at = strstr(all, channel);
+    fmt(out, PARTY_ANSWER, "%s%s", at == NULL ? "" : "{\"channel\":\"", at == NULL ? "" : at);
+    char *end = strchr(out, '}');
+    if (end != NULL)
+        end[1] = 0;
+}
+
+static bool is_in_state(const char *answer, const char *state)
+{
+    char text[32];
+    answer_text(answer, "state", text, sizeof(text));
+    return strcmp(text, state) == 0;
+}
+
+/* --- What is recorded. */
+
+static void pay(u32 side)
+{
+    char params[200], out[PARTY_ANSWER];
+    usize index = payments_add(&begun, side, PAYMENT_UNKNOWN);
+    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"amount\":%lu}", channel,
+        payment_amount(index));
+    party_ask(parties[side], "channel_keysend", params, out);
+    must(out);
+    begun.list[index].state = PAYMENT_PAID;
+    tell(2 * (u64)DEPOSIT);
+}
+
+static void play(void)
+{
+    struct err err;
+    char params[400], out[PARTY_ANSWER];
+    if (start(0, B, &err) != ST_OK || start(0, A, &err) != ST_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    fmt(params, sizeof(params), "{\"peer\":\"%s\",\"amount\":\"0x%x\"}", party_name(parties[B]),
+        (unsigned)DEPOSIT);
+    party_ask(parties[A], "channel_open", params, out);
+    must(out);
+    answer_text(out, "channel", channel, sizeof(channel));
+    tell(DEPOSIT);
+    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"amount\":\"0x%x\"}", channel,
+        (unsigned)DEPOSIT);
+    party_ask(parties[B], "channel_topup", params, out);
+    must(out);
+    tell(2 * (u64)DEPOSIT);
+    for (look(B, out); answer_number(out, "spendable") == 0; look(B, out))
+        usleep(1000);
+    for (usize i = 0; i < 12; i++)
+        pay(i % 3 == 2 ? B : A);
+    fmt(params, sizeof(params), "{\"channel\":\"%s\"}", channel);
+    party_ask(parties[B], "channel_close", params, out);
+    must(out);
+    stop();
+}
+
+/* --- The judge. */
+
+static void complain(usize position, enum fate fate, const char *what)
+{
+    static const char *const fates[FATE_COUNT] = {"lost", "kept", "mixed", "torn"};
+    char op[128];
+    tape_describe(position, op, sizeof(op));
+    printf("FAIL cut %zu (before %s), unsynced writes %s: %s\n", position, op, fates[fate], what);
+    failures++;
+}
+
+static struct told told_at(usize position)
+{
+    struct told last = {.position = 0};
+    for (usize i = 0; i < told_count && told[i].position <= position; i++)
+        last = told[i];
+    for (usize i = last.payments.count; i < begun.count; i++)
+        payments_add(&last.payments, begun.list[i].side, PAYMENT_UNKNOWN);
+    return last;
+}
+
+static void set_chain(usize position)
+{
+    usize last = 0;
+    for (usize i = 0; i < state_count && states[i].position <= position; i++)
+        last = i;
+    ledger_copy(ledger, &states[last].ledger);
+}
+
+/* Both have it open, or have closed it; both count what they may. */
+static bool agree(const char *a, const char *b, const struct told *was)
+{
+    if (is_in_state(a, "closed") && is_in_state(b, "closed"))
+        return true;
+    u64 of_a = answer_number(a, "balance"), of_b = answer_number(b, "balance");
+    const struct ledger_channel *chain = &ledger->channels[0];
+    u128 deposits = chain->deposited[A] + chain->deposited[B];
+    return is_in_state(a, "open") && is_in_state(b, "open") && of_a + of_b == deposits &&
+           deposits >= was->deposits &&
+           payments_explain(&was->payments, (i128)chain->deposited[A] - (i128)of_a);
+}
+
+/* NULL: as it has to be. */
+static const char *fault_of_meeting(const struct told *was, char a[static PARTY_ANSWER],
+                                    char b[static PARTY_ANSWER])
+{
+    for (u64 until_ms = clock_now_ms() + MEET_MS; clock_now_ms() < until_ms; usleep(1000)) {
+        look(A, a);
+        look(B, b);
+        bool is_there = a[0] != 0 && answer_number(a, "balance") != 0;
+        if (agree(a, b, was) || (was->deposits == 0 && !is_there && !is_in_state(a, "closed")))
+            return NULL;
+    }
+    return "they do not come to the same";
+}
+
+static const char *fault_of_going_on(void)
+{
+    static char out[PARTY_ANSWER];
+    char params[200];
+    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"amount\":1,\"count\":3}", channel);
+    party_ask(parties[A], "channel_keysend", params, out);
+    if (strstr(out, "\"result\"") == NULL)
+        return out;
+    fmt(params, sizeof(params), "{\"channel\":\"%s\"}", channel);
+    party_ask(parties[A], "channel_close", params, out);
+    return strstr(out, "\"result\"") == NULL ? out : NULL;
+}
+
+static void judge(usize position, enum fate fate)
+{
+    struct err err;
+    char top[128], a[PARTY_ANSWER], b[PARTY_ANSWER], why[PARTY_ANSWER];
+    fmt(top, sizeof(top), "%.*s", (int)strlen(folders[1][A]) - 2, folders[1][A]);
+    tape_replay(position, fate, position, top);
+    set_chain(position);
+    struct told was = told_at(position);
+    if (start(1, B, &err) != ST_OK || start(1, A, &err) != ST_OK) {
+        complain(position, fate, err.text);
+        stop();
+        return;
+    }
+    const char *fault = fault_of_meeting(&was, a, b);
+    if (fault != NULL) {
+        fmt(why, sizeof(why), "%s: %s AND %s", fault, a, b);
+        complain(position, fate, why);
+    } else if (is_in_state(a, "open") && (position + fate) % 3 == 0) {
+        fault = fault_of_going_on();
+        if (fault != NULL)
+            complain(position, fate, fault);
+    }
+    stop();
+}
+
+static void make_folders(char top[static 64])
+{
+    static const char *const names[2] = {"was", "is"};
+    fmt(top, 64, "/dev/shm/varve-channel-cuts-XXXXXX");
+    assert(mkdtemp(top) != NULL);
+    for (usize which = 0; which < 2; which++) {
+        char folder[100];
+        fmt(folder, sizeof(folder), "%s/%s", top, names[which]);
+        assert(mkdir(folder, 0700) == 0);
+        for (usize side = 0; side < 2; side++) {
+            fmt(folders[which][side], sizeof(folders[0][0]), "%s/%c", folder, "ab"[side]);
+            assert(mkdir(folders[which][side], 0700) == 0);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    usize every = argc > 1 ? strtoul(argv[1], NULL, 10) : 1, cuts = 0;
+    char top[64], original[100], command[100];
+    log_setup((struct log_options){.level = LEVEL_ERROR, .fd = 2});
+    make_folders(top);
+    ledger = ledger_new();
+    keep_state(ledger);
+    ledger_changed = keep_state;
+    fmt(original, sizeof(original), "%s/was", top);
+    tape_start(original);
+    play();
+    tape_stop();
+    ledger_changed = NULL;
+    for (usize position = 0; position <= tape_length(); position += every > 0 ? every : 1)
+        for (enum fate fate = 0; fate < FATE_COUNT; fate++, cuts++)
+            judge(position, fate);
+    fmt(command, sizeof(command), "rm -r %s", top);
+    assert(system(command) == 0);
+    printf("%zu writes and syncs of two channel daemons, %zu cuts\n", tape_length(), cuts);
+    printf("%zu passed, %lu failed\n", cuts - failures, failures);
+    return failures != 0;
+}
