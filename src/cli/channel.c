@@ -51,13 +51,14 @@ static void put_word(struct question *question, const char *key, const char *wor
     json_put_cstr(&question->params, word);
 }
 
-static enum status put_amount(struct question *question, const char *word, struct err *err)
+static enum status put_amount(struct question *question, const char *key, const char *word,
+                              struct err *err)
 {
     u256 amount;
     if (question->settings->decimals > AMOUNT_MAX_DECIMALS)
         return fail(err, ST_INVALID, "--decimals is more than %d", AMOUNT_MAX_DECIMALS);
     TRY(amount_read(word, (u8)question->settings->decimals, &amount, err));
-    json_key(&question->params, "amount");
+    json_key(&question->params, key);
     json_put_quantity(&question->params, amount);
     return ST_OK;
 }
@@ -142,7 +143,7 @@ static enum status open_channel(const struct channel_settings *settings, struct 
     json result;
     question_begin(&question, settings);
     put_word(&question, "peer", settings->words.list[0]);
-    TRY(put_amount(&question, settings->words.list[1], err));
+    TRY(put_amount(&question, "amount", settings->words.list[1], err));
     if (settings->asset[0] != 0)
         put_word(&question, "asset", settings->asset);
     if (settings->chain_id != 0) {
@@ -161,7 +162,7 @@ static enum status top_up(const struct channel_settings *settings, struct arena 
     json result;
     question_begin(&question, settings);
     put_word(&question, "channel", settings->words.list[0]);
-    TRY(put_amount(&question, settings->words.list[1], err));
+    TRY(put_amount(&question, "amount", settings->words.list[1], err));
     TRY(ask(&question, "channel_topup", &result, arena, err));
     print_channel(result, settings, *arena);
     return ST_OK;
@@ -174,10 +175,119 @@ static enum status send_money(const struct channel_settings *settings, struct ar
     json result;
     question_begin(&question, settings);
     put_word(&question, "channel", settings->words.list[0]);
-    TRY(put_amount(&question, settings->words.list[1], err));
+    TRY(put_amount(&question, "amount", settings->words.list[1], err));
     TRY(ask(&question, "channel_keysend", &result, arena, err));
     print_member(result, "payment", "Payment", *arena);
     print_member(result, "state", "State", *arena);
+    return ST_OK;
+}
+
+static enum status ask_for_money(const struct channel_settings *settings, struct arena *arena,
+                                 struct err *err)
+{
+    struct question question;
+    json result;
+    question_begin(&question, settings);
+    if (settings->words.count > 0)
+        TRY(put_amount(&question, "amount", settings->words.list[0], err));
+    if (settings->description[0] != 0)
+        put_word(&question, "description", settings->description);
+    if (settings->expiry != 0) {
+        json_key(&question.params, "expirySeconds");
+        json_put_u64(&question.params, settings->expiry);
+    }
+    if (settings->chain_id != 0) {
+        json_key(&question.params, "chainId");
+        json_put_quantity_u64(&question.params, settings->chain_id);
+    }
+    TRY(ask(&question, "channel_invoice", &result, arena, err));
+    print_member(result, "invoice", "Invoice", *arena);
+    print_member(result, "hash", "Payment", *arena);
+    return ST_OK;
+}
+
+static enum status pay(const struct channel_settings *settings, struct arena *arena,
+                       struct err *err)
+{
+    struct question question;
+    json result;
+    u64 parts = 0;
+    u8 decimals = (u8)settings->decimals;
+    question_begin(&question, settings);
+    put_word(&question, "invoice", settings->words.list[0]);
+    if (settings->words.count > 1)
+        TRY(put_amount(&question, "amount", settings->words.list[1], err));
+    if (settings->fee_most[0] != 0)
+        TRY(put_amount(&question, "maxFee", settings->fee_most, err));
+    TRY(ask(&question, "channel_pay", &result, arena, err));
+    (void)json_read_number_u64(json_get(result, "parts"), &parts);
+    print_member(result, "payment", "Payment", *arena);
+    print_member(result, "state", "State", *arena);
+    printf("%-11s %s\n", "Amount", amount_of(json_get(result, "amount"), decimals).text);
+    printf("%-11s %s\n", "Fee", amount_of(json_get(result, "fee"), decimals).text);
+    printf("%-11s %lu\n", "Parts sent", parts);
+    print_member(result, "preimage", "Receipt", *arena);
+    return ST_OK;
+}
+
+/* --- The network. */
+
+static bytes text_of(json object, const char *key, struct arena *arena)
+{
+    return json_text(json_get(object, key), arena);
+}
+
+static usize count_of(json list)
+{
+    json key, item;
+    usize count = 0;
+    for (struct json_walk at = json_begin(list); json_next(&at, &key, &item);)
+        count++;
+    return count;
+}
+
+static void print_node(json node, struct arena tmp)
+{
+    u64 channels = 0;
+    bytes alias = text_of(node, "alias", &tmp);
+    bytes where = json_text(json_at(json_get(node, "addresses"), 0), &tmp);
+    bytes point = text_of(node, "node", &tmp);
+    (void)json_read_number_u64(json_get(node, "channels"), &channels);
+    printf("  %.*s%s%.*s  %lu channels  %.*s\n", size_of(point), (const char *)point.data,
+           where.size != 0 ? "@" : "", size_of(where), (const char *)where.data, channels,
+           size_of(alias), (const char *)alias.data);
+}
+
+static void print_edge(json channel, const struct channel_settings *settings, struct arena tmp)
+{
+    enum { SHOWN = 10 };
+    bool own = false, is_public = false;
+    bytes id = text_of(channel, "channel", &tmp);
+    json nodes = json_get(channel, "nodes");
+    bytes a = json_text(json_at(nodes, 0), &tmp), b = json_text(json_at(nodes, 1), &tmp);
+    (void)json_read_bool(json_get(channel, "own"), &own);
+    (void)json_read_bool(json_get(channel, "public"), &is_public);
+    printf("  %.*s  %.*s - %.*s  %s%s%s\n", size_of(id), (const char *)id.data,
+           (int)min_u64(a.size, SHOWN), (const char *)a.data, (int)min_u64(b.size, SHOWN),
+           (const char *)b.data,
+           amount_of(json_get(channel, "capacity"), (u8)settings->decimals).text,
+           own ? "  own" : "", is_public ? "" : "  private");
+}
+
+static enum status show_graph(const struct channel_settings *settings, struct arena *arena,
+                              struct err *err)
+{
+    struct question question;
+    json result, key, item;
+    question_begin(&question, settings);
+    TRY(ask(&question, "channel_graph", &result, arena, err));
+    json nodes = json_get(result, "nodes"), channels = json_get(result, "channels");
+    printf("Nodes       %zu\n", count_of(nodes));
+    for (struct json_walk at = json_begin(nodes); json_next(&at, &key, &item);)
+        print_node(item, *arena);
+    printf("Channels    %zu\n", count_of(channels));
+    for (struct json_walk at = json_begin(channels); json_next(&at, &key, &item);)
+        print_edge(item, settings, *arena);
     return ST_OK;
 }
 
@@ -209,6 +319,8 @@ static enum status put_contracts(const struct channel_settings *settings, struct
     return channel_contracts(settings, err);
 }
 
+enum { OR_ONE_MORE = 16 }; /* word may be said */
+
 static const struct command {
     const char *name, *usage, *help;
     enum channel_command command;
@@ -226,6 +338,13 @@ static const struct command {
      TOPUP, 2, top_up},
     {"keysend", "CHANNEL AMOUNT [FLAG VALUE]...", "Pays the channel's other side, unasked.", SEND,
      2, send_money},
+    {"invoice", "[AMOUNT] [FLAG VALUE]...", "Makes an invoice, for so much or for what one likes.",
+     INVOICING, OR_ONE_MORE, ask_for_money},
+    {"pay", "INVOICE [AMOUNT] [FLAG VALUE]...",
+     "Pays an invoice, by whatever way is found, in several parts if need be.", PAY,
+     1 | OR_ONE_MORE, pay},
+    {"graph", "[FLAG VALUE]...", "The network as the daemon knows it: nodes and channels.", GRAPH,
+     0, show_graph},
     {"close", "CHANNEL [FLAG VALUE]...",
      "Closes a channel, with the peer or (--force) without, and waits until it is final.", CLOSE, 1,
      close_channel},
@@ -246,6 +365,12 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+static bool has_words(const struct command *command, usize count)
+{
+    usize least = command->words & ~(usize)OR_ONE_MORE;
+    return count == least || (count == least + 1 && least != command->words);
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
     enum { FAILED = 1, MISUSED = 2 };
@@ -261,7 +386,7 @@ static int run(const struct command *command, int argc, char **argv)
         }
     enum status st = settings_read(table, countof(table), command->command, argc, argv, &settings,
                                    &settings.words, &err);
-    if (st == ST_OK && settings.words.count != command->words)
+    if (st == ST_OK && !has_words(command, settings.words.count))
         st = fail(&err, ST_INVALID, "usage: varve channel %s %s", command->name, command->usage);
     if (st != ST_OK) {
         fprintf(stderr, "varve: %s\n", err.text);

@@ -15,7 +15,10 @@ enum channel_command {
     TOPUP = 16,
     SEND = 32,
     CLOSE = 64,
-    CALLS = LIST | OPEN | TOPUP | SEND | CLOSE,
+    INVOICING = 128,
+    PAY = 256,
+    GRAPH = 512,
+    CALLS = LIST | OPEN | TOPUP | SEND | CLOSE | INVOICING | PAY | GRAPH,
 };
 
 struct channel_settings {

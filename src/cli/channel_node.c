@@ -2,6 +2,7 @@
 #include "cli/channel.h"
 
 #include "base/fmt.h"
+#include "channel/gossip.h"
 #include "channel/onchain.h"
 #include "channel/service.h"
 #include "client/key_choice.h"
@@ -64,6 +65,8 @@ static enum status check(const struct channel_settings *settings, struct err *er
         return fail(err, ST_INVALID, "a port is at most 65535");
     if (settings->fee_ppm > 1000000 || settings->margin > 86400)
         return fail(err, ST_INVALID, "--fee.ppm is at most 1000000, --margin a day");
+    if (!gossip_is_alias((bytes){(const u8 *)settings->alias, strlen(settings->alias)}))
+        return fail(err, ST_INVALID, "--alias is at most 32 bytes of text");
     if (settings->challenge == 0 || settings->challenge > 30 * 86400)
         return fail(err, ST_INVALID, "--challenge is from 1 second to 30 days");
     if (!settings->unsafe && strcmp(settings->http_addr, "127.0.0.1") != 0 &&
@@ -129,6 +132,8 @@ static enum status start(struct program *program, struct err *err)
                 .fee_base = settings->fee_base,
                 .fee_ppm = (u32)settings->fee_ppm,
                 .swaps = settings->swaps,
+                .alias = settings->alias,
+                .is_private = settings->is_private != 0,
             },
         .http_addr = settings->http_addr,
         .http_port = (u16)settings->http_port,

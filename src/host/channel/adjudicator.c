@@ -432,6 +432,39 @@ enum status adjudicator_ask(struct eth *eth, address adjudicator, hash32 id, str
     return ask_dispute(eth, adjudicator, id, at, out, tmp, err);
 }
 
+static bool read_funds(const bytes answer[3], struct adjudicator_funds *out)
+{
+    struct abi_in phase = abi_over(answer[0]), in = abi_over(answer[1]), back = abi_over(answer[2]);
+    bool is_open = abi_get_u8(&phase) == PHASE_OPEN;
+    for (u32 side = 0; side < 2; side++) {
+        u128 deposited = get_u128(&in), withdrawn = get_u128(&back);
+        out->of[side] = is_open && deposited > withdrawn ? deposited - withdrawn : 0;
+    }
+    return !phase.failed && !in.failed && !back.failed;
+}
+
+enum status adjudicator_ask_funds(struct eth *eth, address adjudicator, const hash32 *ids,
+                                  usize count, struct eth_at at, struct adjudicator_funds *out,
+                                  struct arena tmp, struct err *err)
+{
+    static const char *const questions[] = {"phaseOf(bytes32)", "depositsOf(bytes32)",
+                                            "withdrawalsOf(bytes32)"};
+    usize each = countof(questions);
+    struct eth_message *messages = ARENA_NEW(&tmp, struct eth_message, each * count);
+    bytes *answers = ARENA_NEW(&tmp, bytes, each * count);
+    for (usize i = 0; i < each * count; i++) {
+        struct abi_out call = begin(questions[i % each], 1, &tmp);
+        abi_put_hash(&call, ids[i / each]);
+        messages[i] = (struct eth_message){.to = adjudicator, .data = abi_end(&call)};
+    }
+    TRY(eth_ask_calls(eth, messages, each * count, at, answers, &tmp, err));
+    for (usize i = 0; i < count; i++)
+        if (!read_funds(answers + each * i, &out[i]))
+            return fail(err, ST_CORRUPT, "%s: what the adjudicator answers makes no sense",
+                        eth_name(eth));
+    return ST_OK;
+}
+
 enum status adjudicator_ask_registry(struct eth *eth, address adjudicator, address *out,
                                      struct arena tmp, struct err *err)
 {

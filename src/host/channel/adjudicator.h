@@ -128,6 +128,14 @@ struct adjudicator_look {
 /* Asks, as of that block. Statuses as in client/eth.h. */
 enum status adjudicator_ask(struct eth *eth, address adjudicator, hash32 id, struct eth_at at,
                             struct adjudicator_look *out, struct arena tmp, struct err *err);
+/* What each side has in each of `count` channels that are open, deposits less withdrawals; zeros:
+ * it is not open, or nobody has deposited. */
+struct adjudicator_funds {
+    u128 of[2];
+};
+enum status adjudicator_ask_funds(struct eth *eth, address adjudicator, const hash32 *ids,
+                                  usize count, struct eth_at at, struct adjudicator_funds *out,
+                                  struct arena tmp, struct err *err);
 enum status adjudicator_ask_registry(struct eth *eth, address adjudicator, address *out,
                                      struct arena tmp, struct err *err);
 

@@ -535,7 +535,7 @@ void channel_resume(struct channel *channel, struct channel_events *events)
     u32 peer = peer_side(channel);
     for (u32 slot = 0; slot < channel->in_room; slot++)
         if (channel->in[slot].state == IN_KNOWN)
-            add_lock_event(events, EVENT_LOCK_IN, channel, peer, slot);
+            add_lock_event(events, EVENT_LOCK_WAITS, channel, peer, slot);
     for (u32 slot = 0; slot < channel->out_room; slot++) {
         if (channel->out[slot].state == OUT_SETTLED)
             add_lock_event(events, EVENT_SETTLED, channel, channel->side, slot);

@@ -55,12 +55,13 @@ struct channel_signer {
 /* What came of an update. `slot` and `channel` are those of the lock, or of nothing. */
 struct channel_event {
     enum channel_event_kind {
-        EVENT_PAID_IN,  /* the peer has paid: amount, reference */
-        EVENT_PAID_OUT, /* the peer has acknowledged our payment: the same */
-        EVENT_LOCK_IN,  /* the peer locks money for us: slot */
-        EVENT_SETTLED,  /* the payee of our lock has shown its preimage: slot, reference */
-        EVENT_FAILED,   /* it gives the lock back: slot; channel_lock_reason says why */
-        EVENT_DROPPED,  /* and the peer knows that our lock is gone: slot */
+        EVENT_PAID_IN,    /* the peer has paid: amount, reference */
+        EVENT_PAID_OUT,   /* the peer has acknowledged our payment: the same */
+        EVENT_LOCK_IN,    /* the peer locks money for us: slot */
+        EVENT_LOCK_WAITS, /* it did before a restart, and we have not answered: slot */
+        EVENT_SETTLED,    /* the payee of our lock has shown its preimage: slot, reference */
+        EVENT_FAILED,     /* it gives the lock back: slot; channel_lock_reason says why */
+        EVENT_DROPPED,    /* and the peer knows that our lock is gone: slot */
     } kind;
     struct channel *channel;
     u32 slot;
@@ -137,8 +138,8 @@ enum status channel_take_update(struct channel *channel, const struct wire_updat
  * are history. ST_CORRUPT: it does not follow from what came before. */
 enum status channel_replay(struct channel *channel, bool ours, const struct wire_update *update,
                            struct channel_events *events, struct err *err);
-/* After the last of them: EVENT_LOCK_IN, EVENT_SETTLED and EVENT_FAILED of all locks that wait for
- * the caller. */
+/* After the last of them: EVENT_LOCK_WAITS, EVENT_SETTLED and EVENT_FAILED of all locks that wait
+ * for the caller. */
 void channel_resume(struct channel *channel, struct channel_events *events);
 
 /* --- Meeting again. Own updates from `seq` on, which the peer may not have; false: there is none

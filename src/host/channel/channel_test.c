@@ -233,6 +233,8 @@ static void act(struct end *at, u64 *numbers)
         const struct channel_event *event = &events.list[i];
         struct item item = {.slot = event->slot};
         switch (event->kind) {
+        case EVENT_LOCK_WAITS:
+            break;
         case EVENT_LOCK_IN:
             CHECK(channel_lock_onion(at->channel, event->slot).size == ONION_SIZE);
             item.kind = dice(3) == 0 ? ITEM_FAIL : ITEM_SETTLE;

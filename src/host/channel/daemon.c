@@ -1,4 +1,4 @@
-#include "channel/daemon_internal.h"
+#include "channel/network.h"
 
 #include "base/fmt.h"
 #include "base/hex.h"
@@ -116,6 +116,7 @@ static void take_event(struct daemon *daemon, const struct channel_event *event)
         methods_wake(daemon, event->reference);
         break;
     case EVENT_LOCK_IN:
+    case EVENT_LOCK_WAITS:
     case EVENT_SETTLED:
     case EVENT_FAILED:
     case EVENT_DROPPED:
@@ -214,6 +215,7 @@ static void take_turn(struct daemon *daemon)
         return;
     methods_turn(daemon);
     forward_turn(daemon);
+    payments_turn(daemon);
     make_updates(daemon);
     struct outbox empty = daemon->flying;
     daemon->flying = daemon->gathering;
@@ -255,6 +257,7 @@ static void ticked(struct timer *timer)
     openings_tick(daemon, now_ms);
     methods_tick(daemon, now_ms);
     errands_tick(daemon, now_ms);
+    network_tick(daemon, now_ms);
     loop_set_timer(daemon->loop, timer, now_ms + TICK_MS);
 }
 
@@ -303,6 +306,16 @@ static void on_outcome(void *self, hash32 key, bool succeeded, const char *why)
     errand_ended(chain->daemon, key, succeeded, why);
 }
 
+static void on_stir(void *self, hash32 id)
+{
+    network_stirred(self, id);
+}
+
+static void on_funds(void *self, hash32 id, const u128 funds[2])
+{
+    network_funds(self, id, funds);
+}
+
 /* Each chain has a folder of its own. */
 static enum status open_chain(struct daemon *daemon, usize index, struct chain_of *out,
                               struct err *err)
@@ -321,7 +334,7 @@ static enum status open_chain(struct daemon *daemon, usize index, struct chain_o
         .confirmations = from->confirmations,
         .poll_ms = from->poll_ms,
         .loop = daemon->loop,
-        .listener = {out, on_view, on_block, on_reveal, on_outcome},
+        .listener = {out, on_view, on_block, on_reveal, on_outcome, on_stir, on_funds},
     };
     TRY(onchain_open(&options, &out->chain, err));
     out->chain_id = onchain_chain_id(out->chain);
@@ -385,6 +398,7 @@ static enum status begin(struct daemon *daemon, struct err *err)
     links.port = options->port;
     struct link_events events = peers_events(daemon);
     TRY(links_new(&links, &events, &daemon->links, err));
+    daemon->network = network_new(daemon);
     resume_entries(daemon);
     ticked(&daemon->tick);
     daemon_touch(daemon);
@@ -441,8 +455,8 @@ void daemon_close(struct daemon *daemon)
         channel_free(daemon->entries[i]->channel);
         free(daemon->entries[i]);
     }
+    network_free(daemon->network);
     bills_free(daemon);
-    payments_free(daemon);
     free_peers(daemon->peers);
     outbox_free(&daemon->gathering);
     outbox_free(&daemon->flying);

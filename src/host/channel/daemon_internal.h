@@ -7,6 +7,7 @@
  *     forward.c   locks that pass through
  *     receive.c   invoices, and locks that end here
  *     payments.c  payments of ours over several hops
+ *     network.c   gossip, and the graph that comes of it (network.h)
  *     errand.c    transactions
  *     ending.c    closes, by both and by one
  *     methods.c   JSON-RPC */
@@ -21,6 +22,7 @@
 #include "channel/onchain.h"
 #include "channel/onion_error.h"
 #include "channel/payload.h"
+#include "channel/route.h"
 #include "channel/wal.h"
 #include "channel/wire.h"
 
@@ -42,6 +44,7 @@ struct peer {
     bool greeted;         /* its INIT has come */
     bool wanted;          /* somebody asked for a connection */
     u64 opened_ms;
+    struct gossip_sync *gossip; /* NULL: it is not greeted */
     u64 retry_ms, wait_ms;
     u32 channels;          /* with it, not closed */
     struct entry *entries; /* all with it */
@@ -99,6 +102,13 @@ struct entry {
     u64 retry_ms; /* when those that failed are tried again; 0: none has */
 
     u64 paid_in, paid_out; /* payments */
+
+    /* What the network is told of it: on which connection of the peer's, 0: on none. */
+    struct {
+        u64 signed_on, peer_signed_on, policy_on;
+        u64 policy_s; /* timestamp of the policy that the peer was told */
+        signature64 node_signature, owner_signature; /* the peer's */
+    } told;
 };
 
 /* A lock of a peer's and the lock of ours that it pays for; or one of ours for a payment of ours.
@@ -140,6 +150,8 @@ struct plan {
     point33 node[PLAN_HOPS];
     u128 amount[PLAN_HOPS];
     u64 chain_id[PLAN_HOPS]; /* of the channel to it; 0: the payee's */
+    struct route_side by[PLAN_HOPS]; /* channels to them; not where the caller has named the way */
+    bool is_found;                   /* they are known */
     usize count;
 };
 
@@ -161,7 +173,11 @@ struct payment {
     struct payment_terms terms;
     enum payment_state state;
     hash32 preimage;
-    u32 under_way; /* parts */
+    u32 under_way;     /* parts */
+    u128 sent, fee;    /* in these, and in those that were paid */
+    u32 parts;         /* that have begun */
+    struct seek *seek; /* NULL: nothing further is tried */
+    bool is_due;       /* more is to be tried in the next turn */
     u16 failure;
     usize failed_hop;
 };
@@ -250,6 +266,8 @@ struct daemon {
     struct bill *bills;
     struct payment *payments;
     struct by_hash bills_by_hash, payments_by_hash;
+    bool payments_are_due;
+    struct network *network;
     struct task turn_task;
     bool turn_is_posted;
     struct timer tick;
@@ -435,6 +453,14 @@ void receive_tick(struct daemon *daemon, u64 now_s);
 /* ST_INVALID: it was made before. ST_MISSING: there is no way. */
 enum status payment_begin(struct daemon *daemon, const struct payment_terms *terms,
                           const struct plan *plans, usize count, struct err *err);
+/* The same, along ways that are looked for, until it is paid or nothing is left to try. */
+struct seek_options;
+enum status payment_seek(struct daemon *daemon, const struct payment_terms *terms,
+                         const struct seek_options *options, struct err *err);
+/* Of its locks, from now to their expiry. */
+u64 payment_life_s(const struct daemon *daemon);
+/* Parts for what has come back. */
+void payments_turn(struct daemon *daemon);
 struct payment *payment_find(const struct daemon *daemon, hash32 hash);
 /* From the journal. */
 struct payment *payment_add(struct daemon *daemon, const struct payment_terms *terms);

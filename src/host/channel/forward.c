@@ -204,24 +204,22 @@ static void pass_back(struct passage *passage)
 
 /* --- Onwards. */
 
-static bool can_carry(const struct entry *entry, const struct entry *from,
-                      const struct payload *step)
+static bool is_way(const struct entry *entry, const struct entry *from, const struct payload *step)
 {
     const struct channel_terms *terms = channel_terms(entry->channel);
     const struct channel_terms *in = channel_terms(from->channel);
-    return entry != from && entry->stage == STAGE_OPEN && entry->here && entry->there &&
-           memcmp(entry->peer->node.b, step->next.b, sizeof(step->next)) == 0 &&
+    return entry != from && entry->stage == STAGE_OPEN && !entry->ends && entry->here &&
+           entry->there &&
            terms->chain_id == (step->chain_id == 0 ? in->chain_id : step->chain_id) &&
-           address_equal(terms->asset, step->chain_id == 0 ? in->asset : step->asset) &&
-           channel_spendable(entry->channel) >= step->amount;
+           address_equal(terms->asset, step->chain_id == 0 ? in->asset : step->asset);
 }
 
-/* The channel to the next node with the most to spend. */
+/* The channel to the next node with the most to spend; NULL: there is none. */
 static struct entry *choose_out(const struct entry *from, const struct payload *step)
 {
     struct entry *best = NULL;
     for (struct entry *at = peer_find(from->daemon, &step->next); at != NULL; at = at->next_of_peer)
-        if (can_carry(at, from, step) &&
+        if (is_way(at, from, step) &&
             (best == NULL || channel_spendable(at->channel) > channel_spendable(best->channel)))
             best = at;
     return best;
@@ -454,10 +452,19 @@ static void take_dropped(struct entry *entry, u32 slot)
     passage_end(passage);
 }
 
+/* A new lock in a slot: what was joined to the one before it is over. */
+static void forget_past(struct entry *entry, u32 slot)
+{
+    if (passage_in(entry, slot) != NULL)
+        leave_in(passage_in(entry, slot));
+}
+
 /* What the journal says has happened; what is still to be done comes from channel_resume. */
 void forward_replay(struct entry *entry, const struct channel_event *event)
 {
     struct passage *passage = passage_out(entry, event->slot);
+    if (event->kind == EVENT_LOCK_IN)
+        forget_past(entry, event->slot);
     if (passage == NULL || (event->kind != EVENT_SETTLED && event->kind != EVENT_DROPPED))
         return;
     if (event->kind == EVENT_SETTLED) {
@@ -478,6 +485,9 @@ void forward_replay(struct entry *entry, const struct channel_event *event)
 /* A part whose lock never got into an update was never sent. */
 void forward_resume(struct entry *entry)
 {
+    for (u32 slot = 0; slot < entry->in_room; slot++)
+        if (entry->in[slot] != NULL && !channel_lock_waits(entry->channel, slot))
+            leave_in(entry->in[slot]);
     for (u32 slot = 0; slot < entry->out_room; slot++) {
         struct passage *passage = entry->out[slot];
         if (passage == NULL || passage->part == NULL || channel_lock_lives(entry->channel, slot))
@@ -491,6 +501,10 @@ void forward_event(struct entry *entry, const struct channel_event *event)
 {
     switch (event->kind) {
     case EVENT_LOCK_IN:
+        forget_past(entry, event->slot);
+        take_lock(entry, event->slot);
+        break;
+    case EVENT_LOCK_WAITS:
         take_lock(entry, event->slot);
         break;
     case EVENT_SETTLED:

@@ -101,8 +101,7 @@ enum status gossip_check_policy(const struct wire_policy *policy, const point33 
     return ST_OK;
 }
 
-/* Fit to be shown on a terminal: no control characters. */
-static bool is_alias(bytes text)
+bool gossip_is_alias(bytes text)
 {
     if (text.size > GOSSIP_ALIAS_LIMIT)
         return false;
@@ -170,7 +169,7 @@ static bool are_addresses(bytes all)
 
 enum status gossip_check_node(const struct wire_node *node, u64 now_s, struct err *err)
 {
-    if (!is_alias(node->alias))
+    if (!gossip_is_alias(node->alias))
         return fail(err, ST_INVALID, "a node's alias is no text of 32 bytes");
     if (!are_addresses(node->addresses))
         return fail(err, ST_INVALID, "a node's addresses are malformed");

@@ -38,6 +38,10 @@ enum status gossip_check_policy(const struct wire_policy *policy, const point33 
                                 struct err *err);
 enum status gossip_check_node(const struct wire_node *node, u64 now_s, struct err *err);
 
+/* Fit to be shown on a terminal: at most GOSSIP_ALIAS_LIMIT bytes of UTF-8, no control characters.
+ */
+bool gossip_is_alias(bytes text);
+
 /* The next "host:port" of a checked NODE's `addresses`, which shrink by it. Empty: no more. */
 bytes gossip_next_address(bytes *addresses);
 

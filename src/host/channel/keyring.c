@@ -1,5 +1,7 @@
 #include "channel/keyring.h"
 
+#include "channel/gossip.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -120,6 +122,14 @@ static hash32 struct_hash(const struct sign_request *request)
         return withdraw_hash(id, request->withdraw);
     }
     bug("unknown request");
+}
+
+void keyring_sign_announce(struct keyring *ring, u32 index, const struct wire_announce *announce,
+                           signature64 *out)
+{
+    enum status st =
+        secret_sign(channel_secret(ring, index), gossip_announce_digest(announce), out);
+    assert(st == ST_OK);
 }
 
 static enum status sign(void *self, const struct sign_request *request, signature64 *out,

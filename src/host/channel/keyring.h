@@ -27,6 +27,12 @@ enum { KEYRING_LIMIT = 1 << 20 };
 address keyring_owner(struct keyring *ring, u32 index);
 hash32 keyring_salt(const struct keyring *ring, u32 index);
 
+/* By the key of channel `index`, which signs states of that channel too: an announcement's digest
+ * is of another kind (gossip.h). */
+struct wire_announce;
+void keyring_sign_announce(struct keyring *ring, u32 index, const struct wire_announce *announce,
+                           signature64 *out);
+
 /* Signs for channels whose `key` is an index of the ring. */
 struct channel_signer keyring_signer(struct keyring *ring);
 

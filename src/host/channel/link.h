@@ -83,6 +83,9 @@ enum status links_connect(struct links *links, const point33 *who, const char *h
  * about to be gone. ST_FULL: too much waits for the peer; it is closed. */
 enum status link_send(struct link *link, bytes message);
 
+/* Bytes that wait to be written. */
+usize link_waiting(const struct link *link);
+
 /* No message of it follows. What was sent before is offered to the socket once more, at the turn's
  * end; then `gone` is called with the sentence, which is copied. Another close changes nothing. */
 void link_close(struct link *link, const char *why);

@@ -15,7 +15,7 @@ enum {
 
 /* --- Output. */
 
-static usize waiting(const struct link *link)
+usize link_waiting(const struct link *link)
 {
     return link->out_size - link->out_at;
 }
@@ -31,7 +31,7 @@ static void drop_out(struct link *link)
  * takes more memory, which is never needed beyond twice the limit. */
 static bool grow(struct link *link, usize more)
 {
-    usize kept = waiting(link), limit = 2 * link->links->options.out_limit;
+    usize kept = link_waiting(link), limit = 2 * link->links->options.out_limit;
     if (link->out_at >= kept && kept + more <= link->out_room) {
         memmove(link->out, link->out + link->out_at, kept);
         link->out_at = 0;
@@ -53,7 +53,7 @@ static bool grow(struct link *link, usize more)
 /* Where `size` more bytes go; the link closes where they are too many. */
 static u8 *take_room(struct link *link, usize size)
 {
-    if (size > link->links->options.out_limit - waiting(link)) {
+    if (size > link->links->options.out_limit - link_waiting(link)) {
         link_close(link, "too much waits for a peer that does not read");
         return NULL;
     }
@@ -88,14 +88,14 @@ void link_write(struct link *link)
 {
     if (link->connecting || link->out == NULL)
         return;
-    ssize_t put = send(link->watch.fd, link->out + link->out_at, waiting(link), MSG_NOSIGNAL);
+    ssize_t put = send(link->watch.fd, link->out + link->out_at, link_waiting(link), MSG_NOSIGNAL);
     if (put < 0 && errno != EAGAIN && errno != EINTR) {
         link_close(link, strerrordesc_np(errno));
         drop_out(link);
         return;
     }
     link->out_at += put > 0 ? (usize)put : 0;
-    link->blocked = waiting(link) > 0;
+    link->blocked = link_waiting(link) > 0;
     if (!link->blocked)
         drop_out(link);
     loop_rewatch(link->links->options.loop, &link->watch,
@@ -122,7 +122,7 @@ void link_ping(struct link *link)
 static void answer_ping(struct link *link, u16 size)
 {
     enum { ASKS_FOR_NONE = 65532 };
-    if (size >= ASKS_FOR_NONE || waiting(link) > PONG_WHILE)
+    if (size >= ASKS_FOR_NONE || link_waiting(link) > PONG_WHILE)
         return;
     u8 *padding = link->links->message; /* the ping in it has been read */
     memset(padding, 0, size);

@@ -446,6 +446,7 @@ static const struct daemon_method methods[] = {
     {"channel_invoice", method_invoice},
     {"channel_invoiceStatus", method_invoice_status},
     {"channel_pay", method_pay},
+    {"channel_graph", method_graph},
 };
 
 /* --- Across threads. */

@@ -24,6 +24,10 @@ void method_answer_after(struct daemon_call *call);
 /* Until methods_wake comes with the key. */
 void method_park(struct daemon_call *call, enum daemon_wait waits, hash32 key);
 
+/* --- methods_network.c */
+
+void method_graph(struct daemon_call *call);
+
 /* --- methods_pay.c */
 
 void method_keysend(struct daemon_call *call);

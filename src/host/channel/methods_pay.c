@@ -1,6 +1,6 @@
 /* Methods that pay and are paid. */
-#include "channel/invoice.h"
 #include "channel/methods.h"
+#include "channel/network.h"
 
 #include "base/fmt.h"
 #include "base/hex.h"
@@ -126,6 +126,7 @@ void method_invoice(struct daemon_call *call)
     }
     invoice.payment_hash = registry_key(bill.preimage);
     invoice.payment_secret = bill.secret;
+    announcing_hints(daemon, invoice.chain_id, invoice.asset, &invoice.hints);
     if (invoice_sign(&invoice, keyring_node_secret(daemon->ring), &err) != ST_OK) {
         methods_refuse(call, err.text);
         return;
@@ -212,7 +213,8 @@ static struct chain_of *paying_chain(const struct daemon_call *call, u64 payee_c
 }
 
 /* What is to be paid, out of an invoice, or to a node unasked. */
-static bool read_invoice(struct daemon_call *call, struct payment_terms *out)
+static bool read_invoice(struct daemon_call *call, struct payment_terms *out,
+                         struct invoice_hints *hints)
 {
     struct invoice invoice;
     struct err err;
@@ -235,6 +237,7 @@ static bool read_invoice(struct daemon_call *call, struct payment_terms *out)
         .asset = invoice.asset,
         .node = invoice.node,
     };
+    *hints = invoice.hints;
     return invoice.amount != 0 || method_read_amount(call, "amount", &out->amount);
 }
 
@@ -252,26 +255,66 @@ static bool read_gift(struct daemon_call *call, struct payment_terms *out)
     return true;
 }
 
+/* By default a hundredth, and a little for small amounts. */
+static bool read_fee_limit(struct daemon_call *call, u128 amount, u128 *out)
+{
+    enum { PART = 100, LITTLE = 1000 };
+    *out = amount / PART + LITTLE;
+    return json_is(method_argument(call, "maxFee"), JSON_ABSENT) ||
+           method_read_amount(call, "maxFee", out);
+}
+
+/* The caller names the way. */
+static void pay_by_way(struct daemon_call *call, const struct payment_terms *terms)
+{
+    struct plan plan = {.count = 0};
+    struct err err;
+    if (!read_way(call, &terms->node, &plan) || !read_crossing(call, &plan))
+        return;
+    fill_amounts(&call->daemon->options, terms->amount, &plan);
+    if (payment_begin(call->daemon, terms, &plan, 1, &err) != ST_OK)
+        methods_refuse(call, err.text);
+    else
+        method_park(call, WAITS_FOR_ROUTED, terms->hash);
+}
+
+static void pay_by_any_way(struct daemon_call *call, const struct payment_terms *terms,
+                           struct seek_options *options)
+{
+    struct err err;
+    if (!read_fee_limit(call, terms->amount, &options->fee_limit))
+        return;
+    options->until_ms = call->until_ms;
+    if (payment_seek(call->daemon, terms, options, &err) != ST_OK)
+        methods_refuse(call, err.text);
+    else
+        method_park(call, WAITS_FOR_ROUTED, terms->hash);
+}
+
 void method_pay(struct daemon_call *call)
 {
     struct payment_terms terms;
-    struct plan plan;
-    struct err err;
+    struct seek_options options = {.fee_limit = 0};
     bool by_invoice = !json_is(method_argument(call, "invoice"), JSON_ABSENT);
-    if (!(by_invoice ? read_invoice(call, &terms) : read_gift(call, &terms)) ||
-        !read_way(call, &terms.node, &plan) || !read_crossing(call, &plan))
+    if (!(by_invoice ? read_invoice(call, &terms, &options.hints) : read_gift(call, &terms)))
         return;
     if (terms.amount == 0 || terms.amount >= CHANNEL_AMOUNT_LIMIT) {
         method_bad(call, "amount", "nothing, or more than there is");
         return;
     }
-    fill_amounts(&call->daemon->options, terms.amount, &plan);
-    if (payment_begin(call->daemon, &terms, &plan, 1, &err) != ST_OK) {
-        methods_refuse(call, err.text);
-        return;
-    }
-    method_park(call, WAITS_FOR_ROUTED, terms.hash);
+    if (json_is(method_argument(call, "via"), JSON_ABSENT))
+        pay_by_any_way(call, &terms, &options);
+    else
+        pay_by_way(call, &terms);
     daemon_touch(call->daemon);
+}
+
+static void refuse_failed(struct daemon_call *call, const struct payment *payment)
+{
+    char text[200];
+    fmt(text, sizeof(text), "the payment failed at hop %zu: %s", payment->failed_hop + 1,
+        payment->failure == 0 ? "no reason" : failure_sentence(payment->failure));
+    methods_refuse(call, text);
 }
 
 bool method_answer_payment(struct daemon_call *call)
@@ -280,16 +323,17 @@ bool method_answer_payment(struct daemon_call *call)
     if (payment->state == PAYMENT_PENDING)
         return false;
     if (payment->state == PAYMENT_FAILED) {
-        char text[160];
-        fmt(text, sizeof(text), "the payment failed at hop %zu: %s", payment->failed_hop + 1,
-            payment->failure == 0 ? "no reason" : failure_sentence(payment->failure));
-        methods_refuse(call, text);
+        refuse_failed(call, payment);
         return true;
     }
     json_key(call->out, "result");
     json_open_object(call->out);
     method_put_hex(call->out, "payment", BYTES_OF(call->key));
     method_put_text(call->out, "state", "paid");
+    method_put_amount(call->out, "amount", payment->terms.amount);
+    method_put_amount(call->out, "fee", payment->fee);
+    json_key(call->out, "parts");
+    json_put_u64(call->out, payment->parts);
     method_put_hex(call->out, "preimage", BYTES_OF(payment->preimage));
     json_close_object(call->out);
     method_answer_after(call);

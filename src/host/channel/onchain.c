@@ -84,6 +84,12 @@ static void say(const struct onchain_listener *listener, const struct telling *f
     case TELL_OUTCOME:
         listener->outcome(listener->self, from->key, from->flag, from->reason);
         return;
+    case TELL_STIRRED:
+        listener->stirred(listener->self, from->key);
+        return;
+    case TELL_FUNDS:
+        listener->funds(listener->self, from->key, from->funds.of);
+        return;
     }
     bug("unknown kind of telling");
 }
@@ -166,6 +172,11 @@ void onchain_look(struct onchain *chain, hash32 id)
 void onchain_forget(struct onchain *chain, hash32 id)
 {
     put_order_about(chain, ORDER_FORGET, id);
+}
+
+void onchain_ask_funds(struct onchain *chain, hash32 id)
+{
+    put_order_about(chain, ORDER_ASK, id);
 }
 
 static void put_job(struct onchain *chain, struct job *job)
@@ -274,6 +285,14 @@ static void add_job(struct onchain *chain, struct job *job)
         job_free(job); /* it is under way */
 }
 
+static void add_asked(struct onchain *chain, hash32 id)
+{
+    struct asked *asked = take(sizeof(*asked));
+    asked->id = id;
+    *chain->asked_end = asked;
+    chain->asked_end = &asked->next;
+}
+
 static void take_orders(struct onchain *chain)
 {
     pthread_mutex_lock(&chain->lock);
@@ -293,6 +312,9 @@ static void take_orders(struct onchain *chain)
             break;
         case ORDER_FORGET:
             stop_watching(chain, order->id);
+            break;
+        case ORDER_ASK:
+            add_asked(chain, order->id);
             break;
         case ORDER_DO:
             add_job(chain, order->job);
@@ -334,6 +356,8 @@ static void *run(void *self)
         struct err why;
         take_orders(chain);
         enum status st = onchain_scan(chain, &why);
+        if (st == ST_OK)
+            st = onchain_tell_funds(chain, &why);
         if (chain->stopping)
             break;
         say_reached(chain, st, &why);
@@ -419,6 +443,7 @@ enum status onchain_open(const struct onchain_options *options, struct onchain *
     chain->adjudicator =
         address_is_zero(options->adjudicator) ? ADJUDICATOR_ADDRESS : options->adjudicator;
     chain->orders_end = &chain->orders;
+    chain->asked_end = &chain->asked;
     chain->outbox = outbox_new(&options->listener);
     pthread_mutex_init(&chain->lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -452,6 +477,11 @@ static void free_all(struct onchain *chain)
         struct job *job = chain->jobs;
         chain->jobs = job->next;
         job_free(job);
+    }
+    while (chain->asked != NULL) {
+        struct asked *asked = chain->asked;
+        chain->asked = asked->next;
+        free(asked);
     }
 }
 

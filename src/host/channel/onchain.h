@@ -59,6 +59,10 @@ struct onchain_listener {
     /* An intent is in a block, or will never be: then with the reason. A reorg may take it out
      * again; it is sent again then. Views show what holds. */
     void (*outcome)(void *self, hash32 key, bool succeeded, const char *reason);
+    /* Something has happened to a channel that is not watched. */
+    void (*stirred)(void *self, hash32 id);
+    /* The answer to onchain_ask_funds: what each side has in it; zeros: it is not open. */
+    void (*funds)(void *self, hash32 id, const u128 funds[2]);
 };
 
 struct onchain_options {
@@ -99,6 +103,9 @@ void onchain_watch(struct onchain *chain, const struct channel_terms *terms, u64
  * after a restart. */
 void onchain_look(struct onchain *chain, hash32 id);
 void onchain_forget(struct onchain *chain, hash32 id);
+/* Asks about a channel of whomever, as of the newest block. Many are asked about at once; how many
+ * wait is for the caller to bound. */
+void onchain_ask_funds(struct onchain *chain, hash32 id);
 
 /* --- Hands. */
 

@@ -44,24 +44,38 @@ struct job {
     bool told_wait; /* people, that it does not come about by itself */
 };
 
+/* A channel of somebody's that is asked about. The thread's own. */
+struct asked {
+    struct asked *next;
+    hash32 id;
+};
+
 /* To the thread. */
 struct order {
     struct order *next;
-    enum order_kind { ORDER_WATCH, ORDER_LOOK, ORDER_FORGET, ORDER_DO } kind;
+    enum order_kind { ORDER_WATCH, ORDER_LOOK, ORDER_FORGET, ORDER_ASK, ORDER_DO } kind;
     struct channel_terms terms; /* WATCH */
     u64 since;
-    hash32 id;       /* LOOK, FORGET */
+    hash32 id;       /* LOOK, FORGET, ASK */
     struct job *job; /* DO */
 };
 
 /* To the listener. */
 struct telling {
     struct telling *next;
-    enum { TELL_VIEW, TELL_BLOCK, TELL_REVEALED, TELL_OUTCOME } kind;
+    enum {
+        TELL_VIEW,
+        TELL_BLOCK,
+        TELL_REVEALED,
+        TELL_OUTCOME,
+        TELL_STIRRED,
+        TELL_FUNDS,
+    } kind;
     hash32 key; /* or id, or the key of a revealed secret */
     bool flag;  /* final, or succeeded */
     u64 number, time_s, final_number;
     struct onchain_view view;
+    struct adjudicator_funds funds;
     hash32 secret;
     char reason[ONCHAIN_REASON];
     usize batch_count; /* more than 0: it is a batch */
@@ -101,6 +115,7 @@ struct onchain {
     /* The thread's own. */
     struct watched *buckets[ONCHAIN_BUCKETS], *all;
     struct job *jobs;
+    struct asked *asked, **asked_end;
     struct head tip;      /* all zero: nothing is scanned yet */
     struct head final;    /* the same */
     bool is_told;         /* what there is at these */
@@ -132,6 +147,8 @@ void watched_note(struct watched *watched, const struct eth_log *log,
 /* Reads a view as of that block and tells it. */
 enum status onchain_tell_view(struct onchain *chain, struct watched *watched, const struct head *at,
                               bool final, struct err *err);
+/* Answers about channels that were asked for, as many as are answered in a moment. */
+enum status onchain_tell_funds(struct onchain *chain, struct err *err);
 
 /* --- onchain_send.c */
 

@@ -201,6 +201,14 @@ static enum status take_reveals(struct onchain *chain, const struct eth_logs *lo
 
 /* --- The adjudicator's logs. */
 
+static void tell_stirred(struct onchain *chain, hash32 id)
+{
+    struct telling *telling = telling_new(0);
+    telling->kind = TELL_STIRRED;
+    telling->key = id;
+    tell(chain, telling);
+}
+
 static enum status take_events(struct onchain *chain, const struct eth_logs *logs, struct err *err)
 {
     for (usize i = 0; i < logs->count; i++) {
@@ -210,6 +218,8 @@ static enum status take_events(struct onchain *chain, const struct eth_logs *log
         struct watched *watched = watched_find(chain, event.id);
         if (watched != NULL && log->block_number > watched->scanned)
             watched_note(watched, log, &event);
+        if (watched == NULL && log->block_number > chain->scanned)
+            tell_stirred(chain, event.id);
     }
     return ST_OK;
 }

@@ -1,6 +1,8 @@
 /* What the chain says of one channel. */
 #include "channel/onchain_internal.h"
 
+#include <stdlib.h>
+
 void watched_note(struct watched *watched, const struct eth_log *log,
                   const struct adjudicator_event *event)
 {
@@ -136,5 +138,44 @@ enum status onchain_tell_view(struct onchain *chain, struct watched *watched, co
     telling->flag = final;
     telling->view = view;
     tell(chain, telling);
+    return ST_OK;
+}
+
+/* --- Channels of others. */
+
+enum { FUNDS_BATCH = 64 };
+
+static void answer_asked(struct onchain *chain, const struct adjudicator_funds *funds)
+{
+    struct asked *asked = chain->asked;
+    struct telling *telling = telling_new(0);
+    telling->kind = TELL_FUNDS;
+    telling->key = asked->id;
+    telling->funds = *funds;
+    tell(chain, telling);
+    chain->asked = asked->next;
+    if (chain->asked == NULL)
+        chain->asked_end = &chain->asked;
+    free(asked);
+}
+
+enum status onchain_tell_funds(struct onchain *chain, struct err *err)
+{
+    enum { BATCHES = 16 }; /* then blocks are looked for again */
+    hash32 ids[FUNDS_BATCH];
+    struct adjudicator_funds funds[FUNDS_BATCH];
+    if (hash32_is_zero(chain->tip.hash))
+        return ST_OK;
+    for (usize round = 0; round < BATCHES && chain->asked != NULL && !chain->stopping; round++) {
+        usize count = 0;
+        for (const struct asked *at = chain->asked; at != NULL && count < FUNDS_BATCH;
+             at = at->next)
+            ids[count++] = at->id;
+        TRY(adjudicator_ask_funds(chain->eth, chain->adjudicator, ids, count,
+                                  eth_at_hash(chain->tip.hash), funds, pages_arena(&chain->pages),
+                                  err));
+        for (usize i = 0; i < count; i++)
+            answer_asked(chain, &funds[i]);
+    }
     return ST_OK;
 }

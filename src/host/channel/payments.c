@@ -1,9 +1,10 @@
 /* Payments of ours over several hops.
  *
- * A payment is tried along routes, in one part or several, each a lock in a channel of ours with an
- * onion around it. It is paid when the first preimage comes, and has failed when no part is under
- * way and no route is left. Both are in the journal, so that a payment is never made twice. */
-#include "channel/daemon_internal.h"
+ * A payment is tried along routes that the caller names or that are looked for (seek.c), in one
+ * part or several, each a lock in a channel of ours with an onion around it. It is paid when the
+ * first preimage comes, and has failed when no part is under way and no route is left. Both are in
+ * the journal, so that a payment is never made twice. */
+#include "channel/network.h"
 
 #include "sys/entropy.h"
 
@@ -41,6 +42,7 @@ void payments_free(struct daemon *daemon)
 {
     while (daemon->payments != NULL) {
         struct payment *next = daemon->payments->next;
+        seek_free(daemon->payments->seek);
         free(daemon->payments);
         daemon->payments = next;
     }
@@ -49,6 +51,17 @@ void payments_free(struct daemon *daemon)
 
 /* --- Parts. */
 
+/* After a restart nobody knows. */
+static u128 arrives(const struct plan *plan)
+{
+    return plan->count == 0 ? 0 : plan->amount[plan->count - 1];
+}
+
+static u128 fee_of(const struct plan *plan)
+{
+    return plan->count == 0 ? 0 : plan->amount[0] - arrives(plan);
+}
+
 static struct part *part_new(struct payment *payment, const struct plan *plan)
 {
     struct part *part = calloc(1, sizeof(*part));
@@ -56,12 +69,20 @@ static struct part *part_new(struct payment *payment, const struct plan *plan)
     part->payment = payment;
     part->plan = *plan;
     payment->under_way++;
+    payment->sent += arrives(plan);
+    payment->fee += fee_of(plan);
     return part;
 }
 
-static void part_end(struct part *part)
+/* What it was to bring comes back, unless it was paid. */
+static void part_end(struct part *part, bool is_paid)
 {
-    part->payment->under_way--;
+    struct payment *payment = part->payment;
+    payment->under_way--;
+    if (!is_paid) {
+        payment->sent -= arrives(&part->plan);
+        payment->fee -= fee_of(&part->plan);
+    }
     secret_wipe(part);
     free(part);
 }
@@ -117,19 +138,30 @@ static enum status build_onion(struct part *part, u64 expiry_s, u8 out[static ON
     return st;
 }
 
-/* The first hop's channel with enough to spend. */
+/* That of our own channel, which need not be the payee's. */
+static u64 first_chain(const struct payment_terms *terms, const struct plan *plan)
+{
+    return plan->chain_id[0] == 0 ? terms->chain_id : plan->chain_id[0];
+}
+
+static bool can_carry(const struct entry *entry, const struct payment_terms *terms, u64 chain_id,
+                      u128 amount)
+{
+    const struct channel_terms *channel = channel_terms(entry->channel);
+    return entry->stage == STAGE_OPEN && !entry->ends && entry->here && entry->there &&
+           channel->chain_id == chain_id && address_equal(channel->asset, terms->asset) &&
+           channel_spendable(entry->channel) >= amount;
+}
+
+/* The channel that was found, or else any to the first hop with enough to spend. */
 static struct entry *first_channel(const struct payment *payment, const struct plan *plan)
 {
     const struct payment_terms *terms = &payment->terms;
-    struct entry *at = peer_find(payment->daemon, &plan->node[0]);
-    for (; at != NULL; at = at->next_of_peer) {
-        const struct channel_terms *channel = channel_terms(at->channel);
-        if (at->stage == STAGE_OPEN && at->here && at->there &&
-            channel->chain_id == (plan->chain_id[0] == 0 ? terms->chain_id : plan->chain_id[0]) &&
-            address_equal(channel->asset, terms->asset) &&
-            channel_spendable(at->channel) >= plan->amount[0])
+    struct entry *at = plan->is_found ? daemon_find(payment->daemon, plan->by[0].id)
+                                      : peer_find(payment->daemon, &plan->node[0]);
+    for (; at != NULL; at = at->next_of_peer)
+        if (can_carry(at, terms, first_chain(terms, plan), plan->amount[0]))
             return at;
-    }
     return NULL;
 }
 
@@ -151,9 +183,10 @@ static enum status send_part(struct payment *payment, const struct plan *plan, u
     if (st == ST_OK)
         st = channel_queue(out->channel, &item, &slot, err);
     if (st != ST_OK) {
-        part_end(part);
+        part_end(part, false);
         return st;
     }
+    payment->parts++;
     record_part(passage_new(NULL, 0, out, slot, part), payment);
     entry_touch(out);
     return ST_OK;
@@ -164,43 +197,58 @@ static enum status send_part(struct payment *payment, const struct plan *plan, u
 static void conclude(struct payment *payment, enum payment_state state)
 {
     payment->state = state;
+    seek_free(payment->seek);
+    payment->seek = NULL;
     methods_wake(payment->daemon, payment->terms.hash);
 }
 
 void part_paid(struct part *part, hash32 preimage)
 {
     struct payment *payment = part->payment;
-    part_end(part);
+    seek_paid(payment->daemon, &part->plan);
+    part_end(part, true);
     if (payment->state == PAYMENT_PAID)
         return;
     payment->preimage = preimage;
     conclude(payment, PAYMENT_PAID);
 }
 
-static void explain(struct part *part, bytes reason)
+/* Returns who says so; count: nobody knows. */
+static usize explain(struct part *part, bytes reason)
 {
     u8 memory[2 * ITEM_REASON_LIMIT + 64];
     struct arena arena = arena_over(memory, sizeof(memory));
     struct payment *payment = part->payment;
+    usize hop = 0, count = part->plan.count;
     struct failure failure;
-    usize hop = 0;
     bytes message;
     payment->failure = FAILURE_TEMPORARY_CHANNEL_FAILURE;
-    if (part->knows_secrets && reason.size <= ITEM_REASON_LIMIT &&
-        onion_error_read(part->shared, part->plan.count, reason, &hop, &message, &arena) == ST_OK &&
-        failure_decode(message, &failure) == ST_OK) {
-        payment->failure = failure.code;
-        payment->failed_hop = hop;
-    }
+    if (!part->knows_secrets || reason.size > ITEM_REASON_LIMIT ||
+        onion_error_read(part->shared, count, reason, &hop, &message, &arena) != ST_OK ||
+        failure_decode(message, &failure) != ST_OK)
+        return count;
+    payment->failure = failure.code;
+    payment->failed_hop = hop;
+    return hop;
 }
 
+/* What has come back is sent in other ways, in a turn: the lock's slot is not free yet. */
 void part_failed(struct part *part, bytes reason)
 {
     struct payment *payment = part->payment;
-    explain(part, reason);
-    part_end(part);
-    if (payment->under_way == 0 && payment->state == PAYMENT_PENDING && !payment->daemon->replaying)
+    struct daemon *daemon = payment->daemon;
+    usize hop = explain(part, reason);
+    if (payment->seek != NULL)
+        seek_failed(payment->seek, &part->plan, hop, payment->failure);
+    part_end(part, false);
+    if (payment->state != PAYMENT_PENDING || daemon->replaying)
+        return;
+    if (payment->seek != NULL && seek_goes_on(payment->seek)) {
+        payment->is_due = daemon->payments_are_due = true;
+        daemon_touch(daemon);
+    } else if (payment->under_way == 0) {
         conclude(payment, PAYMENT_FAILED);
+    }
 }
 
 struct part *part_add(struct payment *payment)
@@ -218,21 +266,98 @@ void payments_resume(struct daemon *daemon)
 
 /* --- Beginning. */
 
+u64 payment_life_s(const struct daemon *daemon)
+{
+    return LIFE_S + 4 * daemon->options.margin_s;
+}
+
+static u64 expiry_of(const struct payment *payment, const struct plan *plan)
+{
+    struct daemon *daemon = payment->daemon;
+    return daemon_chain(daemon, first_chain(&payment->terms, plan))->time_s +
+           payment_life_s(daemon);
+}
+
+static enum status begin(struct daemon *daemon, const struct payment_terms *terms,
+                         struct payment **out, struct err *err)
+{
+    const struct payment *before = payment_find(daemon, terms->hash);
+    if (before != NULL && before->state != PAYMENT_FAILED)
+        return fail(err, ST_INVALID, "this was paid, or is being paid");
+    *out = payment_add(daemon, terms);
+    record_payment(*out);
+    return ST_OK;
+}
+
 enum status payment_begin(struct daemon *daemon, const struct payment_terms *terms,
                           const struct plan *plans, usize count, struct err *err)
 {
-    const struct payment *before = payment_find(daemon, terms->hash);
-    const struct chain_of *chain =
-        daemon_chain(daemon, plans[0].chain_id[0] == 0 ? terms->chain_id : plans[0].chain_id[0]);
-    if (before != NULL && before->state != PAYMENT_FAILED)
-        return fail(err, ST_INVALID, "this was paid, or is being paid");
-    u64 expiry_s = chain->time_s + LIFE_S + 4 * daemon->options.margin_s;
-    struct payment *payment = payment_add(daemon, terms);
-    record_payment(payment);
+    struct payment *payment;
+    TRY(begin(daemon, terms, &payment, err));
     enum status st = ST_OK;
     for (usize i = 0; st == ST_OK && i < count; i++)
-        st = send_part(payment, &plans[i], expiry_s, err);
+        st = send_part(payment, &plans[i], expiry_of(payment, &plans[i]), err);
     if (payment->under_way == 0)
         payment->state = PAYMENT_FAILED;
     return payment->under_way == 0 ? st : ST_OK;
+}
+
+/* --- Along ways that are looked for. */
+
+/* A channel whose next update is full is waited for. */
+static enum status send_found(struct payment *payment, const struct plan *plan, struct err *err)
+{
+    enum status st = send_part(payment, plan, expiry_of(payment, plan), err);
+    if (st == ST_AGAIN)
+        payment->is_due = payment->daemon->payments_are_due = true;
+    else if (st != ST_OK)
+        seek_refused(payment->seek, plan);
+    return st == ST_AGAIN ? st : ST_OK;
+}
+
+/* Sends what is not under way, or finds that there is no way for it. */
+static enum status go_on(struct payment *payment, struct err *err)
+{
+    struct plan plans[ROUTE_PARTS_LIMIT];
+    usize count;
+    payment->is_due = false;
+    while (payment->sent < payment->terms.amount) {
+        enum status st = seek_find(payment->seek, plans, &count, err);
+        if (st != ST_OK) {
+            seek_give_up(payment->seek);
+            return st;
+        }
+        for (usize i = 0; i < count; i++)
+            if (send_found(payment, &plans[i], err) != ST_OK)
+                return ST_OK;
+    }
+    return ST_OK;
+}
+
+enum status payment_seek(struct daemon *daemon, const struct payment_terms *terms,
+                         const struct seek_options *options, struct err *err)
+{
+    struct payment *payment;
+    TRY(begin(daemon, terms, &payment, err));
+    payment->seek = seek_new(payment, options);
+    enum status st = go_on(payment, err);
+    if (payment->under_way != 0 || payment->is_due)
+        return ST_OK;
+    conclude(payment, PAYMENT_FAILED);
+    return st;
+}
+
+void payments_turn(struct daemon *daemon)
+{
+    if (!daemon->payments_are_due)
+        return;
+    daemon->payments_are_due = false;
+    for (struct payment *at = daemon->payments; at != NULL; at = at->next) {
+        struct err err;
+        if (!at->is_due || at->seek == NULL)
+            continue;
+        (void)go_on(at, &err);
+        if (at->under_way == 0 && !at->is_due)
+            conclude(at, PAYMENT_FAILED);
+    }
 }

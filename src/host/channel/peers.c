@@ -1,5 +1,5 @@
 /* Peers: who they are, when they are called, and what their messages mean. */
-#include "channel/daemon_internal.h"
+#include "channel/network.h"
 
 #include "base/fmt.h"
 #include "sys/clock.h"
@@ -102,6 +102,14 @@ static void part(struct entry *entry)
     entry->here = entry->there = false;
 }
 
+/* What promises nothing need not wait for the disk; INIT must not, since it comes before all else. */
+static void say_at_once(struct peer *peer, const struct wire_message *message)
+{
+    u8 room[WIRE_LIMIT];
+    if (peer->link != NULL)
+        (void)link_send(peer->link, (bytes){room, wire_encode(message, room)});
+}
+
 /* Two who call each other at the same time have two connections for a moment: both keep the one
  * that the lower key made. Else the newest counts: the older one is dead, and only we know. */
 static bool is_worse(const struct peer *peer, bool ours, u64 now_ms)
@@ -129,6 +137,7 @@ static void on_opened(void *self, struct link *link)
     struct link *old = peer->link;
     peer->ours = ours;
     peer->opened_ms = now_ms;
+    network_parted(peer);
     peer->link = link;
     peer->connection++;
     peer->greeted = false;
@@ -137,7 +146,7 @@ static void on_opened(void *self, struct link *link)
     if (old != NULL)
         link_close(old, "a newer connection of the same peer");
     struct wire_message hello = {.type = WIRE_INIT, .init = {INIT_VERSION, BYTES_EMPTY}};
-    daemon_say(peer, &hello);
+    say_at_once(peer, &hello);
 }
 
 static void on_gone(void *self, struct link *link, const char *why)
@@ -152,6 +161,7 @@ static void on_gone(void *self, struct link *link, const char *why)
         return;
     log_info("channel", "a peer is gone", LOG_HEX("node", peer->node), LOG_TEXT("why", why));
     peer->link = NULL;
+    network_parted(peer);
     peer->retry_ms = clock_now_ms() + FIRST_RETRY_MS;
     each_entry(peer, part);
 }
@@ -269,6 +279,7 @@ static enum status take_init(struct peer *peer, const struct wire_message *messa
     peer->greeted = true;
     each_entry(peer, reestablish);
     opening_met(peer);
+    network_met(peer);
     return ST_OK;
 }
 
@@ -301,6 +312,13 @@ static const struct {
     {WIRE_REESTABLISH, NULL, take_reestablish},
     {WIRE_STFU, NULL, ending_take_stfu},
     {WIRE_CLOSE, NULL, ending_take_close},
+    {WIRE_ANNOUNCE_SIGN, NULL, announcing_take},
+    {WIRE_ANNOUNCE, network_take, NULL},
+    {WIRE_POLICY, network_take, NULL},
+    {WIRE_NODE, network_take, NULL},
+    {WIRE_SYNC_SUMMARY, network_take, NULL},
+    {WIRE_SYNC_LIST, network_take, NULL},
+    {WIRE_SYNC_WANT, network_take, NULL},
 };
 
 static enum status take_message(struct peer *peer, const struct wire_message *message,
@@ -329,10 +347,8 @@ static enum status take_message(struct peer *peer, const struct wire_message *me
 static void complain(struct peer *peer, const char *why)
 {
     struct wire_message message = {.type = WIRE_ERROR};
-    u8 room[WIRE_LIMIT];
     message.error.text = (bytes){(const u8 *)why, strlen(why)};
-    if (peer->link != NULL)
-        (void)link_send(peer->link, (bytes){room, wire_encode(&message, room)});
+    say_at_once(peer, &message);
 }
 
 static void on_message(void *self, struct link *link, bytes content)
@@ -359,6 +375,7 @@ static void on_message(void *self, struct link *link, bytes content)
 /* All that was ready has been read: one batch. */
 static void on_drained(void *self)
 {
+    network_pump(self);
     daemon_touch(self);
 }
 

@@ -106,6 +106,15 @@ hash32 channel_salt_hash(hash32 salt)
     return keccak256(BYTES_OF(salt));
 }
 
+hash32 channel_secrets_hash(const struct channel_terms *terms)
+{
+    struct words secret = {.count = 0};
+    put_address(&secret, terms->payout[0]);
+    put_address(&secret, terms->payout[1]);
+    put_hash(&secret, channel_salt_hash(terms->salt));
+    return hash_words(&secret);
+}
+
 static hash32 domain_of(u64 chain_id, address adjudicator)
 {
     struct words words = {.count = 0};
@@ -119,17 +128,13 @@ static hash32 domain_of(u64 chain_id, address adjudicator)
 
 struct channel_name channel_name_of(const struct channel_terms *terms)
 {
-    struct words secret = {.count = 0}, pair = {.count = 0}, id = {.count = 0};
-    put_address(&secret, terms->payout[0]);
-    put_address(&secret, terms->payout[1]);
-    put_hash(&secret, channel_salt_hash(terms->salt));
-
+    struct words pair = {.count = 0}, id = {.count = 0};
     put_u128(&pair, terms->chain_id);
     put_address(&pair, terms->adjudicator);
     put_address(&pair, terms->owner[0]);
     put_address(&pair, terms->owner[1]);
     put_u128(&pair, terms->challenge_s);
-    put_hash(&pair, hash_words(&secret));
+    put_hash(&pair, channel_secrets_hash(terms));
 
     struct channel_name name = {.pair = hash_words(&pair)};
     put_hash(&id, name.pair);

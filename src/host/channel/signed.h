@@ -33,6 +33,8 @@ struct channel_name {
 struct channel_name channel_name_of(const struct channel_terms *terms);
 
 hash32 channel_salt_hash(hash32 salt);
+/* Of payouts and salt: all that is shown of them before a dispute. */
+hash32 channel_secrets_hash(const struct channel_terms *terms);
 
 struct base {
     u64 epoch;

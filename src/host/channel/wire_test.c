@@ -98,6 +98,8 @@ static bool row_of(usize index, struct row *out)
          "00000000000000010000000000000000"
          "0000000065536a80" SIGNATURE,
          {WIRE_WITHDRAW, {.withdraw = {id, 1, large, 0x65536a80, signature}}}},
+        {"0063" ID SIGNATURE SIGNATURE,
+         {WIRE_ANNOUNCE_SIGN, {.announce_sign = {id, signature, signature}}}},
         {"0065"
          "0000000000000384" ADDRESS "5555555555555555555555555555555555555555" ADDRESS ADDRESS
          "00015180" OTHER POINT "77" OTHER SIGNATURE SIGNATURE SIGNATURE SIGNATURE,

@@ -236,6 +236,9 @@ struct eth_refusal {
 enum status eth_ask_call(struct eth *eth, const struct eth_message *message, struct eth_at at,
                          bytes *result, struct eth_refusal *refusal, struct arena *arena,
                          struct err *err);
+/* Several, as of one block. ST_INVALID: the server refuses one. */
+enum status eth_ask_calls(struct eth *eth, const struct eth_message *messages, usize count,
+                          struct eth_at at, bytes *results, struct arena *arena, struct err *err);
 enum status eth_ask_gas(struct eth *eth, const struct eth_message *message, struct eth_at at,
                         u64 *gas, struct eth_refusal *refusal, struct arena *arena,
                         struct err *err);

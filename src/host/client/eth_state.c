@@ -169,6 +169,24 @@ enum status eth_ask_call(struct eth *eth, const struct eth_message *message, str
                : eth_nonsense(eth, "eth_call", "no bytes", err);
 }
 
+enum status eth_ask_calls(struct eth *eth, const struct eth_message *messages, usize count,
+                          struct eth_at at, bytes *results, struct arena *arena, struct err *err)
+{
+    struct arena tmp = eth_scratch(eth);
+    struct net_client_item *items = ARENA_NEW(&tmp, struct net_client_item, count);
+    for (usize i = 0; i < count; i++)
+        items[i] = (struct net_client_item){.method = "eth_call",
+                                            .params = message_params(&messages[i], at, &tmp)};
+    TRY(eth_calls(eth, items, count, &tmp, err));
+    for (usize i = 0; i < count; i++) {
+        if (items[i].status != ST_OK)
+            return eth_refused(eth, &items[i], err);
+        if (eth_json_bytes(items[i].result, &results[i], arena) != ST_OK)
+            return eth_nonsense(eth, "eth_call", "no bytes", err);
+    }
+    return ST_OK;
+}
+
 enum status eth_ask_gas(struct eth *eth, const struct eth_message *message, struct eth_at at,
                         u64 *gas, struct eth_refusal *refusal, struct arena *arena, struct err *err)
 {

@@ -17,6 +17,11 @@ struct dev_seen {
     usize newest_count, final_count;
 };
 
+struct dev_funds {
+    hash32 id;
+    u128 of[2];
+};
+
 struct dev_outcome {
     hash32 key;
     bool succeeded;
@@ -38,7 +43,9 @@ struct dev {
     struct dev_seen seen[DEV_MOST];
     struct dev_outcome outcomes[DEV_MOST];
     struct onchain_reveal reveals[DEV_MOST];
-    usize seen_count, outcome_count, reveal_count;
+    struct dev_funds funds[DEV_MOST];
+    hash32 stirred; /* the last */
+    usize seen_count, outcome_count, reveal_count, stirred_count, funds_count;
     u64 block, final_number;
 
     bool (*done)(struct dev *at);

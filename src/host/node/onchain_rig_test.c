@@ -55,6 +55,20 @@ static void saw_outcome(void *self, hash32 key, bool succeeded, const char *reas
     fmt(outcome->reason, sizeof(outcome->reason), "%s", reason);
 }
 
+static void saw_stir(void *self, hash32 id)
+{
+    struct dev *at = self;
+    at->stirred = id;
+    at->stirred_count++;
+}
+
+static void saw_funds(void *self, hash32 id, const u128 funds[2])
+{
+    struct dev *at = self;
+    assert(at->funds_count < DEV_MOST);
+    at->funds[at->funds_count++] = (struct dev_funds){id, {funds[0], funds[1]}};
+}
+
 /* --- Waiting. */
 
 static void check_done(struct timer *timer)
@@ -117,7 +131,7 @@ void dev_open_chain(struct dev *at, const char *folder)
         .confirmations = 3,
         .poll_ms = POLL_MS,
         .loop = at->loop,
-        .listener = {at, saw_view, saw_block, saw_reveal, saw_outcome}};
+        .listener = {at, saw_view, saw_block, saw_reveal, saw_outcome, saw_stir, saw_funds}};
     if (onchain_open(&options, &at->chain, &at->err) != ST_OK)
         test_fail(__FILE__, __LINE__, "%s", at->err.text);
 }
