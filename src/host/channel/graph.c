@@ -10,12 +10,14 @@ enum {
     NODE_SAID_LIMIT = 2 + 33 + 8 + 2 + GOSSIP_ALIAS_LIMIT + 2 +
                       GOSSIP_ADDRESSES_LIMIT * (1 + GOSSIP_ADDRESS_LIMIT) + 64,
     /* A channel with as many nodes as channels, and both in the index. */
-    COST = sizeof(struct graph_channel) + sizeof(struct wire_announce) + sizeof(struct graph_node) +
-           NODE_SAID_LIMIT + 4 * 2 * sizeof(struct graph_index_entry),
+    COST = sizeof(struct graph_channel) + 2 * sizeof(signature64) + sizeof(struct wire_announce) +
+           sizeof(struct graph_node) + NODE_SAID_LIMIT + 4 * 2 * sizeof(struct graph_index_entry),
 };
 
 struct graph {
     struct graph_channel *channels;
+    signature64 (
+        *signatures)[2]; /* of the channels' policies: apart, for routes never look at them */
     struct graph_node *nodes;
     u32 limit;                     /* of each */
     u32 channel_slots, node_slots; /* used once */
@@ -32,8 +34,9 @@ struct graph *graph_new(usize budget_bytes, u64 seed)
     assert(graph != NULL);
     graph->limit = (u32)min_u64(budget_bytes / COST, GRAPH_NONE / GRAPH_KINDS) + 2;
     graph->channels = calloc(graph->limit, sizeof(graph->channels[0]));
+    graph->signatures = calloc(graph->limit, sizeof(graph->signatures[0]));
     graph->nodes = calloc(graph->limit, sizeof(graph->nodes[0]));
-    assert(graph->channels != NULL && graph->nodes != NULL);
+    assert(graph->channels != NULL && graph->signatures != NULL && graph->nodes != NULL);
     graph->free_channel = graph->free_node = GRAPH_NONE;
     graph->index = graph_index_new(2 * (usize)graph->limit, seed);
     return graph;
@@ -59,6 +62,7 @@ void graph_free(struct graph *graph)
         free_bytes(graph->nodes[i].said);
     graph_index_free(&graph->index);
     free(graph->channels);
+    free(graph->signatures);
     free(graph->nodes);
     free(graph);
 }
@@ -332,8 +336,8 @@ enum status graph_put_policy(struct graph *graph, const struct wire_policy *poli
                                    .fee_ppm = policy->fee_ppm,
                                    .base_fee = policy->base_fee,
                                    .least = policy->least,
-                                   .most = policy->most,
-                                   .signature = policy->signature};
+                                   .most = policy->most};
+    graph->signatures[channel - graph->channels][policy->side] = policy->signature;
     return ST_OK;
 }
 
@@ -489,8 +493,9 @@ bool graph_knows(const struct graph *graph, u64 key, u64 *timestamp_s)
     return true;
 }
 
-static struct wire_policy policy_of(const struct graph_channel *channel, u32 side)
+static struct wire_policy policy_of(const struct graph *graph, u32 slot, u32 side)
 {
+    const struct graph_channel *channel = &graph->channels[slot];
     const struct graph_policy *policy = &channel->policy[side];
     return (struct wire_policy){.id = channel->id,
                                 .side = (u16)side,
@@ -500,7 +505,7 @@ static struct wire_policy policy_of(const struct graph_channel *channel, u32 sid
                                 .fee_ppm = policy->fee_ppm,
                                 .least = policy->least,
                                 .most = policy->most,
-                                .signature = policy->signature};
+                                .signature = graph->signatures[slot][side]};
 }
 
 enum status graph_message(const struct graph *graph, u64 key, struct wire_message *out)
@@ -514,6 +519,6 @@ enum status graph_message(const struct graph *graph, u64 key, struct wire_messag
     if (kind == GRAPH_ANNOUNCE)
         *out = (struct wire_message){WIRE_ANNOUNCE, {.announce = *channel->announce}};
     else
-        *out = (struct wire_message){WIRE_POLICY, {.policy = policy_of(channel, kind - 1)}};
+        *out = (struct wire_message){WIRE_POLICY, {.policy = policy_of(graph, slot, kind - 1)}};
     return ST_OK;
 }

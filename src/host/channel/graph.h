@@ -23,7 +23,6 @@ struct graph_policy {
     u32 fee_ppm;
     u128 base_fee;
     u128 least, most; /* that it forwards */
-    signature64 signature;
 };
 
 /* What attempts have shown of where the balance lies (route.h). */

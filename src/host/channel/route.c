@@ -15,53 +15,49 @@ enum { REPAIRS = 8 };
 
 static void write_part(const struct net *net, const struct path *path, struct route_part *out)
 {
-    u32 slots;
-    const struct graph_channel *channels = graph_channels(net->graph, &slots);
-    const struct graph_node *nodes = graph_nodes(net->graph, &slots);
     u128 amount = path->amount;
     out->count = path->count;
     for (u32 i = path->count; i-- > 0;) {
-        const struct edge *edge = &net->edges[path->edges[i]];
-        out->hops[i] = (struct route_hop){.id = channels[edge->channel].id,
-                                          .side = edge->side,
-                                          .to = nodes[edge->to].point,
+        const struct edge edge = net_edge(net, path->directions[i]);
+        out->hops[i] = (struct route_hop){.id = net->channels[edge.direction / 2].id,
+                                          .side = edge.direction % 2,
+                                          .to = net->nodes[edge.to].point,
                                           .amount = amount};
-        u128 fee = route_fee(edge->base_fee, edge->fee_ppm, amount);
+        u128 fee = route_fee(edge.base_fee, edge.fee_ppm, amount);
         amount = fee < ROUTE_AMOUNT_LIMIT - amount ? amount + fee : ROUTE_AMOUNT_LIMIT;
     }
 }
 
-/* What goes through an edge in all parts: with fees, and what of it arrives. */
-static void sum_edge(const struct path *paths, const struct route *route, u32 index,
-                     u128 *with_fees, u128 *arriving)
+/* What goes through a direction in all parts: with fees, and what of it arrives. */
+static void sum_direction(const struct path *paths, const struct route *route, u32 direction,
+                          u128 *with_fees, u128 *arriving)
 {
     *with_fees = *arriving = 0;
     for (u32 part = 0; part < route->count; part++)
         for (u32 i = 0; i < paths[part].count; i++)
-            if (paths[part].edges[i] == index) {
+            if (paths[part].directions[i] == direction) {
                 *with_fees += route->parts[part].hops[i].amount;
                 *arriving += paths[part].amount;
             }
 }
 
-/* Whether each edge can carry its parts. Of one that cannot, `reserve` becomes so large that less
- * flows in it next time. */
+/* Whether each direction can carry its parts. Of one that cannot, `reserve` becomes so large that
+ * less flows in it next time. */
 static bool fits(const struct net *net, const struct path *paths, const struct route *route,
                  u128 *reserve)
 {
     bool all = true;
     for (u32 part = 0; part < route->count; part++) {
         for (u32 i = 0; i < paths[part].count; i++) {
-            u32 index = paths[part].edges[i];
-            const struct edge *edge = &net->edges[index];
+            const struct edge edge = net_edge(net, paths[part].directions[i]);
             u128 amount = route->parts[part].hops[i].amount, with_fees, arriving;
-            sum_edge(paths, route, index, &with_fees, &arriving);
-            if (amount >= edge->least && amount <= edge->most && with_fees <= edge->high)
+            sum_direction(paths, route, edge.direction, &with_fees, &arriving);
+            if (amount >= edge.least && amount <= edge.most && with_fees <= edge.high)
                 continue;
             all = false;
-            reserve[index] = edge->most;
-            if (amount >= edge->least && arriving <= edge->most)
-                reserve[index] = edge->most - arriving + 1;
+            reserve[edge.direction] = edge.most;
+            if (amount >= edge.least && arriving <= edge.most)
+                reserve[edge.direction] = edge.most - arriving + 1;
         }
     }
     return all;
@@ -99,7 +95,7 @@ static enum status find_many(const struct net *net, u32 units, struct route *out
 {
     struct path paths[ROUTE_PARTS_LIMIT];
     u32 count;
-    u128 *reserve = ARENA_NEW(&tmp, u128, net->edge_count);
+    u128 *reserve = ARENA_NEW(&tmp, u128, 2 * (usize)net->channel_slots);
     for (u32 round = 0; round < REPAIRS; round++) {
         TRY(flow_find(net, reserve, units, paths, &count, tmp));
         write_parts(net, paths, count, out);
@@ -109,16 +105,25 @@ static enum status find_many(const struct net *net, u32 units, struct route *out
     return ST_MISSING;
 }
 
-/* Whether the payer's channels together, and the target's, have so much: most amounts that are too
- * large fail here. */
+/* What all channels of a node can send, or receive, at most; counted until it is enough. */
+static u128 most_of(const struct net *net, u32 node, bool sends, u128 enough)
+{
+    u128 sum = 0;
+    for (u32 i = net->nodes[node].first; i != GRAPH_NONE && sum < enough;
+         i = graph_next_channel(net->graph, i, node)) {
+        u32 own_side = net->channels[i].node[0] == node ? 0 : 1;
+        if (net_has(net, &net->channels[i]))
+            sum += net_edge(net, 2 * i + (sends ? own_side : 1 - own_side)).most;
+    }
+    return sum;
+}
+
+/* Most amounts that are too large fail here. */
 static bool ends_can_carry(const struct net *net)
 {
-    u128 out = 0, in = 0, amount = net->query->amount;
-    for (u32 i = net->first[net->from]; i < net->first[net->from + 1] && out < amount; i++)
-        out += net->edges[net->edges[i].twin].most;
-    for (u32 i = net->first[net->to]; i < net->first[net->to + 1] && in < amount; i++)
-        in += net->edges[i].most;
-    return out >= amount && in >= amount;
+    u128 amount = net->query->amount;
+    return most_of(net, net->from, true, amount) >= amount &&
+           most_of(net, net->to, false, amount) >= amount;
 }
 
 static enum status find_parts(const struct net *net, struct route *out, struct arena tmp)
@@ -159,7 +164,7 @@ enum status route_find(const struct graph *graph, const struct route_query *quer
         return fail(err, ST_INVALID, "a route from a node to itself");
     if (query->fee_limit > ROUTE_AMOUNT_LIMIT / 2)
         limited.fee_limit = ROUTE_AMOUNT_LIMIT / 2;
-    TRY(net_build(graph, &limited, &net, &tmp, err));
+    TRY(net_begin(graph, &limited, &net, &tmp, err));
     if (find(&net, out, tmp) != ST_OK)
         return fail(err, ST_MISSING, "no route for so much within the limit of fees");
     return ST_OK;

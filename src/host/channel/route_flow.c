@@ -27,20 +27,25 @@ static const struct {
                    {62259, 873813},    /* 2 / 0.15 */
                    {65536, 20549468}}; /* 15.678 / 0.05 */
 
+/* A direction; arcs that lead to the same node lie together. */
 struct arc {
     u64 fixed; /* cost of a unit without risk */
     u64 slope; /* of risk, for a unit, the range being used up evenly */
     u16 end[PIECES];
-    u16 flow;
+    u16 flow, against; /* units; in the twin */
+    u32 from, twin;    /* a node; the arc of the other direction */
 };
 
 struct flow {
     const struct net *net;
-    struct arc *arcs; /* by the edges' indexes */
-    u64 *potential;   /* by node: the cost from there to the target, so far */
+    u32 *first,
+        *last; /* a node's arcs, those that lead to it: from first[node] to before last[node] */
+    struct arc *arcs;
+    u32 *directions; /* of the arcs */
+    u64 *potential;  /* by node: the cost from there to the target, so far */
     u64 *distance;
-    u32 *next;     /* the edge on the way from a node */
-    bool *cancels; /* the way takes back what flows in the edge's twin */
+    u32 *next;     /* the arc on the way from a node */
+    bool *cancels; /* the way takes back what flows in the arc's twin */
     bool *done;
     struct heap heap;
     u64 unit_scaled;
@@ -65,7 +70,7 @@ static u16 units_in(const struct flow *flow, u64 scaled)
 static struct arc arc_of(const struct flow *flow, const struct edge *edge, u128 reserve, u128 unit)
 {
     const struct net *net = flow->net;
-    struct arc arc = {0};
+    struct arc arc = {.from = edge->from};
     u128 usable = edge->most > reserve ? edge->most - reserve : 0;
     if (edge->least > unit || usable < unit)
         return arc;
@@ -80,7 +85,7 @@ static struct arc arc_of(const struct flow *flow, const struct edge *edge, u128 
     u128 fee = (u128)flow->unit_scaled * edge->fee_ppm / GOSSIP_PPM_LIMIT +
                (u128)scale(net, edge->base_fee) * EXPECTED_PARTS / flow->units;
     u128 lock = (u128)flow->unit_scaled * net->lock_price >> 32;
-    u128 failure = (u128)flow->unit_scaled * edge->failure_ppm / GOSSIP_PPM_LIMIT;
+    u128 failure = ((u128)net->failure_scaled * edge->failure_left >> 16) / flow->units;
     arc.fixed = limited(fee + lock + failure + 1);
     if (range > 0)
         arc.slope = limited((u128)net->risk_scaled * flow->unit_scaled / range);
@@ -101,54 +106,91 @@ static u64 unit_cost(const struct arc *arc, u32 index)
     return limited(arc->fixed + ((u128)arc->slope * piece[index].slope >> 16));
 }
 
+/* --- The network's arcs. */
+
+/* Each channel twice, by the node that it leads to, for which there is room for all its channels.
+ */
+static void fill_arcs(struct flow *flow, const u128 *reserve, u128 unit, struct arena *arena)
+{
+    const struct net *net = flow->net;
+    u32 total = 0;
+    for (u32 i = 0; i < net->node_slots; i++) {
+        flow->first[i] = flow->last[i] = total;
+        total += net->nodes[i].first != GRAPH_NONE ? net->nodes[i].channels : 0;
+    }
+    flow->arcs = ARENA_TAKE(arena, struct arc, total);
+    flow->directions = ARENA_TAKE(arena, u32, total);
+    for (u32 i = 0; i < net->channel_slots; i++) {
+        if (!net_has(net, &net->channels[i]))
+            continue;
+        const u32 *nodes = net->channels[i].node;
+        u32 at[2] = {flow->last[nodes[1]]++, flow->last[nodes[0]]++};
+        for (u32 side = 0; side < 2; side++) {
+            u32 direction = 2 * i + side;
+            struct edge edge = net_edge(net, direction);
+            flow->arcs[at[side]] = arc_of(flow, &edge, reserve[direction], unit);
+            flow->arcs[at[side]].twin = at[1 - side];
+            flow->directions[at[side]] = direction;
+        }
+    }
+}
+
+static void add_flow(struct flow *flow, u32 index, int units)
+{
+    struct arc *arc = &flow->arcs[index];
+    arc->flow = (u16)(arc->flow + units);
+    flow->arcs[arc->twin].against = arc->flow;
+}
+
 /* --- One more way. */
 
-/* The arc along edge `index`: what one unit more costs, and for how many units. False: none. What
- * flows against it is taken back first. */
-static bool next_unit(const struct flow *flow, u32 index, i64 *cost, u32 *room, bool *cancels)
+/* The arc: what one unit more costs, and for how many units. False: none. What flows against it is
+ * taken back first. */
+static bool next_unit(const struct flow *flow, const struct arc *arc, i64 *cost, u32 *room,
+                      bool *cancels)
 {
-    const struct arc *arc = &flow->arcs[index], *twin = &flow->arcs[flow->net->edges[index].twin];
-    *cancels = twin->flow > 0;
+    *cancels = arc->against > 0;
     if (*cancels) {
+        const struct arc *twin = &flow->arcs[arc->twin];
         u32 at = piece_of(twin, twin->flow - 1u);
         *cost = -(i64)unit_cost(twin, at);
         *room = twin->flow - (at > 0 ? twin->end[at - 1] : 0u);
         return true;
     }
-    u32 at = piece_of(arc, arc->flow);
     if (arc->flow >= arc->end[PIECES - 1])
         return false;
+    u32 at = piece_of(arc, arc->flow);
     *cost = (i64)unit_cost(arc, at);
     *room = (u32)arc->end[at] - arc->flow;
     return true;
 }
 
-static void relax(struct flow *flow, u32 index)
+static void relax(struct flow *flow, u32 index, u32 to)
 {
-    const struct edge *edge = &flow->net->edges[index];
+    const struct arc *arc = &flow->arcs[index];
     u32 room;
     i64 cost;
     bool cancels;
-    if (flow->done[edge->from] || !next_unit(flow, index, &cost, &room, &cancels))
+    if (flow->done[arc->from] || !next_unit(flow, arc, &cost, &room, &cancels))
         return;
     /* With potentials no arc costs less than nothing: Johnson's trick. */
-    i64 reduced = cost + (i64)flow->potential[edge->to] - (i64)flow->potential[edge->from];
+    i64 reduced = cost + (i64)flow->potential[to] - (i64)flow->potential[arc->from];
     assert(reduced >= 0);
-    u64 distance = flow->distance[edge->to] + (u64)reduced;
-    if (distance >= flow->distance[edge->from])
+    u64 distance = flow->distance[to] + (u64)reduced;
+    if (distance >= flow->distance[arc->from])
         return;
-    flow->distance[edge->from] = distance;
-    flow->next[edge->from] = index;
-    flow->cancels[edge->from] = cancels;
-    heap_push(&flow->heap, distance, edge->from);
+    flow->distance[arc->from] = distance;
+    flow->next[arc->from] = index;
+    flow->cancels[arc->from] = cancels;
+    heap_push(&flow->heap, distance, arc->from);
 }
 
 /* False: there is none. */
 static bool find_way(struct flow *flow)
 {
     const struct net *net = flow->net;
-    memset(flow->done, 0, net->node_count);
-    memset(flow->distance, 0xff, net->node_count * sizeof(flow->distance[0]));
+    memset(flow->done, 0, net->node_slots);
+    memset(flow->distance, 0xff, net->node_slots * sizeof(flow->distance[0]));
     flow->heap.count = 0;
     flow->distance[net->to] = 0;
     heap_push(&flow->heap, 0, net->to);
@@ -157,51 +199,55 @@ static bool find_way(struct flow *flow)
         if (flow->done[node])
             continue;
         flow->done[node] = true;
-        for (u32 i = net->first[node]; i < net->first[node + 1] && node != net->from; i++)
-            relax(flow, i);
+        for (u32 i = flow->first[node]; i < flow->last[node] && node != net->from; i++)
+            relax(flow, i, node);
     }
     if (!flow->done[net->from])
         return false;
     /* Those further away than the payer are at least as far as it. */
     u64 most = flow->distance[net->from];
-    for (u32 i = 0; i < net->node_count; i++)
+    for (u32 i = 0; i < net->node_slots; i++)
         flow->potential[i] += min_u64(flow->distance[i], most);
     return true;
+}
+
+/* Of the arc: the node that it leads to. */
+static u32 end_of(const struct flow *flow, u32 index)
+{
+    return flow->arcs[flow->arcs[index].twin].from;
 }
 
 /* Sends at most `units` on the way found; returns how many. */
 static u32 send(struct flow *flow, u32 units)
 {
     const struct net *net = flow->net;
-    for (u32 node = net->from; node != net->to; node = net->edges[flow->next[node]].to) {
+    for (u32 node = net->from; node != net->to; node = end_of(flow, flow->next[node])) {
         u32 room;
         i64 cost;
         bool cancels;
-        assert(next_unit(flow, flow->next[node], &cost, &room, &cancels));
+        assert(next_unit(flow, &flow->arcs[flow->next[node]], &cost, &room, &cancels));
         units = room < units ? room : units;
     }
-    for (u32 node = net->from; node != net->to; node = net->edges[flow->next[node]].to) {
+    for (u32 node = net->from; node != net->to; node = end_of(flow, flow->next[node])) {
         u32 index = flow->next[node];
         if (flow->cancels[node])
-            flow->arcs[net->edges[index].twin].flow -= (u16)units;
+            add_flow(flow, flow->arcs[index].twin, -(int)units);
         else
-            flow->arcs[index].flow += (u16)units;
+            add_flow(flow, index, (int)units);
     }
     return units;
 }
 
 /* --- The flow's paths. */
 
-/* The edge from `node` in which most flows; GRAPH_NONE: none. */
+/* The arc from `node` in which most flows; GRAPH_NONE: none. */
 static u32 widest_from(const struct flow *flow, u32 node)
 {
-    const struct net *net = flow->net;
     u32 best = GRAPH_NONE, most = 0;
-    for (u32 i = net->first[node]; i < net->first[node + 1]; i++) {
-        u32 out = net->edges[i].twin;
-        if (flow->arcs[out].flow > most) {
-            most = flow->arcs[out].flow;
-            best = out;
+    for (u32 i = flow->first[node]; i < flow->last[node]; i++) {
+        if (flow->arcs[i].against > most) {
+            most = flow->arcs[i].against;
+            best = flow->arcs[i].twin;
         }
     }
     return best;
@@ -212,17 +258,18 @@ static u32 widest_from(const struct flow *flow, u32 node)
 static u32 take_path(struct flow *flow, struct path *out)
 {
     const struct net *net = flow->net;
-    u32 units = flow->units, node = net->from;
+    u32 units = flow->units, node = net->from, arcs[ROUTE_HOPS_LIMIT];
     for (out->count = 0; node != net->to; out->count++) {
         u32 index = widest_from(flow, node);
         if (index == GRAPH_NONE || out->count == ROUTE_HOPS_LIMIT)
             return 0;
-        out->edges[out->count] = index;
+        arcs[out->count] = index;
+        out->directions[out->count] = flow->directions[index];
         units = (u32)min_u64(units, flow->arcs[index].flow);
-        node = net->edges[index].to;
+        node = end_of(flow, index);
     }
     for (u32 i = 0; i < out->count; i++)
-        flow->arcs[out->edges[i]].flow -= (u16)units;
+        add_flow(flow, arcs[i], -(int)units);
     return units;
 }
 
@@ -252,15 +299,16 @@ static struct flow begin(const struct net *net, u32 units, struct arena *arena)
 {
     struct flow flow = {
         .net = net,
-        .arcs = ARENA_TAKE(arena, struct arc, net->edge_count),
-        .potential = ARENA_NEW(arena, u64, net->node_count),
-        .distance = ARENA_TAKE(arena, u64, net->node_count),
-        .next = ARENA_TAKE(arena, u32, net->node_count),
-        .cancels = ARENA_TAKE(arena, bool, net->node_count),
-        .done = ARENA_TAKE(arena, bool, net->node_count),
+        .first = ARENA_TAKE(arena, u32, net->node_slots),
+        .last = ARENA_TAKE(arena, u32, net->node_slots),
+        .potential = ARENA_NEW(arena, u64, net->node_slots),
+        .distance = ARENA_TAKE(arena, u64, net->node_slots),
+        .next = ARENA_TAKE(arena, u32, net->node_slots),
+        .cancels = ARENA_TAKE(arena, bool, net->node_slots),
+        .done = ARENA_TAKE(arena, bool, net->node_slots),
         .units = units,
     };
-    flow.heap.entries = ARENA_TAKE(arena, struct heap_entry, (usize)net->edge_count + 1);
+    flow.heap.entries = ARENA_TAKE(arena, struct heap_entry, 2 * (usize)net->channel_slots + 1);
     return flow;
 }
 
@@ -270,8 +318,7 @@ enum status flow_find(const struct net *net, const u128 *reserve, u32 units, str
     u128 amount = net->query->amount, unit = (amount + units - 1) / units;
     struct flow flow = begin(net, (u32)((amount + unit - 1) / unit), &tmp);
     flow.unit_scaled = scale(net, unit);
-    for (u32 i = 0; i < net->edge_count; i++)
-        flow.arcs[i] = arc_of(&flow, &net->edges[i], reserve[i], unit);
+    fill_arcs(&flow, reserve, unit, &tmp);
     for (u32 sent = 0; sent < flow.units;) {
         if (!find_way(&flow))
             return ST_MISSING;

@@ -150,11 +150,11 @@ u64 edge_cost(const struct net *net, const struct edge *edge, u128 amount)
 {
     u64 scaled = scale(net, amount);
     u128 cost = (u128)scaled * net->lock_price >> 32;
-    cost += ppm_of(net->amount_scaled, edge->failure_ppm);
-    if (amount > edge->low)
-        cost +=
-            (u128)net->risk_scaled * (edge->range_log2 - log2_of(net, edge->high + 1 - amount)) >>
-            16;
+    cost += (u128)net->failure_scaled * edge->failure_left >> 16;
+    if (amount > edge->low) {
+        u32 bits = log2_of(net, edge->high + 1 - edge->low) - log2_of(net, edge->high + 1 - amount);
+        cost += (u128)net->risk_scaled * bits >> 16;
+    }
     /* One more, so that of paths that cost nothing the shortest is chosen. */
     return (u64)min_u128(cost + 1, (u128)1 << SCALED_LIMIT_BITS);
 }
@@ -165,116 +165,82 @@ void net_set_prices(struct net *net, bool cheapest)
     u128 day = (u128)86400 * GOSSIP_PPM_LIMIT;
     u128 lock = ((u128)prices->lock_day_ppm * min_u64(net->query->lock_s, UINT32_MAX) << 32) / day;
     net->risk_scaled = cheapest ? 0 : ppm_of(net->amount_scaled, prices->risk_ppm);
+    net->failure_scaled = cheapest ? 0 : ppm_of(net->amount_scaled, prices->failure_ppm);
     net->lock_price = cheapest ? 0 : (u64)min_u128(lock, UINT64_MAX);
-    for (u32 i = 0; i < net->edge_count && cheapest; i++)
-        net->edges[i].failure_ppm = 0;
 }
 
 /* --- The part of the graph that a query can use. */
 
-struct avoided {
-    bool *sides; /* 2 · channel + side */
-    bool *nodes;
-};
-
-static struct avoided find_avoided(const struct net *net, u32 channels, struct arena *arena)
+static void find_avoided(struct net *net, struct arena *arena)
 {
     const struct route_query *query = net->query;
-    struct avoided out = {ARENA_NEW(arena, bool, 2 * (usize)channels),
-                          ARENA_NEW(arena, bool, net->node_count)};
+    net->avoided_directions = ARENA_NEW(arena, bool, 2 * (usize)net->channel_slots);
+    net->avoided_nodes = ARENA_NEW(arena, bool, net->node_slots);
     for (usize i = 0; i < query->avoid_count; i++) {
         u32 channel = graph_find_channel(net->graph, query->avoid[i].id);
         if (channel != GRAPH_NONE && query->avoid[i].side < 2)
-            out.sides[2 * (usize)channel + query->avoid[i].side] = true;
+            net->avoided_directions[2 * (usize)channel + query->avoid[i].side] = true;
     }
     for (usize i = 0; i < query->avoid_node_count; i++) {
         u32 node = graph_find_node(net->graph, &query->avoid_nodes[i]);
         if (node != GRAPH_NONE && node != net->from && node != net->to)
-            out.nodes[node] = true;
+            net->avoided_nodes[node] = true;
     }
-    return out;
 }
 
-static bool is_in_market(const struct net *net, const struct graph_channel *channel)
+bool net_has(const struct net *net, const struct graph_channel *channel)
 {
     return channel->used && (channel->confirmed || channel->own) &&
            channel->chain_id == net->query->chain_id &&
            address_equal(channel->asset, net->query->asset);
 }
 
-static struct edge edge_of(const struct net *net, const struct graph_channel *channel, u32 side)
+static bool is_usable(const struct net *net, const struct edge *edge,
+                      const struct graph_policy *policy)
 {
+    return (edge->from == net->from || (policy->timestamp_s != 0 && policy->enabled)) &&
+           !net->avoided_directions[edge->direction] && !net->avoided_nodes[edge->from] &&
+           !net->avoided_nodes[edge->to];
+}
+
+struct edge net_edge(const struct net *net, u32 direction)
+{
+    const struct graph_channel *channel = &net->channels[direction / 2];
+    u32 side = direction % 2;
     const struct graph_policy *policy = &channel->policy[side];
-    struct route_bounds bounds = route_bounds(channel, side, net->query->now_s);
     u64 failed_at_s = channel->liquidity.failed_at_s[side];
-    struct edge edge = {.from = channel->node[side],
-                        .to = channel->node[1 - side],
-                        .side = side,
-                        .most = bounds.high,
-                        .low = bounds.low,
-                        .high = bounds.high};
+    struct edge edge = {
+        .from = channel->node[side], .to = channel->node[1 - side], .direction = direction};
+    if (!is_usable(net, &edge, policy))
+        return edge;
+    struct route_bounds bounds = route_bounds(channel, side, net->query->now_s);
+    edge.low = bounds.low;
+    edge.high = edge.most = bounds.high;
     if (edge.from != net->from) {
         edge.base_fee = policy->base_fee;
         edge.fee_ppm = policy->fee_ppm;
         edge.least = policy->least;
         edge.most = min_u128(policy->most, bounds.high);
-        if (policy->timestamp_s == 0 || !policy->enabled)
-            edge.high = edge.most = 0;
     }
-    edge.low = min_u128(edge.low, edge.high);
-    edge.range_log2 = log2_of(net, edge.high + 1 - edge.low);
     if (failed_at_s != 0)
-        edge.failure_ppm =
-            (u32)decay(net->query->prices.failure_ppm, since(failed_at_s, net->query->now_s));
+        edge.failure_left = (u32)decay(1 << 16, since(failed_at_s, net->query->now_s));
     return edge;
 }
 
-/* Each channel twice: first they are counted by the node that they lead to, then put there. */
-static void fill_edges(struct net *net, const struct graph_channel *channels, u32 slots,
-                       struct arena *arena)
-{
-    struct avoided avoided = find_avoided(net, slots, arena);
-    u32 *next = ARENA_NEW(arena, u32, (usize)net->node_count + 1);
-    net->first = ARENA_NEW(arena, u32, (usize)net->node_count + 1);
-    for (u32 i = 0; i < slots; i++)
-        for (u32 side = 0; side < 2 && is_in_market(net, &channels[i]); side++)
-            net->first[channels[i].node[side] + 1]++;
-    for (u32 i = 0; i < net->node_count; i++)
-        net->first[i + 1] += net->first[i];
-    memcpy(next, net->first, net->node_count * sizeof(next[0]));
-    net->edge_count = net->first[net->node_count];
-    net->edges = ARENA_TAKE(arena, struct edge, net->edge_count);
-    for (u32 i = 0; i < slots; i++) {
-        if (!is_in_market(net, &channels[i]))
-            continue;
-        u32 at[2] = {next[channels[i].node[1]]++, next[channels[i].node[0]]++};
-        for (u32 side = 0; side < 2; side++) {
-            struct edge *edge = &net->edges[at[side]];
-            *edge = edge_of(net, &channels[i], side);
-            edge->twin = at[1 - side];
-            edge->channel = i;
-            if (avoided.sides[2 * (usize)i + side] || avoided.nodes[edge->from] ||
-                avoided.nodes[edge->to])
-                edge->high = edge->most = edge->low = 0;
-        }
-    }
-}
-
-enum status net_build(const struct graph *graph, const struct route_query *query, struct net *out,
+enum status net_begin(const struct graph *graph, const struct route_query *query, struct net *out,
                       struct arena *arena, struct err *err)
 {
-    u32 slots;
     *out = (struct net){.query = query, .graph = graph};
     out->from = graph_find_node(graph, &query->from);
     out->to = graph_find_node(graph, &query->to);
     if (out->from == GRAPH_NONE || out->to == GRAPH_NONE)
         return fail(err, ST_MISSING, "a route between nodes without known channels");
-    (void)graph_nodes(graph, &out->node_count);
+    out->channels = graph_channels(graph, &out->channel_slots);
+    out->nodes = graph_nodes(graph, &out->node_slots);
     out->shift = SCALED_BITS - bits_of(query->amount);
     out->amount_scaled = scale(out, query->amount);
     fill_log2(out->log2);
-    const struct graph_channel *channels = graph_channels(graph, &slots);
-    fill_edges(out, channels, slots, arena);
+    find_avoided(out, arena);
     net_set_prices(out, false);
     return ST_OK;
 }
@@ -284,6 +250,6 @@ usize route_scratch_limit(const struct graph *graph)
     u32 channels, nodes;
     (void)graph_channels(graph, &channels);
     (void)graph_nodes(graph, &nodes);
-    enum { FOR_NODE = 128, FOR_EDGE = sizeof(struct edge) + 96 };
-    return 4096 + (usize)nodes * FOR_NODE + 2 * (usize)channels * FOR_EDGE;
+    enum { FOR_NODE = 128, FOR_DIRECTION = 128 };
+    return 4096 + (usize)nodes * FOR_NODE + 2 * (usize)channels * FOR_DIRECTION;
 }

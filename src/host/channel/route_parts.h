@@ -4,41 +4,43 @@
 
 #include "channel/route.h"
 
-/* One direction of a channel. */
+/* One direction of a channel, as a query can use it. */
 struct edge {
     u128 least, most; /* of one part */
     u128 low, high;   /* of all parts: surely there, perhaps there; high 0: not to be used */
     u128 base_fee;    /* 0 where `from` is the payer: it asks nothing of itself */
     u32 fee_ppm;
-    u32 failure_ppm; /* what is left of the penalty */
-    u32 from, to;    /* the graph's nodes */
-    u32 twin;        /* the other direction */
-    u32 channel;     /* the graph's */
-    u32 side;
-    u32 range_log2; /* of high + 1 - low, as log2_of has it */
+    u32 failure_left; /* of the penalty; 16 bits are behind the point */
+    u32 from, to;     /* the graph's nodes */
+    u32 direction;    /* 2 · the graph's channel + the side that pays */
 };
 
 struct net {
     const struct route_query *query;
     const struct graph *graph;
+    const struct graph_channel *channels;
+    const struct graph_node *nodes;
+    u32 channel_slots, node_slots;
     u32 from, to;
-    u32 node_count;
-    u32 *first; /* node's edges, those that lead to it, are first[node] to first[node + 1] */
-    struct edge *edges;
-    u32 edge_count;
+    bool *avoided_directions, *avoided_nodes;
     /* Money is scaled by a power of two so that the amount has 40 bits: `scale`. */
     int shift;
     u64 amount_scaled;
-    u64 risk_scaled; /* for being half as likely */
-    u64 lock_price;  /* of a scaled unit; 32 bits are behind the point */
-    u32 log2[257];   /* of 1 to 2; 16 bits are behind the point */
+    u64 risk_scaled;    /* for being half as likely */
+    u64 failure_scaled; /* for having failed just now */
+    u64 lock_price;     /* of a scaled unit; 32 bits are behind the point */
+    u32 log2[257];      /* of 1 to 2; 16 bits are behind the point */
 };
 
 /* ST_MISSING: a node is not known. */
-enum status net_build(const struct graph *graph, const struct route_query *query, struct net *out,
+enum status net_begin(const struct graph *graph, const struct route_query *query, struct net *out,
                       struct arena *arena, struct err *err);
 /* As the query has them, or as if the money alone mattered. */
 void net_set_prices(struct net *net, bool cheapest);
+
+/* Whether the channel's directions are to be looked at at all. */
+bool net_has(const struct net *net, const struct graph_channel *channel);
+struct edge net_edge(const struct net *net, u32 direction);
 
 enum { SCALED_BITS = 40, SCALED_LIMIT_BITS = 60 };
 /* At most 2^SCALED_LIMIT_BITS; rounded down. */
@@ -62,20 +64,19 @@ struct heap {
 void heap_push(struct heap *heap, u64 cost, u32 node);
 struct heap_entry heap_pop(struct heap *heap); /* it is not empty */
 
-/* --- Paths: edges from the payer's to the target's. */
+/* --- Paths: directions from the payer's to the target's. */
 
 struct path {
     u128 amount; /* that arrives */
     u32 count;
-    u32 edges[ROUTE_HOPS_LIMIT];
+    u32 directions[ROUTE_HOPS_LIMIT];
 };
 
 /* ST_MISSING: none carries the amount, within the limit of fees. */
 enum status path_find(const struct net *net, struct path *out, struct arena tmp);
 
-/* At most query->parts_limit paths whose amounts sum up to the query's. Channels' bounds hold
- * before fees, and less `reserve` of each edge (by its index), if it can be had in so many units.
- * ST_MISSING: it cannot. */
+/* At most query->parts_limit paths whose amounts sum up to the query's, cut into so many units.
+ * Bounds hold before fees, less the `reserve` of each direction.  ST_MISSING: it cannot be had. */
 enum status flow_find(const struct net *net, const u128 *reserve, u32 units, struct path *out,
                       u32 *count, struct arena tmp);
 

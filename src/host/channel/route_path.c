@@ -41,38 +41,50 @@ struct heap_entry heap_pop(struct heap *heap)
 struct label {
     u128 amount; /* that has to come in at the node */
     u64 cost;
-    u32 edge; /* the first on the way */
+    u32 direction; /* the first on the way */
     u32 hops;
     bool known, done;
 };
 
-static void relax(const struct net *net, struct label *labels, struct heap *heap, u32 index)
+static void relax(const struct net *net, struct label *labels, struct heap *heap, u32 direction)
 {
-    const struct edge *edge = &net->edges[index];
-    const struct label *to = &labels[edge->to];
-    struct label *from = &labels[edge->from];
+    const struct edge edge = net_edge(net, direction);
+    const struct label *to = &labels[edge.to];
+    struct label *from = &labels[edge.from];
     u128 limit = net->query->amount + net->query->fee_limit; /* both are limited */
-    if (from->done || to->amount > edge->most || to->amount < edge->least)
+    if (to->amount > edge.most || to->amount < edge.least)
         return;
-    u128 fee = route_fee(edge->base_fee, edge->fee_ppm, to->amount);
+    u128 fee = route_fee(edge.base_fee, edge.fee_ppm, to->amount);
     if (fee > limit - to->amount)
         return;
-    u64 cost = add_sat_u64(to->cost, edge_cost(net, edge, to->amount));
+    u64 cost = add_sat_u64(to->cost, edge_cost(net, &edge, to->amount));
     cost = add_sat_u64(cost, scale(net, fee));
     if (from->known && from->cost <= cost)
         return;
     *from = (struct label){.amount = to->amount + fee,
                            .cost = cost,
-                           .edge = index,
+                           .direction = direction,
                            .hops = to->hops + 1,
                            .known = true};
-    heap_push(heap, cost, edge->from);
+    heap_push(heap, cost, edge.from);
+}
+
+/* All directions that lead to the node from those whose way is not known for good. */
+static void relax_all(const struct net *net, struct label *labels, struct heap *heap, u32 node)
+{
+    for (u32 i = net->nodes[node].first; i != GRAPH_NONE;
+         i = graph_next_channel(net->graph, i, node)) {
+        const struct graph_channel *channel = &net->channels[i];
+        u32 side = channel->node[0] == node ? 1 : 0;
+        if (!labels[channel->node[side]].done && net_has(net, channel))
+            relax(net, labels, heap, 2 * i + side);
+    }
 }
 
 enum status path_find(const struct net *net, struct path *out, struct arena tmp)
 {
-    struct label *labels = ARENA_NEW(&tmp, struct label, net->node_count);
-    struct heap heap = {ARENA_TAKE(&tmp, struct heap_entry, (usize)net->edge_count + 1), 0};
+    struct label *labels = ARENA_NEW(&tmp, struct label, net->node_slots);
+    struct heap heap = {ARENA_TAKE(&tmp, struct heap_entry, 2 * (usize)net->channel_slots + 1), 0};
     labels[net->to] = (struct label){.amount = net->query->amount, .known = true};
     heap_push(&heap, 0, net->to);
     while (heap.count > 0 && !labels[net->from].done) {
@@ -81,13 +93,15 @@ enum status path_find(const struct net *net, struct path *out, struct arena tmp)
             continue;
         labels[node].done = true;
         if (labels[node].hops < ROUTE_HOPS_LIMIT)
-            for (u32 i = net->first[node]; i < net->first[node + 1]; i++)
-                relax(net, labels, &heap, i);
+            relax_all(net, labels, &heap, node);
     }
     if (!labels[net->from].done)
         return ST_MISSING;
     *out = (struct path){.amount = net->query->amount};
-    for (u32 node = net->from; node != net->to; node = net->edges[labels[node].edge].to)
-        out->edges[out->count++] = labels[node].edge;
+    for (u32 node = net->from; node != net->to;) {
+        u32 direction = labels[node].direction;
+        out->directions[out->count++] = direction;
+        node = net->channels[direction / 2].node[1 - direction % 2];
+    }
     return ST_OK;
 }
