@@ -178,6 +178,51 @@ TEST(gossip_sync_sends_nothing_to_one_who_knows_it)
         peer_free(&peers[i]);
 }
 
+/* Not signed, and never taken: what is sent is counted. */
+TEST(gossip_sync_sends_a_large_graph_list_by_list)
+{
+    enum { CHANNELS = 5000 };
+    struct peer peers[2] = {peer_new(), peer_new()};
+    graph_free(peers[0].graph);
+    gossip_sync_free(peers[0].sync);
+    peers[0].graph = graph_new(1 << 25, 7);
+    peers[0].sync = gossip_sync_new(peers[0].graph);
+    for (u32 i = 0; i < CHANNELS; i++) {
+        struct wire_announce announce = {.node_a = {{2}}, .node_b = {{3}}};
+        store_be32(announce.terms.b, i);
+        hash32 id = gossip_channel_id(&announce);
+        CHECK(graph_put_announce(peers[0].graph, &announce, id, NOW_S, NULL) == ST_OK);
+        CHECK(graph_confirm(peers[0].graph, id, 1, 1) == ST_OK);
+    }
+    static const u32 lists[] = {GOSSIP_LIST_LIMIT, CHANNELS - GOSSIP_LIST_LIMIT};
+    u8 out[WIRE_LIMIT];
+    struct wire_message message;
+    gossip_sync_ask(peers[1].sync);
+    usize size = gossip_sync_next(peers[1].sync, out);
+    CHECK(wire_decode((bytes){out, size}, &message, NULL) == ST_OK);
+    CHECK(take(&peers[0], &message, NOW_S) == ST_OK);
+    for (usize i = 0; i < countof(lists); i++) {
+        size = gossip_sync_next(peers[0].sync, out);
+        CHECK(wire_decode((bytes){out, size}, &message, NULL) == ST_OK);
+        CHECK_ROW(i, message.type == WIRE_SYNC_LIST);
+        CHECK_ROW(i, message.sync_list.items.size == 16 * (usize)lists[i]);
+        CHECK_ROW(i, take(&peers[1], &message, NOW_S) == ST_OK);
+        CHECK_ROW(i, gossip_sync_next(peers[0].sync, out) == 0); /* waits */
+        size = gossip_sync_next(peers[1].sync, out);
+        CHECK(wire_decode((bytes){out, size}, &message, NULL) == ST_OK);
+        CHECK_ROW(i, message.sync_want.keys.size == 8 * (usize)lists[i]);
+        CHECK_ROW(i, take(&peers[0], &message, NOW_S) == ST_OK);
+        for (u32 k = 0; k < lists[i]; k++) {
+            size = gossip_sync_next(peers[0].sync, out);
+            CHECK(wire_decode((bytes){out, size}, &message, NULL) == ST_OK);
+            CHECK(message.type == WIRE_ANNOUNCE);
+        }
+    }
+    CHECK(gossip_sync_next(peers[0].sync, out) == 0);
+    for (u32 i = 0; i < 2; i++)
+        peer_free(&peers[i]);
+}
+
 TEST(gossip_sync_tells_what_is_new_when_it_is_public)
 {
     struct peer peers[2] = {peer_new(), peer_new()};

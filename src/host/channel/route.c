@@ -105,33 +105,33 @@ static enum status find_many(const struct net *net, u32 units, struct route *out
     return ST_MISSING;
 }
 
-/* What all channels of a node can send, or receive, at most; counted until it is enough. */
-static u128 most_of(const struct net *net, u32 node, bool sends, u128 enough)
+/* Whether the channels of a node, one of them or all together, can send or receive the amount: most
+ * amounts that are too large fail here. */
+struct ability {
+    bool one, many;
+};
+
+static struct ability ability_of(const struct net *net, u32 node, bool sends)
 {
-    u128 sum = 0;
-    for (u32 i = net->nodes[node].first; i != GRAPH_NONE && sum < enough;
+    u128 sum = 0, amount = net->query->amount;
+    struct ability out = {false, false};
+    for (u32 i = net->nodes[node].first; i != GRAPH_NONE && !out.one;
          i = graph_next_channel(net->graph, i, node)) {
         u32 own_side = net->channels[i].node[0] == node ? 0 : 1;
-        if (net_has(net, &net->channels[i]))
-            sum += net_edge(net, 2 * i + (sends ? own_side : 1 - own_side)).most;
+        if (!net_has(net, &net->channels[i]))
+            continue;
+        u128 most = net_edge(net, 2 * i + (sends ? own_side : 1 - own_side)).most;
+        out.one = most >= amount;
+        sum = most < amount - sum ? sum + most : amount;
+        out.many = sum == amount;
     }
-    return sum;
-}
-
-/* Most amounts that are too large fail here. */
-static bool ends_can_carry(const struct net *net)
-{
-    u128 amount = net->query->amount;
-    return most_of(net, net->from, true, amount) >= amount &&
-           most_of(net, net->to, false, amount) >= amount;
+    return out;
 }
 
 static enum status find_parts(const struct net *net, struct route *out, struct arena tmp)
 {
     u32 parts = net->query->parts_limit;
     enum status st = ST_MISSING;
-    if (parts == 1 || !ends_can_carry(net))
-        return ST_MISSING;
     for (usize i = 0; i < countof(finer) && st == ST_MISSING; i++)
         st = find_many(net, parts * finer[i], out, tmp);
     return st;
@@ -140,15 +140,17 @@ static enum status find_parts(const struct net *net, struct route *out, struct a
 /* What is cheap may be hidden by what is likely: then only the money counts. */
 static enum status find(struct net *net, struct route *out, struct arena tmp)
 {
-    if (find_one(net, out, tmp) == ST_OK)
+    struct ability from = ability_of(net, net->from, true), to = ability_of(net, net->to, false);
+    bool one = from.one && to.one, many = from.many && to.many && net->query->parts_limit > 1;
+    if (one && find_one(net, out, tmp) == ST_OK)
         return ST_OK;
-    enum status many = find_parts(net, out, tmp);
-    if (many == ST_OK)
+    enum status st = many ? find_parts(net, out, tmp) : ST_MISSING;
+    if (st == ST_OK)
         return ST_OK;
     net_set_prices(net, true);
-    if (find_one(net, out, tmp) == ST_OK)
+    if (one && find_one(net, out, tmp) == ST_OK)
         return ST_OK;
-    return many == ST_FULL ? find_parts(net, out, tmp) : ST_MISSING;
+    return st == ST_FULL ? find_parts(net, out, tmp) : ST_MISSING;
 }
 
 enum status route_find(const struct graph *graph, const struct route_query *query,
