@@ -27,8 +27,8 @@ enum {
     GOSSIP_QUEUE_LIMIT = 8192,    /* items that wait to be sent */
     GOSSIP_SUMMARY_PERIOD_S = 60, /* one in so long is answered */
     GOSSIP_CHECKS_LIMIT = 40000,  /* signatures of a peer's messages that are checked in a minute */
-    GOSSIP_WORDS_LEAST = 8, /* that a node may say of itself and its channels in an hour; 2 more */
-                            /* for each channel */
+    /* What a node may say of itself and its channels in an hour; 2 more for each channel. */
+    GOSSIP_WORDS_LEAST = 8,
 };
 
 struct gossip_sync;
