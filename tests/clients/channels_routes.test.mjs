@@ -56,6 +56,15 @@ describe('a route of three channels', () => {
     await until(async () => JSON.stringify((await Promise.all([balance(0, 0), balance(1, 0), balance(1, 1), balance(2, 1)])).map(String)) === JSON.stringify(sums.map(String)), 5000, 'the locks\' end');
   });
 
+  test('a mediator that comes back answers new locks with their own secrets, not with those that were in their slots', async () => {
+    await nodes[0].rpc('channel_pay', { node: point(nodes[3]), amount: '0x64', via: via(0, 3) });
+    await nodes[1].kill();
+    nodes[1] = await nodes[1].again();
+    const isOpen = async (i, j) => (await nodes[i].channel(channels[j])).state === 'open';
+    await until(async () => await isOpen(0, 0) && await isOpen(1, 0) && await isOpen(1, 1) && await isOpen(2, 1), 10_000, 'the channels to be open again');
+    await nodes[0].rpc('channel_pay', { node: point(nodes[3]), amount: '0x64', via: via(0, 3), timeoutMs: 10_000 });
+  });
+
   test('a mediator that is killed under load loses nothing, and payments that had begun end', async () => {
     const total = async () => {
       let sum = 0n;
