@@ -116,6 +116,32 @@ static struct locks *one_lock(u8 preimage, u64 expiry_s)
     return locks;
 }
 
+static bool has_word_on_three(struct dev *at)
+{
+    return at->funds_count >= 3;
+}
+
+TEST(channels_of_others_are_asked_about_together_and_their_events_are_told)
+{
+    struct dev *at = dev_begin();
+    dev_open_chain(at, test_folder());
+    struct dev_channel *of = dev_example(at, 1, (address){{0}});
+    dev_deposit(at, of, 0, 60000);
+    dev_deposit(at, of, 1, 40000);
+    const hash32 ids[] = {of->name.id, {{1}}, of->name.pair};
+    for (usize i = 0; i < countof(ids); i++)
+        onchain_ask_funds(at->chain, ids[i]);
+    WAIT_FOR(at, has_word_on_three);
+    for (usize i = 0; i < countof(ids); i++) {
+        CHECK_ROW(i, hash32_equal(at->funds[i].id, ids[i]));
+        CHECK_ROW(i, at->funds[i].of[0] == (i == 0 ? 60000 : 0));
+        CHECK_ROW(i, at->funds[i].of[1] == (i == 0 ? 40000 : 0));
+    }
+    CHECK(at->stirred_count == 2 && hash32_equal(at->stirred, of->name.id));
+    CHECK(at->seen_count == 0 || of->seen->newest_count == 0);
+    dev_end(at);
+}
+
 TEST(dispute_is_followed_from_forced_close_to_the_last_lock)
 {
     struct dev *at = dev_begin();

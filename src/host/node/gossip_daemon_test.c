@@ -1,0 +1,253 @@
+/* A channel daemon and peers that tell it of the network: what the chain does not confirm is not
+ * told on, and whoever breaks a rule is shown out. */
+#include "node/onchain_rig.h"
+
+#include "channel/daemon_internal.h"
+#include "channel/network.h"
+#include "harness/test.h"
+
+/* --- Peers that say whatever the test wants. */
+
+struct stranger {
+    struct links *links;
+    struct link *link;
+    bool is_open, is_gone;
+    u32 heard[WIRE_SYNC_WANT + 1]; /* messages of each type */
+};
+
+static struct dev *dev;
+static struct daemon *daemon;
+static struct stranger *teller, *hearer;
+static struct dev_channel *told;
+
+static void say(struct stranger *who, const struct wire_message *message)
+{
+    u8 room[WIRE_LIMIT];
+    CHECK(link_send(who->link, (bytes){room, wire_encode(message, room)}) == ST_OK);
+}
+
+static void on_opened(void *self, struct link *link)
+{
+    struct stranger *who = self;
+    (void)link;
+    who->is_open = true;
+    say(who, &(struct wire_message){WIRE_INIT, {.init = {1, BYTES_EMPTY}}});
+}
+
+static void on_message(void *self, struct link *link, bytes content)
+{
+    struct stranger *who = self;
+    struct wire_message message;
+    (void)link;
+    if (wire_decode(content, &message, &dev->err) == ST_OK &&
+        (usize)message.type < countof(who->heard))
+        who->heard[message.type]++;
+}
+
+static void on_drained(void *self)
+{
+    (void)self;
+}
+
+static void on_gone(void *self, struct link *link, const char *why)
+{
+    struct stranger *who = self;
+    (void)link, (void)why;
+    who->is_gone = true;
+}
+
+static secret32 secret_of(u8 last)
+{
+    return (secret32){{[31] = last}};
+}
+
+static point33 node_of(u8 last)
+{
+    secret32 secret = secret_of(last);
+    point33 point = {{0}};
+    CHECK(point_of_secret(&secret, &point) == ST_OK);
+    return point;
+}
+
+static bool is_met(struct dev *at)
+{
+    (void)at;
+    return teller->heard[WIRE_SYNC_SUMMARY] != 0 && hearer->heard[WIRE_SYNC_SUMMARY] != 0;
+}
+
+static struct stranger *new_stranger(u8 key)
+{
+    struct stranger *out = ARENA_NEW(test_arena(), struct stranger, 1);
+    secret32 secret = secret_of(key);
+    struct links_options options = links_defaults(dev->loop, &secret);
+    struct link_events events = {out, on_opened, on_message, on_drained, on_gone};
+    point33 whom = keyring_node(daemon->ring);
+    options.listens = false;
+    CHECK(links_new(&options, &events, &out->links, &dev->err) == ST_OK);
+    CHECK(links_connect(out->links, &whom, "127.0.0.1", links_port(daemon->links), &out->link,
+                        &dev->err) == ST_OK);
+    return out;
+}
+
+/* --- What is told. */
+
+static void sign(u8 key, hash32 digest, signature64 *out)
+{
+    secret32 secret = secret_of(key);
+    CHECK(secret_sign(&secret, digest, out) == ST_OK);
+}
+
+/* Of the rig's channel, between the nodes with keys 3 and 4. */
+static struct wire_message announcement(const struct dev_channel *of)
+{
+    struct wire_message out = {.type = WIRE_ANNOUNCE};
+    struct wire_announce *announce = &out.announce;
+    *announce = (struct wire_announce){.chain_id = of->terms.chain_id,
+                                       .adjudicator = of->terms.adjudicator,
+                                       .owner_a = of->terms.owner[0],
+                                       .owner_b = of->terms.owner[1],
+                                       .challenge_s = of->terms.challenge_s,
+                                       .terms = channel_secrets_hash(&of->terms),
+                                       .node_a = node_of(3),
+                                       .node_b = node_of(4)};
+    hash32 digest = gossip_announce_digest(announce);
+    sign(1, digest, &announce->owner_signature_a);
+    sign(2, digest, &announce->owner_signature_b);
+    sign(3, digest, &announce->node_signature_a);
+    sign(4, digest, &announce->node_signature_b);
+    return out;
+}
+
+static struct wire_message policy(const struct dev_channel *of, u8 signer)
+{
+    struct wire_message out = {.type = WIRE_POLICY};
+    out.policy = (struct wire_policy){.id = of->name.id,
+                                      .timestamp_s = network_now_s(),
+                                      .enabled = 1,
+                                      .least = 1,
+                                      .most = CHANNEL_AMOUNT_LIMIT - 1};
+    sign(signer, gossip_policy_digest(&out.policy), &out.policy.signature);
+    return out;
+}
+
+/* --- Facts that are waited for. */
+
+static const struct graph_channel *known(void)
+{
+    return graph_channel(network_graph(daemon), told->name.id);
+}
+
+static bool is_known(struct dev *at)
+{
+    (void)at;
+    return known() != NULL;
+}
+
+static bool is_forgotten(struct dev *at)
+{
+    (void)at;
+    return known() == NULL;
+}
+
+static bool is_told_on(struct dev *at)
+{
+    (void)at;
+    return hearer->heard[WIRE_ANNOUNCE] == 1 && hearer->heard[WIRE_POLICY] == 1;
+}
+
+static bool teller_is_gone(struct dev *at)
+{
+    (void)at;
+    return teller->is_gone;
+}
+
+/* --- The daemon. */
+
+static void begin(void)
+{
+    dev = dev_begin();
+    struct daemon_chain chain = {.url = dev->url, .confirmations = 1, .poll_ms = 20};
+    secret32 account = keys_secret(dev->keys, 1);
+    struct daemon_options options = {
+        .loop = dev->loop,
+        .files = files_of_system(),
+        .folder = test_folder(),
+        .signer = signer_of_keys(dev->keys, keys_address(dev->keys, 1)),
+        .account = &account,
+        .addr = "127.0.0.1",
+        .chains = &chain,
+        .chain_count = 1,
+        .challenge_s = 60,
+        .least_challenge_s = 30,
+        .margin_s = 10,
+        .alias = "",
+    };
+    dev_open_chain(dev, test_folder());
+    if (daemon_open(&options, &daemon, &dev->err) != ST_OK)
+        test_fail(__FILE__, __LINE__, "%s", dev->err.text);
+    teller = new_stranger(3);
+    hearer = new_stranger(9);
+    WAIT_FOR(dev, is_met);
+}
+
+static void end(void)
+{
+    links_free(teller->links);
+    links_free(hearer->links);
+    daemon_close(daemon);
+    dev_end(dev);
+}
+
+TEST(announced_channel_is_told_on_once_the_chain_has_confirmed_it)
+{
+    begin();
+    told = dev_example(dev, 1, (address){{0}});
+    struct wire_message announce = announcement(told), of_a = policy(told, 3);
+    say(teller, &announce); /* nobody has deposited */
+    WAIT_FOR(dev, is_known);
+    WAIT_FOR(dev, is_forgotten);
+    CHECK(hearer->heard[WIRE_ANNOUNCE] == 0);
+    dev_deposit(dev, told, 0, 60000);
+    say(teller, &announce);
+    say(teller, &of_a);
+    WAIT_FOR(dev, is_told_on);
+    CHECK(known()->confirmed && known()->capacity == 60000);
+    CHECK(!teller->is_gone);
+    end();
+}
+
+TEST(channel_on_a_chain_of_nobodys_is_not_kept)
+{
+    begin();
+    told = dev_example(dev, 2, (address){{0}});
+    told->terms.chain_id = 901;
+    told->name = channel_name_of(&told->terms);
+    struct wire_message announce = announcement(told);
+    say(teller, &announce);
+    say(teller, &(struct wire_message){WIRE_SYNC_WANT, {.sync_want = {BYTES_EMPTY}}});
+    say(teller, &(struct wire_message){WIRE_SYNC_LIST, {.sync_list = {hex("00")}}});
+    WAIT_FOR(dev, teller_is_gone); /* for the last of them */
+    CHECK(known() == NULL && hearer->heard[WIRE_ANNOUNCE] == 0);
+    end();
+}
+
+TEST(who_tells_what_is_not_signed_as_it_should_be_is_shown_out)
+{
+    for (u32 i = 0; i < 3; i++) {
+        begin();
+        told = dev_example(dev, 3, (address){{0}});
+        struct wire_message announce = announcement(told), wrong = policy(told, 4);
+        if (i == 0)
+            announce.announce.owner_signature_b = announce.announce.owner_signature_a;
+        if (i == 1)
+            announce.announce.node_signature_a.b[5] ^= 1;
+        say(teller, &announce);
+        if (i == 2)
+            say(teller, &wrong); /* side 0 is of the node with key 3 */
+        WAIT_FOR(dev, teller_is_gone);
+        CHECK_ROW(i, i == 2 || known() == NULL);
+        CHECK_ROW(i, hearer->heard[WIRE_ANNOUNCE] + hearer->heard[WIRE_POLICY] == 0);
+        CHECK_ROW(i, !hearer->is_gone);
+        end();
+    }
+}
