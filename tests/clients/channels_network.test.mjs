@@ -114,3 +114,34 @@ describe('five daemons in a ring with a chord', () => {
     await pay(0, 2, ether / 100n);
   });
 });
+
+describe('a channel that is private', () => {
+  let chain, payer, mediator, payee, hidden;
+  const start = (i, ...args) => startDaemon({ urls: [chain.url], key: `test:${i}`, args: ['--margin', '10', ...args] });
+  before(async () => {
+    chain = await startNode();
+    await deploy(chain.url);
+    [payer, mediator, payee] = [await start(1), await start(2), await start(3, '--private')];
+    await payer.rpc('channel_open', { peer: mediator.node, amount: hex(ether) });
+    hidden = (await mediator.rpc('channel_open', { peer: payee.node, amount: hex(ether) })).channel;
+  });
+  after(async () => {
+    for (const node of [payer, mediator, payee]) await node?.stop();
+    await chain?.stop();
+  });
+  const channelsOf = async (node) => (await node.rpc('channel_graph')).channels;
+
+  test('is known to its two sides alone, and paid over by who has an invoice that names it', async () => {
+    await until(async () => (await channelsOf(payee)).find((each) => each.channel === hidden)?.policies.every((policy) => policy?.enabled), 10_000, 'policies of the hidden channel');
+    await until(async () => (await channelsOf(payee)).length === 2 && (await channelsOf(payer)).length === 1, 10_000, 'the public channel to be known');
+    assert.equal((await channelsOf(payee)).find((each) => each.channel === hidden).public, false);
+    const amount = ether / 10n;
+    const { invoice, hash } = await payee.rpc('channel_invoice', { amount: hex(amount) });
+    const paid = await payer.rpc('channel_pay', { invoice });
+    assert.equal(BigInt(paid.fee), amount / 1000n);
+    assert.equal((await payee.rpc('channel_invoiceStatus', { hash })).state, 'paid');
+    const node = `0x${payee.node.slice(0, 66)}`;
+    await assert.rejects(payer.rpc('channel_pay', { node, amount: hex(amount) }), /route/);
+    assert.equal((await channelsOf(payer)).length, 1);
+  });
+});
