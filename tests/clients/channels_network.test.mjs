@@ -113,6 +113,14 @@ describe('five daemons in a ring with a chord', () => {
     for (let i = 0; i < count; i++) await knowsAll(i, edges.length - 1);
     await pay(0, 2, ether / 100n);
   });
+
+  test('a mediator that is away is gone around, by its peers and by those who cannot know', async () => {
+    await nodes[1].kill();
+    await until(async () => (await nodes[0].channel(id(0, 1))).state === 'offline', 5000, 'node 0 to miss it');
+    await pay(0, 3, ether / 100n);
+    for (let i = 0; i < 3; i++) await pay(2, 0, ether / 100n);
+    nodes[1] = await nodes[1].again();
+  });
 });
 
 describe('a channel that is private', () => {

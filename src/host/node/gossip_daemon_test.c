@@ -137,10 +137,11 @@ static const struct graph_channel *known(void)
     return graph_channel(network_graph(daemon), told->name.id);
 }
 
-static bool is_known(struct dev *at)
+/* Of what it was told before, since it answers in order. */
+static bool has_answered(struct dev *at)
 {
     (void)at;
-    return known() != NULL;
+    return teller->heard[WIRE_SYNC_WANT] != 0;
 }
 
 static bool is_forgotten(struct dev *at)
@@ -204,7 +205,9 @@ TEST(announced_channel_is_told_on_once_the_chain_has_confirmed_it)
     told = dev_example(dev, 1, (address){{0}});
     struct wire_message announce = announcement(told), of_a = policy(told, 3);
     say(teller, &announce); /* nobody has deposited */
-    WAIT_FOR(dev, is_known);
+    say(teller, &(struct wire_message){WIRE_SYNC_LIST,
+                                       {.sync_list = {hex("77000000000000000000000000000077")}}});
+    WAIT_FOR(dev, has_answered);
     WAIT_FOR(dev, is_forgotten);
     CHECK(hearer->heard[WIRE_ANNOUNCE] == 0);
     dev_deposit(dev, told, 0, 60000);
