@@ -155,15 +155,6 @@ static bool still_holds(const struct graph_policy *said, const struct wire_polic
            said->most == wanted->most;
 }
 
-static struct wire_policy as_message(const struct wire_policy *wanted,
-                                     const struct graph_policy *said)
-{
-    struct wire_policy out = *wanted;
-    out.timestamp_s = said->timestamp_s;
-    out.signature = said->signature;
-    return out;
-}
-
 static void say_policy(struct entry *entry, const struct graph_channel *channel, u64 now_s)
 {
     struct daemon *daemon = entry->daemon;
@@ -182,7 +173,8 @@ static void say_policy(struct entry *entry, const struct graph_channel *channel,
         return;
     entry->told.policy_on = entry->peer->connection;
     entry->told.policy_s = said->timestamp_s;
-    *policy = as_message(policy, said);
+    policy->timestamp_s = said->timestamp_s;
+    policy->signature = graph_policy_signature(network_graph(daemon), channel, policy->side);
     daemon_say(entry->peer, &message);
 }
 

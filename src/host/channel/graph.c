@@ -109,6 +109,12 @@ struct graph_node *graph_node(struct graph *graph, const point33 *point)
     return slot != GRAPH_NONE ? &graph->nodes[slot] : NULL;
 }
 
+signature64 graph_policy_signature(const struct graph *graph, const struct graph_channel *channel,
+                                   u32 side)
+{
+    return graph->signatures[channel - graph->channels][side];
+}
+
 const struct graph_channel *graph_channels(const struct graph *graph, u32 *slots)
 {
     *slots = graph->channel_slots;

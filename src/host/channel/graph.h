@@ -108,6 +108,10 @@ struct graph_node *graph_node(struct graph *graph, const point33 *point);
 u32 graph_find_channel(const struct graph *graph, hash32 id);
 u32 graph_find_node(const struct graph *graph, const point33 *point);
 
+/* Of the policy that is known of a side. */
+signature64 graph_policy_signature(const struct graph *graph, const struct graph_channel *channel,
+                                   u32 side);
+
 /* All slots, used or not; a node's index is what channels have in `node`. */
 const struct graph_channel *graph_channels(const struct graph *graph, u32 *slots);
 const struct graph_node *graph_nodes(const struct graph *graph, u32 *slots);
