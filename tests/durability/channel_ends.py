@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""How channels and their daemons end, where something comes between: a restart, or a signal.
+
+    channel_ends.py
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+from daemons import ETHER, KEYS, Client, Daemon, open_channel, start_chain, until
+
+
+def in_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    return thread
+
+
+def pay(daemon, channel, count):
+    try:
+        Client(daemon.http)("channel_keysend", {"channel": channel, "amount": "0x1", "count": count})
+    except RuntimeError:
+        pass  # the close came first
+
+
+def close_under_payments(first, second):
+    """Both sums are the same, so the close is by both; a forced one would take a minute."""
+    channel = open_channel(first, second)
+    threads = [in_thread(lambda daemon=daemon: pay(daemon, channel, 1000))
+               for daemon in (first, second) for _ in range(8)]
+    until(lambda: second.channel(channel)["received"] > 100, 10, "payments")
+    closed = second.ask("close", channel=channel, timeoutMs=20000)
+    until(lambda: first.channel(channel)["state"] == "closed", 5, "the close on the other side")
+    for thread in threads:
+        thread.join()
+    other = first.channel(channel)
+    yield ("a channel is closed by both in the midst of payments",
+           closed["state"] == "closed" and other["sent"] == closed["received"] and closed["sent"] == other["received"],
+           (closed, other))
+
+
+def settle_after_restart(chain, first, second):
+    """Who was there when the dispute began, and knows it final, is started again much later."""
+    channel = open_channel(first, second)
+    pay(first, channel, 5)
+    closing = in_thread(lambda: first.ask_and_lose("close", channel=channel, force=True, timeoutMs=20000))
+    until(lambda: second.channel(channel)["state"] == "dispute", 10, "the dispute")
+    first.kill()
+    closing.join()
+    client = chain.client()
+    for _ in range(140):
+        client("evm_mine")
+    head = int(client("eth_blockNumber"), 16)
+    until(lambda: int(second.ask("nodeInfo")["chains"][0]["block"], 16) >= head, 10, "the newest block")
+    second.kill()
+    second.start()
+    client("evm_increaseTime", 61)
+    client("evm_mine")
+    try:
+        until(lambda: second.channel(channel)["state"] == "closed", 15, "the settlement")
+    except RuntimeError:
+        pass
+    seen = second.channel(channel)
+    yield "a dispute from before a restart is settled", seen["state"] == "closed", seen
+    first.start()
+    until(lambda: first.channel(channel)["state"] == "closed", 15, "the settlement on the other side")
+    yield "and seen by who was away", int(seen["balance"], 16) == ETHER + 5, seen
+
+
+def end_while_waiting(first):
+    """Nobody listens there."""
+    stranger = first.name.split("@")[0].replace(first.name[2:66], "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959"
+                                                                  "f2815b16f81798")
+    opening = in_thread(lambda: first.ask_and_lose("open", peer=f"{stranger}@127.0.0.1:1", amount="0x1"))
+    time.sleep(0.5)
+    begun = time.monotonic()
+    try:
+        status = first.stop()
+    except Exception as error:  # it does not end: TimeoutExpired
+        status = error
+        first.kill()
+    opening.join()
+    yield "a signal ends a daemon that waits for a peer", status == 0, status
+    yield "within five seconds", time.monotonic() - begun < 5, ""
+    first.start()
+
+
+def main():
+    top = tempfile.mkdtemp(prefix="varve-channel-ends-")
+    chain = start_chain(os.path.join(top, "chain"))
+    first, second = (Daemon(os.path.join(top, name), key, chain) for name, key in zip("ab", KEYS[1:]))
+    passed = failed = 0
+    for facts in (end_while_waiting(first), close_under_payments(first, second),
+                  settle_after_restart(chain, first, second)):
+        for fact, holds, seen in facts:
+            if not holds:
+                print(f"FAIL {fact}: {seen}")
+            passed += bool(holds)
+            failed += not holds
+    print(f"{passed} passed, {failed} failed")
+    first.stop()
+    second.stop()
+    chain.stop()
+    shutil.rmtree(top)
+    return failed != 0
+
+
+sys.exit(main())

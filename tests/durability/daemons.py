@@ -1,0 +1,107 @@
+"""Channel daemons as child processes, on a chain of varve's own; for the durability tests."""
+
+import http.client
+import os
+import re
+import subprocess
+import time
+
+from node import VARVE, Client, Node, free_port
+
+# The first keys of the development mnemonic.
+KEYS = [
+    "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+    "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
+    "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
+]
+ETHER = 10**18
+GONE = (OSError, http.client.HTTPException, ValueError)
+
+
+def until(question, seconds, what):
+    """Asks again until it is answered with something true."""
+    deadline = time.monotonic() + seconds
+    while not (found := question()):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what} did not come within {seconds} seconds")
+        time.sleep(0.005)
+    return found
+
+
+def start_chain(folder):
+    node = Node(folder)
+    node.url = f"http://127.0.0.1:{node.port}"
+    subprocess.run([VARVE, "channel", "deploy", "--chain", node.url, "--key", KEYS[0]], check=True,
+                   stdout=subprocess.DEVNULL)
+    return node
+
+
+class Daemon:
+    def __init__(self, folder, key, chain, log=None, wrapper=()):
+        self.folder, self.key, self.chain = folder, key, chain
+        self.port, self.log = free_port(), log or folder + ".log"
+        os.makedirs(folder, exist_ok=True)
+        self.start(wrapper)
+
+    def start(self, wrapper=()):
+        """Afterwards it answers; raises RuntimeError with its last words where it ends instead."""
+        begun = time.monotonic()
+        with open(self.log, "ab") as output:
+            from_here = output.tell()
+            self.process = subprocess.Popen(
+                [*wrapper, VARVE, "channel", "node", "--chain", self.chain.url, "--key", self.key, "--datadir",
+                 self.folder, "--port", str(self.port), "--http.port", "0", "--confirmations", "1", "--poll", "50",
+                 "--challenge", "60"], stdout=output, stderr=output)
+
+        def words():
+            with open(self.log, encoding="utf-8") as log:
+                log.seek(from_here)
+                text = log.read()
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the daemon ended with {self.process.returncode}: {text[-500:]}")
+            return text if "\nData " in text else None
+
+        text = until(words, 20, "the daemon")
+        self.name = re.search(r"^Node +(\S+)$", text, re.MULTILINE)[1]
+        self.http = int(re.search(r"^JSON-RPC .*:(\d+)$", text, re.MULTILINE)[1])
+        self.seconds_to_start = time.monotonic() - begun
+
+    def ask(self, method, **params):
+        return Client(self.http)(f"channel_{method}", params)
+
+    def ask_and_lose(self, method, **params):
+        """Whatever comes of it: the daemon may end meanwhile."""
+        try:
+            self.ask(method, **params)
+        except GONE + (RuntimeError,):
+            pass
+
+    def channel(self, channel):
+        return next(each for each in self.ask("list") if each["channel"] == channel)
+
+    def balance(self, channel):
+        return int(self.channel(channel)["balance"], 16)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+
+def open_channel(opener, acceptor):
+    """With an ether of each."""
+    channel = opener.ask("open", peer=acceptor.name, amount=hex(ETHER))["channel"]
+    acceptor.ask("topup", channel=channel, amount=hex(ETHER))
+    until(lambda: acceptor.channel(channel)["spendable"] != "0x0", 10, "the acceptor's deposit")
+    return channel
+
+
+def are_quiet(first, second, channel):
+    """Both are together, and count the same; all payments were of one wei."""
+    a, b = first.channel(channel), second.channel(channel)
+    moved = a["sent"] - b["sent"]
+    return (a["state"] == b["state"] == "open" and a["sent"] == b["received"] and b["sent"] == a["received"]
+            and int(a["balance"], 16) == ETHER - moved and int(b["balance"], 16) == ETHER + moved and (a, b))
