@@ -51,7 +51,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 [*wrapper, VARVE, "channel", "node", "--chain", self.chain.url, "--key", self.key, "--datadir",
                  self.folder, "--port", str(self.port), "--http.port", "0", "--confirmations", "1", "--poll", "50",
-                 "--challenge", "60"], stdout=output, stderr=output)
+                 "--challenge", "600"], stdout=output, stderr=output)
 
         def words():
             with open(self.log, encoding="utf-8") as log:

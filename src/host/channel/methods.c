@@ -256,14 +256,7 @@ static bool is_answered(struct daemon_call *call)
     case WAITS_FOR_PAYMENT:
         if (--call->left != 0)
             return false;
-        json_key(call->out, "result");
-        json_open_object(call->out);
-        method_put_hex(call->out, "payment", BYTES_OF(call->key));
-        method_put_text(call->out, "state", "paid");
-        json_key(call->out, "count");
-        json_put_u64(call->out, call->count);
-        json_close_object(call->out);
-        method_answer_after(call);
+        method_answer_keysend(call);
         return true;
     }
     bug("unknown wait");

@@ -31,6 +31,8 @@ void method_graph(struct daemon_call *call);
 /* --- methods_pay.c */
 
 void method_keysend(struct daemon_call *call);
+/* All of its payments that could be made are acknowledged. */
+void method_answer_keysend(struct daemon_call *call);
 void method_invoice(struct daemon_call *call);
 void method_invoice_status(struct daemon_call *call);
 void method_pay(struct daemon_call *call);

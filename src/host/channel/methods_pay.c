@@ -11,6 +11,27 @@ enum { MOST_PAYMENTS = 1000 /* of one call */, USUAL_EXPIRY_S = 3600, MOST_EXPIR
 
 /* --- In one channel. */
 
+void method_answer_keysend(struct daemon_call *call)
+{
+    json_key(call->out, "result");
+    json_open_object(call->out);
+    method_put_hex(call->out, "payment", BYTES_OF(call->key));
+    method_put_text(call->out, "state", "paid");
+    json_key(call->out, "count");
+    json_put_u64(call->out, call->count);
+    json_close_object(call->out);
+    method_answer_after(call);
+}
+
+/* Acknowledgements go by the name alone. */
+static bool payment_waits(const struct daemon *daemon, hash32 reference)
+{
+    const struct daemon_call *at = daemon->waiting;
+    while (at != NULL && (at->waits != WAITS_FOR_PAYMENT || !hash32_equal(at->key, reference)))
+        at = at->next;
+    return at != NULL;
+}
+
 /* One payment, or `count` equal ones, which the call waits for together. */
 void method_keysend(struct daemon_call *call)
 {
@@ -33,6 +54,10 @@ void method_keysend(struct daemon_call *call)
     if (json_read_fixed(method_argument(call, "payment"), reference.b, sizeof(reference.b)) !=
         ST_OK)
         random_fill(reference.b, sizeof(reference.b));
+    if (payment_waits(call->daemon, reference)) {
+        method_bad(call, "payment", "one of this name is under way");
+        return;
+    }
     if (entry->stage != STAGE_OPEN || entry->ends) {
         methods_refuse(call, "the channel is closing");
         return;
@@ -56,7 +81,7 @@ static void queue_payments(struct daemon_call *call)
     }
     if (call->unqueued != call->count)
         entry_touch(call->entry);
-    if (st != ST_FULL)
+    if (st != ST_FULL && !call->entry->ends)
         return;
     call->count -= call->unqueued;
     call->left -= call->unqueued;
@@ -69,12 +94,15 @@ void methods_turn(struct daemon *daemon)
         struct daemon_call *call = *at;
         if (call->unqueued != 0)
             queue_payments(call);
-        if (call->waits != WAITS_FOR_PAYMENT || call->count != 0) {
+        if (call->waits != WAITS_FOR_PAYMENT || call->left != 0) {
             at = &call->next;
             continue;
         }
         *at = call->next;
-        methods_refuse(call, "the channel has not so much to spend any more");
+        if (call->count != 0)
+            method_answer_keysend(call);
+        else
+            methods_refuse(call, "the channel closes, or has not so much to spend any more");
     }
 }
 
