@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from daemons import ETHER, KEYS, Client, Daemon, open_channel, start_chain, until
+from daemons import ETHER, KEYS, Client, Daemon, SlowChain, open_channel, start_chain, until
 
 
 def in_thread(function):
@@ -73,6 +73,37 @@ def settle_after_restart(chain, first, second):
     yield "and seen by who was away", int(seen["balance"], 16) == ETHER + 5, seen
 
 
+def hear_of_what_was_missed(chain, first, second):
+    """A close happens while one is away, who is killed again while it still reads what it has missed."""
+    channel = open_channel(first, second)
+    pay(first, channel, 5)
+    second.kill()
+    closing = in_thread(lambda: first.ask_and_lose("close", channel=channel, force=True, timeoutMs=5000))
+    until(lambda: first.channel(channel)["state"] == "dispute", 10, "the dispute")
+    client = chain.client()
+    for _ in range(140):
+        client("evm_mine")
+    closing.join()
+    first.kill()
+    second.chain = slow = SlowChain(chain, 1)
+    second.start()
+    time.sleep(0.5)
+    second.kill()
+    slow.stop()
+    second.chain = chain
+    second.start()
+    try:
+        until(lambda: second.channel(channel)["state"] == "dispute", 5, "the dispute")
+    except RuntimeError:
+        pass
+    seen = second.channel(channel)
+    yield "what happened while a daemon was away is seen at the second start too", seen["state"] == "dispute", seen
+    first.start()
+    client("evm_increaseTime", 601)
+    client("evm_mine")
+    until(lambda: second.channel(channel)["state"] == "closed", 15, "the settlement")
+
+
 def end_while_waiting(first):
     """Nobody listens there."""
     stranger = first.name.split("@")[0].replace(first.name[2:66], "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959"
@@ -97,7 +128,7 @@ def main():
     first, second = (Daemon(os.path.join(top, name), key, chain) for name, key in zip("ab", KEYS[1:]))
     passed = failed = 0
     for facts in (end_while_waiting(first), close_under_payments(first, second),
-                  settle_after_restart(chain, first, second)):
+                  settle_after_restart(chain, first, second), hear_of_what_was_missed(chain, first, second)):
         for fact, holds, seen in facts:
             if not holds:
                 print(f"FAIL {fact}: {seen}")

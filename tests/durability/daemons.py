@@ -1,9 +1,11 @@
 """Channel daemons as child processes, on a chain of varve's own; for the durability tests."""
 
 import http.client
+import http.server
 import os
 import re
 import subprocess
+import threading
 import time
 
 from node import VARVE, Client, Node, free_port
@@ -34,6 +36,41 @@ def start_chain(folder):
     subprocess.run([VARVE, "channel", "deploy", "--chain", node.url, "--key", KEYS[0]], check=True,
                    stdout=subprocess.DEVNULL)
     return node
+
+
+class SlowChain:
+    """The same chain through a server that takes its time over logs."""
+
+    def __init__(self, chain, seconds):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                if b"eth_getLogs" in body:
+                    time.sleep(seconds)
+                connection = http.client.HTTPConnection("127.0.0.1", chain.port, timeout=20)
+                connection.request("POST", "/", body, {"content-type": "application/json"})
+                answer = connection.getresponse().read()
+                try:
+                    self.send_response(200)
+                    self.send_header("content-length", str(len(answer)))
+                    self.end_headers()
+                    self.wfile.write(answer)
+                except OSError:
+                    pass  # whoever asked is gone
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Daemon:

@@ -245,8 +245,14 @@ enum status onchain_open(const struct onchain_options *options, struct onchain *
     chain->options = *options;
     chain->told = UINT64_MAX;
     chain->tick.due = ticked;
-    loop_set_timer(options->loop, &chain->tick, clock_now_ms() + TICK_MS);
     *out = chain;
+    return ST_OK;
+}
+
+enum status onchain_begin(struct onchain *chain, struct err *err)
+{
+    (void)err;
+    loop_set_timer(chain->options.loop, &chain->tick, clock_now_ms() + TICK_MS);
     return ST_OK;
 }
 

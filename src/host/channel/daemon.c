@@ -400,6 +400,8 @@ static enum status begin(struct daemon *daemon, struct err *err)
     TRY(links_new(&links, &events, &daemon->links, err));
     daemon->network = network_new(daemon);
     resume_entries(daemon);
+    for (usize i = 0; i < daemon->chain_count; i++)
+        TRY(onchain_begin(daemon->chains[i].chain, err));
     ticked(&daemon->tick);
     daemon_touch(daemon);
     return ST_OK;

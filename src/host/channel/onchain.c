@@ -427,8 +427,6 @@ static enum status begin(struct onchain *chain, struct err *err)
     TRY(check_contracts(chain, err));
     TRY(open_sender(chain, err));
     chain->options.url = chain->options.folder = NULL; /* the caller's */
-    TRY(thread_start(&chain->thread, "channel-chain", run, chain, err));
-    chain->runs = true;
     return ST_OK;
 }
 
@@ -456,6 +454,13 @@ enum status onchain_open(const struct onchain_options *options, struct onchain *
         return st;
     }
     *out = chain;
+    return ST_OK;
+}
+
+enum status onchain_begin(struct onchain *chain, struct err *err)
+{
+    TRY(thread_start(&chain->thread, "channel-chain", run, chain, err));
+    chain->runs = true;
     return ST_OK;
 }
 

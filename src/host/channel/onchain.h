@@ -77,11 +77,14 @@ struct onchain_options {
     struct onchain_listener listener;
 };
 
-/* Asks the chain for a few seconds at most. Nothing is told before the loop runs.
+/* Asks the chain for a few seconds at most. Nothing is told before onchain_begin.
  * ST_MISSING: the contracts are not there.  ST_AGAIN, ST_IO: the chain cannot be reached, or
  * another process has the folder.  Others as sender_open. */
 enum status onchain_open(const struct onchain_options *options, struct onchain **out,
                          struct err *err);
+/* Begins to follow the chain: once all channels are watched that there are. A block that is told
+ * before an old channel is watched says nothing of where to go on with that one. */
+enum status onchain_begin(struct onchain *chain, struct err *err);
 /* Nothing is told any more. What has begun goes on when it is opened again; what has not, its
  * outcome untold, is to be submitted again. NULL is fine. */
 void onchain_close(struct onchain *chain);

@@ -132,7 +132,8 @@ void dev_open_chain(struct dev *at, const char *folder)
         .poll_ms = POLL_MS,
         .loop = at->loop,
         .listener = {at, saw_view, saw_block, saw_reveal, saw_outcome, saw_stir, saw_funds}};
-    if (onchain_open(&options, &at->chain, &at->err) != ST_OK)
+    if (onchain_open(&options, &at->chain, &at->err) != ST_OK ||
+        onchain_begin(at->chain, &at->err) != ST_OK)
         test_fail(__FILE__, __LINE__, "%s", at->err.text);
 }
 
