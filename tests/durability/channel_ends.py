@@ -45,6 +45,24 @@ def close_under_payments(first, second):
            (closed, other))
 
 
+def pay_and_close_alone(first, second):
+    """Both wait until the peer is back, and come in their order."""
+    channel = open_channel(first, second)
+    second.kill()
+    until(lambda: first.channel(channel)["state"] == "offline", 5, "the peer's end")
+    paying = in_thread(lambda: pay(first, channel, 7))
+    until(lambda: int(first.channel(channel)["balance"], 16) == ETHER - 7, 5, "the payments")
+    closing = in_thread(lambda: first.ask_and_lose("close", channel=channel, timeoutMs=20000))
+    until(lambda: first.channel(channel)["state"] == "closing", 5, "the close")
+    second.start()
+    paying.join()
+    closing.join()
+    until(lambda: second.channel(channel)["state"] == "closed", 5, "the close on the other side")
+    a, b = first.channel(channel), second.channel(channel)
+    yield ("payments from before a close are made when the peer is back",
+           a["state"] == "closed" and a["sent"] == b["received"] == 7, (a, b))
+
+
 def settle_after_restart(chain, first, second):
     """Who was there when the dispute began, and knows it final, is started again much later."""
     channel = open_channel(first, second)
@@ -128,6 +146,7 @@ def main():
     first, second = (Daemon(os.path.join(top, name), key, chain) for name, key in zip("ab", KEYS[1:]))
     passed = failed = 0
     for facts in (end_while_waiting(first), close_under_payments(first, second),
+                  pay_and_close_alone(first, second), pay_and_close_alone(second, first),
                   settle_after_restart(chain, first, second), hear_of_what_was_missed(chain, first, second)):
         for fact, holds, seen in facts:
             if not holds:

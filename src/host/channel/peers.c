@@ -3,12 +3,22 @@
 
 #include "base/fmt.h"
 #include "sys/clock.h"
+#include "sys/entropy.h"
 #include "sys/log.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 enum { FIRST_RETRY_MS = 500, LAST_RETRY_MS = 30000, INIT_VERSION = 1 };
+
+/* About that long: two who call each other at the same time, and each keep the other connection,
+ * would meet like this for ever. */
+static u64 about(u64 wait_ms)
+{
+    u64 chance;
+    random_fill(&chance, sizeof(chance));
+    return wait_ms / 2 + chance % wait_ms;
+}
 
 static struct peer *find_peer(const struct daemon *daemon, const point33 *node)
 {
@@ -68,7 +78,7 @@ static void call(struct peer *peer, u64 now_ms)
 {
     struct err err;
     peer->wait_ms = peer->wait_ms == 0 ? FIRST_RETRY_MS : min_u64(2 * peer->wait_ms, LAST_RETRY_MS);
-    peer->retry_ms = now_ms + peer->wait_ms;
+    peer->retry_ms = now_ms + about(peer->wait_ms);
     struct link *link;
     if (links_connect(peer->daemon->links, &peer->node, peer->host, peer->port, &link, &err) !=
         ST_OK) {
@@ -162,7 +172,7 @@ static void on_gone(void *self, struct link *link, const char *why)
     log_info("channel", "a peer is gone", LOG_HEX("node", peer->node), LOG_TEXT("why", why));
     peer->link = NULL;
     network_parted(peer);
-    peer->retry_ms = clock_now_ms() + FIRST_RETRY_MS;
+    peer->retry_ms = clock_now_ms() + about(FIRST_RETRY_MS);
     each_entry(peer, part);
 }
 
