@@ -5,8 +5,8 @@
 
 /* --- Life. */
 
-static struct sent *sent_new(const struct half *half, hash32 hash, const signature64 *signature,
-                             bytes items)
+struct sent *sent_new(const struct half *half, hash32 hash, const signature64 *signature,
+                      bytes items)
 {
     struct sent *sent = malloc(sizeof(*sent) + items.size);
     assert(sent != NULL);
@@ -182,107 +182,6 @@ bytes channel_lock_reason(const struct channel *channel, u32 slot)
     return slot < channel->out_room ? channel->out[slot].reason : BYTES_EMPTY;
 }
 
-/* --- Money. */
-
-void channel_see(struct channel *channel, const u128 deposited[2], const u128 withdrawn[2])
-{
-    for (u32 side = 0; side < 2; side++) {
-        assert(deposited[side] < CHANNEL_AMOUNT_LIMIT && withdrawn[side] < CHANNEL_AMOUNT_LIMIT);
-        channel->deposited[side] = deposited[side];
-        channel->withdrawn[side] = withdrawn[side];
-    }
-}
-
-void channel_seen(const struct channel *channel, u128 deposited[2], u128 withdrawn[2])
-{
-    for (u32 side = 0; side < 2; side++) {
-        deposited[side] = channel->deposited[side];
-        withdrawn[side] = channel->withdrawn[side];
-    }
-}
-
-void channel_peer_sees(struct channel *channel, const u128 deposited[2], const u128 withdrawn[2])
-{
-    channel->peer_deposited = deposited[channel->side];
-    channel->peer_withdrawn = withdrawn[channel->side];
-}
-
-static i128 signed_amount(u128 amount)
-{
-    assert(amount >> 126 == 0);
-    return (i128)amount;
-}
-
-/* The base's balance, brought up to date with the chain. */
-i128 channel_carried(const struct channel *channel, u32 side, u128 deposited, u128 withdrawn)
-{
-    const struct base *base = &channel->base;
-    return signed_amount(base->balance[side]) +
-           (signed_amount(deposited) - signed_amount(base->deposited[side])) -
-           (signed_amount(withdrawn) - signed_amount(base->withdrawn[side]));
-}
-
-static u128 at_least_zero(i128 value)
-{
-    return value < 0 ? 0 : (u128)value;
-}
-
-u128 channel_funds(const struct channel *channel, u32 side)
-{
-    i128 ours = signed_amount(channel->next_sent), theirs = signed_amount(channel->theirs.sent);
-    i128 moved = side == channel->side ? theirs - ours : ours - theirs;
-    return at_least_zero(
-        channel_carried(channel, side, channel->deposited[side], channel->withdrawn[side]) + moved);
-}
-
-/* R3: the peer may show any half of ours from the newest on that it acknowledged. */
-static u128 most_committed(const struct channel *channel)
-{
-    u128 most = channel->next_sent + locks_total(channel->locks[channel->side]);
-    for (usize i = 0; i < channel->sent_count; i++) {
-        const struct half *half = &channel->sent[i]->half;
-        if (half->sent + half->locked > most)
-            most = half->sent + half->locked;
-    }
-    return most;
-}
-
-static u128 smaller(u128 a, u128 b)
-{
-    return a < b ? a : b;
-}
-
-u128 channel_spendable(const struct channel *channel)
-{
-    u32 side = channel->side;
-    u128 withdrawn = channel->withdrawn[side];
-    if (channel->peer_withdrawn > withdrawn)
-        withdrawn = channel->peer_withdrawn;
-    if (withdrawn >= CHANNEL_AMOUNT_LIMIT)
-        return 0; /* the peer talks nonsense; there is nothing that it would take */
-    i128 funds = channel_carried(
-        channel, side, smaller(channel->deposited[side], channel->peer_deposited), withdrawn);
-    return at_least_zero(funds + signed_amount(channel->theirs.sent) -
-                         signed_amount(most_committed(channel)));
-}
-
-u128 channel_receivable(const struct channel *channel)
-{
-    u32 side = peer_side(channel);
-    i128 funds = channel_carried(channel, side, channel->deposited[side], channel->withdrawn[side]);
-    return at_least_zero(funds + signed_amount(channel->sent[0]->half.sent) -
-                         signed_amount(channel->theirs.sent + channel->theirs.locked));
-}
-
-i128 channel_net(const struct channel *channel)
-{
-    const struct base *base = &channel->base;
-    u128 sent_a = channel->side == 0 ? channel->next_sent : channel->theirs.sent;
-    u128 sent_b = channel->side == 0 ? channel->theirs.sent : channel->next_sent;
-    return signed_amount(base->deposited[0]) - signed_amount(base->withdrawn[0]) -
-           signed_amount(base->balance[0]) + signed_amount(sent_a) - signed_amount(sent_b);
-}
-
 /* --- The queue: items are applied to the next half when they are queued. */
 
 static void append_item(struct channel *channel, const struct item *item)
@@ -318,6 +217,8 @@ static enum status judge_own(const struct channel *channel, const struct item *i
     case ITEM_ADD:
         if (channel->stopped)
             return fail(err, ST_AGAIN, "the channel is closing");
+        if (channel->next_sent >> CHANNEL_SENT_BITS != 0)
+            return fail(err, ST_AGAIN, "the channel needs a new base first");
         if (item->lock.amount > channel_spendable(channel))
             return fail(err, ST_FULL, "the channel has not so much to spend");
         if (item->kind == ITEM_ADD && slot >= LOCKS_MOST)
@@ -330,8 +231,9 @@ static enum status judge_own(const struct channel *channel, const struct item *i
                    : fail(err, ST_MISSING, "no lock of the peer's waits in slot %u", slot);
     case ITEM_PAID:
     case ITEM_DROP:
-        return in_out && channel->out[slot].state != OUT_NONE &&
-                       channel->out[slot].state != OUT_ENDED
+        return in_out && (channel->out[slot].state == OUT_ADDED ||
+                          channel->out[slot].state == OUT_SETTLED ||
+                          channel->out[slot].state == OUT_FAILED)
                    ? ST_OK
                    : fail(err, ST_MISSING, "no lock of ours is in slot %u", slot);
     }
@@ -360,7 +262,7 @@ static void apply_own(struct channel *channel, const struct item *item)
         break;
     case ITEM_ADD:
         locks_set(locks, item->slot, &item->lock);
-        out_lock(channel, item->slot)->state = OUT_ADDED;
+        out_lock(channel, item->slot)->state = OUT_QUEUED;
         break;
     case ITEM_SETTLE:
     case ITEM_FAIL: /* from the journal, it may come after the lock's end */
@@ -393,6 +295,25 @@ enum status channel_queue(struct channel *channel, const struct item *item, u32 
     return ST_OK;
 }
 
+/* The peer's lock is gone; what we have not said about it yet is of no use any more, and must not
+ * be taken to be about the next lock in its slot. */
+void unqueue_answer(struct channel *channel, u32 slot)
+{
+    bytes left = {channel->queue, channel->queue_size};
+    channel->queue_size = 0;
+    while (left.size != 0) {
+        bytes from = left;
+        struct item item;
+        enum status st = item_read(&left, &item);
+        assert(st == ST_OK);
+        usize size = from.size - left.size;
+        if ((item.kind == ITEM_SETTLE || item.kind == ITEM_FAIL) && item.slot == slot)
+            continue;
+        memmove(channel->queue + channel->queue_size, from.data, size);
+        channel->queue_size += size;
+    }
+}
+
 /* --- Our updates. */
 
 struct half half_after(const struct half *before, u128 sent, struct locks *locks, u64 ack_seq,
@@ -410,12 +331,20 @@ struct half half_after(const struct half *before, u128 sent, struct locks *locks
     };
 }
 
-bool channel_wants_update(const struct channel *channel)
+/* What is queued waits while the window is full, and before a new base. Acknowledgements do not: of
+ * two whose windows are full, each would wait for the other's for ever. */
+static bool holds_queue(const struct channel *channel)
 {
-    return (channel->queue_size != 0 || channel->owes_ack) && channel->sent_count <= CHANNEL_WINDOW;
+    return channel->sent_count > CHANNEL_WINDOW || channel->rebase.quiet[channel->side];
 }
 
-static struct wire_update update_of(const struct channel *channel, const struct sent *sent)
+bool channel_wants_update(const struct channel *channel)
+{
+    bool has_items = channel->queue_size != 0 && !holds_queue(channel);
+    return (has_items || channel->owes_ack) && channel->sent_count < countof(channel->sent);
+}
+
+struct wire_update update_of(const struct channel *channel, const struct sent *sent)
 {
     return (struct wire_update){
         .id = channel->name.id,
@@ -427,6 +356,13 @@ static struct wire_update update_of(const struct channel *channel, const struct 
     };
 }
 
+static void send_locks(struct channel *channel, bytes items)
+{
+    for (struct item item; items.size != 0 && item_read(&items, &item) == ST_OK;)
+        if (item.kind == ITEM_ADD)
+            out_lock(channel, item.slot)->state = OUT_ADDED;
+}
+
 /* What our newest half says becomes so. */
 static void commit_own(struct channel *channel, const struct half *half,
                        const signature64 *signature, bytes items, struct channel_events *events)
@@ -434,6 +370,7 @@ static void commit_own(struct channel *channel, const struct half *half,
     channel->sent[channel->sent_count++] =
         sent_new(half, half_hash(channel->name.id, half), signature, items);
     channel->owes_ack = false;
+    send_locks(channel, items);
     for (usize i = 0; i < channel->fresh_count; i++) {
         u32 slot = channel->fresh[i];
         in_lock(channel, slot)->state = IN_KNOWN;
@@ -442,14 +379,29 @@ static void commit_own(struct channel *channel, const struct half *half,
     channel->fresh_count = 0;
 }
 
+static struct half next_half(const struct channel *channel)
+{
+    return half_after(&newest_sent(channel)->half, channel->next_sent,
+                      channel->locks[channel->side], channel->theirs.seq, channel->their_hash);
+}
+
+/* Nothing but an acknowledgement. */
+static struct half bare_half(const struct channel *channel)
+{
+    struct half half = newest_sent(channel)->half;
+    half.seq++;
+    half.ack_seq = channel->theirs.seq;
+    half.ack_hash = channel->their_hash;
+    return half;
+}
+
 enum status channel_make_update(struct channel *channel, const struct channel_signer *signer,
                                 struct wire_update *out, struct channel_events *events,
                                 struct err *err)
 {
     assert(channel_wants_update(channel));
-    struct half half =
-        half_after(&newest_sent(channel)->half, channel->next_sent, channel->locks[channel->side],
-                   channel->theirs.seq, channel->their_hash);
+    bool whole = !holds_queue(channel);
+    struct half half = whole ? next_half(channel) : bare_half(channel);
     struct sign_request request = {
         .terms = &channel->terms,
         .name = &channel->name,
@@ -460,8 +412,9 @@ enum status channel_make_update(struct channel *channel, const struct channel_si
     };
     signature64 signature;
     TRY(signer->sign(signer->self, &request, &signature, err));
-    commit_own(channel, &half, &signature, (bytes){channel->queue, channel->queue_size}, events);
-    channel->queue_size = 0;
+    bytes items = {channel->queue, whole ? channel->queue_size : 0};
+    commit_own(channel, &half, &signature, items, events);
+    channel->queue_size = whole ? 0 : channel->queue_size;
     *out = update_of(channel, newest_sent(channel));
     return ST_OK;
 }
@@ -508,7 +461,8 @@ static enum status replay_own(struct channel *channel, const struct wire_update 
     bytes items = update->items;
     struct item item;
     if (update->seq != newest_sent(channel)->half.seq + 1 ||
-        update->ack_seq != channel->theirs.seq || channel->sent_count > CHANNEL_WINDOW)
+        update->ack_seq != channel->theirs.seq || channel->sent_count == countof(channel->sent) ||
+        update->epoch != channel->base.epoch)
         return fail(err, ST_CORRUPT, "our update %lu follows %lu", update->seq,
                     newest_sent(channel)->half.seq);
     while (items.size != 0) {
@@ -516,9 +470,7 @@ static enum status replay_own(struct channel *channel, const struct wire_update 
             return fail(err, ST_CORRUPT, "our update %lu does not read", update->seq);
         apply_own(channel, &item);
     }
-    struct half half =
-        half_after(&newest_sent(channel)->half, channel->next_sent, channel->locks[channel->side],
-                   channel->theirs.seq, channel->their_hash);
+    struct half half = next_half(channel);
     commit_own(channel, &half, &update->signature, update->items, events);
     return ST_OK;
 }
@@ -544,43 +496,6 @@ void channel_resume(struct channel *channel, struct channel_events *events)
     }
 }
 
-/* --- Meeting again. */
-
-const struct sent *find_sent(const struct channel *channel, u64 seq)
-{
-    u64 first = channel->sent[0]->half.seq;
-    return seq >= first && seq - first < channel->sent_count ? channel->sent[seq - first] : NULL;
-}
-
-bool channel_sent_update(const struct channel *channel, u64 seq, struct wire_update *out)
-{
-    const struct sent *sent = find_sent(channel, seq);
-    if (sent == NULL || seq == 0)
-        return false;
-    *out = update_of(channel, sent);
-    return true;
-}
-
-bool channel_sent_hash(const struct channel *channel, u64 seq, hash32 *out)
-{
-    const struct sent *sent = find_sent(channel, seq);
-    if (sent == NULL)
-        return false;
-    *out = sent->hash;
-    return true;
-}
-
-struct channel_progress channel_progress(const struct channel *channel)
-{
-    return (struct channel_progress){
-        .epoch = channel->base.epoch,
-        .sent_seq = newest_sent(channel)->half.seq,
-        .acked_seq = channel->sent[0]->half.seq,
-        .received_seq = channel->theirs.seq,
-        .received_hash = channel->their_hash,
-    };
-}
-
 /* --- The end. */
 
 void channel_stop(struct channel *channel)
@@ -594,13 +509,19 @@ bool channel_has_queue(const struct channel *channel)
 }
 
 /* An update that only acknowledges is acknowledged by the next one that does more, if ever. */
-bool channel_is_quiet(const struct channel *channel)
+bool channel_is_acknowledged(const struct channel *channel)
 {
     for (usize i = 1; i < channel->sent_count; i++)
         if (channel->sent[i]->items_size != 0)
             return false;
-    return channel->queue_size == 0 && !channel->owes_ack && locks_count(channel->locks[0]) == 0 &&
-           locks_count(channel->locks[1]) == 0;
+    return !channel->owes_ack;
+}
+
+bool channel_is_quiet(const struct channel *channel)
+{
+    return channel_is_acknowledged(channel) && channel->queue_size == 0 &&
+           !channel->rebase.quiet[0] && !channel->rebase.quiet[1] &&
+           locks_count(channel->locks[0]) == 0 && locks_count(channel->locks[1]) == 0;
 }
 
 struct channel_proof channel_proof(const struct channel *channel)

@@ -14,6 +14,8 @@
  *   R3   spendable = funds + received − max over own halves from the newest acknowledged on
  *   R4   EVENT_DROPPED comes when the peer has acknowledged the drop
  *   R8   what a peer's update may do, channel_take_update
+ *   R7   nothing but acknowledgements on the way to a new base, and then nothing (rebase.c)
+ *   R10  a withdrawal is reserved until it is executed or dead
  *   R15  EVENT_LOCK_IN comes with the own half that acknowledges the lock
  *
  * R1 is the caller's: nothing leaves, and no event is acted on, before the journal has the update.
@@ -27,6 +29,8 @@
 
 enum {
     CHANNEL_WINDOW = 64,            /* own updates that wait for an acknowledgement */
+    CHANNEL_SENT_BITS = 124,        /* a side that has sent more in an epoch needs a new base */
+    CHANNEL_WITHDRAW_LIFE_S = 3600, /* of a signed withdrawal; half of what is countersigned */
     CHANNEL_ITEMS_LIMIT = 60 << 10, /* bytes of an update's items; a message holds 65,535 */
 };
 
@@ -100,6 +104,12 @@ void channel_seen(const struct channel *channel, u128 deposited[2], u128 withdra
  * never more than the smaller of it and what we see. */
 void channel_peer_sees(struct channel *channel, const u128 deposited[2], const u128 withdrawn[2]);
 
+/* The time of the block as of which a side counts, ours and the peer's. A withdrawal that is not
+ * executed then, and too late, is dead. */
+void channel_see_time(struct channel *channel, u64 final_s);
+u64 channel_seen_time(const struct channel *channel);
+void channel_peer_sees_time(struct channel *channel, u64 final_s);
+
 /* What a side owns now, its locks included. */
 u128 channel_funds(const struct channel *channel, u32 side);
 /* What we can pay or lock now, in view of all that is signed, under way or queued. */
@@ -142,9 +152,70 @@ enum status channel_replay(struct channel *channel, bool ours, const struct wire
  * for the caller. */
 void channel_resume(struct channel *channel, struct channel_events *events);
 
-/* --- Meeting again. Own updates from `seq` on, which the peer may not have; false: there is none
- * of that number. */
+/* --- A new base: its messages are made and taken like updates, and replayed. */
+
+/* One is made as soon as can be; without asking, when too much was sent in the epoch. */
+void channel_ask_rebase(struct channel *channel);
+/* Whether STFU is to be said, for a new base or as the answer. It does not go into the journal. */
+bool channel_wants_silence(const struct channel *channel);
+void channel_say_silence(struct channel *channel);
+void channel_take_silence(struct channel *channel);
+
+/* Whether there is a base to sign. */
+bool channel_wants_rebase(const struct channel *channel);
+enum status channel_make_rebase(struct channel *channel, const struct channel_signer *signer,
+                                struct wire_rebase *out, struct err *err);
+/* Statuses as of channel_take_update. */
+enum status channel_take_rebase(struct channel *channel, const struct wire_rebase *said,
+                                struct err *err);
+enum status channel_replay_rebase(struct channel *channel, bool ours,
+                                  const struct wire_rebase *said, struct err *err);
+
+/* --- Withdrawals: likewise. */
+
+/* Signs that our side takes `amount` out. ST_FULL: it has not so much. ST_AGAIN: an update is to be
+ * made first, or the last one is not over; or the channel is closing. */
+enum status channel_begin_withdraw(struct channel *channel, u128 amount, u64 until_s,
+                                   const struct channel_signer *signer, struct wire_withdraw *out,
+                                   struct err *err);
+enum status channel_take_withdraw(struct channel *channel, const struct wire_withdraw *said,
+                                  struct err *err);
+/* Whether the peer's waits for our signature. */
+bool channel_owes_withdraw(const struct channel *channel, u64 now_s);
+enum status channel_answer_withdraw(struct channel *channel, const struct channel_signer *signer,
+                                    struct wire_withdraw *out, struct err *err);
+enum status channel_replay_withdraw(struct channel *channel, bool ours,
+                                    const struct wire_withdraw *said, struct err *err);
+/* What we have signed of a side's newest one. False: nothing. */
+bool channel_sent_withdraw(const struct channel *channel, u32 side, struct wire_withdraw *out);
+/* A side's newest one. False: it has not both signatures. */
+bool channel_withdrawal(const struct channel *channel, u32 side, struct channel_withdraw *out,
+                        signature64 signature[2]);
+/* Whether a side has one that is neither executed nor dead, as we count. */
+bool channel_withdrawal_is_open(const struct channel *channel, u32 side);
+
+/* --- Meeting again: each says channel_hello, and answers the other's with what that has missed. */
+
+struct wire_reestablish channel_hello(const struct channel *channel);
+
+struct channel_missed {
+    u64 seq;                    /* updates from here on */
+    bool base_first, base_last; /* the base before them, or after them */
+    bool withdrawal;            /* has been said */
+};
+/* ST_INVALID: one of the two has lost state. */
+enum status channel_meet(struct channel *channel, const struct wire_reestablish *said,
+                         struct channel_missed *out, struct err *err);
+/* The next message that the peer has missed; what it borrows is as of channel_make_update. False:
+ * that was all. */
+bool channel_say_again(const struct channel *channel, struct channel_missed *missed,
+                       struct wire_message *out);
+/* The connection is gone. */
+void channel_part(struct channel *channel);
+
+/* Own updates of this epoch, by number; false: it is not kept. */
 bool channel_sent_update(const struct channel *channel, u64 seq, struct wire_update *out);
+bool channel_sent_rebase(const struct channel *channel, struct wire_rebase *out);
 
 struct channel_progress {
     u64 epoch;
@@ -177,7 +248,8 @@ bytes channel_lock_reason(const struct channel *channel, u32 slot);
 void channel_stop(struct channel *channel);
 /* Whether items wait for an update. */
 bool channel_has_queue(const struct channel *channel);
-/* Whether nothing is under way: no locks, nothing queued, nothing to be acknowledged. */
+/* Whether nothing is under way: no locks, no new base, nothing queued, nothing to be acknowledged.
+ */
 bool channel_is_quiet(const struct channel *channel);
 /* What a has paid to b in the channel's life less what b has paid to a: for a channel_close. */
 i128 channel_net(const struct channel *channel);

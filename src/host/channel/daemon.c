@@ -187,6 +187,7 @@ static void make_updates(struct daemon *daemon)
         forward_answers(entry);
         if (entry->stage == STAGE_OPEN && channel_wants_update(entry->channel)) /* R11 */
             make_update(entry);
+        splice_step(entry);
         ending_step(entry);
     }
 }
@@ -290,6 +291,7 @@ static void on_block(void *self, u64 number, u64 time_s, u64 final_number)
         daemon_touch(chain->daemon);
     }
     ending_tick(chain);
+    splice_tick(chain);
     forward_tick(chain);
     receive_tick(chain->daemon, time_s);
     daemon_touch(chain->daemon);
@@ -379,6 +381,7 @@ static void resume_entries(struct daemon *daemon)
             onchain_look(entry->chain->chain, channel_name(entry->channel)->id);
         daemon_after(entry, opening_fund);
         daemon_after(entry, ending_resume);
+        daemon_after(entry, splice_resume);
     }
     payments_resume(daemon);
 }

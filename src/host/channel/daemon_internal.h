@@ -10,6 +10,7 @@
  *     network.c   gossip, and the graph that comes of it (network.h)
  *     errand.c    transactions
  *     ending.c    closes, by both and by one
+ *     splice.c    new bases, and money taken out of open channels
  *     methods.c   JSON-RPC */
 #ifndef CHANNEL_DAEMON_INTERNAL_H
 #define CHANNEL_DAEMON_INTERNAL_H
@@ -64,6 +65,7 @@ enum errand {
     ERRAND_FORCE,
     ERRAND_ANSWER,
     ERRAND_SETTLE,
+    ERRAND_WITHDRAW,
     ERRANDS,
 };
 
@@ -93,6 +95,8 @@ struct entry {
     bool has_close[2];
     struct channel_close close;
     signature64 close_signature[2];
+    u128 withdraws;           /* to be signed yet */
+    bool looked;              /* at the chain, for a withdrawal that is too late */
     u64 force_until_s;        /* of our own forced close; 0: there is none */
     struct onchain_view view; /* the newest */
     struct {
@@ -216,7 +220,13 @@ struct outbox {
     struct daemon_call *calls; /* answered then */
 };
 
-enum daemon_wait { WAITS_FOR_CHANNEL, WAITS_FOR_PAYMENT, WAITS_FOR_ROUTED, WAITS_FOR_CLOSE };
+enum daemon_wait {
+    WAITS_FOR_CHANNEL,
+    WAITS_FOR_PAYMENT,
+    WAITS_FOR_ROUTED,
+    WAITS_FOR_CLOSE,
+    WAITS_FOR_WITHDRAWAL
+};
 
 /* A call of JSON-RPC. It lives on its own thread's stack, which waits; the loop's thread answers
  * it, at once or later, and does not touch it afterwards. */
@@ -315,7 +325,7 @@ void record_entry(const struct entry *entry);
 /* RECORD_SENT or RECORD_RECEIVED. */
 void record_message(const struct entry *entry, enum record kind,
                     const struct wire_message *message);
-void record_seen(const struct entry *entry, const u128 deposited[2], const u128 withdrawn[2]);
+void record_seen(const struct entry *entry);
 void record_wanted(const struct entry *entry);
 void record_stage(const struct entry *entry);
 void record_passage(const struct passage *passage);
@@ -408,6 +418,27 @@ void ending_view(struct entry *entry, const struct onchain_view *view);
 void ending_final(struct entry *entry, const struct onchain_view *view);
 /* A block has come. */
 void ending_tick(struct chain_of *chain);
+
+/* --- splice.c */
+
+/* Our side takes so much more out: when that can be signed. */
+void splice_begin(struct entry *entry, u128 amount);
+/* Whether nothing is to be signed, and all that was is paid or dead. */
+bool splice_is_done(const struct entry *entry);
+/* Whether a withdrawal is late at that time. */
+bool splice_is_over(const struct entry *entry, u64 final_s);
+/* Says what can be said. */
+void splice_step(struct entry *entry);
+enum status splice_take_stfu(struct entry *entry, const struct wire_message *message,
+                             struct err *err);
+enum status splice_take_rebase(struct entry *entry, const struct wire_message *message,
+                               struct err *err);
+enum status splice_take_withdraw(struct entry *entry, const struct wire_message *message,
+                                 struct err *err);
+/* Sends again, after a restart or a failure, what both have signed. */
+void splice_resume(struct entry *entry);
+/* A block has come. */
+void splice_tick(struct chain_of *chain);
 
 /* --- forward.c */
 

@@ -57,8 +57,8 @@ void errand_reveal(struct chain_of *chain, hash32 preimage)
 
 static void failed(struct entry *entry, enum errand errand, const char *why)
 {
-    static const char *const names[ERRANDS] = {"deposit", "close", "forced close", "answer",
-                                               "settlement"};
+    static const char *const names[ERRANDS] = {"deposit", "close",      "forced close",
+                                               "answer",  "settlement", "withdrawal"};
     log_warn("channel", "a transaction failed, and is tried again if it is still wanted",
              LOG_TEXT("what", names[errand]), LOG_HEX("channel", channel_name(entry->channel)->id),
              LOG_TEXT("why", why));
@@ -83,5 +83,6 @@ void errands_tick(struct daemon *daemon, u64 now_ms)
         entry->retry_ms = 0;
         opening_fund(entry);
         ending_resume(entry);
+        splice_resume(entry);
     }
 }

@@ -1,4 +1,11 @@
-/* The parts of a channel: channel.c has its money and its own updates, take.c judges the peer's. */
+/* The parts of a channel:
+ *
+ *     channel.c    life, its own updates
+ *     take.c       the peer's
+ *     money.c      who has what
+ *     rebase.c     new bases
+ *     withdraw.c   money taken out
+ *     meeting.c    after a connection is gone */
 #ifndef CHANNEL_INTERNAL_H
 #define CHANNEL_INTERNAL_H
 
@@ -15,7 +22,7 @@ struct sent {
 
 /* What became of a lock of ours. It keeps its slot until the peer has acknowledged its end. */
 struct out_lock {
-    enum { OUT_NONE, OUT_ADDED, OUT_SETTLED, OUT_FAILED, OUT_ENDED } state;
+    enum { OUT_NONE, OUT_QUEUED, OUT_ADDED, OUT_SETTLED, OUT_FAILED, OUT_ENDED } state;
     hash32 preimage; /* OUT_SETTLED */
     bytes reason;    /* OUT_FAILED, owned */
 };
@@ -25,6 +32,24 @@ struct in_lock {
     enum { IN_NONE, IN_NEW, IN_KNOWN, IN_SETTLED, IN_FAILED } state; /* NEW: not acknowledged yet */
     hash32 preimage;                                                 /* IN_SETTLED */
     u8 *onion;                                                       /* ONION_SIZE */
+};
+
+/* What the next base has come to. */
+struct rebase {
+    bool asked;
+    bool quiet[2]; /* by side: it says nothing new before that */
+    bool has_next;
+    struct base next;
+    bool is_signed[2];
+    signature64 signature[2];
+};
+
+/* A side's newest withdrawal. */
+struct withdrawal {
+    u128 total;
+    u64 until_s;
+    bool is_signed[2];
+    signature64 signature[2];
 };
 
 struct channel {
@@ -37,7 +62,11 @@ struct channel {
     struct base base;
     signature64 base_signature[2]; /* epoch 0 has none */
     u128 deposited[2], withdrawn[2];
-    u128 peer_deposited, peer_withdrawn; /* of ours, as the peer counts them */
+    u64 final_s;                               /* time of the block as of which */
+    u128 peer_deposited[2], peer_withdrawn[2]; /* as the peer counts them */
+    u64 peer_final_s;
+    struct rebase rebase;
+    struct withdrawal withdrawal[2];
 
     /* The peer's newest half. */
     struct half theirs;
@@ -47,7 +76,7 @@ struct channel {
 
     /* Our halves from the newest acknowledged on (at first a half 0 that says nothing), and the
      * next one as far as it is queued. */
-    struct sent *sent[CHANNEL_WINDOW + 1];
+    struct sent *sent[CHANNEL_WINDOW + 2]; /* one more, which only acknowledges */
     usize sent_count;
     u128 next_sent;
     u8 *queue; /* items */
@@ -70,6 +99,8 @@ struct in_lock *in_lock(struct channel *channel, u32 slot);
 /* A lock that is gone. */
 void forget_in(struct channel *channel, u32 slot);
 
+void unqueue_answer(struct channel *channel, u32 slot);
+
 /* The next half of a side: `before` and what an update makes of it. */
 struct half half_after(const struct half *before, u128 sent, struct locks *locks, u64 ack_seq,
                        hash32 ack_hash);
@@ -83,6 +114,18 @@ enum status replay_theirs(struct channel *channel, const struct wire_update *upd
 /* The balance of the base, brought up to what the chain has of a side. */
 i128 channel_carried(const struct channel *channel, u32 side, u128 deposited, u128 withdrawn);
 
+/* What a side has withdrawn and may yet, of which so much is done as of that block. */
+u128 channel_reserved(const struct channel *channel, u32 side, u128 withdrawn, u64 final_s);
+u128 channel_theirs_reserved(const struct channel *channel);
+
+/* We have signed the next base, and wait for the peer's signature. */
+bool channel_is_frozen(const struct channel *channel);
+/* Each side knows all that the other has said. */
+bool channel_is_acknowledged(const struct channel *channel);
+
+struct sent *sent_new(const struct half *half, hash32 hash, const signature64 *signature,
+                      bytes items);
+struct wire_update update_of(const struct channel *channel, const struct sent *sent);
 /* A half of ours that is kept; NULL: not kept, or never made. */
 const struct sent *find_sent(const struct channel *channel, u64 seq);
 

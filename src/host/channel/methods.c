@@ -125,6 +125,8 @@ static void put_channel(struct json_out *out, const struct entry *entry)
     method_put_amount(out, "balance", channel_funds(entry->channel, side));
     method_put_amount(out, "spendable", channel_spendable(entry->channel));
     method_put_amount(out, "receivable", channel_receivable(entry->channel));
+    json_key(out, "epoch");
+    json_put_u64(out, channel_progress(entry->channel).epoch);
     json_key(out, "sent");
     json_put_u64(out, entry->paid_out);
     json_key(out, "received");
@@ -132,7 +134,7 @@ static void put_channel(struct json_out *out, const struct entry *entry)
     json_close_object(out);
 }
 
-static void answer_channel(struct daemon_call *call, const struct entry *entry)
+void method_answer_channel(struct daemon_call *call, const struct entry *entry)
 {
     json_key(call->out, "result");
     put_channel(call->out, entry);
@@ -244,13 +246,15 @@ static bool is_answered(struct daemon_call *call)
     case WAITS_FOR_CHANNEL:
         if (entry->stage == STAGE_OPEN && channel_spendable(entry->channel) == 0)
             return false;
-        answer_channel(call, entry);
+        method_answer_channel(call, entry);
         return true;
     case WAITS_FOR_CLOSE:
         if (entry->stage != STAGE_CLOSED)
             return false;
-        answer_channel(call, entry);
+        method_answer_channel(call, entry);
         return true;
+    case WAITS_FOR_WITHDRAWAL:
+        return method_answer_withdrawal(call, entry);
     case WAITS_FOR_ROUTED:
         return method_answer_payment(call);
     case WAITS_FOR_PAYMENT:
@@ -280,6 +284,8 @@ static const char *overdue(const struct daemon_call *call)
         return "the deposit is not final yet; the channel goes on opening";
     case WAITS_FOR_CLOSE:
         return "the close is not final yet; it goes on";
+    case WAITS_FOR_WITHDRAWAL:
+        return "the withdrawal is not final yet; it goes on";
     case WAITS_FOR_ROUTED:
         return "the payment is under way, and neither paid nor failed yet";
     case WAITS_FOR_PAYMENT:
@@ -405,7 +411,7 @@ static void top_up(struct daemon_call *call)
     entry->wanted = (entry->wanted > deposited[side] ? entry->wanted : deposited[side]) + amount;
     record_wanted(entry);
     daemon_after(entry, opening_fund);
-    answer_channel(call, entry);
+    method_answer_channel(call, entry);
 }
 
 static void close_channel(struct daemon_call *call)
@@ -435,6 +441,8 @@ static const struct daemon_method methods[] = {
     {"channel_open", open_channel},
     {"channel_topup", top_up},
     {"channel_close", close_channel},
+    {"channel_rebase", method_rebase},
+    {"channel_withdraw", method_withdraw},
     {"channel_keysend", method_keysend},
     {"channel_invoice", method_invoice},
     {"channel_invoiceStatus", method_invoice_status},

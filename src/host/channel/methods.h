@@ -1,4 +1,5 @@
-/* What methods of JSON-RPC are made of: methods.c has the frame, methods_pay.c those that pay. */
+/* What methods of JSON-RPC are made of: methods.c has the frame, methods_pay.c those that pay,
+ * methods_splice.c those that change a channel. */
 #ifndef CHANNEL_METHODS_H
 #define CHANNEL_METHODS_H
 
@@ -21,6 +22,7 @@ void method_put_hex(struct json_out *out, const char *key, bytes value);
 void method_put_text(struct json_out *out, const char *key, const char *text);
 /* Once all that gathers now is durable. */
 void method_answer_after(struct daemon_call *call);
+void method_answer_channel(struct daemon_call *call, const struct entry *entry);
 /* Until methods_wake comes with the key. */
 void method_park(struct daemon_call *call, enum daemon_wait waits, hash32 key);
 
@@ -38,5 +40,12 @@ void method_invoice_status(struct daemon_call *call);
 void method_pay(struct daemon_call *call);
 /* False: it is neither paid nor failed. */
 bool method_answer_payment(struct daemon_call *call);
+
+/* --- methods_splice.c */
+
+void method_rebase(struct daemon_call *call);
+void method_withdraw(struct daemon_call *call);
+/* False: it goes on. */
+bool method_answer_withdrawal(struct daemon_call *call, const struct entry *entry);
 
 #endif

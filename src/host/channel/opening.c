@@ -314,10 +314,11 @@ void opening_seen(struct entry *entry, const struct onchain_view *view)
         deposited[side] = in > deposited[side] ? in : deposited[side];
         withdrawn[side] = out > withdrawn[side] ? out : withdrawn[side];
     }
-    if (!grew)
+    if (!grew && !splice_is_over(entry, view->time_s))
         return;
     channel_see(entry->channel, deposited, withdrawn);
-    record_seen(entry, deposited, withdrawn);
+    channel_see_time(entry->channel, view->time_s);
+    record_seen(entry);
     peer_tell_funds(entry);
     methods_wake(entry->daemon, channel_name(entry->channel)->id);
     entry_touch(entry);

@@ -110,6 +110,7 @@ static void each_entry(struct peer *peer, void (*visit)(struct entry *entry))
 static void part(struct entry *entry)
 {
     entry->here = entry->there = false;
+    channel_part(entry->channel);
 }
 
 /* What promises nothing need not wait for the disk; INIT must not, since it comes before all else. */
@@ -187,6 +188,7 @@ void peer_tell_funds(const struct entry *entry)
         .deposited_b = deposited[1],
         .withdrawn_a = withdrawn[0],
         .withdrawn_b = withdrawn[1],
+        .final_s = channel_seen_time(entry->channel),
     };
     if (entry->here)
         daemon_say(entry->peer, &message);
@@ -195,15 +197,8 @@ void peer_tell_funds(const struct entry *entry)
 /* Where each of the two is; then what the other has missed is said again. */
 static void reestablish(struct entry *entry)
 {
-    struct channel_progress progress = channel_progress(entry->channel);
     struct wire_message message = {.type = WIRE_REESTABLISH};
-    message.reestablish = (struct wire_reestablish){
-        .id = channel_name(entry->channel)->id,
-        .epoch = progress.epoch,
-        .sent_seq = progress.sent_seq,
-        .received_seq = progress.received_seq,
-        .received_hash = progress.received_hash,
-    };
+    message.reestablish = channel_hello(entry->channel);
     daemon_say(entry->peer, &message);
     entry->here = true;
     peer_tell_funds(entry);
@@ -214,26 +209,12 @@ static void reestablish(struct entry *entry)
 static enum status take_reestablish(struct entry *entry, const struct wire_message *message,
                                     struct err *err)
 {
-    const struct wire_reestablish *said = &message->reestablish;
-    struct channel_progress progress = channel_progress(entry->channel);
-    hash32 hash;
-    if (said->epoch != progress.epoch)
-        return fail(err, ST_INVALID, "the peer is in epoch %lu, we in %lu", said->epoch,
-                    progress.epoch);
-    if (!channel_sent_hash(entry->channel, said->received_seq, &hash) ||
-        !hash32_equal(hash, said->received_hash))
-        return fail(err, ST_INVALID,
-                    "the peer has our update %lu, which we do not know: one of us has lost state",
-                    said->received_seq);
-    if (said->sent_seq < progress.received_seq)
-        return fail(err, ST_INVALID, "the peer does not know its update %lu any more",
-                    progress.received_seq);
+    struct channel_missed missed;
+    struct wire_message again;
+    TRY(channel_meet(entry->channel, &message->reestablish, &missed, err));
     entry->there = true;
-    for (u64 seq = said->received_seq + 1; seq <= progress.sent_seq; seq++) {
-        struct wire_message again = {.type = WIRE_UPDATE};
-        if (channel_sent_update(entry->channel, seq, &again.update))
-            daemon_say(entry->peer, &again);
-    }
+    while (channel_say_again(entry->channel, &missed, &again))
+        daemon_say(entry->peer, &again);
     ending_again(entry);
     entry_touch(entry);
     return ST_OK;
@@ -268,6 +249,8 @@ static enum status take_funded(struct entry *entry, const struct wire_message *m
         if (deposited[side] >= CHANNEL_AMOUNT_LIMIT || withdrawn[side] >= CHANNEL_AMOUNT_LIMIT)
             return fail(err, ST_INVALID, "the peer counts more money than there is");
     channel_peer_sees(entry->channel, deposited, withdrawn);
+    channel_peer_sees_time(entry->channel, said->final_s);
+    entry_touch(entry);
     methods_wake(entry->daemon, channel_name(entry->channel)->id);
     return ST_OK;
 }
@@ -320,7 +303,9 @@ static const struct {
     {WIRE_FUNDED, NULL, take_funded},
     {WIRE_UPDATE, NULL, take_update},
     {WIRE_REESTABLISH, NULL, take_reestablish},
-    {WIRE_STFU, NULL, ending_take_stfu},
+    {WIRE_STFU, NULL, splice_take_stfu},
+    {WIRE_REBASE, NULL, splice_take_rebase},
+    {WIRE_WITHDRAW, NULL, splice_take_withdraw},
     {WIRE_CLOSE, NULL, ending_take_close},
     {WIRE_ANNOUNCE_SIGN, NULL, announcing_take},
     {WIRE_ANNOUNCE, network_take, NULL},

@@ -1,15 +1,14 @@
 /* The journal: what a daemon has said and heard that binds, and what it has seen become final.
  *
  *     ENTRY     a channel's terms and peer, as ABI words; its place among these is its index
- *     SENT      index (u32) ‖ message as it travels: UPDATE, STFU, CLOSE
+ *     SENT      index (u32) ‖ message as it travels: UPDATE, STFU, CLOSE, REBASE, WITHDRAW
  *     RECEIVED  the same
- *     SEEN      index ‖ deposited a, b, withdrawn a, b (16 bytes each, little-endian, as below)
- *     WANTED    index ‖ what we deposit in all
- *     STAGE     index ‖ stage ‖ end of our forced close (u64 each)
- *     BLOCK     chain id ‖ the first block that is not known to be final (u64 each)
- *     PASSAGE   a peer's lock ‖ our lock for it: channel, slot (u32 each)
- *     BILL      an invoice: preimage, secret, amount, expiry; BILL_PAID: its hash ‖ amount
- *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it
+ *     SEEN      index ‖ deposited a, b, withdrawn a, b, time (16 bytes each, little-endian, as
+ * below) WANTED    index ‖ what we deposit in all STAGE     index ‖ stage ‖ end of our forced close
+ * (u64 each) BLOCK     chain id ‖ the first block that is not known to be final (u64 each) PASSAGE
+ * a peer's lock ‖ our lock for it: channel, slot (u32 each) BILL      an invoice: preimage, secret,
+ * amount, expiry; BILL_PAID: its hash ‖ amount PAYMENT   of ours, as ABI words; PART: its hash ‖
+ * our lock for it
  *
  * Replaying them in order brings the daemon back to where it was. */
 #include "channel/daemon_internal.h"
@@ -59,12 +58,13 @@ void record_message(const struct entry *entry, enum record kind, const struct wi
 }
 
 struct seen {
-    u128 deposited[2], withdrawn[2];
+    u128 deposited[2], withdrawn[2], final_s;
 };
 
-void record_seen(const struct entry *entry, const u128 deposited[2], const u128 withdrawn[2])
+void record_seen(const struct entry *entry)
 {
-    struct seen seen = {{deposited[0], deposited[1]}, {withdrawn[0], withdrawn[1]}};
+    struct seen seen = {.final_s = channel_seen_time(entry->channel)};
+    channel_seen(entry->channel, seen.deposited, seen.withdrawn);
     put(entry, RECORD_SEEN, BYTES_OF(seen));
 }
 
@@ -191,6 +191,10 @@ static enum status replay_message(struct entry *entry, bool ours, bytes content,
         return fail(err, ST_CORRUPT, "the journal has a message that does not read");
     if (message.type == WIRE_UPDATE)
         return replay_update(entry, ours, &message.update, err);
+    if (message.type == WIRE_REBASE)
+        return channel_replay_rebase(entry->channel, ours, &message.rebase, err);
+    if (message.type == WIRE_WITHDRAW)
+        return channel_replay_withdraw(entry->channel, ours, &message.withdraw, err);
     u32 side = channel_side(entry->channel);
     if (message.type == WIRE_STFU)
         ending_stopped(entry, ours ? side : 1 - side);
@@ -224,6 +228,7 @@ static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct
             break;
         bytes_copy(&seen, content);
         channel_see(entry->channel, seen.deposited, seen.withdrawn);
+        channel_see_time(entry->channel, (u64)seen.final_s);
         return ST_OK;
     case RECORD_WANTED:
         if (content.size != sizeof(entry->wanted))

@@ -62,6 +62,7 @@ static bool may_answer(const struct channel *channel, const struct item *item)
                is_preimage(item->reference,
                            locks_get(channel->locks[channel->side], item->slot).key);
     case OUT_NONE:
+    case OUT_QUEUED:
     case OUT_SETTLED:
     case OUT_FAILED:
         break;
@@ -167,6 +168,7 @@ static void take_add(struct channel *channel, const struct item *item)
 static void take_end(struct channel *channel, u32 slot)
 {
     forget_in(channel, slot);
+    unqueue_answer(channel, slot);
     for (usize i = 0; i < channel->fresh_count; i++)
         if (channel->fresh[i] == slot)
             channel->fresh[i--] = channel->fresh[--channel->fresh_count];
@@ -227,7 +229,7 @@ static enum status check_covered(const struct channel *channel, const struct hal
                                  const struct sent *acked, struct err *err)
 {
     i128 funds = channel_carried(channel, half->side, channel->deposited[half->side],
-                                 channel->withdrawn[half->side]);
+                                 channel_theirs_reserved(channel));
     if ((i128)(half->sent + half->locked) > funds + (i128)acked->half.sent)
         return fail(err, ST_INVALID, "the peer spends more than it has");
     return ST_OK;
@@ -257,6 +259,8 @@ static enum status check_place(const struct channel *channel, const struct wire_
         return fail(err, ST_INVALID, "update %lu comes after %lu", update->seq, next - 1);
     if (update->items.size > CHANNEL_ITEMS_LIMIT)
         return fail(err, ST_INVALID, "the update is too large");
+    if (channel->rebase.has_next)
+        return fail(err, ST_INVALID, "an update between a base's signatures");
     *acked = find_sent(channel, update->ack_seq);
     if (*acked == NULL)
         return fail(err, ST_INVALID, "the update acknowledges %lu, which does not wait for it",

@@ -79,8 +79,9 @@ static bool row_of(usize index, struct row *out)
         {"0024" ID "00000000000000000000000000000007"
          "00000000000000010000000000000000"
          "00000000000000000000000000000000"
-         "ffffffffffffffffffffffffffffffff",
-         {WIRE_FUNDED, {.funded = {id, 7, large, 0, ~(u128)0}}}},
+         "ffffffffffffffffffffffffffffffff"
+         "0000000000000009",
+         {WIRE_FUNDED, {.funded = {id, 7, large, 0, ~(u128)0, 9}}}},
         {"0028" ID "0000000000000001"
          "0000000000000203"
          "0405060708090a0b" SIGNATURE "aabbcc",
@@ -90,7 +91,12 @@ static bool row_of(usize index, struct row *out)
          "ffffffffffffffff" OTHER,
          {WIRE_REESTABLISH, {.reestablish = {id, 1, 2, UINT64_MAX, other}}}},
         {"002c" ID "0001", {WIRE_STFU, {.stfu = {id, 1}}}},
-        {"002e" ID "0000000000000005" SIGNATURE, {WIRE_REBASE, {.rebase = {id, 5, signature}}}},
+        {"002e" ID "0000000000000005"
+         "00000000000000000000000000000007"
+         "00000000000000010000000000000000"
+         "00000000000000000000000000000000"
+         "ffffffffffffffffffffffffffffffff" SIGNATURE,
+         {WIRE_REBASE, {.rebase = {id, 5, 7, large, 0, ~(u128)0, signature}}}},
         {"0032" ID "ffffffffffffffffffffffffffffff00"
          "0000000065536a80" SIGNATURE,
          {WIRE_CLOSE, {.close = {id, -256, 0x65536a80, signature}}}},

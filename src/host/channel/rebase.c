@@ -1,0 +1,245 @@
+/* A new base: balances that take the place of all halves before them (R7).
+ *
+ *     either     STFU: no items any more, only acknowledgements; the other answers with the same
+ *     side 0     when all is acknowledged: REBASE, its signature; it stands still
+ *     side 1     signs too, and is in the new epoch: REBASE; side 0 is, too, once it has that
+ *
+ * What is queued meanwhile goes out in the new epoch, so who pays notices nothing but the delay.
+ *
+ * Deposits and withdrawals in a base only say what its balances take into account, so any would do:
+ * side 0 names the lower ones of its count and the peer's, which both count for certain. */
+#include "channel/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+bool channel_is_frozen(const struct channel *channel)
+{
+    return channel->rebase.has_next && channel->rebase.is_signed[channel->side];
+}
+
+/* --- Falling silent. */
+
+void channel_ask_rebase(struct channel *channel)
+{
+    channel->rebase.asked = true;
+}
+
+bool channel_wants_silence(const struct channel *channel)
+{
+    const struct rebase *rebase = &channel->rebase;
+    u128 most = channel->next_sent | channel->theirs.sent;
+    bool begins = !channel->stopped && (rebase->asked || most >> CHANNEL_SENT_BITS != 0);
+    return !rebase->quiet[channel->side] && (begins || rebase->quiet[peer_side(channel)]);
+}
+
+void channel_say_silence(struct channel *channel)
+{
+    channel->rebase.quiet[channel->side] = true;
+}
+
+void channel_take_silence(struct channel *channel)
+{
+    channel->rebase.quiet[peer_side(channel)] = true;
+}
+
+/* Both have said it, and both know all that the other has said before. */
+static bool is_silent(const struct channel *channel)
+{
+    return channel->rebase.quiet[0] && channel->rebase.quiet[1] && channel_is_acknowledged(channel);
+}
+
+/* --- The base. */
+
+/* It follows from the newest halves. False: not from such deposits and withdrawals. */
+static bool next_base(const struct channel *channel, const struct wire_rebase *said,
+                      struct base *out)
+{
+    const u128 deposited[2] = {said->deposited_a, said->deposited_b};
+    const u128 withdrawn[2] = {said->withdrawn_a, said->withdrawn_b};
+    *out = channel->base;
+    out->epoch++;
+    for (u32 side = 0; side < 2; side++) {
+        bool ours = side == channel->side;
+        const struct half *own = ours ? &newest_sent(channel)->half : &channel->theirs;
+        const struct half *other = ours ? &channel->theirs : &newest_sent(channel)->half;
+        i128 balance = channel_carried(channel, side, deposited[side], withdrawn[side]) +
+                       (i128)other->sent - (i128)own->sent;
+        if (balance < 0)
+            return false;
+        out->balance[side] = (u128)balance;
+        out->deposited[side] = deposited[side];
+        out->withdrawn[side] = withdrawn[side];
+        out->locked[side] = own->locked;
+        out->root[side] = own->root;
+    }
+    return true;
+}
+
+static struct wire_rebase message_of(const struct channel *channel, const struct base *base,
+                                     const signature64 *signature)
+{
+    return (struct wire_rebase){
+        .id = channel->name.id,
+        .epoch = base->epoch,
+        .deposited_a = base->deposited[0],
+        .deposited_b = base->deposited[1],
+        .withdrawn_a = base->withdrawn[0],
+        .withdrawn_b = base->withdrawn[1],
+        .signature = *signature,
+    };
+}
+
+static u128 smaller(u128 a, u128 b)
+{
+    return a < b ? a : b;
+}
+
+/* What both count. */
+static struct wire_rebase proposal(const struct channel *channel)
+{
+    const u128 *in = channel->deposited, *out = channel->withdrawn;
+    return (struct wire_rebase){
+        .deposited_a = smaller(in[0], channel->peer_deposited[0]),
+        .deposited_b = smaller(in[1], channel->peer_deposited[1]),
+        .withdrawn_a = smaller(out[0], channel->peer_withdrawn[0]),
+        .withdrawn_b = smaller(out[1], channel->peer_withdrawn[1]),
+    };
+}
+
+/* Sequence number 0 of a side: nothing sent, and the base's locks. */
+static struct half half_zero(const struct base *base, u32 side)
+{
+    return (struct half){
+        .side = side, .epoch = base->epoch, .locked = base->locked[side], .root = base->root[side]};
+}
+
+/* Both have signed. */
+static void adopt(struct channel *channel)
+{
+    u32 peer = peer_side(channel);
+    channel->base = channel->rebase.next;
+    memcpy(channel->base_signature, channel->rebase.signature, sizeof(channel->base_signature));
+    channel->rebase = (struct rebase){.asked = false};
+    channel->next_sent -= newest_sent(channel)->half.sent;
+    channel->theirs = half_zero(&channel->base, peer);
+    channel->their_hash = (hash32){{0}};
+    channel->their_signature = (signature64){{0}};
+    for (usize i = 0; i < channel->sent_count; i++)
+        free(channel->sent[i]);
+    struct half none = half_zero(&channel->base, channel->side);
+    channel->sent[0] = sent_new(&none, (hash32){{0}}, &(signature64){{0}}, BYTES_EMPTY);
+    channel->sent_count = 1;
+}
+
+static void note(struct channel *channel, u32 signer, const struct base *base,
+                 const signature64 *signature)
+{
+    struct rebase *rebase = &channel->rebase;
+    rebase->quiet[0] = rebase->quiet[1] = true;
+    rebase->has_next = true;
+    rebase->next = *base;
+    rebase->is_signed[signer] = true;
+    rebase->signature[signer] = *signature;
+    if (rebase->is_signed[0] && rebase->is_signed[1])
+        adopt(channel);
+}
+
+/* --- Ours. */
+
+bool channel_wants_rebase(const struct channel *channel)
+{
+    struct wire_rebase said = proposal(channel);
+    struct base base;
+    if (channel->rebase.has_next || channel->side != 0)
+        return channel->rebase.has_next && !channel_is_frozen(channel);
+    return is_silent(channel) && next_base(channel, &said, &base);
+}
+
+enum status channel_make_rebase(struct channel *channel, const struct channel_signer *signer,
+                                struct wire_rebase *out, struct err *err)
+{
+    assert(channel_wants_rebase(channel));
+    struct wire_rebase said = proposal(channel);
+    struct base base = channel->rebase.next;
+    if (!channel->rebase.has_next && !next_base(channel, &said, &base))
+        bug("the base does not follow");
+    struct sign_request request = {
+        .terms = &channel->terms,
+        .name = &channel->name,
+        .side = channel->side,
+        .key = channel->key,
+        .kind = SIGN_BASE,
+        .base = &base,
+    };
+    signature64 signature;
+    TRY(signer->sign(signer->self, &request, &signature, err));
+    *out = message_of(channel, &base, &signature);
+    note(channel, channel->side, &base, &signature);
+    return ST_OK;
+}
+
+bool channel_sent_rebase(const struct channel *channel, struct wire_rebase *out)
+{
+    u32 side = channel->side;
+    if (channel_is_frozen(channel))
+        *out = message_of(channel, &channel->rebase.next, &channel->rebase.signature[side]);
+    else
+        *out = message_of(channel, &channel->base, &channel->base_signature[side]);
+    return channel_is_frozen(channel) || channel->base.epoch != 0;
+}
+
+/* --- The peer's. */
+
+/* What side 0 names, side 1 must count too. */
+static bool counts(const struct channel *channel, const struct wire_rebase *said)
+{
+    return said->deposited_a <= channel->deposited[0] &&
+           said->deposited_b <= channel->deposited[1] &&
+           said->withdrawn_a <= channel->withdrawn[0] && said->withdrawn_b <= channel->withdrawn[1];
+}
+
+static enum status compute(const struct channel *channel, const struct wire_rebase *said,
+                           struct base *out, struct err *err)
+{
+    if (said->epoch != channel->base.epoch + 1)
+        return fail(err, ST_INVALID, "a base of epoch %lu, the channel is in %lu", said->epoch,
+                    channel->base.epoch);
+    if (!next_base(channel, said, out))
+        return fail(err, ST_INVALID, "the peer's base does not follow from what was paid");
+    return ST_OK;
+}
+
+enum status channel_take_rebase(struct channel *channel, const struct wire_rebase *said,
+                                struct err *err)
+{
+    u32 peer = peer_side(channel);
+    struct base base;
+    if (said->epoch <= channel->base.epoch ||
+        (channel->rebase.has_next && channel->rebase.is_signed[peer]))
+        return fail(err, ST_AGAIN, "the base was taken");
+    TRY(compute(channel, said, &base, err));
+    if (channel->side == 0 && !channel_is_frozen(channel))
+        return fail(err, ST_INVALID, "side 0 is the first to sign a base");
+    if (channel->side == 1 && (!is_silent(channel) || !counts(channel, said)))
+        return fail(err, ST_INVALID, "a base while something is under way");
+    hash32 digest = signed_digest(channel->name.domain, base_hash(channel->name.id, &base));
+    hash32 ours =
+        signed_digest(channel->name.domain, base_hash(channel->name.id, &channel->rebase.next));
+    if (channel->side == 0 && !hash32_equal(digest, ours))
+        return fail(err, ST_INVALID, "the peer signs another base than we have");
+    if (!signature_is_of(&said->signature, digest, channel->terms.owner[peer]))
+        return fail(err, ST_INVALID, "the signature is not the peer's under this base");
+    note(channel, peer, &base, &said->signature);
+    return ST_OK;
+}
+
+enum status channel_replay_rebase(struct channel *channel, bool ours,
+                                  const struct wire_rebase *said, struct err *err)
+{
+    struct base base;
+    if (compute(channel, said, &base, err) != ST_OK)
+        return ST_CORRUPT;
+    note(channel, ours ? channel->side : peer_side(channel), &base, &said->signature);
+    return ST_OK;
+}
