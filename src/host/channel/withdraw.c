@@ -99,6 +99,8 @@ static enum status take_wish(struct channel *channel, const struct wire_withdraw
 {
     u32 side = peer_side(channel);
     u128 withdrawn = channel->withdrawn[side];
+    if (said->until_s < channel->final_s) /* the peer may have spent it since, as we told it so */
+        return fail(err, ST_AGAIN, "a withdrawal that is dead");
     if (channel_theirs_reserved(channel) != withdrawn)
         return fail(err, ST_INVALID, "a withdrawal before the last one is over");
     if (said->total <= withdrawn || said->total - withdrawn > channel_receivable(channel))
@@ -121,7 +123,7 @@ enum status channel_take_withdraw(struct channel *channel, const struct wire_wit
     if (said->side == peer)
         return take_wish(channel, said, err);
     if (!same || !known->is_signed[channel->side])
-        return fail(err, ST_INVALID, "the peer answers a withdrawal that is not ours");
+        return fail(err, ST_AGAIN, "an answer that comes too late");
     TRY(check_signature(channel, said, err));
     note(channel, peer, said);
     return ST_OK;
