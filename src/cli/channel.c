@@ -168,6 +168,19 @@ static enum status top_up(const struct channel_settings *settings, struct arena 
     return ST_OK;
 }
 
+static enum status splice_out(const struct channel_settings *settings, struct arena *arena,
+                              struct err *err)
+{
+    struct question question;
+    json result;
+    question_begin(&question, settings);
+    put_word(&question, "channel", settings->words.list[0]);
+    TRY(put_amount(&question, settings->words.list[1], err));
+    TRY(ask(&question, "channel_withdraw", &result, arena, err));
+    print_channel(result, settings, *arena);
+    return ST_OK;
+}
+
 static enum status send_money(const struct channel_settings *settings, struct arena *arena,
                               struct err *err)
 {
@@ -336,6 +349,9 @@ static const struct command {
      "Opens a channel, pays into it, and waits until it can be used.", OPEN, 2, open_channel},
     {"topup", "CHANNEL AMOUNT [FLAG VALUE]...", "Pays more into a channel, while it is used.",
      TOPUP, 2, top_up},
+    {"splice-out", "CHANNEL AMOUNT [FLAG VALUE]...",
+     "Takes money out of a channel, while it is used, and waits until that is final.", SPLICE, 2,
+     splice_out},
     {"keysend", "CHANNEL AMOUNT [FLAG VALUE]...", "Pays the channel's other side, unasked.", SEND,
      2, send_money},
     {"invoice", "[AMOUNT] [FLAG VALUE]...", "Makes an invoice, for so much or for what one likes.",

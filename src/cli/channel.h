@@ -18,7 +18,8 @@ enum channel_command {
     INVOICING = 128,
     PAY = 256,
     GRAPH = 512,
-    CALLS = LIST | OPEN | TOPUP | SEND | CLOSE | INVOICING | PAY | GRAPH,
+    SPLICE = 1024,
+    CALLS = LIST | OPEN | TOPUP | SEND | CLOSE | INVOICING | PAY | GRAPH | SPLICE,
 };
 
 struct channel_settings {
