@@ -363,11 +363,13 @@ static inline void world_answer(struct world *w, u32 side)
 {
     struct channel *channel = w->side[side].channel;
     const struct locks *locks = channel_locks(channel, 1 - side);
-    u32 slot = (u32)world_number(w, WORLD_SLOTS);
+    u32 slot = world_byte(w) % 8;
+    while (slot < WORLD_SLOTS && !channel_lock_waits(channel, slot))
+        slot++;
+    if (slot == WORLD_SLOTS)
+        return;
     struct item item = {.kind = world_byte(w) % 2 == 0 ? ITEM_SETTLE : ITEM_FAIL, .slot = slot};
     struct lock lock = locks_get(locks, slot);
-    if (!channel_lock_waits(channel, slot))
-        return;
     if (w->now_s + WORLD_LOCK_LIFE / 2 > lock.expiry_s) /* R6: too late for the secret */
         item.kind = ITEM_FAIL;
     item.reference = item.kind == ITEM_SETTLE ? world_preimage((u64)lock.amount) : (hash32){{0}};
@@ -384,16 +386,24 @@ static inline bool world_is_told(const struct world *w, u32 side, u32 slot)
     return channel_lock_preimage(w->side[1 - side].channel, slot, &preimage);
 }
 
+static inline bool world_may_end(const struct world *w, u32 side, u32 slot)
+{
+    const struct world_side *at = &w->side[side];
+    struct lock lock = locks_get(channel_locks(at->channel, side), slot);
+    return at->to_end[slot] != WORLD_NOTHING ||
+           (lock.amount != 0 && w->now_s > lock.expiry_s && !world_is_told(w, side, slot));
+}
+
 static inline void world_end_lock(struct world *w, u32 side)
 {
     struct world_side *at = &w->side[side];
-    u32 slot = (u32)world_number(w, WORLD_SLOTS);
-    struct lock lock = locks_get(channel_locks(at->channel, side), slot);
+    u32 slot = world_byte(w) % 8;
+    while (slot < WORLD_SLOTS && !world_may_end(w, side, slot))
+        slot++;
+    if (slot == WORLD_SLOTS)
+        return;
     struct item item = {.kind = at->to_end[slot] == WORLD_PAY ? ITEM_PAID : ITEM_DROP,
                         .slot = slot};
-    bool expired = lock.amount != 0 && w->now_s > lock.expiry_s && !world_is_told(w, side, slot);
-    if (at->to_end[slot] == WORLD_NOTHING && !expired)
-        return;
     if (channel_queue(at->channel, &item, NULL, NULL) == ST_OK)
         at->to_end[slot] = WORLD_NOTHING;
 }
@@ -660,73 +670,50 @@ static inline void world_settle_down(struct world *w)
 
 /* --- The schedule. */
 
+static inline void world_reconnect(struct world *w, u32 side)
+{
+    (void)side;
+    world_meet(w);
+}
+
+static inline void world_crash(struct world *w, u32 side)
+{
+    world_restart(w, side);
+    world_meet(w);
+}
+
+static inline void world_ask(struct world *w, u32 side)
+{
+    channel_ask_rebase(w->side[side].channel);
+}
+
+static inline void world_pass_time(struct world *w, u32 side)
+{
+    w->now_s += 1 + world_byte(w) % 16;
+    w->deposited[side] += world_byte(w) % 64;
+}
+
+/* What can happen, and how often of 128. */
+static const struct {
+    u8 often;
+    void (*act)(struct world *w, u32 side);
+} world_acts[] = {
+    {12, world_pay},    {8, world_lock},   {8, world_answer},    {8, world_end_lock},
+    {18, world_update}, {16, world_flush}, {28, world_deliver},  {1, world_reconnect},
+    {1, world_crash},   {2, world_ask},    {8, world_splice},    {4, world_withdraw},
+    {3, world_execute}, {3, world_see},    {2, world_pass_time}, {6, world_lie},
+};
+
 static inline void world_step(struct world *w)
 {
     u8 op = world_byte(w);
-    u32 side = op & 1;
-    switch ((op >> 1) % 24) {
-    case 0:
-    case 1:
-        world_pay(w, side);
-        break;
-    case 2:
-        world_lock(w, side);
-        break;
-    case 3:
-        world_answer(w, side);
-        break;
-    case 4:
-        world_end_lock(w, side);
-        break;
-    case 5:
-    case 6:
-    case 7:
-        world_update(w, side);
-        break;
-    case 8:
-    case 9:
-        world_flush(w, side);
-        break;
-    case 10:
-    case 11:
-    case 12:
-    case 13:
-        world_deliver(w, side);
-        break;
-    case 14:
-        world_meet(w);
-        break;
-    case 15:
-        world_restart(w, side);
-        world_meet(w);
-        break;
-    case 16:
-        channel_ask_rebase(w->side[side].channel);
-        break;
-    case 17:
-    case 18:
-        world_splice(w, side);
-        break;
-    case 19:
-        world_withdraw(w, side);
-        break;
-    case 20:
-        world_execute(w, side);
-        break;
-    case 21:
-        world_see(w, side);
-        break;
-    case 22:
-        w->now_s += 1 + world_byte(w) % 16;
-        w->deposited[side] += world_byte(w) % 64;
-        break;
-    case 23:
-        world_lie(w, side);
-        break;
-    }
+    usize i = 0;
+    for (u32 left = op >> 1; left >= world_acts[i].often; i++)
+        left -= world_acts[i].often;
+    world_acts[i].act(w, op & 1);
 }
 
-static inline void world_run(bytes script)
+static inline struct world *world_begin(bytes script)
 {
     static struct world *w;
     static u8 *memory;
@@ -747,6 +734,20 @@ static inline void world_run(bytes script)
         world_flush(w, side);
     }
     world_meet(w);
+    return w;
+}
+
+static inline void world_end(struct world *w)
+{
+    for (u32 side = 0; side < 2; side++) {
+        channel_free(w->side[side].channel);
+        channel_events_free(&w->side[side].events);
+    }
+}
+
+static inline void world_run(bytes script)
+{
+    struct world *w = world_begin(script);
     while (w->script.size != 0 && !world_is_full(w)) {
         world_step(w);
         world_check(w);
@@ -754,10 +755,7 @@ static inline void world_run(bytes script)
     for (u32 side = 0; side < 2; side++)
         world_check_journal(w, side);
     world_settle_down(w);
-    for (u32 side = 0; side < 2; side++) {
-        channel_free(w->side[side].channel);
-        channel_events_free(&w->side[side].events);
-    }
+    world_end(w);
 }
 
 #endif

@@ -61,6 +61,8 @@ static bool next_base(const struct channel *channel, const struct wire_rebase *s
     out->epoch++;
     for (u32 side = 0; side < 2; side++) {
         bool ours = side == channel->side;
+        if (deposited[side] >= CHANNEL_AMOUNT_LIMIT || withdrawn[side] >= CHANNEL_AMOUNT_LIMIT)
+            return false;
         const struct half *own = ours ? &newest_sent(channel)->half : &channel->theirs;
         const struct half *other = ours ? &channel->theirs : &newest_sent(channel)->half;
         i128 balance = channel_carried(channel, side, deposited[side], withdrawn[side]) +
