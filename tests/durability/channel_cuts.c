@@ -1,6 +1,6 @@
 /* Cuts the power of two channel daemons at once, at every write and sync that their journals have
  * seen, in several ways each, and starts both on what is left. They must open, meet, count the
- * same, have all that callers were told, and go on.
+ * same, have all that callers were told, and go on. The same where there is no room for a record.
  *
  *   channel_cuts [how many of the cuts: 1 of every N, 1 unless given] */
 #include "base/fmt.h"
@@ -11,6 +11,7 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -58,11 +59,25 @@ static void tell(u64 deposits)
 static struct party *parties[2];
 static char folders[2][2][128]; /* the originals, the copies */
 
+/* Room for so many writes more; SIZE_MAX: for all. */
+static atomic_size_t room = SIZE_MAX;
+
+static enum status write_in_room(void *self, struct file *file, u64 offset, bytes from,
+                                 struct err *err)
+{
+    if (room == 0)
+        return fail(err, ST_FULL, "cannot write the journal: no space left");
+    room -= room != SIZE_MAX;
+    return files_of_system()->write(self, file, offset, from, err);
+}
+
 static enum status start(usize which, u32 side, struct err *err)
 {
+    static struct files files;
+    files = which == 0 ? *party_slow_files() : *files_of_system();
+    files.write = write_in_room;
     static const char *const addrs[2] = {"127.8.0.1", "127.8.0.2"};
-    struct party_options options = {(u8)(1 + side), folders[which][side], addrs[side],
-                                    which == 0 ? party_slow_files() : files_of_system()};
+    struct party_options options = {(u8)(1 + side), folders[which][side], addrs[side], &files};
     return party_start(&options, &parties[side], err);
 }
 
@@ -237,6 +252,50 @@ static void judge(usize position, enum fate fate)
     stop();
 }
 
+/* --- No room. */
+
+/* The daemon ends, says so, and answers nothing that it has not written down. */
+static const char *fault_of_ending(u32 side, usize writes, struct told *was)
+{
+    static char out[PARTY_ANSWER];
+    char params[200];
+    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"amount\":7}", channel);
+    party_ask(parties[side], "channel_topup", params, out);
+    if (writes > 0 && strstr(out, "\"result\"") != NULL) {
+        was->deposits += 7; /* its record was the first */
+        return NULL;
+    }
+    if (strstr(out, "\"result\"") != NULL || strstr(out, "\"error\"") == NULL)
+        return out;
+    const char *why = party_failure(parties[side]);
+    return why != NULL && strstr(why, "no space left") != NULL ? NULL : "it does not say why";
+}
+
+/* One of the two has room for `writes` more, in a channel that is open. */
+static void judge_full(u32 side, usize writes, usize position)
+{
+    struct err err;
+    char top[128], a[PARTY_ANSWER], b[PARTY_ANSWER];
+    fmt(top, sizeof(top), "%.*s", (int)strlen(folders[1][A]) - 2, folders[1][A]);
+    tape_replay(position, FATE_KEPT, 0, top);
+    set_chain(position);
+    struct told was = told_at(position);
+    const char *fault = "it does not start";
+    if (start(1, B, &err) == ST_OK && start(1, A, &err) == ST_OK)
+        fault = fault_of_meeting(&was, a, b);
+    room = writes;
+    fault = fault == NULL ? fault_of_ending(side, writes, &was) : fault;
+    room = SIZE_MAX;
+    stop();
+    if (fault == NULL && (start(1, B, &err) != ST_OK || start(1, A, &err) != ST_OK))
+        fault = err.text;
+    fault = fault == NULL ? fault_of_meeting(&was, a, b) : fault;
+    fault = fault == NULL ? fault_of_going_on() : fault;
+    stop();
+    if (fault != NULL)
+        complain(position, FATE_KEPT, fault);
+}
+
 static void make_folders(char top[static 64])
 {
     static const char *const names[2] = {"was", "is"};
@@ -270,6 +329,10 @@ int main(int argc, char **argv)
     for (usize position = 0; position <= tape_length(); position += every > 0 ? every : 1)
         for (enum fate fate = 0; fate < FATE_COUNT; fate++, cuts++)
             judge(position, fate);
+    usize last = told[told_count - 1].position; /* before the close */
+    for (u32 side = 0; side < 2; side++)
+        for (usize writes = 0; writes < 3; writes++, cuts++)
+            judge_full(side, writes, last);
     fmt(command, sizeof(command), "rm -r %s", top);
     assert(system(command) == 0);
     printf("%zu writes and syncs of two channel daemons, %zu cuts\n", tape_length(), cuts);
