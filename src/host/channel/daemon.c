@@ -415,6 +415,8 @@ enum status daemon_open(const struct daemon_options *options, struct daemon **ou
     struct daemon *daemon = calloc(1, sizeof(*daemon));
     assert(daemon != NULL);
     daemon->options = *options;
+    if (options->alias == NULL)
+        daemon->options.alias = "";
     daemon->loop = options->loop;
     daemon->turn_task.run = turn_is_due;
     daemon->tick.due = ticked;
@@ -460,6 +462,7 @@ void daemon_close(struct daemon *daemon)
         channel_free(daemon->entries[i]->channel);
         free(daemon->entries[i]);
     }
+    payments_free(daemon);
     network_free(daemon->network);
     bills_free(daemon);
     free_peers(daemon->peers);

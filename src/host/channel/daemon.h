@@ -45,7 +45,7 @@ struct daemon_options {
     u128 fee_base;         /* for forwarding: so much, and */
     u32 fee_ppm;           /* so many millionths of what is forwarded */
     bool swaps;            /* also from one chain's own money to another's, one to one */
-    const char *alias;     /* by which others may show us; "": none */
+    const char *alias;     /* by which others may show us; NULL: none */
     bool is_private;       /* nothing is said of our channels */
 };
 

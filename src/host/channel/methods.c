@@ -340,6 +340,7 @@ static void node_info(struct daemon_call *call)
     json_key(call->out, "result");
     json_open_object(call->out);
     method_put_text(call->out, "node", name);
+    method_put_text(call->out, "alias", daemon->options.alias);
     method_put_hex(call->out, "account", BYTES_OF(account));
     json_key(call->out, "chains");
     json_open_array(call->out);

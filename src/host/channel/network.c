@@ -4,6 +4,7 @@
 #include "sys/clock.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
+#include "sys/pages.h"
 #include "sys/thread.h"
 
 #include <assert.h>
@@ -98,28 +99,30 @@ static void begin_keeping(struct network *network)
     network->changed = !keeper->runs;
 }
 
-static enum status read_kept(struct network *network, u8 *memory, usize room, struct err *err)
-{
-    struct arena arena = arena_over(memory, room);
-    bytes kept;
-    TRY(files_read_whole(network->keeper.files, network->keeper.path, GRAPH_FILE_LIMIT, &kept,
-                         &arena, err));
-    return graph_load(network->graph, kept, network_now_s(), err);
-}
-
 static struct graph *new_graph(void)
 {
     return graph_new(GRAPH_BUDGET, random_u64());
 }
 
+static enum status read_kept(struct network *network, struct err *err)
+{
+    struct pages pages; /* touched as far as the file is long */
+    struct keeper *keeper = &network->keeper;
+    bytes kept;
+    TRY(pages_reserve(GRAPH_FILE_LIMIT + 4096, &pages, err));
+    struct arena arena = pages_arena(&pages);
+    enum status st =
+        files_read_whole(keeper->files, keeper->path, GRAPH_FILE_LIMIT, &kept, &arena, err);
+    if (st == ST_OK)
+        st = graph_load(network->graph, kept, network_now_s(), err);
+    pages_release(&pages);
+    return st;
+}
+
 static void load(struct network *network)
 {
-    enum { ROOM = GRAPH_FILE_LIMIT + 4096 }; /* touched as far as the file is long */
     struct err err;
-    u8 *memory = malloc(ROOM);
-    assert(memory != NULL);
-    enum status st = read_kept(network, memory, ROOM, &err);
-    free(memory);
+    enum status st = read_kept(network, &err);
     if (st == ST_OK || st == ST_MISSING)
         return;
     log_warn("channel", "what was kept of the network is dropped", LOG_TEXT("why", err.text));
@@ -208,7 +211,7 @@ void network_tell(struct daemon *daemon, u64 key, const struct peer *except)
 /* False: there may be more. */
 static bool send_news(struct peer *peer)
 {
-    static u8 room[WIRE_LIMIT]; /* of the loop's thread */
+    u8 room[WIRE_LIMIT];
     for (usize i = 0; i < AT_ONCE && link_waiting(peer->link) < LINK_ROOM; i++) {
         usize size = gossip_sync_next(peer->gossip, room);
         if (size == 0)

@@ -161,7 +161,7 @@ static void answer_asked(struct onchain *chain, const struct adjudicator_funds *
 
 enum status onchain_tell_funds(struct onchain *chain, struct err *err)
 {
-    enum { BATCHES = 16 }; /* then blocks are looked for again */
+    enum { BATCHES = 4 }; /* a moment; others may make us ask, so it is not all that can be done */
     hash32 ids[FUNDS_BATCH];
     struct adjudicator_funds funds[FUNDS_BATCH];
     if (hash32_is_zero(chain->tip.hash))

@@ -181,7 +181,6 @@ static void begin(void)
         .challenge_s = 60,
         .least_challenge_s = 30,
         .margin_s = 10,
-        .alias = "",
     };
     dev_open_chain(dev, test_folder());
     if (daemon_open(&options, &daemon, &dev->err) != ST_OK)
