@@ -175,7 +175,7 @@ static enum status splice_out(const struct channel_settings *settings, struct ar
     json result;
     question_begin(&question, settings);
     put_word(&question, "channel", settings->words.list[0]);
-    TRY(put_amount(&question, settings->words.list[1], err));
+    TRY(put_amount(&question, "amount", settings->words.list[1], err));
     TRY(ask(&question, "channel_withdraw", &result, arena, err));
     print_channel(result, settings, *arena);
     return ST_OK;
