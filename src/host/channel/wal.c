@@ -1,6 +1,7 @@
 #include "channel/wal.h"
 
 #include "base/fmt.h"
+#include "sys/log.h"
 #include "sys/pages.h"
 #include "sys/thread.h"
 
@@ -170,6 +171,9 @@ static enum status begin(struct wal *wal, struct err *err)
     u64 cut;
     TRY(take_lock(wal, err));
     TRY(log_open(wal->options.files, wal->options.path, 0, &wal->log, &cut, err));
+    if (cut != 0) /* half a batch that was never told, or a disk that rots: they look the same */
+        log_warn("channel", "the journal's end does not read, and is kept beside it as .cut",
+                 LOG_TEXT("journal", wal->options.path), LOG_U64("bytes", cut));
     wal->size = log_end(wal->log);
     TRY(replay(wal, err));
     TRY(thread_start(&wal->thread, "channel wal", run, wal, err));
