@@ -3,7 +3,10 @@
 
 #include "base/fmt.h"
 #include "harness/test.h"
+#include "sys/log.h"
 #include "sys/power.h"
+
+#include <unistd.h>
 
 enum { MOST = 200 };
 
@@ -128,6 +131,7 @@ TEST(wherever_the_power_goes_all_that_was_durable_is_there)
 {
     const char *folder = test_folder();
     unsigned number = 0;
+    log_setup((struct log_options){.level = LEVEL_ERROR, .fd = STDERR_FILENO});
     for (enum power_fate fate = POWER_KEPT; fate < POWER_FATES; fate++) {
         for (unsigned n = 1;; n += 7, number++) {
             struct err err;
