@@ -70,6 +70,23 @@ for (const [name, program] of Object.entries(parents)) {
       await bob.rpc('channel_close', { channel });
     });
 
+    test('a close by one on a base that both signed pays out what it says', async () => {
+      const channel = await open();
+      await alice.rpc('channel_keysend', { channel, amount: hex(ether / 2n) });
+      await bob.rpc('channel_withdraw', { channel, amount: hex(ether / 8n) });
+      await bob.rpc('channel_rebase', { channel });
+      await agree(channel, 1);
+      await alice.rpc('channel_keysend', { channel, amount: '0x7' });
+      const before = await balance(addresses[2]);
+      const closing = alice.rpc('channel_close', { channel, force: true });
+      await until(async () => (await alice.channel(channel)).state === 'dispute', 10_000, 'the dispute');
+      await chain.rpc('evm_increaseTime', 61);
+      await chain.rpc('evm_mine');
+      assert.equal((await closing).state, 'closed');
+      const gas = before + 3n * ether / 8n + 7n - await balance(addresses[2]);
+      assert.ok(gas >= 0n && gas < ether / 100n); // bob settles, or alice does
+    });
+
     test('a new base is there, or is made, after either or both are killed', async () => {
       const channel = await open();
       let epoch = 0;

@@ -257,6 +257,17 @@ TEST(a_withdrawal_that_is_too_late_gives_its_money_back_once_both_know)
     world_end(w);
 }
 
+TEST(a_withdrawal_that_is_dead_when_it_comes_is_passed_over)
+{
+    begin();
+    struct wire_withdraw said = wish(39000);
+    w->now_s += WORLD_WITHDRAW_LIFE + 1;
+    world_see(w, 1);
+    CHECK(channel_take_withdraw(of(1), &said, NULL) == ST_AGAIN);
+    CHECK(channel_receivable(of(1)) == 40000);
+    world_end(w);
+}
+
 TEST(a_withdrawal_of_what_is_not_there_is_refused)
 {
     begin();
