@@ -125,6 +125,7 @@ struct passage {
     hash32 preimage;
     u8 *reason; /* why it failed, from the hop after us; owned */
     usize reason_size;
+    struct passage *before; /* in our slot: its lock is gone, its EVENT_DROPPED is to come */
 };
 
 /* An answer to a peer's lock, or an end of ours, that has found no room in the next update. */
@@ -153,7 +154,7 @@ enum { PLAN_HOPS = 20 };
 struct plan {
     point33 node[PLAN_HOPS];
     u128 amount[PLAN_HOPS];
-    u64 chain_id[PLAN_HOPS]; /* of the channel to it; 0: the payee's */
+    u64 chain_id[PLAN_HOPS];         /* of the channel to it; 0: the payee's */
     struct route_side by[PLAN_HOPS]; /* channels to them; not where the caller has named the way */
     bool is_found;                   /* they are known */
     usize count;

@@ -74,7 +74,20 @@ static void passage_end(struct passage *passage)
     leave_out(passage);
 }
 
-/* What held the slots before is over: the journal tells of ends only by what comes after. */
+/* The first that was in the slot, out of it. */
+static struct passage *take_oldest(struct entry *entry, u32 slot)
+{
+    struct passage **at = &entry->out[slot];
+    while ((*at)->before != NULL)
+        at = &(*at)->before;
+    struct passage *oldest = *at;
+    *at = NULL;
+    oldest->out = NULL;
+    return oldest;
+}
+
+/* What held the slots before is over. In the journal its end came first; else the slot of a lock of
+ * ours may be taken again before its end is durable, and so told. */
 struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u32 out_slot,
                             struct part *part)
 {
@@ -82,8 +95,9 @@ struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u3
     assert(passage != NULL);
     *passage = (struct passage){
         .in = in, .in_slot = in_slot, .out = out, .out_slot = out_slot, .part = part};
-    if (passage_out(out, out_slot) != NULL)
+    if (passage_out(out, out_slot) != NULL && out->daemon->replaying)
         leave_out(passage_out(out, out_slot));
+    passage->before = passage_out(out, out_slot);
     if (in != NULL && passage_in(in, in_slot) != NULL)
         leave_in(passage_in(in, in_slot));
     *slot_in(&out->out, &out->out_room, out_slot) = passage;
@@ -95,8 +109,8 @@ struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u3
 void passages_free(struct entry *entry)
 {
     for (u32 slot = 0; slot < entry->out_room; slot++)
-        if (entry->out[slot] != NULL)
-            leave_out(entry->out[slot]);
+        while (entry->out[slot] != NULL)
+            drop_if_idle(take_oldest(entry, slot));
     for (u32 slot = 0; slot < entry->in_room; slot++)
         if (entry->in[slot] != NULL)
             leave_in(entry->in[slot]);
@@ -442,12 +456,12 @@ static void take_failed(struct entry *entry, u32 slot)
 
 static void take_dropped(struct entry *entry, u32 slot)
 {
-    struct passage *passage = passage_out(entry, slot);
-    if (passage == NULL)
+    if (passage_out(entry, slot) == NULL)
         return;
+    struct passage *passage = take_oldest(entry, slot);
     if (passage->in != NULL)
         pass_back(passage);
-    else
+    else if (passage->part != NULL)
         part_failed(passage->part, (bytes){passage->reason, passage->reason_size});
     passage_end(passage);
 }
@@ -482,7 +496,8 @@ void forward_replay(struct entry *entry, const struct channel_event *event)
     leave_out(passage);
 }
 
-/* A part whose lock never got into an update was never sent. */
+/* A lock of ours that is gone, or that never got into an update, holds no slot; a part whose lock
+ * that was, was never sent. */
 void forward_resume(struct entry *entry)
 {
     for (u32 slot = 0; slot < entry->in_room; slot++)
@@ -490,10 +505,11 @@ void forward_resume(struct entry *entry)
             leave_in(entry->in[slot]);
     for (u32 slot = 0; slot < entry->out_room; slot++) {
         struct passage *passage = entry->out[slot];
-        if (passage == NULL || passage->part == NULL || channel_lock_lives(entry->channel, slot))
+        if (passage == NULL || channel_lock_lives(entry->channel, slot))
             continue;
-        part_failed(passage->part, BYTES_EMPTY);
-        passage_end(passage);
+        if (passage->part != NULL)
+            part_failed(passage->part, BYTES_EMPTY);
+        leave_out(passage);
     }
 }
 
