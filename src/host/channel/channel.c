@@ -177,6 +177,14 @@ bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out)
     return true;
 }
 
+void channel_learn(struct channel *channel, u32 slot, hash32 preimage)
+{
+    if (!channel_lock_waits(channel, slot))
+        return;
+    channel->in[slot].state = IN_SETTLED;
+    channel->in[slot].preimage = preimage;
+}
+
 bytes channel_lock_reason(const struct channel *channel, u32 slot)
 {
     return slot < channel->out_room ? channel->out[slot].reason : BYTES_EMPTY;

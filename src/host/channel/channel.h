@@ -40,7 +40,13 @@ struct sign_request {
     const struct channel_name *name;
     u32 side;
     u32 key; /* which of the signer's keys */
-    enum { SIGN_HALF, SIGN_BASE, SIGN_CLOSE, SIGN_WITHDRAW } kind;
+    enum {
+        SIGN_HALF,
+        SIGN_ENDORSEMENT, /* of the peer's half, for the adjudicator */
+        SIGN_BASE,
+        SIGN_CLOSE,
+        SIGN_WITHDRAW,
+    } kind;
     union {
         const struct half *half;
         const struct base *base;
@@ -239,6 +245,9 @@ bool channel_lock_lives(const struct channel *channel, u32 slot);
 bool channel_lock_waits(const struct channel *channel, u32 slot);
 /* The preimage that we told for a lock of the peer's. False: none. */
 bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out);
+/* The preimage of a lock of the peer's that waits, when the peer is not to be told any more: for
+ * the registry. */
+void channel_learn(struct channel *channel, u32 slot, hash32 preimage);
 /* Why the peer failed a lock of ours; empty where it did not. */
 bytes channel_lock_reason(const struct channel *channel, u32 slot);
 

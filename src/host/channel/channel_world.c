@@ -59,6 +59,10 @@ static enum status world_sign(void *self, const struct sign_request *request, si
         assert(request->half->side == request->side);
         hash = half_hash(id, request->half);
         break;
+    case SIGN_ENDORSEMENT:
+        assert(request->half->side != request->side);
+        hash = half_hash(id, request->half);
+        break;
     case SIGN_BASE:
         hash = base_hash(id, request->base);
         break;

@@ -279,12 +279,13 @@ static void on_view(void *self, hash32 id, const struct onchain_view *view, bool
     daemon_touch(chain->daemon);
 }
 
-static void on_block(void *self, u64 number, u64 time_s, u64 final_number)
+static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 final_time_s)
 {
     enum { OFTEN = 64 }; /* blocks that are looked at again after a restart, at most */
     struct chain_of *chain = self;
     chain->block = number;
     chain->time_s = time_s;
+    chain->final_time_s = final_time_s;
     if (final_number + 1 >= chain->since + OFTEN) {
         chain->since = final_number + 1;
         record_block(chain);
@@ -455,10 +456,13 @@ void daemon_close(struct daemon *daemon)
     loop_drop_timer(&daemon->tick);
     links_free(daemon->links);
     wal_close(daemon->wal);
-    for (usize i = 0; i < daemon->chain_count; i++)
+    for (usize i = 0; i < daemon->chain_count; i++) {
         onchain_close(daemon->chains[i].chain);
+        shown_free(&daemon->chains[i]);
+    }
     for (u32 i = 0; i < daemon->entry_count; i++) {
         passages_free(daemon->entries[i]);
+        unlock_free(daemon->entries[i]);
         channel_free(daemon->entries[i]->channel);
         free(daemon->entries[i]);
     }

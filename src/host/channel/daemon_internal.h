@@ -11,6 +11,7 @@
  *     errand.c    transactions
  *     ending.c    closes, by both and by one
  *     splice.c    new bases, and money taken out of open channels
+ *     unlock.c    locks after a dispute
  *     methods.c   JSON-RPC */
 #ifndef CHANNEL_DAEMON_INTERNAL_H
 #define CHANNEL_DAEMON_INTERNAL_H
@@ -66,6 +67,7 @@ enum errand {
     ERRAND_ANSWER,
     ERRAND_SETTLE,
     ERRAND_WITHDRAW,
+    ERRAND_UNLOCK,
     ERRANDS,
 };
 
@@ -99,6 +101,8 @@ struct entry {
     bool looked;              /* at the chain, for a withdrawal that is too late */
     u64 force_until_s;        /* of our own forced close; 0: there is none */
     struct onchain_view view; /* the newest */
+    struct locks *won[2];     /* those that a dispute left, by side; NULL: not looked for yet */
+    hash32 sought[2];         /* the roots that were looked for */
     struct {
         hash32 key; /* the newest's name */
         u64 failures;
@@ -120,6 +124,8 @@ struct entry {
 struct passage {
     struct entry *in, *out; /* NULL: there is none, or it is done with */
     u32 in_slot, out_slot;
+    hash32 key; /* of our lock, which a half of ours may have longer than `out` */
+    u64 expiry_s;
     struct part *part;                                              /* NULL: it passes through */
     enum { PASSAGE_WAITS, PASSAGE_SETTLED, PASSAGE_DROPPED } state; /* as the journal has it */
     hash32 preimage;
@@ -187,6 +193,19 @@ struct payment {
     usize failed_hop;
 };
 
+/* A secret that a chain's registry has, of a lock of ours or a peer's. */
+enum { SHOWN_BUCKETS = 256 };
+struct shown {
+    struct shown *next; /* in its bucket */
+    hash32 key;
+    struct shown_terms {
+        hash32 secret;
+        u64 time_s;
+        u64 count, index, path_size; /* in a batch of so many; 0: it came by itself */
+        hash32 path[8];
+    } terms;
+};
+
 /* A chain of the options. */
 struct chain_of {
     struct daemon *daemon;
@@ -194,7 +213,9 @@ struct chain_of {
     u64 chain_id;
     address adjudicator;
     u64 block, time_s;
-    u64 since; /* what came before is in the journal */
+    u64 final_time_s; /* of the newest final block */
+    u64 since;        /* what came before is in the journal */
+    struct shown *shown[SHOWN_BUCKETS];
 };
 
 /* What leaves once the batch is durable. */
@@ -320,6 +341,7 @@ enum record {
     RECORD_BILL_PAID,
     RECORD_PAYMENT,
     RECORD_PART,
+    RECORD_SHOWN,
 };
 
 void record_entry(const struct entry *entry);
@@ -335,6 +357,7 @@ void record_received(struct daemon *daemon, hash32 hash, u128 amount);
 void record_payment(const struct payment *payment);
 void record_part(const struct passage *passage, const struct payment *payment);
 void record_block(const struct chain_of *chain);
+void record_shown(const struct chain_of *chain, const struct shown_terms *terms);
 enum status record_replay(void *daemon, u8 kind, bytes payload, struct err *err);
 
 /* --- peers.c */
@@ -441,6 +464,19 @@ void splice_resume(struct entry *entry);
 /* A block has come. */
 void splice_tick(struct chain_of *chain);
 
+/* --- unlock.c */
+
+/* Keeps what the registry has told of a key that matters. */
+void shown_note(struct chain_of *chain, const struct onchain_reveal *reveal);
+/* From the journal. */
+void shown_add(struct chain_of *chain, const struct shown_terms *terms);
+/* By itself or in a batch, at that time or before; by itself if it is both. NULL: neither. */
+const struct shown *shown_find(const struct chain_of *chain, hash32 key, u64 expiry_s);
+void shown_free(struct chain_of *chain);
+/* Pays out the next chunk that is decided; the dispute is settled. */
+void unlock_step(struct entry *entry);
+void unlock_free(struct entry *entry);
+
 /* --- forward.c */
 
 enum { LONGEST_LOCK_S = 14 * 86400 };
@@ -454,13 +490,16 @@ void forward_resume(struct entry *entry);
 void forward_turn(struct daemon *daemon);
 void forward_answers(struct entry *entry);
 void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal);
+/* The journal tells of it. */
+void forward_shown(struct chain_of *chain, const struct shown_terms *terms);
 void forward_tick(struct chain_of *chain);
 /* By how much a lock has to outlast the one on another chain that it pays for. */
 u64 forward_swap_s(const struct daemon_options *options);
 u128 forward_fee(const struct daemon_options *options, u128 amount);
 
+/* `lock` is ours. */
 struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u32 out_slot,
-                            struct part *part);
+                            const struct lock *lock, struct part *part);
 void passages_free(struct entry *entry);
 
 void lock_settle(struct entry *entry, u32 slot, hash32 preimage);

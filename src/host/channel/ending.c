@@ -3,7 +3,8 @@
  *     By both:   STFU both ways, nothing under way any more, CLOSE both ways; who began sends the
  *                transaction. From its CLOSE on a side signs nothing until that has expired.
  *     By one:    forceClose with the newest states; or the peer does it, perhaps with older ones,
- *                and gets the newest as the answer. When the time for answers is over, settle.
+ *                and gets the newest as the answer. When the time for answers is over, settle;
+ *                then locks are unlocked (unlock.c).
  *
  * The answer is always challengeBase, which a cheat that comes first every time cannot hold up. */
 #include "channel/daemon_internal.h"
@@ -199,20 +200,45 @@ struct states {
     struct adjudicator_half half[2];
 };
 
-static struct states newest_states(const struct entry *entry)
+/* The peer's newest half may be newer than what ours acknowledge that the peer acknowledged: we say
+ * ourselves that we have it. It is one that was taken. */
+static enum status endorse(const struct entry *entry, struct adjudicator_half *theirs,
+                           struct err *err)
+{
+    struct channel_signer *signer = &entry->daemon->signer;
+    struct sign_request request = {
+        .terms = channel_terms(entry->channel),
+        .name = channel_name(entry->channel),
+        .side = channel_side(entry->channel),
+        .key = entry->key,
+        .kind = SIGN_ENDORSEMENT,
+        .half = &theirs->half,
+    };
+    return theirs->half.seq == 0 ? ST_OK
+                                 : signer->sign(signer->self, &request, &theirs->payee, err);
+}
+
+/* False: the signer refuses. */
+static bool newest_states(const struct entry *entry, struct states *out)
 {
     struct channel_proof proof = channel_proof(entry->channel);
-    struct states states = {.base = {.base = proof.base}};
-    memcpy(states.base.signature, proof.base_signature, sizeof(states.base.signature));
+    struct err err;
+    *out = (struct states){.base = {.base = proof.base}};
+    memcpy(out->base.signature, proof.base_signature, sizeof(out->base.signature));
     for (u32 side = 0; side < 2; side++)
-        states.half[side] = half_of(&proof, side);
-    return states;
+        out->half[side] = half_of(&proof, side);
+    if (endorse(entry, &out->half[1 - channel_side(entry->channel)], &err) == ST_OK)
+        return true;
+    log_error("channel", "the signer refuses to endorse", LOG_TEXT("why", err.text));
+    return false;
 }
 
 static void send_force(struct entry *entry)
 {
-    struct states states = newest_states(entry);
+    struct states states;
     struct arena arena = call_arena();
+    if (!newest_states(entry, &states))
+        return;
     errand_call(entry, ERRAND_FORCE,
                 adjudicator_force_close(channel_terms(entry->channel), entry->force_until_s,
                                         &states.base, states.half, &arena));
@@ -220,10 +246,8 @@ static void send_force(struct entry *entry)
 
 /* R9: nothing is signed in the channel afterwards. The journal has the decision first: the stage is
  * recorded, and the transaction goes out afterwards. */
-void ending_force(struct entry *entry)
+static void force(struct entry *entry)
 {
-    if (entry->stage == STAGE_FORCED || entry->stage == STAGE_CLOSED)
-        return;
     channel_stop(entry->channel);
     entry->stage = STAGE_FORCED;
     entry->force_until_s = entry->chain->time_s + CLOSE_LIFE_S;
@@ -231,12 +255,21 @@ void ending_force(struct entry *entry)
     daemon_after(entry, send_force);
 }
 
-void ending_resume(struct entry *entry)
+void ending_force(struct entry *entry)
 {
-    if (entry->closes)
-        send_close(entry);
-    if (entry->stage == STAGE_FORCED && entry->force_until_s != 0)
+    if (entry->stage < STAGE_FORCED)
+        force(entry);
+}
+
+/* The channel is as good as closed, and the chain says that it is open: the transaction is on its
+ * way, or came too late, or the peer's is gone with a reorg. */
+static void force_again(struct entry *entry)
+{
+    u64 now_s = entry->chain->time_s;
+    if (entry->force_until_s != 0 && now_s <= entry->force_until_s)
         send_force(entry);
+    else if (entry->view.block != 0 && now_s != 0)
+        force(entry);
 }
 
 /* Whether what we have beats what the dispute has. */
@@ -249,8 +282,8 @@ static bool knows_better(const struct states *states, const struct onchain_view 
 
 static void answer(struct entry *entry)
 {
-    struct states states = newest_states(entry);
-    if (!knows_better(&states, &entry->view))
+    struct states states;
+    if (!newest_states(entry, &states) || !knows_better(&states, &entry->view))
         return;
     struct arena arena = call_arena();
     log_warn("channel", "a dispute with an old state is answered",
@@ -267,27 +300,45 @@ static void settle(struct entry *entry)
                 adjudicator_settle(channel_terms(entry->channel), &entry->view.state, &arena));
 }
 
+/* R9, when the peer closes. */
+static void note_dispute(struct entry *entry)
+{
+    if (entry->stage >= STAGE_FORCED)
+        return;
+    channel_stop(entry->channel);
+    entry->stage = STAGE_FORCED;
+    record_stage(entry);
+}
+
 static void act_on_view(struct entry *entry)
 {
     switch (entry->view.phase) {
     case PHASE_OPEN:
+        if (entry->stage == STAGE_FORCED)
+            force_again(entry);
         break;
     case PHASE_DISPUTE:
-        if (entry->stage != STAGE_FORCED) {
-            channel_stop(entry->channel);
-            entry->stage = STAGE_FORCED;
-            record_stage(entry);
-        }
+        note_dispute(entry);
         if (entry->chain->time_s >= entry->view.phase_time_s)
             settle(entry);
         else
             answer(entry);
         break;
     case PHASE_UNLOCKING:
-        break; /* there are no routes yet, so there are no locks */
+        note_dispute(entry);
+        unlock_step(entry);
+        break;
     case PHASE_CLOSED:
         break; /* when it is final: ending_final */
     }
+}
+
+void ending_resume(struct entry *entry)
+{
+    if (entry->closes)
+        send_close(entry);
+    if (entry->stage == STAGE_FORCED)
+        act_on_view(entry);
 }
 
 void ending_final(struct entry *entry, const struct onchain_view *view)
@@ -307,7 +358,8 @@ void ending_view(struct entry *entry, const struct onchain_view *view)
     act_on_view(entry);
 }
 
-/* Time passes: a dispute's end may have come; a close that both signed is sent. */
+/* Time passes: a dispute's end may have come, or a lock's; a close that both signed is sent. What
+ * has failed is tried again when errands_tick says so. */
 void ending_tick(struct chain_of *chain)
 {
     struct daemon *daemon = chain->daemon;
@@ -315,7 +367,7 @@ void ending_tick(struct chain_of *chain)
         struct entry *entry = daemon->entries[i];
         if (entry->chain != chain)
             continue;
-        if (entry->view.phase == PHASE_DISPUTE)
+        if (entry->stage == STAGE_FORCED && entry->retry_ms == 0)
             act_on_view(entry);
         if (entry->stage == STAGE_CLOSING && entry->close.until_s < chain->time_s + LATE_CLOSE_S)
             send_close(entry);

@@ -7,7 +7,10 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
-enum { RETRY_MS = 30000 };
+enum {
+    RETRY_MS = 30000,
+    RETRIES = 8, /* at least, within a challenge period */
+};
 
 static hash32 errand_key(struct entry *entry, enum errand errand, hash32 what)
 {
@@ -57,13 +60,14 @@ void errand_reveal(struct chain_of *chain, hash32 preimage)
 
 static void failed(struct entry *entry, enum errand errand, const char *why)
 {
-    static const char *const names[ERRANDS] = {"deposit", "close",      "forced close",
-                                               "answer",  "settlement", "withdrawal"};
+    static const char *const names[ERRANDS] = {"deposit",    "close",      "forced close", "answer",
+                                               "settlement", "withdrawal", "unlocking"};
     log_warn("channel", "a transaction failed, and is tried again if it is still wanted",
              LOG_TEXT("what", names[errand]), LOG_HEX("channel", channel_name(entry->channel)->id),
              LOG_TEXT("why", why));
     entry->errands[errand].failures++;
-    entry->retry_ms = clock_now_ms() + RETRY_MS;
+    u64 challenge_ms = (u64)channel_terms(entry->channel)->challenge_s * 1000;
+    entry->retry_ms = clock_now_ms() + min_u64(RETRY_MS, challenge_ms / RETRIES);
 }
 
 void errand_ended(struct daemon *daemon, hash32 key, bool succeeded, const char *why)

@@ -89,12 +89,17 @@ static struct passage *take_oldest(struct entry *entry, u32 slot)
 /* What held the slots before is over. In the journal its end came first; else the slot of a lock of
  * ours may be taken again before its end is durable, and so told. */
 struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u32 out_slot,
-                            struct part *part)
+                            const struct lock *lock, struct part *part)
 {
     struct passage *passage = calloc(1, sizeof(*passage));
     assert(passage != NULL);
-    *passage = (struct passage){
-        .in = in, .in_slot = in_slot, .out = out, .out_slot = out_slot, .part = part};
+    *passage = (struct passage){.in = in,
+                                .in_slot = in_slot,
+                                .out = out,
+                                .out_slot = out_slot,
+                                .key = lock->key,
+                                .expiry_s = lock->expiry_s,
+                                .part = part};
     if (passage_out(out, out_slot) != NULL && out->daemon->replaying)
         leave_out(passage_out(out, out_slot));
     passage->before = passage_out(out, out_slot);
@@ -141,6 +146,11 @@ static void keep(struct entry *entry, const struct item *item)
 static void queue(struct entry *entry, const struct item *item)
 {
     struct err err;
+    if (entry->stage >= STAGE_FORCED) { /* R9: the peer is told nothing; the registry may be */
+        if (item->kind == ITEM_SETTLE)
+            channel_learn(entry->channel, item->slot, item->reference);
+        return;
+    }
     enum status st = channel_queue(entry->channel, item, NULL, &err);
     if (st == ST_AGAIN) {
         keep(entry, item);
@@ -304,6 +314,8 @@ static void forward(struct entry *from, u32 slot, const struct lock *lock,
                     const struct payload *step, const u8 *onion)
 {
     u16 code = objection(from, lock, step);
+    if (from->stage >= STAGE_FORCED)
+        return; /* its time will be over */
     if (code != 0) {
         lock_fail(from, slot, code);
         return;
@@ -328,7 +340,7 @@ static void forward(struct entry *from, u32 slot, const struct lock *lock,
         lock_fail(from, slot, FAILURE_TEMPORARY_CHANNEL_FAILURE);
         return;
     }
-    struct passage *passage = passage_new(from, slot, out, out_slot, NULL);
+    struct passage *passage = passage_new(from, slot, out, out_slot, &item.lock, NULL);
     record_passage(passage);
     entry_touch(out);
 }
@@ -424,20 +436,48 @@ static void take_settled(struct entry *entry, u32 slot, hash32 preimage)
         pay(passage, preimage);
 }
 
+/* Whether a lock of either side has the key. */
+static bool has_lock(const struct entry *entry, hash32 key)
+{
+    for (u32 side = 0; side < 2; side++) {
+        const struct locks *lists[] = {channel_locks(entry->channel, side), entry->won[side]};
+        for (usize i = 0; i < countof(lists); i++)
+            for (u32 slot = 0; lists[i] != NULL && slot < locks_end(lists[i]); slot++)
+                if (hash32_equal(locks_get(lists[i], slot).key, key))
+                    return true;
+    }
+    return false;
+}
+
+/* Whether a lock of ours was joined to something, for whose sake the secret matters. */
+static bool pay_shown(struct entry *entry, hash32 key, hash32 secret, u64 time_s)
+{
+    bool matters = false;
+    for (u32 slot = 0; slot < entry->out_room; slot++) {
+        struct passage *passage = entry->out[slot];
+        if (passage == NULL || !hash32_equal(passage->key, key))
+            continue;
+        matters = true;
+        if (time_s <= passage->expiry_s)
+            pay(passage, secret);
+    }
+    return matters;
+}
+
+/* What is told of it leaves with the record of it. */
 void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal)
 {
     struct daemon *daemon = chain->daemon;
+    bool matters = false;
     for (u32 i = 0; i < daemon->entry_count; i++) {
         struct entry *entry = daemon->entries[i];
-        for (u32 slot = 0; entry->chain == chain && slot < entry->out_room; slot++) {
-            struct passage *passage = entry->out[slot];
-            struct lock lock =
-                locks_get(channel_locks(entry->channel, channel_side(entry->channel)), slot);
-            if (passage != NULL && hash32_equal(lock.key, reveal->key) &&
-                reveal->time_s <= lock.expiry_s)
-                pay(passage, reveal->secret);
-        }
+        if (entry->chain != chain)
+            continue;
+        matters |= has_lock(entry, reveal->key);
+        matters |= pay_shown(entry, reveal->key, reveal->secret, reveal->time_s);
     }
+    if (matters)
+        shown_note(chain, reveal);
 }
 
 static void take_failed(struct entry *entry, u32 slot)
@@ -454,15 +494,41 @@ static void take_failed(struct entry *entry, u32 slot)
     queue(entry, &drop);
 }
 
-static void take_dropped(struct entry *entry, u32 slot)
+static void give_up(struct passage *passage)
 {
-    if (passage_out(entry, slot) == NULL)
-        return;
-    struct passage *passage = take_oldest(entry, slot);
     if (passage->in != NULL)
         pass_back(passage);
     else if (passage->part != NULL)
         part_failed(passage->part, (bytes){passage->reason, passage->reason_size});
+    passage_end(passage);
+}
+
+static void take_dropped(struct entry *entry, u32 slot)
+{
+    if (passage_out(entry, slot) != NULL)
+        give_up(take_oldest(entry, slot));
+}
+
+/* R4: after a close by one side nobody acknowledges that a lock is gone. That no secret was shown
+ * in time is certain once the first block after that is final. */
+static void give_up_late(struct entry *entry)
+{
+    for (u32 slot = 0; slot < entry->out_room; slot++) {
+        struct passage *passage = entry->out[slot];
+        if (passage != NULL && passage->state == PASSAGE_WAITS &&
+            entry->chain->final_time_s > passage->expiry_s &&
+            shown_find(entry->chain, passage->key, passage->expiry_s) == NULL)
+            give_up(passage);
+    }
+}
+
+static void replay_settled(struct passage *passage, hash32 preimage)
+{
+    passage->state = PASSAGE_SETTLED;
+    passage->preimage = preimage;
+    if (passage->part == NULL)
+        return;
+    part_paid(passage->part, preimage);
     passage_end(passage);
 }
 
@@ -482,18 +548,28 @@ void forward_replay(struct entry *entry, const struct channel_event *event)
     if (passage == NULL || (event->kind != EVENT_SETTLED && event->kind != EVENT_DROPPED))
         return;
     if (event->kind == EVENT_SETTLED) {
-        passage->state = PASSAGE_SETTLED;
-        passage->preimage = event->reference;
-        if (passage->part != NULL) {
-            part_paid(passage->part, event->reference);
-            passage_end(passage);
-        }
+        replay_settled(passage, event->reference);
         return;
     }
     passage->state = PASSAGE_DROPPED;
     if (passage->part != NULL)
         part_failed(passage->part, BYTES_EMPTY);
     leave_out(passage);
+}
+
+void forward_shown(struct chain_of *chain, const struct shown_terms *terms)
+{
+    const struct daemon *daemon = chain->daemon;
+    hash32 key = registry_key(terms->secret);
+    for (u32 i = 0; i < daemon->entry_count; i++) {
+        struct entry *entry = daemon->entries[i];
+        for (u32 slot = 0; entry->chain == chain && slot < entry->out_room; slot++) {
+            struct passage *passage = entry->out[slot];
+            if (passage != NULL && hash32_equal(passage->key, key) &&
+                terms->time_s <= passage->expiry_s)
+                replay_settled(passage, terms->secret);
+        }
+    }
 }
 
 /* A lock of ours that is gone, or that never got into an update, holds no slot; a part whose lock
@@ -540,7 +616,8 @@ void forward_event(struct entry *entry, const struct channel_event *event)
 
 /* --- Time. */
 
-/* R5: a secret that we told and that the peer does not pay for is shown to everybody in time. */
+/* R5: a secret that we told and that the peer does not pay for is shown to everybody in time. When
+ * the peer still does not pay, the adjudicator does. */
 static void look_at_theirs(struct entry *entry, u64 now_s)
 {
     const struct locks *locks = channel_locks(entry->channel, 1 - channel_side(entry->channel));
@@ -548,22 +625,27 @@ static void look_at_theirs(struct entry *entry, u64 now_s)
     hash32 preimage;
     for (u32 slot = 0; slot < locks_end(locks); slot++) {
         struct lock lock = locks_get(locks, slot);
-        if (lock.amount != 0 && now_s + margin_s >= lock.expiry_s && now_s <= lock.expiry_s &&
-            channel_lock_preimage(entry->channel, slot, &preimage))
+        if (lock.amount == 0 || now_s + margin_s < lock.expiry_s ||
+            !channel_lock_preimage(entry->channel, slot, &preimage))
+            continue;
+        if (now_s <= lock.expiry_s)
             errand_reveal(entry->chain, preimage);
+        else if (now_s > lock.expiry_s + margin_s)
+            ending_force(entry);
     }
 }
 
-/* A lock of ours whose time is over, with no secret shown, is ours again. */
+/* A lock of ours whose time is over is ours again, unless its secret was shown. */
 static void look_at_ours(struct entry *entry, u64 now_s)
 {
     enum { CLOCKS_S = 60 }; /* by which the peer's may be behind */
     const struct locks *locks = channel_locks(entry->channel, channel_side(entry->channel));
     for (u32 slot = 0; slot < locks_end(locks); slot++) {
         struct lock lock = locks_get(locks, slot);
-        struct item drop = {.kind = ITEM_DROP, .slot = slot};
+        bool paid = shown_find(entry->chain, lock.key, lock.expiry_s) != NULL;
+        struct item end = {.kind = paid ? ITEM_PAID : ITEM_DROP, .slot = slot};
         if (lock.amount != 0 && now_s > lock.expiry_s + CLOCKS_S)
-            queue(entry, &drop);
+            queue(entry, &end);
     }
 }
 
@@ -572,7 +654,13 @@ void forward_tick(struct chain_of *chain)
     struct daemon *daemon = chain->daemon;
     for (u32 i = 0; i < daemon->entry_count; i++) {
         struct entry *entry = daemon->entries[i];
-        if (entry->chain != chain || entry->stage == STAGE_CLOSED)
+        if (entry->chain != chain)
+            continue;
+        if (entry->stage >= STAGE_FORCED) {
+            forward_answers(entry);
+            give_up_late(entry);
+        }
+        if (entry->stage == STAGE_CLOSED)
             continue;
         look_at_theirs(entry, chain->time_s);
         look_at_ours(entry, chain->time_s);

@@ -113,6 +113,7 @@ static hash32 struct_hash(const struct sign_request *request)
     hash32 id = request->name->id;
     switch (request->kind) {
     case SIGN_HALF:
+    case SIGN_ENDORSEMENT:
         return half_hash(id, request->half);
     case SIGN_BASE:
         return base_hash(id, request->base);
@@ -138,6 +139,8 @@ static enum status sign(void *self, const struct sign_request *request, signatur
     struct keyring *ring = self;
     if (request->kind == SIGN_HALF && request->half->side != request->side)
         return fail(err, ST_INVALID, "the signer signs no half of another side's");
+    if (request->kind == SIGN_ENDORSEMENT && request->half->side == request->side)
+        return fail(err, ST_INVALID, "the signer endorses no half of its own");
     hash32 digest = signed_digest(request->name->domain, struct_hash(request));
     return secret_sign(channel_secret(ring, request->key), digest, out);
 }

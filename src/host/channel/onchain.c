@@ -76,7 +76,8 @@ static void say(const struct onchain_listener *listener, const struct telling *f
         listener->view(listener->self, from->key, &from->view, from->flag);
         return;
     case TELL_BLOCK:
-        listener->block(listener->self, from->number, from->time_s, from->final_number);
+        listener->block(listener->self, from->number, from->time_s, from->final_number,
+                        from->final_time_s);
         return;
     case TELL_REVEALED:
         say_revealed(listener, from);

@@ -50,9 +50,10 @@ struct onchain_listener {
     /* It has changed, or may have: as of the newest block, or of the newest that is final. What is
      * final was told before as of the newest. After a reorg the newest may be what was before. */
     void (*view)(void *self, hash32 id, const struct onchain_view *view, bool final);
-    /* Its views have been told, final ones too. `final_number`: the newest block that is final; 0:
-     * none is. Where to go on after a restart: final_number + 1, once the views are kept. */
-    void (*block)(void *self, u64 number, u64 time_s, u64 final_number);
+    /* Its views and reveals have been told, final ones too. `final_number`, `final_time_s`: of the
+     * newest block that is final; 0: none is. Where to go on after a restart: final_number + 1,
+     * once the views are kept. */
+    void (*block)(void *self, u64 number, u64 time_s, u64 final_number, u64 final_time_s);
     /* Of whatever channels; again after a reorg, a restart, or an onchain_watch of earlier blocks.
      * Time is the newest block's word, which a reorg may change. */
     void (*revealed)(void *self, const struct onchain_reveal *reveal);

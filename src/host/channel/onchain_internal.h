@@ -73,7 +73,7 @@ struct telling {
     } kind;
     hash32 key; /* or id, or the key of a revealed secret */
     bool flag;  /* final, or succeeded */
-    u64 number, time_s, final_number;
+    u64 number, time_s, final_number, final_time_s;
     struct onchain_view view;
     struct adjudicator_funds funds;
     hash32 secret;

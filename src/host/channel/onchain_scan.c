@@ -325,6 +325,7 @@ static void tell_block(struct onchain *chain)
     telling->number = chain->tip.number;
     telling->time_s = chain->tip.time_s;
     telling->final_number = chain->final.number;
+    telling->final_time_s = chain->final.time_s;
     tell(chain, telling);
 }
 

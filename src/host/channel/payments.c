@@ -187,7 +187,7 @@ static enum status send_part(struct payment *payment, const struct plan *plan, u
         return st;
     }
     payment->parts++;
-    record_part(passage_new(NULL, 0, out, slot, part), payment);
+    record_part(passage_new(NULL, 0, out, slot, &item.lock, part), payment);
     entry_touch(out);
     return ST_OK;
 }

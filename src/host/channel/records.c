@@ -3,12 +3,14 @@
  *     ENTRY     a channel's terms and peer, as ABI words; its place among these is its index
  *     SENT      index (u32) ‖ message as it travels: UPDATE, STFU, CLOSE, REBASE, WITHDRAW
  *     RECEIVED  the same
- *     SEEN      index ‖ deposited a, b, withdrawn a, b, time (16 bytes each, little-endian, as
- * below) WANTED    index ‖ what we deposit in all STAGE     index ‖ stage ‖ end of our forced close
- * (u64 each) BLOCK     chain id ‖ the first block that is not known to be final (u64 each) PASSAGE
- * a peer's lock ‖ our lock for it: channel, slot (u32 each) BILL      an invoice: preimage, secret,
- * amount, expiry; BILL_PAID: its hash ‖ amount PAYMENT   of ours, as ABI words; PART: its hash ‖
- * our lock for it
+ *     SEEN      index ‖ deposited a, b, withdrawn a, b, time (16 bytes each; little-endian)
+ *     WANTED    index ‖ what we deposit in all
+ *     STAGE     index ‖ stage ‖ end of our forced close (u64 each)
+ *     BLOCK     chain id ‖ the first block that is not known to be final (u64 each)
+ *     PASSAGE   a peer's lock ‖ ours for it: channel, slot (u32 each) ‖ key ‖ its expiry
+ *     BILL      an invoice: preimage, secret, amount, expiry; BILL_PAID: its hash ‖ amount
+ *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it ‖ expiry
+ *     SHOWN     chain id ‖ a secret that the chain's registry has
  *
  * Replaying them in order brings the daemon back to where it was. */
 #include "channel/daemon_internal.h"
@@ -92,12 +94,14 @@ void record_block(const struct chain_of *chain)
 /* Two of the daemon's locks, by their channels' places. */
 struct passage_record {
     u32 in, in_slot, out, out_slot;
+    hash32 key;
+    u64 expiry_s;
 };
 
 void record_passage(const struct passage *passage)
 {
     struct passage_record record = {passage->in->index, passage->in_slot, passage->out->index,
-                                    passage->out_slot};
+                                    passage->out_slot,  passage->key,     passage->expiry_s};
     bytes payload = BYTES_OF(record);
     wal_put(passage->out->daemon->wal, RECORD_PASSAGE, &payload, 1);
 }
@@ -135,8 +139,14 @@ void record_payment(const struct payment *payment)
 void record_part(const struct passage *passage, const struct payment *payment)
 {
     u32 place[2] = {passage->out->index, passage->out_slot};
-    bytes parts[] = {BYTES_OF(payment->terms.hash), BYTES_OF(place)};
+    bytes parts[] = {BYTES_OF(payment->terms.hash), BYTES_OF(place), BYTES_OF(passage->expiry_s)};
     wal_put(payment->daemon->wal, RECORD_PART, parts, countof(parts));
+}
+
+void record_shown(const struct chain_of *chain, const struct shown_terms *terms)
+{
+    bytes parts[] = {BYTES_OF(chain->chain_id), {(const u8 *)terms, sizeof(*terms)}};
+    wal_put(chain->daemon->wal, RECORD_SHOWN, parts, countof(parts));
 }
 
 /* --- Reading. */
@@ -267,8 +277,9 @@ static enum status read_passage(struct daemon *daemon, bytes payload, struct err
         record.out >= daemon->entry_count || record.in_slot >= LOCKS_MOST ||
         record.out_slot >= LOCKS_MOST)
         return fail(err, ST_CORRUPT, "the journal has a passage that does not read");
+    struct lock lock = {.key = record.key, .expiry_s = record.expiry_s};
     (void)passage_new(daemon->entries[record.in], record.in_slot, daemon->entries[record.out],
-                      record.out_slot, NULL);
+                      record.out_slot, &lock, NULL);
     return ST_OK;
 }
 
@@ -320,13 +331,33 @@ static enum status read_part(struct daemon *daemon, bytes payload, struct err *e
     struct {
         hash32 hash;
         u32 out, out_slot;
+        u64 expiry_s;
     } part;
     if (payload.size == sizeof(part))
         bytes_copy(&part, payload);
     struct payment *payment = payload.size == sizeof(part) ? payment_find(daemon, part.hash) : NULL;
     if (payment == NULL || part.out >= daemon->entry_count || part.out_slot >= LOCKS_MOST)
         return fail(err, ST_CORRUPT, "the journal has a part that does not read");
-    (void)passage_new(NULL, 0, daemon->entries[part.out], part.out_slot, part_add(payment));
+    struct lock lock = {.key = part.hash, .expiry_s = part.expiry_s};
+    (void)passage_new(NULL, 0, daemon->entries[part.out], part.out_slot, &lock, part_add(payment));
+    return ST_OK;
+}
+
+static enum status read_shown(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct {
+        u64 chain_id;
+        struct shown_terms terms;
+    } shown;
+    if (payload.size == sizeof(shown))
+        bytes_copy(&shown, payload);
+    if (payload.size != sizeof(shown) || shown.terms.path_size > countof(shown.terms.path))
+        return fail(err, ST_CORRUPT, "the journal has a secret that does not read");
+    struct chain_of *chain = daemon_chain(daemon, shown.chain_id);
+    if (chain != NULL) {
+        shown_add(chain, &shown.terms);
+        forward_shown(chain, &shown.terms);
+    }
     return ST_OK;
 }
 
@@ -335,7 +366,7 @@ static enum status (*const readers[])(struct daemon *daemon, bytes payload, stru
     [RECORD_ENTRY] = read_entry,         [RECORD_BLOCK] = read_block,
     [RECORD_PASSAGE] = read_passage,     [RECORD_BILL] = read_bill,
     [RECORD_BILL_PAID] = read_bill_paid, [RECORD_PAYMENT] = read_payment,
-    [RECORD_PART] = read_part,
+    [RECORD_PART] = read_part,           [RECORD_SHOWN] = read_shown,
 };
 
 enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)

@@ -136,11 +136,15 @@ u64 wal_size(const struct wal *wal)
     return wal->size;
 }
 
-/* --- Opening. */
+/* --- Reading. */
 
-static enum status replay(struct wal *wal, struct err *err)
+enum status wal_walk(struct wal *wal, void *self,
+                     enum status (*take)(void *self, u8 kind, bytes payload, struct err *err),
+                     struct err *err)
 {
     struct pages pages;
+    if (!wal->idle)
+        return fail(err, ST_AGAIN, "the journal is being written");
     TRY(pages_reserve((usize)LOG_MAX_RECORD + 4096, &pages, err));
     enum status st = ST_OK;
     struct log_record record;
@@ -148,12 +152,14 @@ static enum status replay(struct wal *wal, struct err *err)
         struct arena arena = pages_arena(&pages);
         st = log_read(wal->log, at, &record, &arena, err);
         if (st == ST_OK)
-            st = wal->options.replay(wal->options.self, record.kind, record.payload, err);
+            st = take(self, record.kind, record.payload, err);
         at = record.next;
     }
     pages_release(&pages);
     return st;
 }
+
+/* --- Opening. */
 
 /* The lock is a file of its own, as the log may be written anew. */
 static enum status take_lock(struct wal *wal, struct err *err)
@@ -175,7 +181,7 @@ static enum status begin(struct wal *wal, struct err *err)
         log_warn("channel", "the journal's end does not read, and is kept beside it as .cut",
                  LOG_TEXT("journal", wal->options.path), LOG_U64("bytes", cut));
     wal->size = log_end(wal->log);
-    TRY(replay(wal, err));
+    TRY(wal_walk(wal, wal->options.self, wal->options.replay, err));
     TRY(thread_start(&wal->thread, "channel wal", run, wal, err));
     wal->has_thread = true;
     return ST_OK;

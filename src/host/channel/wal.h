@@ -41,6 +41,12 @@ bool wal_has_more(const struct wal *wal);
 /* Writes what has gathered; it is idle. */
 void wal_commit(struct wal *wal);
 
+/* Gives every record that is durable to `take`, in order, until one is refused: whose status it
+ * returns. It waits for the disk. ST_AGAIN: a batch is being written. */
+enum status wal_walk(struct wal *wal, void *self,
+                     enum status (*take)(void *self, u8 kind, bytes payload, struct err *err),
+                     struct err *err);
+
 /* Bytes of the file, with what gathers. */
 u64 wal_size(const struct wal *wal);
 

@@ -30,10 +30,10 @@ static void saw_view(void *self, hash32 id, const struct onchain_view *view, boo
     ++*(final ? &seen->final_count : &seen->newest_count);
 }
 
-static void saw_block(void *self, u64 number, u64 time_s, u64 final_number)
+static void saw_block(void *self, u64 number, u64 time_s, u64 final_number, u64 final_time_s)
 {
     struct dev *at = self;
-    (void)time_s;
+    (void)time_s, (void)final_time_s;
     at->block = number;
     at->final_number = final_number;
 }
