@@ -1,0 +1,356 @@
+// Disputes: closes by one side, cheats with old states, and locks that are under way when a peer falls silent.
+import { after, before, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { encodeFunctionData, parseAbi, toEventSelector, toFunctionSelector, toHex } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { deploy, hex, startDaemon } from './channels.mjs';
+import { addresses, ether, foundry, keys, startNode, until } from './node.mjs';
+import { startStack } from './stack.mjs';
+
+const margin = 5;
+const life = 3600 + 4 * margin; // of a lock
+const sha256 = (bytes) => `0x${createHash('sha256').update(bytes).digest('hex')}`;
+const point = (node) => `0x${node.node.slice(0, 66)}`;
+
+// On a child no clock can be set, so there challenges are short and nothing waits for a lock's time.
+const parents = {
+  'varve\'s L1': { start: () => startNode(), challenge: 60 },
+  'varve\'s L2': { start: startStack, challenge: 15, ownClock: true },
+  anvil: { start: () => startNode({ program: foundry('anvil') }), challenge: 60 },
+};
+
+/** A chain, its daemons, and what tests ask of both. */
+async function world({ start, challenge, ownClock }, count) {
+  const args = ['--margin', String(margin), '--challenge', String(challenge)];
+  const chain = await start();
+  let id = 0;
+  const rpc = async (method, ...params) => {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params });
+    const answer = await (await fetch(chain.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).json();
+    if (answer.error) throw new Error(`${method}: ${answer.error.message}`);
+    return answer.result;
+  };
+  await deploy(chain.url);
+  const nodes = [];
+  for (let i = 0; i < count; i++) nodes.push(await startDaemon({ urls: [chain.url], key: `test:${i + 1}`, args }));
+  const words = async (channel, event) => (await rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector(event), channel] }))
+    .map(({ data }) => data.slice(2).match(/.{64}/g).map((word) => BigInt(`0x${word}`)));
+  const self = {
+    nodes, rpc, challenge,
+    /** A block, so much later; of a child's own time, which passes only with transactions. */
+    pass: async (seconds) => {
+      if (ownClock) {
+        await self.send(addresses[0], '0x');
+        await new Promise((done) => setTimeout(done, 500));
+        return;
+      }
+      await rpc('evm_increaseTime', hex(seconds));
+      await rpc('evm_mine');
+    },
+    send: async (to, data) => rpc('eth_sendRawTransaction', await privateKeyToAccount(keys[0]).signTransaction({
+      chainId: Number(await rpc('eth_chainId')), nonce: Number(await rpc('eth_getTransactionCount', addresses[0], 'pending')),
+      gasPrice: 2n * BigInt(await rpc('eth_gasPrice')), to, data, gas: 200_000n, type: 'legacy',
+    })),
+    open: (from, to, amount = ether) => nodes[from].rpc('channel_open', { peer: nodes[to].node, amount: hex(amount) }).then(({ channel }) => channel),
+    /** What the settlement has paid out at once, in any order of sides. */
+    settled: async (channel) => (await words(channel, 'Settled(bytes32,uint128,uint128)')).at(-1)?.sort((a, b) => Number(a - b)),
+    /** What locks have paid: [to payees, to payers]. */
+    unlocked: async (channel) => (await words(channel, 'Unlocked(bytes32,uint8,uint8,uint128,uint128)'))
+      .reduce(([payee, payer], each) => [payee + each.at(-2), payer + each.at(-1)], [0n, 0n]),
+    disputes: async (channel) => (await words(channel, 'StateChanged(bytes32,uint256,(int256,uint128,uint128,bytes32,uint128,uint128,bytes32))')).length,
+    state: async (i, channel) => (await nodes[i].channel(channel)).state,
+    /** Until a channel is closed in the eyes of node `i`; blocks come meanwhile. */
+    closed: (i, channel) => until(async () => {
+      await self.pass(1);
+      return await self.state(i, channel) === 'closed';
+    }, 40_000, 'the close'),
+    stop: async () => {
+      for (const node of nodes) await node.stop();
+      await chain.stop();
+    },
+  };
+  return self;
+}
+
+/** The first node of a way pays the last one, which is stopped and so does not answer. Gives the invoice's hash. */
+async function lockUp(on, way, channel, amount) {
+  const [payer, last] = [on.nodes[way[0]], on.nodes[way.at(-1)]];
+  const { invoice, hash } = await last.rpc('channel_invoice', { amount: hex(amount) });
+  const before = BigInt((await on.nodes[way.at(-2)].channel(channel)).spendable);
+  process.kill(last.pid, 'SIGSTOP');
+  payer.rpc('channel_pay', { invoice, via: way.slice(1, -1).map((i) => point(on.nodes[i])) }).catch(() => {});
+  await until(async () => BigInt((await on.nodes[way.at(-2)].channel(channel)).spendable) < before, 10_000, 'the lock');
+  return hash;
+}
+
+for (const [name, parent] of Object.entries(parents)) {
+  describe(`disputes on ${name}`, () => {
+    let on;
+    before(async () => { on = await world(parent, 2); });
+    after(() => on?.stop());
+
+    for (const closer of [0, 1])
+      test(`side ${closer} closes without the other, and the money goes as agreed`, async () => {
+        const channel = await on.open(0, 1);
+        await on.nodes[0].rpc('channel_keysend', { channel, amount: hex(ether / 4n) });
+        await on.nodes[1].rpc('channel_keysend', { channel, amount: hex(ether / 16n) });
+        await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x1' });
+        await on.nodes[closer].rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
+        await until(async () => await on.state(1 - closer, channel) === 'dispute', 15_000, 'the dispute');
+        await on.pass(on.challenge);
+        for (const i of [0, 1]) await on.closed(i, channel);
+        const paid = 3n * ether / 16n + 1n;
+        assert.deepEqual(await on.settled(channel), [paid, ether - paid]);
+      });
+
+    test('a cheat that closes with any of ten old states gets what the newest says', async () => {
+      const rounds = 10;
+      const channels = [], old = [];
+      for (let i = 0; i < rounds; i++) channels.push(await on.open(0, 1, 1000n));
+      const cheat = on.nodes[0];
+      const scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`);
+      for (let i = 0; i < rounds; i++) {
+        old.push(`${scratch}/${i}`);
+        cpSync(cheat.datadir, old[i], { recursive: true });
+        for (const channel of channels) {
+          await cheat.rpc('channel_keysend', { channel, amount: '0xa' });
+          if (i % 3 === 1) await on.nodes[1].rpc('channel_keysend', { channel, amount: '0x1' });
+        }
+      }
+      await cheat.kill();
+      for (let i = 0; i < rounds; i++) {
+        const again = await cheat.again({ datadir: old[i], port: 0 });
+        await again.rpc('channel_close', { channel: channels[i], force: true, timeoutMs: 1 }).catch(() => {});
+        await until(async () => await on.disputes(channels[i]) === 2, 20_000, `the answer to state ${i}`);
+        await again.kill();
+      }
+      await on.pass(on.challenge);
+      for (const channel of channels) {
+        await on.closed(1, channel);
+        assert.deepEqual(await on.settled(channel), [97n, 903n]);
+      }
+      on.nodes[0] = await cheat.again();
+      for (const channel of channels) await on.closed(0, channel);
+      rmSync(scratch, { recursive: true });
+    });
+
+    test('who was away for the whole dispute goes on where it is', async () => {
+      const channel = await on.open(0, 1);
+      await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x5' });
+      await on.nodes[1].kill();
+      await on.nodes[0].rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
+      await until(async () => await on.state(0, channel) === 'dispute', 15_000, 'the dispute');
+      on.nodes[0] = await on.nodes[0].kill().then(() => on.nodes[0].again());
+      await on.pass(on.challenge);
+      await on.closed(0, channel);
+      on.nodes[1] = await on.nodes[1].again();
+      await on.closed(1, channel);
+      assert.deepEqual(await on.settled(channel), [5n, ether - 5n]);
+    });
+  });
+}
+
+for (const [name, parent] of Object.entries(parents).filter(([, { ownClock }]) => !ownClock)) {
+  describe(`locks in disputes on ${name}`, () => {
+    let on;
+    before(async () => { on = await world(parent, 3); });
+    after(() => on?.stop());
+    const amount = ether / 8n;
+    const force = async (i, channel) => {
+      await on.nodes[i].rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
+      await until(async () => await on.state(i, channel) === 'dispute', 15_000, 'the dispute');
+    };
+    const isPaid = async (i, hash) => (await on.nodes[i].rpc('channel_invoiceStatus', { hash })).state === 'paid';
+    const shown = async () => (await on.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('Revealed(bytes32,bytes32)')] })).length;
+    /** Blocks a margin before the locks' end until somebody has shown a secret, at most a few seconds later. */
+    const untilShown = async () => {
+      const before = await shown();
+      await on.pass(life - margin);
+      await until(async () => await shown() > before, 10_000, 'the secret');
+    };
+
+    test('a payee that never answers: the lock comes back after its time', async () => {
+      const channel = await on.open(0, 2);
+      await lockUp(on, [0, 2], channel, amount);
+      await on.nodes[2].kill();
+      await force(0, channel);
+      await on.pass(on.challenge);
+      await on.pass(life + 2 * on.challenge);
+      await on.closed(0, channel);
+      const [zero, rest] = await on.settled(channel);
+      const [payee, payer] = await on.unlocked(channel);
+      assert.equal(zero + payee, 0n);
+      assert.equal(rest + payer, ether);
+      on.nodes[2] = await on.nodes[2].again();
+      await on.closed(2, channel);
+    });
+
+    test('a payer that is silent after the secret: the payee shows it, closes, and the chain pays the lock', async () => {
+      const channel = await on.open(0, 2);
+      const hash = await lockUp(on, [0, 2], channel, amount);
+      process.kill(on.nodes[0].pid, 'SIGSTOP');
+      process.kill(on.nodes[2].pid, 'SIGCONT');
+      await until(() => isPaid(2, hash), 10_000, 'the receipt');
+      await on.nodes[0].kill();
+      await untilShown();
+      await on.pass(3 * margin);
+      await until(async () => await on.state(2, channel) === 'dispute', 20_000, 'the dispute');
+      on.nodes[2] = await on.nodes[2].kill().then(() => on.nodes[2].again());
+      await on.pass(on.challenge);
+      await on.closed(2, channel);
+      assert.deepEqual(await on.unlocked(channel), [amount, 0n]);
+      on.nodes[0] = await on.nodes[0].again();
+      await on.closed(0, channel);
+    });
+
+    test('a mediator that is killed between the secret and telling it loses nothing to a silent payer', async () => {
+      const channels = [await on.open(0, 1), await on.open(1, 2)];
+      await lockUp(on, [0, 1, 2], channels[1], amount);
+      process.kill(on.nodes[0].pid, 'SIGSTOP');
+      process.kill(on.nodes[2].pid, 'SIGCONT');
+      await until(async () => BigInt((await on.nodes[2].channel(channels[1])).balance) === amount, 10_000, 'the payment downstream');
+      await on.nodes[1].kill();
+      await on.nodes[0].kill();
+      on.nodes[1] = await on.nodes[1].again();
+      await untilShown();
+      await on.pass(3 * margin);
+      await until(async () => await on.state(1, channels[0]) === 'dispute', 20_000, 'the dispute');
+      await on.pass(on.challenge);
+      await on.closed(1, channels[0]);
+      const [payee, payer] = await on.unlocked(channels[0]);
+      assert.ok(payee > amount, 'with its fee');
+      assert.equal(payer, 0n);
+      on.nodes[0] = await on.nodes[0].again();
+      await on.closed(0, channels[0]);
+    });
+
+    test('a mediator that was away while its payee claimed on chain claims upstream', async () => {
+      const channels = [await on.open(0, 1), await on.open(1, 2)];
+      const hash = await lockUp(on, [0, 1, 2], channels[1], amount);
+      process.kill(on.nodes[1].pid, 'SIGSTOP');
+      process.kill(on.nodes[2].pid, 'SIGCONT');
+      await until(() => isPaid(2, hash), 10_000, 'the receipt');
+      await on.nodes[1].kill(); // it has not heard the secret
+      await untilShown();
+      await on.nodes[2].kill();
+      on.nodes[1] = await on.nodes[1].again();
+      await until(async () => BigInt((await on.nodes[1].channel(channels[0])).balance) > amount, 20_000, 'the payment upstream');
+      on.nodes[2] = await on.nodes[2].again();
+    });
+
+    test('after a close downstream a mediator that gets no secret gives the lock upstream back', async () => {
+      const channels = [await on.open(0, 1), await on.open(1, 2)];
+      await lockUp(on, [0, 1, 2], channels[1], amount);
+      await on.nodes[2].kill();
+      await force(1, channels[1]);
+      await on.pass(on.challenge);
+      await on.pass(life + 2 * on.challenge);
+      await on.closed(1, channels[1]);
+      assert.equal((await on.unlocked(channels[1]))[0], 0n);
+      await until(async () => {
+        await on.pass(1);
+        return BigInt((await on.nodes[0].channel(channels[0])).spendable) === ether;
+      }, 20_000, 'the lock upstream');
+      on.nodes[2] = await on.nodes[2].again();
+      await on.closed(2, channels[1]);
+    });
+
+    test('a secret that came in a batch is claimed upstream, and shown to the adjudicator', async () => {
+      const channels = [await on.open(0, 1), await on.open(1, 2)];
+      const hash = await lockUp(on, [0, 1, 2], channels[1], amount);
+      process.kill(on.nodes[1].pid, 'SIGSTOP');
+      process.kill(on.nodes[2].pid, 'SIGCONT');
+      await until(() => isPaid(2, hash), 10_000, 'the receipt');
+      await on.nodes[1].kill();
+      await force(2, channels[1]);
+      await on.nodes[2].kill();
+      const journal = readFileSync(`${on.nodes[2].datadir}/channels.log`);
+      let at = 0;
+      while (sha256(journal.subarray(at, at + 32)) !== hash) at++;
+      const preimage = `0x${journal.subarray(at, at + 32).toString('hex')}`;
+      const [{ address }] = await on.rpc('eth_getLogs', { fromBlock: '0x0', topics: [null, channels[1]] });
+      const registry = `0x${(await on.rpc('eth_call', { to: address, data: toFunctionSelector('registry()') }, 'latest')).slice(-40)}`;
+      const abi = parseAbi(['function revealBatch(bytes32[])']);
+      await on.send(registry, encodeFunctionData({ abi, args: [[toHex(1, { size: 32 }), preimage, toHex(2, { size: 32 })]] }));
+      on.nodes[1] = await on.nodes[1].again();
+      await until(async () => BigInt((await on.nodes[1].channel(channels[0])).balance) > amount, 20_000, 'the payment upstream');
+      on.nodes[1] = await on.nodes[1].kill().then(() => on.nodes[1].again());
+      await on.pass(on.challenge);
+      await on.closed(1, channels[1]);
+      assert.deepEqual(await on.unlocked(channels[1]), [amount, 0n]);
+      on.nodes[2] = await on.nodes[2].again();
+      await on.closed(2, channels[1]);
+    });
+
+    test('an old state with locks that nobody answered is unlocked by who has signed newer ones', async () => {
+      const channel = await on.open(0, 2);
+      const scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`);
+      await lockUp(on, [0, 2], channel, amount);
+      process.kill(on.nodes[0].pid, 'SIGSTOP'); // the state in which the lock is acknowledged is in the payee's journal
+      process.kill(on.nodes[2].pid, 'SIGCONT');
+      await new Promise((done) => setTimeout(done, 1000));
+      cpSync(on.nodes[2].datadir, `${scratch}/old`, { recursive: true });
+      process.kill(on.nodes[0].pid, 'SIGCONT');
+      await until(async () => BigInt((await on.nodes[2].channel(channel)).balance) === amount, 10_000, 'the payment');
+      await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x7' });
+      await on.nodes[0].kill();
+      await on.nodes[2].kill();
+      const cheat = await on.nodes[2].again({ datadir: `${scratch}/old`, port: 0 });
+      await cheat.rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
+      await until(async () => await on.disputes(channel) === 1, 15_000, 'the dispute');
+      await on.pass(on.challenge);
+      await until(async () => (await on.pass(1), await on.settled(channel)), 15_000, 'the settlement');
+      await cheat.kill();
+      on.nodes[0] = await on.nodes[0].again();
+      await on.pass(life + 2 * on.challenge);
+      await on.closed(0, channel);
+      const [payee, payer] = await on.unlocked(channel);
+      assert.equal(payee + payer, amount, 'the lock, that is in no newer state, is paid out');
+      on.nodes[2] = await on.nodes[2].again();
+      await on.closed(2, channel);
+      rmSync(scratch, { recursive: true });
+    });
+  });
+}
+
+describe('an answer on a chain that makes it hard', () => {
+  let on;
+  before(async () => { on = await world(parents.anvil, 2); });
+  after(() => on?.stop());
+
+  test('gets through when the first one is thrown away and the base fee is ten times as high', async () => {
+    const channel = await on.open(0, 1);
+    const scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`);
+    await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x1' });
+    cpSync(on.nodes[0].datadir, `${scratch}/old`, { recursive: true });
+    await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x63' });
+    await on.nodes[0].kill();
+    const pending = async () => Number((await on.rpc('txpool_status')).pending);
+    const cheat = await on.nodes[0].again({ datadir: `${scratch}/old`, port: 0 });
+    await on.rpc('evm_setAutomine', false);
+    await cheat.rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
+    await until(async () => await pending() === 1, 15_000, 'the cheat');
+    await on.rpc('evm_mine');
+    await cheat.kill();
+    await until(async () => await pending() === 1, 15_000, 'the answer');
+    await on.rpc('anvil_dropAllTransactions');
+    const { baseFeePerGas } = await on.rpc('eth_getBlockByNumber', 'latest', false);
+    await on.rpc('anvil_setNextBlockBaseFeePerGas', hex(10n * BigInt(baseFeePerGas)));
+    await on.rpc('evm_mine');
+    assert.equal(await on.disputes(channel), 1);
+    await until(async () => {
+      await on.rpc('evm_mine');
+      return await on.disputes(channel) === 2;
+    }, 40_000, 'the answer');
+    await on.rpc('evm_setAutomine', true);
+    await on.pass(on.challenge);
+    await on.closed(1, channel);
+    assert.deepEqual(await on.settled(channel), [100n, ether - 100n]);
+    on.nodes[0] = await on.nodes[0].again();
+    await on.closed(0, channel);
+    rmSync(scratch, { recursive: true });
+  });
+});
