@@ -222,7 +222,7 @@ static void tell_news(struct onchain *chain)
         listener->view(listener->self, chain->watched[i].name.id, &view, true);
     }
     if (block != chain->told)
-        listener->block(listener->self, block, BEGAN_S + block, block);
+        listener->block(listener->self, block, BEGAN_S + block, block, BEGAN_S + block);
     chain->told = block;
 }
 
