@@ -325,6 +325,13 @@ static enum status run_node(const struct channel_settings *settings, struct aren
     return channel_node(settings, err);
 }
 
+static enum status run_tower(const struct channel_settings *settings, struct arena *arena,
+                             struct err *err)
+{
+    (void)arena;
+    return channel_tower(settings, err);
+}
+
 static enum status put_contracts(const struct channel_settings *settings, struct arena *arena,
                                  struct err *err)
 {
@@ -342,6 +349,8 @@ static const struct command {
                        struct err *err);
 } commands[] = {
     {"node", "--chain URL --key KEY [FLAG VALUE]...", "Runs the daemon.", DAEMON, 0, run_node},
+    {"tower", "--chain URL --key KEY [FLAG VALUE]...",
+     "Runs a watchtower: answers for those who are away, at its own expense.", TOWER, 0, run_tower},
     {"deploy", "--chain URL --key KEY", "Puts the channels' contracts on a chain, once for all.",
      CONTRACTS, 0, put_contracts},
     {"list", "[FLAG VALUE]...", "Channels, and what is in them.", LIST, 0, list_channels},

@@ -19,6 +19,8 @@ enum channel_command {
     PAY = 256,
     GRAPH = 512,
     SPLICE = 1024,
+    TOWER = 2048,
+    SERVERS = DAEMON | TOWER,
     CALLS = LIST | OPEN | TOPUP | SEND | CLOSE | INVOICING | PAY | GRAPH | SPLICE,
 };
 
@@ -30,6 +32,7 @@ struct channel_settings {
 };
 
 enum status channel_node(const struct channel_settings *settings, struct err *err);
+enum status channel_tower(const struct channel_settings *settings, struct err *err);
 enum status channel_contracts(const struct channel_settings *settings, struct err *err);
 
 #endif

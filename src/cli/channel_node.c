@@ -1,16 +1,21 @@
-/* varve channel node: the daemon of channel/daemon.h with its server, until a signal comes. */
+/* varve channel node: the daemon of channel/daemon.h with its server; varve channel tower: the
+ * watchtower of channel/tower.h. Until a signal comes. */
 #include "cli/channel.h"
 
 #include "base/fmt.h"
 #include "channel/gossip.h"
 #include "channel/onchain.h"
 #include "channel/service.h"
+#include "channel/tower.h"
+#include "client/amount.h"
 #include "client/key_choice.h"
 #include "sys/log.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { MOST_CHAINS = countof(((const struct channel_settings *)NULL)->chains.list) };
 
 struct program {
     const struct channel_settings *settings;
@@ -19,14 +24,15 @@ struct program {
     secret32 account;
     struct loop *loop;
     struct signals signals;
-    struct service *service;
+    struct service *service; /* or */
+    struct tower *tower;
     bool has_failed;
     struct err failure;
 };
 
 /* --- Settings. */
 
-static enum status choose_folder(struct program *program, struct err *err)
+static enum status choose_folder(struct program *program, const char *name, struct err *err)
 {
     const char *named = program->settings->datadir, *data = getenv("XDG_DATA_HOME"),
                *home = getenv("HOME");
@@ -34,9 +40,9 @@ static enum status choose_folder(struct program *program, struct err *err)
     if (named[0] != 0)
         size = fmt(program->folder, room, "%s", named);
     else if (data != NULL && data[0] == '/')
-        size = fmt(program->folder, room, "%s/varve/channels", data);
+        size = fmt(program->folder, room, "%s/varve/%s", data, name);
     else if (home != NULL && home[0] == '/')
-        size = fmt(program->folder, room, "%s/.local/share/varve/channels", home);
+        size = fmt(program->folder, room, "%s/.local/share/varve/%s", home, name);
     else
         return fail(err, ST_INVALID, "neither XDG_DATA_HOME nor HOME is set: say --datadir");
     if (size >= room)
@@ -105,16 +111,41 @@ static void has_failed(void *self, const char *why)
     loop_stop(program->loop);
 }
 
-static enum status start(struct program *program, struct err *err)
+/* Those of the settings; returns how many. */
+static usize list_chains(const struct channel_settings *settings,
+                         struct daemon_chain out[static MOST_CHAINS])
 {
-    const struct channel_settings *settings = program->settings;
-    struct daemon_chain chains[countof(settings->chains.list)] = {{0}};
     for (usize i = 0; i < settings->chains.count; i++)
-        chains[i] = (struct daemon_chain){
+        out[i] = (struct daemon_chain){
             .url = settings->chains.list[i],
             .confirmations = settings->depth,
             .poll_ms = settings->poll,
         };
+    return settings->chains.count;
+}
+
+static enum status choose_tower(const struct channel_settings *settings,
+                                struct daemon_options *options, struct err *err)
+{
+    u256 risk = {{0}};
+    if (settings->tower[0] != 0)
+        options->tower = settings->tower;
+    options->has_tower_risk = settings->tower_risk[0] != 0;
+    if (!options->has_tower_risk)
+        return ST_OK;
+    if (options->tower == NULL || settings->decimals > AMOUNT_MAX_DECIMALS)
+        return fail(err, ST_INVALID, "--tower.risk without --tower, or with such --decimals");
+    TRY(amount_read(settings->tower_risk, (u8)settings->decimals, &risk, err));
+    if ((risk.w[2] | risk.w[3]) != 0)
+        return fail(err, ST_INVALID, "--tower.risk is more than there is");
+    options->tower_risk = (u128)risk.w[1] << 64 | risk.w[0];
+    return ST_OK;
+}
+
+static enum status start_service(struct program *program, struct err *err)
+{
+    const struct channel_settings *settings = program->settings;
+    struct daemon_chain chains[MOST_CHAINS];
     struct service_options options = {
         .daemon =
             {
@@ -125,7 +156,7 @@ static enum status start(struct program *program, struct err *err)
                 .addr = settings->addr,
                 .port = (u16)settings->port,
                 .chains = chains,
-                .chain_count = settings->chains.count,
+                .chain_count = list_chains(settings, chains),
                 .challenge_s = (u32)settings->challenge,
                 .least_challenge_s = (u32)(settings->challenge + 1) / 2,
                 .margin_s = settings->margin,
@@ -140,21 +171,47 @@ static enum status start(struct program *program, struct err *err)
         .failed = has_failed,
         .self = program,
     };
+    TRY(choose_tower(settings, &options.daemon, err));
     return service_start(&options, &program->service, err);
+}
+
+static enum status start_tower(struct program *program, struct err *err)
+{
+    const struct channel_settings *settings = program->settings;
+    struct daemon_chain chains[MOST_CHAINS];
+    struct tower_options options = {
+        .loop = program->loop,
+        .files = files_of_system(),
+        .folder = program->folder,
+        .signer = program->key.signer,
+        .account = &program->account,
+        .addr = settings->addr,
+        .port = (u16)settings->port,
+        .chains = chains,
+        .chain_count = list_chains(settings, chains),
+    };
+    return tower_open(&options, &program->tower, err);
 }
 
 static void greet(const struct program *program)
 {
     char name[DAEMON_NAME_SIZE];
-    service_name(program->service, name);
-    printf("Node        %s\n", name);
-    printf("JSON-RPC    http://%s:%u\n", program->settings->http_addr,
-           service_http_port(program->service));
+    if (program->tower != NULL) {
+        tower_name(program->tower, name);
+        printf("Tower       %s\n", name);
+    } else {
+        service_name(program->service, name);
+        printf("Node        %s\n", name);
+        printf("JSON-RPC    http://%s:%u\n", program->settings->http_addr,
+               service_http_port(program->service));
+    }
     printf("Data        %s\n", program->folder);
     fflush(stdout);
 }
 
-static enum status serve(struct program *program, struct err *err)
+static enum status serve(struct program *program,
+                         enum status (*start)(struct program *program, struct err *err),
+                         struct err *err)
 {
     static const int stops[] = {SIGINT, SIGTERM, 0};
     TRY(loop_new(&program->loop, err));
@@ -163,23 +220,38 @@ static enum status serve(struct program *program, struct err *err)
     TRY(start(program, err));
     greet(program);
     loop_run(program->loop);
+    if (program->tower != NULL && tower_failure(program->tower) != NULL)
+        has_failed(program, tower_failure(program->tower));
     return program->has_failed ? fail(err, ST_IO, "%s", program->failure.text) : ST_OK;
 }
 
-enum status channel_node(const struct channel_settings *settings, struct err *err)
+static enum status run(const struct channel_settings *settings, const char *folder,
+                       enum status (*start)(struct program *program, struct err *err),
+                       struct err *err)
 {
     struct program program = {.settings = settings};
     TRY(check(settings, err));
     TRY(set_up_log(settings, err));
-    TRY(choose_folder(&program, err));
+    TRY(choose_folder(&program, folder, err));
     enum status st = choose_key(&program, err);
     if (st == ST_OK)
-        st = serve(&program, err);
+        st = serve(&program, start, err);
     service_stop(program.service);
+    tower_close(program.tower);
     loop_free(program.loop);
     secret_wipe(&program.account);
     key_choice_end(&program.key);
     return st;
+}
+
+enum status channel_node(const struct channel_settings *settings, struct err *err)
+{
+    return run(settings, "channels", start_service, err);
+}
+
+enum status channel_tower(const struct channel_settings *settings, struct err *err)
+{
+    return run(settings, "tower", start_tower, err);
 }
 
 enum status channel_contracts(const struct channel_settings *settings, struct err *err)

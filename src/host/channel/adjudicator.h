@@ -60,6 +60,12 @@ struct adjudicator_half {
     signature64 payee; /* of the same digest; zero: it is endorsed otherwise */
 };
 
+/* A channel's newest states, as arguments. */
+struct adjudicator_states {
+    struct adjudicator_base base;
+    struct adjudicator_half half[2]; /* by side */
+};
+
 /* `until`: the last second in which it may land. */
 bytes adjudicator_force_close(const struct channel_terms *terms, u64 until_s,
                               const struct adjudicator_base *base,

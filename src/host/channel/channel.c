@@ -429,11 +429,12 @@ enum status channel_make_update(struct channel *channel, const struct channel_si
 
 /* --- Acknowledgements of ours. */
 
-static void tell_acked(struct channel *channel, const struct sent *sent,
+static void tell_acked(struct channel *channel, const struct half *before, const struct sent *sent,
                        struct channel_events *events)
 {
     bytes items = {sent->items, sent->items_size};
     struct item item;
+    u128 let_go = 0; /* at most: which locks they were is forgotten by now */
     while (items.size != 0 && item_read(&items, &item) == ST_OK) {
         struct channel_event event = {
             .channel = channel,
@@ -443,18 +444,21 @@ static void tell_acked(struct channel *channel, const struct sent *sent,
         };
         if (item.kind == ITEM_PAID || item.kind == ITEM_DROP)
             forget_out(channel, item.slot);
+        if (item.kind == ITEM_DROP)
+            let_go = before->locked;
         if (item.kind != ITEM_PAY && item.kind != ITEM_DROP)
             continue;
         event.kind = item.kind == ITEM_PAY ? EVENT_PAID_OUT : EVENT_DROPPED;
         add_event(events, event);
     }
+    channel->relied += let_go;
 }
 
 void take_ack(struct channel *channel, u64 seq, struct channel_events *events)
 {
     usize gone = 0;
     for (; channel->sent[gone]->half.seq < seq; gone++) {
-        tell_acked(channel, channel->sent[gone + 1], events);
+        tell_acked(channel, &channel->sent[gone]->half, channel->sent[gone + 1], events);
         free(channel->sent[gone]);
     }
     channel->sent_count -= gone;

@@ -48,7 +48,7 @@ struct sign_request {
         SIGN_WITHDRAW,
     } kind;
     union {
-        const struct half *half;
+        const struct half *half; /* ENDORSEMENT: of the peer's, which it does count */
         const struct base *base;
         const struct channel_close *close;
         const struct channel_withdraw *withdraw;
@@ -122,6 +122,11 @@ u128 channel_funds(const struct channel *channel, u32 side);
 u128 channel_spendable(const struct channel *channel);
 /* What the peer can, as far as we know. */
 u128 channel_receivable(const struct channel *channel);
+
+/* All that has ever rested on what the peer signed: its payments, its locks, and what it let go of
+ * ours. Only rises (and wraps): what was added since some state is at risk while whoever guards the
+ * channel knows that state alone. */
+u128 channel_relied(const struct channel *channel);
 
 /* --- Our updates. */
 

@@ -180,12 +180,14 @@ static void make_updates(struct daemon *daemon)
         struct entry *entry = list;
         list = entry->next_dirty;
         entry->is_dirty = false;
+        tower_step(entry);
         if (!entry->here || !entry->there)
             continue; /* touched again when they meet */
         if (entry->stage >= STAGE_FORCED)
             continue; /* R9: nothing is signed any more */
         forward_answers(entry);
-        if (entry->stage == STAGE_OPEN && channel_wants_update(entry->channel)) /* R11 */
+        if (entry->stage == STAGE_OPEN && channel_wants_update(entry->channel) && /* R11 */
+            tower_allows(entry))
             make_update(entry);
         splice_step(entry);
         ending_step(entry);
@@ -337,7 +339,13 @@ static enum status open_chain(struct daemon *daemon, usize index, struct chain_o
         .confirmations = from->confirmations,
         .poll_ms = from->poll_ms,
         .loop = daemon->loop,
-        .listener = {out, on_view, on_block, on_reveal, on_outcome, on_stir, on_funds},
+        .listener = {.self = out,
+                     .view = on_view,
+                     .block = on_block,
+                     .revealed = on_reveal,
+                     .outcome = on_outcome,
+                     .stirred = on_stir,
+                     .funds = on_funds},
     };
     TRY(onchain_open(&options, &out->chain, err));
     out->chain_id = onchain_chain_id(out->chain);
@@ -397,6 +405,7 @@ static enum status begin(struct daemon *daemon, struct err *err)
         daemon->chain_count++;
     }
     TRY(open_wal(daemon, err));
+    TRY(tower_choose(daemon, err));
     struct links_options links = links_defaults(daemon->loop, keyring_node_secret(daemon->ring));
     links.addr = options->addr;
     links.port = options->port;

@@ -47,6 +47,9 @@ struct daemon_options {
     bool swaps;            /* also from one chain's own money to another's, one to one */
     const char *alias;     /* by which others may show us; NULL: none */
     bool is_private;       /* nothing is said of our channels */
+    const char *tower;     /* "KEY@HOST:PORT" of a watchtower; NULL: none */
+    bool has_tower_risk;   /* else a hundredth of each channel's deposits: */
+    u128 tower_risk;       /* so much may rest on what the tower does not have yet, in a channel */
 };
 
 /* Replays the journal and listens for peers. ST_AGAIN: another process has the folder.

@@ -12,6 +12,7 @@
  *     ending.c    closes, by both and by one
  *     splice.c    new bases, and money taken out of open channels
  *     unlock.c    locks after a dispute
+ *     tower_client.c  what a watchtower is given
  *     methods.c   JSON-RPC */
 #ifndef CHANNEL_DAEMON_INTERNAL_H
 #define CHANNEL_DAEMON_INTERNAL_H
@@ -71,6 +72,25 @@ enum errand {
     ERRANDS,
 };
 
+/* What the watchtower has of a channel. */
+struct tower_progress {
+    hint16 hint;
+    u64 put_sequence; /* of the newest blob that was put on this connection; 0: none */
+    u128 put_relied;  /* channel_relied then */
+    hash32 digest;    /* of its receipt */
+    enum { TOWER_IDLE, TOWER_WAITING, TOWER_UNDERWAY } state; /* and in that list of the daemon's */
+    struct entry *next;
+    u128 covered;  /* channel_relied of the newest that it has in this run */
+    bool is_ahead; /* it has a later state than we */
+    bool holds;    /* updates wait for it */
+};
+
+/* Channels in the order in which they came, by `tower.next`. */
+struct tower_list {
+    struct entry *first, *last;
+    usize count;
+};
+
 /* A channel, and what the daemon knows of it. */
 struct entry {
     struct daemon *daemon;
@@ -110,6 +130,7 @@ struct entry {
     u64 retry_ms; /* when those that failed are tried again; 0: none has */
 
     u64 paid_in, paid_out; /* payments */
+    struct tower_progress tower;
 
     /* What the network is told of it: on which connection of the peer's, 0: on none. */
     struct {
@@ -284,7 +305,10 @@ struct daemon {
     usize chain_count;
 
     struct peer *peers;
-    struct entry **entries; /* by index */
+    struct peer *tower; /* NULL: none */
+    address tower_signer;
+    struct tower_list tower_underway, tower_waiting; /* not answered yet; not said yet */
+    struct entry **entries;                          /* by index */
     u32 entry_count, entry_room;
     struct by_hash by_id;
     u32 next_key;
@@ -366,6 +390,13 @@ enum status record_replay(void *daemon, u8 kind, bytes payload, struct err *err)
 struct peer *peer_get(struct daemon *daemon, const point33 *node);
 /* Our channels with it, of any stage; NULL: there are none. */
 struct entry *peer_find(const struct daemon *daemon, const point33 *node);
+/* "02ab…@host:port", or the key alone: then without host. */
+struct node_name {
+    point33 node;
+    bytes host; /* of the text */
+    u16 port;
+};
+enum status node_name_read(bytes text, struct node_name *out, struct err *err);
 /* Where to call it; without a host nothing changes. */
 void peer_at(struct peer *peer, bytes host, u16 port);
 /* Calls those that are due. */
@@ -432,6 +463,8 @@ void ending_again(struct entry *entry);
 void ending_stopped(struct entry *entry, u32 side);
 void ending_signed(struct entry *entry, u32 side, const struct wire_close *close);
 
+/* The newest states, the peer's half endorsed. ST_INVALID: the signer refuses. */
+enum status ending_states(const struct entry *entry, struct adjudicator_states *out);
 /* Closes by ourselves. */
 void ending_force(struct entry *entry);
 /* Takes up again, after a restart, what was decided before. */
@@ -540,6 +573,23 @@ void payments_resume(struct daemon *daemon);
 void payments_free(struct daemon *daemon);
 void part_paid(struct part *part, hash32 preimage);
 void part_failed(struct part *part, bytes reason);
+
+/* --- tower_client.c */
+
+/* The tower of the options. ST_INVALID: none is named so. */
+enum status tower_choose(struct daemon *daemon, struct err *err);
+/* Gives it what it does not have of the channel. */
+void tower_step(struct entry *entry);
+/* What rests on states of the channel that it does not have yet. */
+u128 tower_unguarded(const struct entry *entry);
+/* Whether it has so much of the channel that more may be acknowledged. */
+bool tower_allows(struct entry *entry);
+/* It can be talked to. */
+void tower_met(struct daemon *daemon);
+enum status tower_take_receipt(struct peer *peer, const struct wire_message *message,
+                               struct err *err);
+enum status tower_take_refusal(struct peer *peer, const struct wire_message *message,
+                               struct err *err);
 
 /* --- methods.c */
 

@@ -4,12 +4,10 @@
  *                transaction. From its CLOSE on a side signs nothing until that has expired.
  *     By one:    forceClose with the newest states; or the peer does it, perhaps with older ones,
  *                and gets the newest as the answer. When the time for answers is over, settle;
- *                then locks are unlocked (unlock.c).
- *
- * The answer is always challengeBase, which a cheat that comes first every time cannot hold up. */
+ *                then locks are unlocked (unlock.c). */
 #include "channel/daemon_internal.h"
 
-#include "channel/adjudicator.h"
+#include "channel/answer.h"
 #include "sys/log.h"
 
 enum {
@@ -166,7 +164,8 @@ void ending_step(struct entry *entry)
     u32 side = channel_side(entry->channel);
     stop(entry);
     if (!entry->stopped[0] || !entry->stopped[1] || entry->has_close[side] ||
-        !channel_is_quiet(entry->channel) || (side == 1 && !entry->has_close[0]))
+        !channel_is_quiet(entry->channel) || (side == 1 && !entry->has_close[0]) ||
+        entry->chain->time_s == 0)
         return;
     sign_close(entry, side == 0 ? entry->chain->time_s + CLOSE_LIFE_S : entry->close.until_s);
     if (!entry->has_close[side])
@@ -188,56 +187,45 @@ void ending_again(struct entry *entry)
 
 /* --- By one. */
 
-static struct adjudicator_half half_of(const struct channel_proof *proof, u32 side)
+/* Whoever sends the transaction is not the channel's key, so the peer's newest half counts only
+ * with the key's signature beside the peer's. */
+static enum status endorse(const struct entry *entry, const struct half *half, signature64 *out)
 {
-    return (struct adjudicator_half){.half = proof->half[side],
-                                     .payer = proof->half_signature[side]};
-}
-
-/* Our newest states, as arguments. */
-struct states {
-    struct adjudicator_base base;
-    struct adjudicator_half half[2];
-};
-
-/* The peer's newest half may be newer than what ours acknowledge that the peer acknowledged: we say
- * ourselves that we have it. It is one that was taken. */
-static enum status endorse(const struct entry *entry, struct adjudicator_half *theirs,
-                           struct err *err)
-{
-    struct channel_signer *signer = &entry->daemon->signer;
     struct sign_request request = {
         .terms = channel_terms(entry->channel),
         .name = channel_name(entry->channel),
         .side = channel_side(entry->channel),
         .key = entry->key,
         .kind = SIGN_ENDORSEMENT,
-        .half = &theirs->half,
+        .half = half,
     };
-    return theirs->half.seq == 0 ? ST_OK
-                                 : signer->sign(signer->self, &request, &theirs->payee, err);
+    struct channel_signer *signer = &entry->daemon->signer;
+    struct err err;
+    enum status st = signer->sign(signer->self, &request, out, &err);
+    if (st != ST_OK)
+        log_error("channel", "the signer does not endorse", LOG_TEXT("why", err.text));
+    return st;
 }
 
-/* False: the signer refuses. */
-static bool newest_states(const struct entry *entry, struct states *out)
+enum status ending_states(const struct entry *entry, struct adjudicator_states *out)
 {
     struct channel_proof proof = channel_proof(entry->channel);
-    struct err err;
-    *out = (struct states){.base = {.base = proof.base}};
+    u32 peer = 1 - channel_side(entry->channel);
+    *out = (struct adjudicator_states){.base = {.base = proof.base}};
     memcpy(out->base.signature, proof.base_signature, sizeof(out->base.signature));
     for (u32 side = 0; side < 2; side++)
-        out->half[side] = half_of(&proof, side);
-    if (endorse(entry, &out->half[1 - channel_side(entry->channel)], &err) == ST_OK)
-        return true;
-    log_error("channel", "the signer refuses to endorse", LOG_TEXT("why", err.text));
-    return false;
+        out->half[side] = (struct adjudicator_half){.half = proof.half[side],
+                                                    .payer = proof.half_signature[side]};
+    if (proof.half[peer].seq == 0)
+        return ST_OK;
+    return endorse(entry, &proof.half[peer], &out->half[peer].payee);
 }
 
 static void send_force(struct entry *entry)
 {
-    struct states states;
+    struct adjudicator_states states;
     struct arena arena = call_arena();
-    if (!newest_states(entry, &states))
+    if (ending_states(entry, &states) != ST_OK)
         return;
     errand_call(entry, ERRAND_FORCE,
                 adjudicator_force_close(channel_terms(entry->channel), entry->force_until_s,
@@ -272,25 +260,18 @@ static void force_again(struct entry *entry)
         force(entry);
 }
 
-/* Whether what we have beats what the dispute has. */
-static bool knows_better(const struct states *states, const struct onchain_view *view)
-{
-    if (states->base.base.epoch != view->epoch)
-        return states->base.base.epoch > view->epoch;
-    return states->half[0].half.seq > view->seq[0] || states->half[1].half.seq > view->seq[1];
-}
-
 static void answer(struct entry *entry)
 {
-    struct states states;
-    if (!newest_states(entry, &states) || !knows_better(&states, &entry->view))
-        return;
+    struct adjudicator_states states;
     struct arena arena = call_arena();
+    if (ending_states(entry, &states) != ST_OK)
+        return;
+    bytes call = answer_call(channel_terms(entry->channel), &states, &entry->view, &arena);
+    if (call.size == 0)
+        return;
     log_warn("channel", "a dispute with an old state is answered",
              LOG_HEX("channel", channel_name(entry->channel)->id));
-    errand_call(entry, ERRAND_ANSWER,
-                adjudicator_challenge_base(channel_terms(entry->channel), &states.base, states.half,
-                                           &arena));
+    errand_call(entry, ERRAND_ANSWER, call);
 }
 
 static void settle(struct entry *entry)
@@ -349,6 +330,7 @@ void ending_final(struct entry *entry, const struct onchain_view *view)
     entry->peer->channels--;
     channel_stop(entry->channel);
     record_stage(entry);
+    entry_touch(entry);
     methods_wake(entry->daemon, channel_name(entry->channel)->id);
 }
 
@@ -369,6 +351,8 @@ void ending_tick(struct chain_of *chain)
             continue;
         if (entry->stage == STAGE_FORCED && entry->retry_ms == 0)
             act_on_view(entry);
+        if (entry->stopped[0] && entry->stopped[1])
+            entry_touch(entry); /* it may have waited for a first block */
         if (entry->stage == STAGE_CLOSING && entry->close.until_s < chain->time_s + LATE_CLOSE_S)
             send_close(entry);
     }

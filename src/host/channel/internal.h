@@ -73,6 +73,7 @@ struct channel {
     hash32 their_hash;
     signature64 their_signature;
     bool owes_ack;
+    u128 relied;
 
     /* Our halves from the newest acknowledged on (at first a half 0 that says nothing), and the
      * next one as far as it is queued. */

@@ -6,7 +6,6 @@
 #include "channel/methods.h"
 
 #include "base/fmt.h"
-#include "base/hex.h"
 #include "base/json_read.h"
 #include "sys/clock.h"
 
@@ -125,6 +124,8 @@ static void put_channel(struct json_out *out, const struct entry *entry)
     method_put_amount(out, "balance", channel_funds(entry->channel, side));
     method_put_amount(out, "spendable", channel_spendable(entry->channel));
     method_put_amount(out, "receivable", channel_receivable(entry->channel));
+    if (entry->daemon->tower != NULL)
+        method_put_amount(out, "unguarded", tower_unguarded(entry));
     json_key(out, "epoch");
     json_put_u64(out, channel_progress(entry->channel).epoch);
     json_key(out, "sent");
@@ -176,33 +177,15 @@ bool method_read_entry(struct daemon_call *call, struct entry **out)
     return *out != NULL || method_bad(call, "channel", "there is none with this id");
 }
 
-/* "02ab…@host:port" */
 static bool read_peer(struct daemon_call *call, struct peer **out)
 {
-    enum { DIGITS = 66 };
-    bytes text = json_text(method_argument(call, "peer"), &call->arena);
-    point33 node;
-    u64 port = 0;
-    if (text.size < DIGITS ||
-        hex_read_fixed((bytes){text.data, DIGITS}, node.b, sizeof(node.b)) != ST_OK ||
-        point_check(&node) != ST_OK)
-        return method_bad(call, "peer", "it begins with a node's key, 66 hexadecimal digits");
-    bytes rest = bytes_slice(text, DIGITS, text.size), host = BYTES_EMPTY;
-    if (rest.size != 0) {
-        usize colon = rest.size;
-        while (colon > 0 && rest.data[colon - 1] != ':')
-            colon--;
-        bytes digits = bytes_slice(rest, colon, rest.size);
-        if (rest.data[0] != '@' || colon < 3 || digits.size == 0 || digits.size > 5)
-            return method_bad(call, "peer", "not KEY@HOST:PORT");
-        for (usize i = 0; i < digits.size; i++)
-            port = port * 10 + (u64)(digits.data[i] - '0');
-        host = bytes_slice(rest, 1, colon - 2);
-        if (port == 0 || port > 65535)
-            return method_bad(call, "peer", "the port is none");
-    }
-    *out = peer_get(call->daemon, &node);
-    peer_at(*out, host, (u16)port);
+    struct node_name name;
+    struct err err;
+    if (node_name_read(json_text(method_argument(call, "peer"), &call->arena), &name, &err) !=
+        ST_OK)
+        return method_bad(call, "peer", err.text);
+    *out = peer_get(call->daemon, &name.node);
+    peer_at(*out, name.host, name.port);
     return true;
 }
 
@@ -424,6 +407,10 @@ static void close_channel(struct daemon_call *call)
     if (!json_is(method_argument(call, "force"), JSON_ABSENT) &&
         json_read_bool(method_argument(call, "force"), &force) != ST_OK) {
         method_bad(call, "force", "neither true nor false");
+        return;
+    }
+    if (entry->chain->time_s == 0) { /* until when a close is good depends on it */
+        methods_refuse(call, "no block of the channel's chain has been seen yet; ask again");
         return;
     }
     method_park(call, WAITS_FOR_CLOSE, channel_name(entry->channel)->id);

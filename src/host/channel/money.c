@@ -127,6 +127,11 @@ u128 channel_receivable(const struct channel *channel)
                          signed_amount(channel->theirs.sent + channel->theirs.locked));
 }
 
+u128 channel_relied(const struct channel *channel)
+{
+    return channel->relied;
+}
+
 i128 channel_net(const struct channel *channel)
 {
     const struct base *base = &channel->base;

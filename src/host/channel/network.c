@@ -325,6 +325,8 @@ enum status network_take(struct peer *peer, const struct wire_message *message, 
     struct daemon *daemon = peer->daemon;
     struct network *network = daemon->network;
     struct gossip_news news;
+    if (peer->gossip == NULL)
+        return fail(err, ST_INVALID, "%s of a watchtower", wire_name(message->type));
     if (message->type == WIRE_POLICY) { /* of our channel it may come before we have looked */
         struct entry *entry = daemon_find(daemon, message->policy.id);
         if (entry != NULL && entry->stage != STAGE_CLOSED)

@@ -82,6 +82,9 @@ static void say(const struct onchain_listener *listener, const struct telling *f
     case TELL_REVEALED:
         say_revealed(listener, from);
         return;
+    case TELL_DISPUTED:
+        listener->disputed(listener->self, from->key, from->secret, from->number);
+        return;
     case TELL_OUTCOME:
         listener->outcome(listener->self, from->key, from->flag, from->reason);
         return;
@@ -180,6 +183,14 @@ void onchain_ask_funds(struct onchain *chain, hash32 id)
     put_order_about(chain, ORDER_ASK, id);
 }
 
+void onchain_tell_since(struct onchain *chain, u64 block)
+{
+    struct order *order = take(sizeof(*order));
+    order->kind = ORDER_SINCE;
+    order->since = block;
+    put_order(chain, order);
+}
+
 static void put_job(struct onchain *chain, struct job *job)
 {
     struct order *order = take(sizeof(*order));
@@ -227,6 +238,15 @@ struct watched *watched_find(struct onchain *chain, hash32 id)
     return at;
 }
 
+/* Where scanning has begun, it begins again. */
+static void reach_back(struct onchain *chain, u64 since)
+{
+    if (chain->since == 0)
+        return;
+    chain->since = min_u64(chain->since, since);
+    chain->scanned = min_u64(chain->scanned, since - 1);
+}
+
 static void start_watching(struct onchain *chain, const struct channel_terms *terms, u64 since)
 {
     struct channel_name name = channel_name_of(terms);
@@ -238,10 +258,7 @@ static void start_watching(struct onchain *chain, const struct channel_terms *te
     watched->name = name;
     watched->since = max_u64(since, 1); /* the first block has no logs */
     watched->scanned = watched->since - 1;
-    if (chain->since != 0) {
-        chain->since = min_u64(chain->since, watched->since);
-        chain->scanned = min_u64(chain->scanned, watched->scanned);
-    }
+    reach_back(chain, watched->since);
     watched->next = *bucket;
     *bucket = watched;
     watched->all = chain->all;
@@ -316,6 +333,10 @@ static void take_orders(struct onchain *chain)
             break;
         case ORDER_ASK:
             add_asked(chain, order->id);
+            break;
+        case ORDER_SINCE:
+            chain->earliest = max_u64(order->since, 1);
+            reach_back(chain, chain->earliest);
             break;
         case ORDER_DO:
             add_job(chain, order->job);

@@ -60,10 +60,13 @@ struct onchain_listener {
     /* An intent is in a block, or will never be: then with the reason. A reorg may take it out
      * again; it is sent again then. Views show what holds. */
     void (*outcome)(void *self, hash32 key, bool succeeded, const char *reason);
-    /* Something has happened to a channel that is not watched. */
+    /* Something has happened to a channel that is not watched. NULL is fine. */
     void (*stirred)(void *self, hash32 id);
     /* The answer to onchain_ask_funds: what each side has in it; zeros: it is not open. */
     void (*funds)(void *self, hash32 id, const u128 funds[2]);
+    /* A dispute of whatever channel was opened in that block; again as reveals are. NULL is fine.
+     */
+    void (*disputed)(void *self, hash32 id, hash32 salt, u64 block);
 };
 
 struct onchain_options {
@@ -110,6 +113,10 @@ void onchain_forget(struct onchain *chain, hash32 id);
 /* Asks about a channel of whomever, as of the newest block. Many are asked about at once; how many
  * wait is for the caller to bound. */
 void onchain_ask_funds(struct onchain *chain, hash32 id);
+
+/* Disputes and reveals are told from this block on. Else from when it was opened, or from the
+ * first block that a channel is watched from. */
+void onchain_tell_since(struct onchain *chain, u64 block);
 
 /* --- Hands. */
 

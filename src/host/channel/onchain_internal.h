@@ -53,11 +53,18 @@ struct asked {
 /* To the thread. */
 struct order {
     struct order *next;
-    enum order_kind { ORDER_WATCH, ORDER_LOOK, ORDER_FORGET, ORDER_ASK, ORDER_DO } kind;
+    enum order_kind {
+        ORDER_WATCH,
+        ORDER_LOOK,
+        ORDER_FORGET,
+        ORDER_ASK,
+        ORDER_SINCE,
+        ORDER_DO,
+    } kind;
     struct channel_terms terms; /* WATCH */
-    u64 since;
-    hash32 id;       /* LOOK, FORGET, ASK */
-    struct job *job; /* DO */
+    u64 since;                  /* WATCH, SINCE */
+    hash32 id;                  /* LOOK, FORGET, ASK */
+    struct job *job;            /* DO */
 };
 
 /* To the listener. */
@@ -67,6 +74,7 @@ struct telling {
         TELL_VIEW,
         TELL_BLOCK,
         TELL_REVEALED,
+        TELL_DISPUTED,
         TELL_OUTCOME,
         TELL_STIRRED,
         TELL_FUNDS,
@@ -76,7 +84,7 @@ struct telling {
     u64 number, time_s, final_number, final_time_s;
     struct onchain_view view;
     struct adjudicator_funds funds;
-    hash32 secret;
+    hash32 secret; /* or salt */
     char reason[ONCHAIN_REASON];
     usize batch_count; /* more than 0: it is a batch */
     hash32 batch[];
@@ -119,8 +127,9 @@ struct onchain {
     struct head tip;      /* all zero: nothing is scanned yet */
     struct head final;    /* the same */
     bool is_told;         /* what there is at these */
-    u64 since;            /* reveals before it are of no interest; 0: not decided yet */
-    u64 scanned;          /* the registry's logs up to here are told */
+    u64 earliest;         /* block that `since` was asked to be; 0: none was */
+    u64 since;            /* reveals and disputes before it are of no interest; 0: not decided */
+    u64 scanned;          /* those up to here are told */
     u64 shorter_since_ms; /* the server's chain is behind ours; 0: it is not */
     bool unreachable;     /* and people know */
 };

@@ -201,6 +201,20 @@ static enum status take_reveals(struct onchain *chain, const struct eth_logs *lo
 
 /* --- The adjudicator's logs. */
 
+static void tell_dispute(struct onchain *chain, const struct eth_log *log,
+                         const struct adjudicator_event *event)
+{
+    if (event->kind != ADJUDICATOR_DISPUTE_OPENED || chain->options.listener.disputed == NULL ||
+        log->block_number <= chain->scanned)
+        return;
+    struct telling *telling = telling_new(0);
+    telling->kind = TELL_DISPUTED;
+    telling->key = event->id;
+    telling->secret = event->salt;
+    telling->number = log->block_number;
+    tell(chain, telling);
+}
+
 static void tell_stirred(struct onchain *chain, hash32 id)
 {
     struct telling *telling = telling_new(0);
@@ -215,10 +229,12 @@ static enum status take_events(struct onchain *chain, const struct eth_logs *log
         const struct eth_log *log = &logs->list[i];
         struct adjudicator_event event;
         TRY(adjudicator_read_event(&log->log, &event, err));
+        tell_dispute(chain, log, &event);
         struct watched *watched = watched_find(chain, event.id);
         if (watched != NULL && log->block_number > watched->scanned)
             watched_note(watched, log, &event);
-        if (watched == NULL && log->block_number > chain->scanned)
+        if (watched == NULL && chain->options.listener.stirred != NULL &&
+            log->block_number > chain->scanned)
             tell_stirred(chain, event.id);
     }
     return ST_OK;
@@ -329,10 +345,12 @@ static void tell_block(struct onchain *chain)
     tell(chain, telling);
 }
 
-/* Reveals from this block on are of interest; earlier ones where a channel is watched since then.
- */
+/* Reveals and disputes from this block on are of interest; earlier ones where a channel is watched
+ * since then. */
 static void begin_at(struct onchain *chain, u64 block)
 {
+    if (chain->earliest != 0)
+        block = min_u64(block, chain->earliest);
     for (const struct watched *each = chain->all; each != NULL; each = each->all)
         block = min_u64(block, each->since);
     chain->since = block;

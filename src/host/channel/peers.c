@@ -2,6 +2,7 @@
 #include "channel/network.h"
 
 #include "base/fmt.h"
+#include "base/hex.h"
 #include "sys/clock.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
@@ -32,7 +33,7 @@ static struct peer *find_peer(const struct daemon *daemon, const point33 *node)
 static bool is_past(const struct peer *peer)
 {
     return peer->link == NULL && peer->calling == NULL && peer->entries == NULL && !peer->wanted &&
-           !opening_waits_for(peer);
+           !opening_waits_for(peer) && peer != peer->daemon->tower;
 }
 
 /* Places of past peers are used again, so that strangers who come under ever new names take no more
@@ -60,6 +61,39 @@ struct entry *peer_find(const struct daemon *daemon, const point33 *node)
 {
     const struct peer *peer = find_peer(daemon, node);
     return peer == NULL ? NULL : peer->entries;
+}
+
+static enum status read_place(bytes text, struct node_name *out, struct err *err)
+{
+    usize colon = text.size;
+    u32 port = 0;
+    while (colon > 0 && text.data[colon - 1] != ':')
+        colon--;
+    bytes digits = bytes_slice(text, colon, text.size);
+    if (text.data[0] != '@' || colon < 3 || digits.size == 0 || digits.size > 5)
+        return fail(err, ST_INVALID, "not KEY@HOST:PORT");
+    for (usize i = 0; i < digits.size; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            return fail(err, ST_INVALID, "the port is no number");
+        port = port * 10 + (u32)(digits.data[i] - '0');
+    }
+    if (port == 0 || port > 65535)
+        return fail(err, ST_INVALID, "the port is none");
+    out->host = bytes_slice(text, 1, colon - 2);
+    out->port = (u16)port;
+    return ST_OK;
+}
+
+enum status node_name_read(bytes text, struct node_name *out, struct err *err)
+{
+    enum { DIGITS = 66 };
+    *out = (struct node_name){.port = 0};
+    if (text.size < DIGITS ||
+        hex_read_fixed((bytes){text.data, DIGITS}, out->node.b, sizeof(out->node)) != ST_OK ||
+        point_check(&out->node) != ST_OK)
+        return fail(err, ST_INVALID, "it begins with a node's key, 66 hexadecimal digits");
+    bytes rest = bytes_slice(text, DIGITS, text.size);
+    return rest.size == 0 ? ST_OK : read_place(rest, out, err);
 }
 
 void peer_at(struct peer *peer, bytes host, u16 port)
@@ -94,7 +128,8 @@ void peers_tick(struct daemon *daemon, u64 now_ms)
     for (struct peer *peer = daemon->peers; peer != NULL; peer = peer->next)
         if (peer->link == NULL && peer->calling == NULL && peer->host[0] != 0 &&
             now_ms >= peer->retry_ms &&
-            (peer->channels != 0 || peer->wanted || opening_waits_for(peer)))
+            (peer->channels != 0 || peer->wanted || opening_waits_for(peer) ||
+             peer == daemon->tower))
             call(peer, now_ms);
 }
 
@@ -173,6 +208,7 @@ static void on_gone(void *self, struct link *link, const char *why)
     log_info("channel", "a peer is gone", LOG_HEX("node", peer->node), LOG_TEXT("why", why));
     peer->link = NULL;
     network_parted(peer);
+    peer->greeted = false;
     peer->retry_ms = clock_now_ms() + about(FIRST_RETRY_MS);
     each_entry(peer, part);
 }
@@ -272,7 +308,10 @@ static enum status take_init(struct peer *peer, const struct wire_message *messa
     peer->greeted = true;
     each_entry(peer, reestablish);
     opening_met(peer);
-    network_met(peer);
+    if (peer == peer->daemon->tower)
+        tower_met(peer->daemon); /* it knows nothing of the network */
+    else
+        network_met(peer);
     return ST_OK;
 }
 
@@ -300,6 +339,8 @@ static const struct {
     {WIRE_OPEN, opening_take_offer, NULL},
     {WIRE_ACCEPT, opening_take_answer, NULL},
     {WIRE_REFUSE, opening_take_refusal, NULL},
+    {WIRE_TOWER_RECEIPT, tower_take_receipt, NULL},
+    {WIRE_TOWER_REFUSE, tower_take_refusal, NULL},
     {WIRE_FUNDED, NULL, take_funded},
     {WIRE_UPDATE, NULL, take_update},
     {WIRE_REESTABLISH, NULL, take_reestablish},

@@ -213,6 +213,26 @@ bool aead_open(const secret32 *key, u64 counter, bytes data, bytes sealed, u8 *o
                                                      data.data, data.size, nonce, key->b) == 0;
 }
 
+enum { XNONCE_SIZE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES };
+
+static_assert((int)XAEAD_OVERHEAD == XNONCE_SIZE + crypto_aead_xchacha20poly1305_ietf_ABYTES,
+              "nonce and tag");
+
+void xaead_seal(const secret32 *key, bytes data, bytes plain, u8 *out)
+{
+    random_fill(out, XNONCE_SIZE);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out + XNONCE_SIZE, NULL, plain.data, plain.size,
+                                               data.data, data.size, NULL, out, key->b);
+}
+
+bool xaead_open(const secret32 *key, bytes data, bytes sealed, u8 *out)
+{
+    bytes body = bytes_slice(sealed, XNONCE_SIZE, sealed.size);
+    return body.size >= AEAD_TAG_SIZE && crypto_aead_xchacha20poly1305_ietf_decrypt(
+                                             out, NULL, NULL, body.data, body.size, data.data,
+                                             data.size, sealed.data, key->b) == 0;
+}
+
 bool secret_equal(const u8 *a, const u8 *b, usize size)
 {
     return sodium_memcmp(a, b, size) == 0;

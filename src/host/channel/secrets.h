@@ -62,6 +62,12 @@ void aead_seal(const secret32 *key, u64 counter, bytes data, bytes plain, u8 *ou
  * `out` is to be used. */
 bool aead_open(const secret32 *key, u64 counter, bytes data, bytes sealed, u8 *out);
 
+/* XChaCha20-Poly1305 with a random nonce, which stands before what is sealed: for any number of
+ * messages under one key. Writes and takes XAEAD_OVERHEAD bytes more than `plain` has. */
+enum { XAEAD_OVERHEAD = 24 + AEAD_TAG_SIZE };
+void xaead_seal(const secret32 *key, bytes data, bytes plain, u8 *out);
+bool xaead_open(const secret32 *key, bytes data, bytes sealed, u8 *out);
+
 /* In a time that says nothing of where they differ. */
 bool secret_equal(const u8 *a, const u8 *b, usize size);
 

@@ -7,6 +7,7 @@
 /* What an update of the peer's comes to. */
 struct verdict {
     u128 sent;          /* the peer's, after it */
+    u128 added;         /* to its locks */
     usize lock_changes; /* items that change the peer's locks */
 };
 
@@ -81,6 +82,7 @@ static bool judge_item(const struct channel *channel, const struct item *item, u
         return true;
     case ITEM_ADD:
         verdict->lock_changes++;
+        verdict->added += item->lock.amount;
         return touch(touched->theirs, item->slot) && lock.amount == 0;
     case ITEM_PAID:
         verdict->lock_changes++;
@@ -284,6 +286,7 @@ static enum status take(struct channel *channel, const struct wire_update *updat
         half_after(&channel->theirs, verdict.sent, locks, update->ack_seq, acked->hash);
     enum status st = trusted ? ST_OK : check_half(channel, &half, acked, &update->signature, err);
     if (st == ST_OK) {
+        channel->relied += half.sent - channel->theirs.sent + verdict.added;
         channel->theirs = half;
         channel->their_hash = half_hash(channel->name.id, &half);
         channel->their_signature = update->signature;

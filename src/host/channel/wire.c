@@ -54,6 +54,7 @@ NUMBER(i128)
 FIXED(address)
 FIXED(hash32)
 FIXED(point33)
+FIXED(hint16)
 FIXED(signature64)
 
 /* --- Each message. */

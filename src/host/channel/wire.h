@@ -4,9 +4,9 @@
  *     TLV = type, bigsize | length, bigsize | value
  *
  * Kinds of fields: u16, u32, u64, u128 and i128 (two's complement), big-endian; address, hash32,
- * point33 and signature64 as they are; `bytes` after a u16 with their count; REST, all that is
- * left, after which there are no TLVs. TLV types ascend strictly. None is known yet: odd ones are
- * passed over, an even one makes the message invalid.
+ * hint16, point33 and signature64 as they are; `bytes` after a u16 with their count; REST, all that
+ * is left, after which there are no TLVs. TLV types ascend strictly. None is known yet: odd ones
+ * are passed over, an even one makes the message invalid.
  *
  * Source: BOLT 1 ("Lightning Message Format", "Type-Length-Value Format", "Fundamental Types"). */
 #ifndef CHANNEL_WIRE_H
@@ -15,6 +15,11 @@
 #include "channel/secrets.h"
 
 enum { WIRE_LIMIT = 65535 }; /* bytes of a message; BOLT 8 has no longer ones */
+
+/* What a watchtower knows a channel by (tower_blob.h). */
+typedef struct {
+    u8 b[16];
+} hint16;
 
 enum wire_type {
 #define MESSAGE(NAME, number, name, fields) WIRE_##NAME = number,

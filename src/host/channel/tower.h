@@ -1,0 +1,43 @@
+/* A watchtower: keeps channels' newest states for those who may be away when somebody closes with
+ * an old one.
+ *
+ *     client's daemon ── TOWER_PUT ──> tower_store.h: on disk ── TOWER_RECEIPT ──> client
+ *     chain ── DisputeOpened: salt ──> hint ──> blob, opened ──> challengeBase, settle ──> chain
+ *
+ * A client is whoever connects, by its node key. What came in while a turn's messages were read is
+ * made durable at once, and then receipts leave. A tower learns of a channel when its dispute
+ * begins, and not before: it watches all disputes of the adjudicators of its chains, and answers
+ * those that it has a newer state for, at its own expense. It is neither paid for that nor trusted
+ * with anything: it can do nothing with a blob that the client would not do.
+ *
+ * After a restart it goes on at the first block in which a dispute that it knows of was opened. */
+#ifndef CHANNEL_TOWER_H
+#define CHANNEL_TOWER_H
+
+#include "channel/daemon.h"
+
+struct tower;
+
+struct tower_options {
+    struct loop *loop; /* which the caller runs afterwards */
+    const struct files *files;
+    const char *folder;      /* exists */
+    struct signer signer;    /* of the account, which pays for transactions */
+    const secret32 *account; /* its key; the node's comes from it */
+    const char *addr;        /* to listen at for clients */
+    u16 port;                /* 0: any */
+    const struct daemon_chain *chains;
+    usize chain_count;
+};
+
+/* ST_AGAIN: another process has the folder.  ST_CORRUPT: its file.  ST_IO: a chain is not reached,
+ * or a port not to be had. */
+enum status tower_open(const struct tower_options *options, struct tower **out, struct err *err);
+/* NULL is fine. */
+void tower_close(struct tower *tower);
+
+/* As of a daemon. */
+void tower_name(const struct tower *tower, char out[static DAEMON_NAME_SIZE]);
+const char *tower_failure(const struct tower *tower);
+
+#endif

@@ -1,0 +1,159 @@
+#include "channel/tower_blob.h"
+
+#include "crypto/keccak.h"
+
+enum { VERSION = 1, PLAIN_SIZE = TOWER_BLOB_SIZE - XAEAD_OVERHEAD };
+
+/* One description serves both ways: reading and writing visit the same fields in the same order. */
+struct cursor {
+    u8 *at, *end; /* of the plain text, PLAIN_SIZE bytes: it has room for all */
+    bool writes;
+};
+
+static void visit_raw(struct cursor *cursor, void *field, usize size)
+{
+    assert((usize)(cursor->end - cursor->at) >= size);
+    if (cursor->writes)
+        memcpy(cursor->at, field, size);
+    else
+        memcpy(field, cursor->at, size);
+    cursor->at += size;
+}
+
+static u128 visit_number(struct cursor *cursor, u128 value, usize size)
+{
+    u8 digits[sizeof(value)];
+    for (usize i = size; i-- > 0; value >>= 8)
+        digits[i] = (u8)value;
+    visit_raw(cursor, digits, size);
+    for (usize i = 0; i < size; i++)
+        value = value << 8 | digits[i];
+    return value;
+}
+
+#define VISIT(cursor, field) visit_raw((cursor), &(field), sizeof(field))
+#define VISIT_NUMBER(cursor, field)                                                                \
+    ((field) = (__typeof__(field))visit_number((cursor), (field), sizeof(field)))
+
+static void visit_terms(struct cursor *cursor, struct channel_terms *terms)
+{
+    VISIT_NUMBER(cursor, terms->chain_id);
+    VISIT(cursor, terms->adjudicator);
+    VISIT(cursor, terms->owner);
+    VISIT(cursor, terms->asset);
+    VISIT_NUMBER(cursor, terms->challenge_s);
+    VISIT(cursor, terms->payout);
+}
+
+static void visit_base(struct cursor *cursor, struct adjudicator_base *signed_base)
+{
+    struct base *base = &signed_base->base;
+    VISIT_NUMBER(cursor, base->epoch);
+    for (u32 side = 0; side < 2; side++) {
+        VISIT_NUMBER(cursor, base->balance[side]);
+        VISIT_NUMBER(cursor, base->deposited[side]);
+        VISIT_NUMBER(cursor, base->withdrawn[side]);
+        VISIT_NUMBER(cursor, base->locked[side]);
+        VISIT(cursor, base->root[side]);
+        VISIT(cursor, signed_base->signature[side]);
+    }
+    VISIT(cursor, base->apps_root);
+    VISIT_NUMBER(cursor, base->apps_total);
+}
+
+static void visit_half(struct cursor *cursor, struct adjudicator_half *signed_half)
+{
+    struct half *half = &signed_half->half;
+    VISIT_NUMBER(cursor, half->seq);
+    VISIT_NUMBER(cursor, half->sent);
+    VISIT_NUMBER(cursor, half->locked);
+    VISIT(cursor, half->root);
+    VISIT_NUMBER(cursor, half->ack_seq);
+    VISIT(cursor, half->ack_hash);
+    VISIT(cursor, signed_half->payer);
+    VISIT(cursor, signed_half->payee);
+}
+
+static void visit_all(struct cursor *cursor, struct channel_terms *terms,
+                      struct adjudicator_states *states)
+{
+    visit_terms(cursor, terms);
+    visit_base(cursor, &states->base);
+    for (u32 side = 0; side < 2; side++)
+        visit_half(cursor, &states->half[side]);
+}
+
+/* --- Names and keys. */
+
+hint16 tower_hint(hash32 salt)
+{
+    u8 hash[32];
+    hint16 hint;
+    sha256_joined(BYTES_LIT("hint"), BYTES_OF(salt), hash);
+    memcpy(hint.b, hash, sizeof(hint.b));
+    return hint;
+}
+
+static secret32 key_of(hash32 salt)
+{
+    secret32 key;
+    sha256_joined(BYTES_LIT("key"), BYTES_OF(salt), key.b);
+    return key;
+}
+
+hash32 tower_receipt_digest(hint16 hint, u64 sequence, bytes blob)
+{
+    static const char what[] = "varve tower receipt";
+    u8 text[sizeof(what) - 1 + sizeof(hint) + sizeof(sequence) + sizeof(hash32)], *at = text;
+    hash32 hash = keccak256(blob);
+    memcpy(at, what, sizeof(what) - 1);
+    at += sizeof(what) - 1;
+    memcpy(at, hint.b, sizeof(hint));
+    at += sizeof(hint);
+    store_be64(at, sequence);
+    memcpy(at + sizeof(sequence), hash.b, sizeof(hash));
+    return keccak256(BYTES_OF(text));
+}
+
+/* --- Blobs. */
+
+void tower_blob_seal(const struct channel_terms *terms, const struct adjudicator_states *states,
+                     u8 out[static TOWER_BLOB_SIZE])
+{
+    u8 plain[PLAIN_SIZE] = {VERSION};
+    struct channel_terms own_terms = *terms;
+    struct adjudicator_states own_states = *states;
+    struct cursor cursor = {plain + 1, plain + sizeof(plain), true};
+    hint16 hint = tower_hint(terms->salt);
+    secret32 key = key_of(terms->salt);
+    visit_all(&cursor, &own_terms, &own_states);
+    xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), out);
+    secret_wipe(&key);
+    secret_wipe(&own_terms.salt);
+}
+
+enum status tower_blob_open(hash32 salt, bytes blob, struct channel_terms *terms,
+                            struct adjudicator_states *states, struct err *err)
+{
+    u8 plain[PLAIN_SIZE];
+    struct cursor cursor = {plain + 1, plain + sizeof(plain), false};
+    hint16 hint = tower_hint(salt);
+    secret32 key = key_of(salt);
+    bool opened = blob.size == TOWER_BLOB_SIZE && xaead_open(&key, BYTES_OF(hint), blob, plain);
+    secret_wipe(&key);
+    if (!opened)
+        return fail(err, ST_INVALID, "the blob is not of this channel");
+    if (plain[0] != VERSION)
+        return fail(err, ST_INVALID, "the blob is of version %u", plain[0]);
+    *terms = (struct channel_terms){.salt = salt};
+    *states = (struct adjudicator_states){0};
+    visit_all(&cursor, terms, states);
+    for (u32 side = 0; side < 2; side++) {
+        states->half[side].half.side = side;
+        states->half[side].half.epoch = states->base.base.epoch;
+    }
+    for (; cursor.at < cursor.end; cursor.at++)
+        if (*cursor.at != 0)
+            return fail(err, ST_INVALID, "the blob has something after its end");
+    return ST_OK;
+}

@@ -1,0 +1,36 @@
+/* What a watchtower keeps of a channel: enough to answer a dispute, and nothing that it can read.
+ *
+ *     hint = first 16 bytes of sha256("hint" ‖ salt)        key = sha256("key" ‖ salt)
+ *     blob = nonce (24) ‖ XChaCha20-Poly1305(key, nonce, data: hint, plain) ‖ tag (16)
+ *     plain = version (u8) ‖ terms but their salt ‖ base, two signatures ‖ a's half ‖ b's half ‖ 0…
+ *
+ * The salt becomes public when a dispute is opened, and is the same whatever state it is opened
+ * with: then the tower finds the blob by its hint and reads it. Until then it sees a name and 2,048
+ * bytes that change. Each blob takes the place of the one before.
+ *
+ * Integers are big-endian, each of its type's size; the epoch and side of a half are the base's
+ * and its place's. Zeros fill the plain text up, so that all blobs are alike; nothing else may
+ * stand there. */
+#ifndef CHANNEL_TOWER_BLOB_H
+#define CHANNEL_TOWER_BLOB_H
+
+#include "channel/adjudicator.h"
+#include "channel/wire.h"
+
+enum { TOWER_BLOB_SIZE = 2048 };
+
+hint16 tower_hint(hash32 salt);
+
+void tower_blob_seal(const struct channel_terms *terms, const struct adjudicator_states *states,
+                     u8 out[static TOWER_BLOB_SIZE]);
+
+/* ST_INVALID: not sealed for this salt, or not as tower_blob_seal writes it. Whose signatures they
+ * are is for the contract to judge. */
+enum status tower_blob_open(hash32 salt, bytes blob, struct channel_terms *terms,
+                            struct adjudicator_states *states, struct err *err);
+
+/* What a tower signs for a blob that it keeps: keccak256("varve tower receipt" ‖ hint ‖ sequence
+ * ‖ keccak256(blob)). */
+hash32 tower_receipt_digest(hint16 hint, u64 sequence, bytes blob);
+
+#endif

@@ -1,0 +1,480 @@
+#include "channel/tower_store.h"
+
+#include "base/fmt.h"
+#include "store/log.h"
+#include "sys/entropy.h"
+#include "sys/pages.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum record {
+    RECORD_BLOB = 1,
+    RECORD_FORGET,
+    RECORD_SINCE,
+};
+
+enum {
+    NAME_SIZE = sizeof(point33) + sizeof(hint16),
+    HEAD_SIZE = NAME_SIZE + sizeof(u64), /* of a BLOB's payload, before the blob */
+    COMPACT_SIZE = 16 << 20,
+    FIRST_BUCKETS = 64,
+    PATH_ROOM = 4096,
+    MOST_CHAINS = 64,
+};
+
+/* A blob on disk. */
+struct place {
+    struct place *next; /* in the bucket of its hint */
+    point33 client;
+    hint16 hint;
+    u64 sequence, position;
+};
+
+/* How many blobs a client has. */
+struct client {
+    struct client *next; /* in the bucket of its name */
+    point33 name;
+    u32 count;
+};
+
+struct since {
+    u64 chain_id, block;
+};
+
+struct tower_store {
+    const struct files *files;
+    char path[PATH_ROOM];
+    struct file *lock;
+    struct log_file *log;
+    u64 compacted_size;
+    u8 seed[16]; /* of buckets: clients choose hints and names */
+    struct place **places;
+    struct client **clients;
+    usize buckets, count; /* of both tables; of places */
+    struct since since[MOST_CHAINS];
+    usize chain_count;
+};
+
+/* --- In memory. */
+
+static usize bucket_of(const struct tower_store *store, bytes name)
+{
+    u8 hash[32];
+    sha256_joined(BYTES_OF(store->seed), name, hash);
+    return load_le64(hash) & (store->buckets - 1);
+}
+
+static void *take(usize count, usize size)
+{
+    void *out = calloc(count, size);
+    assert(out != NULL);
+    return out;
+}
+
+static bool same_client(const point33 *a, const point33 *b)
+{
+    return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
+
+static bool same_hint(hint16 a, hint16 b)
+{
+    return memcmp(a.b, b.b, sizeof(a.b)) == 0;
+}
+
+/* Where the pointer to it is, or would be. */
+static struct place **find_place(const struct tower_store *store, const point33 *client,
+                                 hint16 hint)
+{
+    struct place **at = &store->places[bucket_of(store, BYTES_OF(hint))];
+    while (*at != NULL && (!same_hint((*at)->hint, hint) || !same_client(&(*at)->client, client)))
+        at = &(*at)->next;
+    return at;
+}
+
+static struct client **find_client(const struct tower_store *store, const point33 *name)
+{
+    struct client **at = &store->clients[bucket_of(store, BYTES_OF(*name))];
+    while (*at != NULL && !same_client(&(*at)->name, name))
+        at = &(*at)->next;
+    return at;
+}
+
+static void grow(struct tower_store *store)
+{
+    struct place **places = store->places;
+    struct client **clients = store->clients;
+    usize buckets = store->buckets;
+    store->buckets = buckets == 0 ? FIRST_BUCKETS : 2 * buckets;
+    store->places = take(store->buckets, sizeof(store->places[0]));
+    store->clients = take(store->buckets, sizeof(store->clients[0]));
+    for (usize i = 0; i < buckets; i++) {
+        for (struct place *place = places[i], *next; place != NULL; place = next) {
+            next = place->next;
+            struct place **head = &store->places[bucket_of(store, BYTES_OF(place->hint))];
+            place->next = *head;
+            *head = place;
+        }
+        for (struct client *client = clients[i], *next; client != NULL; client = next) {
+            next = client->next;
+            struct client **head = &store->clients[bucket_of(store, BYTES_OF(client->name))];
+            client->next = *head;
+            *head = client;
+        }
+    }
+    free(places);
+    free(clients);
+}
+
+static void count_one(struct tower_store *store, const point33 *name, int more)
+{
+    struct client **at = find_client(store, name), *client = *at;
+    if (client == NULL) {
+        client = *at = take(1, sizeof(*client));
+        client->name = *name;
+    }
+    client->count += (u32)more;
+    if (client->count != 0)
+        return;
+    *at = client->next;
+    free(client);
+}
+
+static void set_place(struct tower_store *store, const point33 *client, hint16 hint, u64 sequence,
+                      u64 position)
+{
+    if (store->count == store->buckets)
+        grow(store);
+    struct place **at = find_place(store, client, hint), *place = *at;
+    if (place == NULL) {
+        place = *at = take(1, sizeof(*place));
+        *place = (struct place){.client = *client, .hint = hint};
+        store->count++;
+        count_one(store, client, 1);
+    }
+    place->sequence = sequence;
+    place->position = position;
+}
+
+static void drop_place(struct tower_store *store, const point33 *client, hint16 hint)
+{
+    struct place **at = find_place(store, client, hint), *place = *at;
+    if (place == NULL)
+        return;
+    *at = place->next;
+    free(place);
+    store->count--;
+    count_one(store, client, -1);
+}
+
+static struct since *find_since(struct tower_store *store, u64 chain_id)
+{
+    for (usize i = 0; i < store->chain_count; i++)
+        if (store->since[i].chain_id == chain_id)
+            return &store->since[i];
+    if (store->chain_count == MOST_CHAINS)
+        return NULL;
+    struct since *since = &store->since[store->chain_count++];
+    *since = (struct since){.chain_id = chain_id};
+    return since;
+}
+
+/* --- Replay. */
+
+static enum status read_name(bytes payload, point33 *client, hint16 *hint)
+{
+    if (payload.size < NAME_SIZE)
+        return ST_CORRUPT;
+    bytes_copy(client->b, bytes_slice(payload, 0, sizeof(*client)));
+    bytes_copy(hint->b, bytes_slice(payload, sizeof(*client), sizeof(*hint)));
+    return ST_OK;
+}
+
+static enum status replay_one(struct tower_store *store, const struct log_record *record)
+{
+    point33 client;
+    hint16 hint;
+    bytes payload = record->payload;
+    switch (record->kind) {
+    case RECORD_BLOB:
+        if (payload.size != HEAD_SIZE + TOWER_BLOB_SIZE)
+            return ST_CORRUPT;
+        TRY(read_name(payload, &client, &hint));
+        set_place(store, &client, hint, load_be64(payload.data + NAME_SIZE), record->position);
+        return ST_OK;
+    case RECORD_FORGET:
+        TRY(read_name(payload, &client, &hint));
+        drop_place(store, &client, hint);
+        return ST_OK;
+    case RECORD_SINCE:
+        if (payload.size != 2 * sizeof(u64))
+            return ST_CORRUPT;
+        struct since *since = find_since(store, load_be64(payload.data));
+        if (since != NULL)
+            since->block = load_be64(payload.data + sizeof(u64));
+        return ST_OK;
+    default:
+        return ST_CORRUPT;
+    }
+}
+
+static enum status replay_all(struct tower_store *store, struct arena tmp, struct err *err)
+{
+    for (u64 at = log_start(store->log); at < log_end(store->log);) {
+        struct log_record record;
+        struct arena arena = tmp;
+        TRY(log_read(store->log, at, &record, &arena, err));
+        if (replay_one(store, &record) != ST_OK)
+            return fail(err, ST_CORRUPT, "%s has a record that does not read", store->path);
+        at = record.next;
+    }
+    return ST_OK;
+}
+
+static enum status replay(struct tower_store *store, struct err *err)
+{
+    struct pages pages;
+    TRY(pages_reserve((usize)LOG_MAX_RECORD + 4096, &pages, err));
+    enum status st = replay_all(store, pages_arena(&pages), err);
+    pages_release(&pages);
+    return st;
+}
+
+/* --- Written anew. */
+
+static enum status put_blob(struct log_file *log, const struct place *place, bytes blob,
+                            u64 *position, struct err *err)
+{
+    u8 sequence[sizeof(u64)];
+    store_be64(sequence, place->sequence);
+    bytes parts[] = {BYTES_OF(place->client), BYTES_OF(place->hint), BYTES_OF(sequence), blob};
+    return log_append(log, RECORD_BLOB, parts, countof(parts), position, err);
+}
+
+static enum status put_since(struct log_file *log, const struct since *since, struct err *err)
+{
+    u8 words[2 * sizeof(u64)];
+    u64 position;
+    bytes part = BYTES_OF(words);
+    store_be64(words, since->chain_id);
+    store_be64(words + sizeof(u64), since->block);
+    return log_append(log, RECORD_SINCE, &part, 1, &position, err);
+}
+
+static enum status read_blob(struct tower_store *store, const struct place *place,
+                             u8 out[static TOWER_BLOB_SIZE], struct err *err)
+{
+    u8 memory[2 * TOWER_BLOB_SIZE];
+    struct arena arena = arena_over(memory, sizeof(memory));
+    struct log_record record;
+    TRY(log_read(store->log, place->position, &record, &arena, err));
+    bytes_copy(out, bytes_slice(record.payload, HEAD_SIZE, TOWER_BLOB_SIZE));
+    return ST_OK;
+}
+
+static enum status write_all(struct tower_store *store, struct log_file *log, struct err *err)
+{
+    for (usize i = 0; i < store->chain_count; i++)
+        TRY(put_since(log, &store->since[i], err));
+    for (usize i = 0; i < store->buckets; i++)
+        for (const struct place *place = store->places[i]; place != NULL; place = place->next) {
+            u8 blob[TOWER_BLOB_SIZE];
+            u64 position;
+            TRY(read_blob(store, place, blob, err));
+            TRY(put_blob(log, place, BYTES_OF(blob), &position, err));
+        }
+    return log_sync(log, err);
+}
+
+static enum status write_anew(struct tower_store *store, const char *path, struct err *err)
+{
+    struct log_file *log;
+    u64 cut;
+    TRY(log_open(store->files, path, 0, &log, &cut, err));
+    enum status st = log_clear(log, err); /* what a crash has left of an earlier attempt */
+    if (st == ST_OK)
+        st = write_all(store, log, err);
+    log_close(log);
+    return st;
+}
+
+static enum status open_log(struct tower_store *store, struct err *err)
+{
+    u64 cut;
+    TRY(log_open(store->files, store->path, 0, &store->log, &cut, err));
+    TRY(replay(store, err));
+    store->compacted_size = log_end(store->log);
+    return ST_OK;
+}
+
+static enum status compact(struct tower_store *store, struct err *err)
+{
+    char path[PATH_ROOM + 8];
+    u64 live = store->count * (HEAD_SIZE + TOWER_BLOB_SIZE);
+    if (log_end(store->log) < max_u64(COMPACT_SIZE, 2 * live) ||
+        log_end(store->log) < store->compacted_size + COMPACT_SIZE)
+        return ST_OK;
+    fmt(path, sizeof(path), "%s.new", store->path);
+    TRY(write_anew(store, path, err));
+    TRY(store->files->rename(store->files->self, path, store->path, err));
+    log_close(store->log);
+    store->log = NULL;
+    return open_log(store, err);
+}
+
+/* --- Life. */
+
+/* The lock is a file of its own, as the log is written anew. */
+static enum status take_lock(struct tower_store *store, struct err *err)
+{
+    char path[PATH_ROOM + 8];
+    fmt(path, sizeof(path), "%s.lock", store->path);
+    TRY(store->files->open(store->files->self, path, FILE_WRITE, &store->lock, err));
+    return store->files->lock(store->files->self, store->lock, err);
+}
+
+enum status tower_store_open(const struct files *files, const char *path, struct tower_store **out,
+                             struct err *err)
+{
+    struct tower_store *store = take(1, sizeof(*store));
+    store->files = files;
+    random_fill(store->seed, sizeof(store->seed));
+    grow(store);
+    enum status st = ST_OK;
+    if (fmt(store->path, sizeof(store->path), "%s", path) >= sizeof(store->path))
+        st = fail(err, ST_INVALID, "path too long: %s", path);
+    if (st == ST_OK)
+        st = take_lock(store, err);
+    if (st == ST_OK)
+        st = open_log(store, err);
+    if (st != ST_OK) {
+        tower_store_close(store);
+        return st;
+    }
+    *out = store;
+    return ST_OK;
+}
+
+static void free_bucket(struct tower_store *store, usize bucket)
+{
+    for (struct place *place = store->places[bucket], *next; place != NULL; place = next) {
+        next = place->next;
+        free(place);
+    }
+    for (struct client *client = store->clients[bucket], *next; client != NULL; client = next) {
+        next = client->next;
+        free(client);
+    }
+}
+
+void tower_store_close(struct tower_store *store)
+{
+    if (store == NULL)
+        return;
+    if (store->log != NULL)
+        log_close(store->log);
+    if (store->lock != NULL)
+        store->files->close(store->files->self, store->lock);
+    for (usize i = 0; i < store->buckets; i++)
+        free_bucket(store, i);
+    free(store->places);
+    free(store->clients);
+    free(store);
+}
+
+/* --- Blobs. */
+
+static const struct place *find_nth(const struct tower_store *store, hint16 hint, usize index)
+{
+    const struct place *place = store->places[bucket_of(store, BYTES_OF(hint))];
+    for (; place != NULL; place = place->next)
+        if (same_hint(place->hint, hint) && index-- == 0)
+            return place;
+    return NULL;
+}
+
+static enum status check_room(const struct tower_store *store, const point33 *client, hint16 hint,
+                              struct err *err)
+{
+    const struct client *known = *find_client(store, client);
+    if (known != NULL && known->count >= TOWER_CLIENT_BLOBS)
+        return fail(err, ST_FULL, "the tower keeps %d channels of a node", TOWER_CLIENT_BLOBS);
+    if (store->count >= TOWER_BLOBS || find_nth(store, hint, TOWER_CLIENTS_OF_HINT - 1) != NULL)
+        return fail(err, ST_FULL, "the tower is full");
+    return ST_OK;
+}
+
+static enum status forget(struct tower_store *store, const point33 *client, hint16 hint,
+                          struct err *err)
+{
+    u64 position;
+    bytes parts[] = {BYTES_OF(*client), BYTES_OF(hint)};
+    TRY(log_append(store->log, RECORD_FORGET, parts, countof(parts), &position, err));
+    drop_place(store, client, hint);
+    return ST_OK;
+}
+
+enum status tower_store_put(struct tower_store *store, const point33 *client, hint16 hint,
+                            u64 sequence, bytes blob, struct err *err)
+{
+    const struct place *known = *find_place(store, client, hint);
+    if (known != NULL && sequence < known->sequence)
+        return fail(err, ST_INVALID, "the tower has a newer state");
+    if (blob.size == 0)
+        return known == NULL ? ST_OK : forget(store, client, hint, err);
+    if (blob.size != TOWER_BLOB_SIZE)
+        return fail(err, ST_INVALID, "a blob has %d bytes", TOWER_BLOB_SIZE);
+    if (known == NULL)
+        TRY(check_room(store, client, hint, err));
+    struct place place = {.client = *client, .hint = hint, .sequence = sequence};
+    TRY(put_blob(store->log, &place, blob, &place.position, err));
+    set_place(store, client, hint, sequence, place.position);
+    return ST_OK;
+}
+
+enum status tower_store_sync(struct tower_store *store, struct err *err)
+{
+    TRY(log_sync(store->log, err));
+    return compact(store, err);
+}
+
+enum status tower_store_get(struct tower_store *store, const point33 *client, hint16 hint,
+                            u64 *sequence, u8 out[static TOWER_BLOB_SIZE], struct err *err)
+{
+    const struct place *place = *find_place(store, client, hint);
+    if (place == NULL)
+        return fail(err, ST_MISSING, "there is no such blob");
+    *sequence = place->sequence;
+    return read_blob(store, place, out, err);
+}
+
+enum status tower_store_find(struct tower_store *store, hint16 hint, usize index,
+                             u8 out[static TOWER_BLOB_SIZE], struct err *err)
+{
+    const struct place *place = find_nth(store, hint, index);
+    return place == NULL ? ST_MISSING : read_blob(store, place, out, err);
+}
+
+u64 tower_store_sequence(const struct tower_store *store, const point33 *client, hint16 hint)
+{
+    const struct place *place = *find_place(store, client, hint);
+    return place == NULL ? 0 : place->sequence;
+}
+
+u64 tower_store_since(const struct tower_store *store, u64 chain_id)
+{
+    for (usize i = 0; i < store->chain_count; i++)
+        if (store->since[i].chain_id == chain_id)
+            return store->since[i].block;
+    return 0;
+}
+
+enum status tower_store_set_since(struct tower_store *store, u64 chain_id, u64 block,
+                                  struct err *err)
+{
+    struct since *since = find_since(store, chain_id);
+    if (since == NULL)
+        return fail(err, ST_FULL, "a tower watches at most %d chains", MOST_CHAINS);
+    since->block = block;
+    return put_since(store->log, since, err);
+}

@@ -1,0 +1,52 @@
+/* The blobs of a watchtower, on disk: one for each client and hint, the newest in the place of the
+ * one before.
+ *
+ *     BLOB    client (33) ‖ hint (16) ‖ sequence (u64, big-endian) ‖ blob
+ *     FORGET  client ‖ hint
+ *     SINCE   chain id ‖ block (u64 each, big-endian)
+ *
+ * The file is store/log.h's, written anew when most of it is old; memory holds where each blob is.
+ * All functions belong to one thread. */
+#ifndef CHANNEL_TOWER_STORE_H
+#define CHANNEL_TOWER_STORE_H
+
+#include "channel/tower_blob.h"
+#include "sys/files.h"
+
+struct tower_store;
+
+enum {
+    TOWER_CLIENT_BLOBS = 1024,  /* of one client */
+    TOWER_BLOBS = 1 << 16,      /* of all */
+    TOWER_CLIENTS_OF_HINT = 64, /* a channel has two; whoever learns its salt may pose as more */
+};
+
+/* `path` is made where absent. ST_AGAIN: another process has it.  ST_CORRUPT: no such file. */
+enum status tower_store_open(const struct files *files, const char *path, struct tower_store **out,
+                             struct err *err);
+/* NULL is fine. */
+void tower_store_close(struct tower_store *store);
+
+/* Keeps a blob of TOWER_BLOB_SIZE bytes; an empty one forgets what is there. Not durable before
+ * tower_store_sync. ST_INVALID: of another size, or older than what is there.  ST_FULL: a limit.
+ * ST_IO: the disk. */
+enum status tower_store_put(struct tower_store *store, const point33 *client, hint16 hint,
+                            u64 sequence, bytes blob, struct err *err);
+/* ST_IO: nothing is known of what was put since the last one; nothing more is taken. */
+enum status tower_store_sync(struct tower_store *store, struct err *err);
+
+/* A client's own. ST_MISSING: there is none. */
+enum status tower_store_get(struct tower_store *store, const point33 *client, hint16 hint,
+                            u64 *sequence, u8 out[static TOWER_BLOB_SIZE], struct err *err);
+/* Number `index` of those with this hint, whosever they are. ST_MISSING: there are not so many. */
+enum status tower_store_find(struct tower_store *store, hint16 hint, usize index,
+                             u8 out[static TOWER_BLOB_SIZE], struct err *err);
+/* The sequence of a client's own; 0: there is none. */
+u64 tower_store_sequence(const struct tower_store *store, const point33 *client, hint16 hint);
+
+/* The first block of a chain that is not done with; 0: never set. */
+u64 tower_store_since(const struct tower_store *store, u64 chain_id);
+enum status tower_store_set_since(struct tower_store *store, u64 chain_id, u64 block,
+                                  struct err *err);
+
+#endif

@@ -1,0 +1,269 @@
+/* A watchtower's chains: every dispute that is opened, and what is done about those it knows. */
+#include "channel/tower_internal.h"
+
+#include "base/fmt.h"
+#include "channel/answer.h"
+#include "crypto/keccak.h"
+#include "sys/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    CALL_ROOM = 1 << 16,
+    OFTEN = 64, /* blocks that are looked at again after a restart, at most */
+    /* Two owners can make new states for ever, and the tower send a call for each: it pays for so
+     * many in one dispute. An answer and the settlement are what it takes. */
+    MOST_CALLS = 16,
+};
+
+/* --- Blobs. */
+
+static enum status open_blob(const struct tower *tower, hash32 salt, hash32 id, usize index,
+                             struct channel_terms *terms, struct adjudicator_states *states)
+{
+    u8 blob[TOWER_BLOB_SIZE];
+    TRY(tower_store_find(tower->store, tower_hint(salt), index, blob, NULL));
+    if (tower_blob_open(salt, BYTES_OF(blob), terms, states, NULL) != ST_OK ||
+        !hash32_equal(channel_name_of(terms).id, id) || !answer_is_signed(terms, states))
+        return ST_INVALID; /* somebody's who knew the salt, to take the place of what is right */
+    return ST_OK;
+}
+
+/* --- Calls. */
+
+static void submit(struct dispute *dispute, bytes call)
+{
+    struct {
+        hash32 id, call;
+        u64 failures;
+    } name = {dispute->name.id, keccak256(call), dispute->failures};
+    hash32 key = keccak256(BYTES_OF(name));
+    if (hash32_equal(key, dispute->key) || dispute->calls == MOST_CALLS)
+        return;
+    dispute->key = key;
+    dispute->calls++;
+    dispute->is_underway = true;
+    struct onchain_intent intent = {.key = key, .to = ONCHAIN_ADJUDICATOR, .data = call};
+    onchain_submit(dispute->chain->chain, &intent);
+}
+
+static bool is_better(const struct adjudicator_states *a, const struct adjudicator_states *b)
+{
+    if (a->base.base.epoch != b->base.base.epoch)
+        return a->base.base.epoch > b->base.base.epoch;
+    return a->half[0].half.seq + a->half[1].half.seq > b->half[0].half.seq + b->half[1].half.seq;
+}
+
+/* The best of all clients': the two sides may both be clients, and one of them is the cheat. */
+static bool find_best(const struct dispute *dispute, struct adjudicator_states *best)
+{
+    struct channel_terms terms;
+    struct adjudicator_states states;
+    enum status st;
+    *best = (struct adjudicator_states){0};
+    for (usize i = 0; (st = open_blob(dispute->chain->tower, dispute->terms.salt, dispute->name.id,
+                                      i, &terms, &states)) != ST_MISSING;
+         i++)
+        if (st == ST_OK && is_better(&states, best))
+            *best = states;
+    return best->base.base.epoch != 0 || best->half[0].half.seq + best->half[1].half.seq != 0;
+}
+
+static void answer(struct dispute *dispute)
+{
+    u8 room[CALL_ROOM];
+    struct arena arena = arena_over(room, sizeof(room));
+    struct adjudicator_states states;
+    if (!find_best(dispute, &states))
+        return;
+    bytes call = answer_call(&dispute->terms, &states, &dispute->view, &arena);
+    if (call.size == 0)
+        return;
+    log_warn("tower", "a dispute with an old state is answered",
+             LOG_HEX("channel", dispute->name.id));
+    submit(dispute, call);
+}
+
+static void act(struct dispute *dispute)
+{
+    u8 room[CALL_ROOM];
+    struct arena arena = arena_over(room, sizeof(room));
+    if (!dispute->has_view || dispute->view.phase != PHASE_DISPUTE || dispute->is_underway)
+        return;
+    if (dispute->chain->time_s < dispute->view.phase_time_s)
+        answer(dispute);
+    else
+        submit(dispute, adjudicator_settle(&dispute->terms, &dispute->view.state, &arena));
+}
+
+/* --- What the chain says. */
+
+static struct dispute **find(struct tower *tower, hash32 id)
+{
+    struct dispute **at = &tower->disputes;
+    while (*at != NULL && !hash32_equal((*at)->name.id, id))
+        at = &(*at)->next;
+    return at;
+}
+
+static void on_disputed(void *self, hash32 id, hash32 salt, u64 block)
+{
+    struct tower_chain *chain = self;
+    struct tower *tower = chain->tower;
+    struct channel_terms terms;
+    struct adjudicator_states states;
+    enum status st = ST_INVALID;
+    struct dispute **end = find(tower, id);
+    if (*end != NULL) {
+        (*end)->block = min_u64((*end)->block, block); /* after a reorg */
+        return;
+    }
+    for (usize i = 0; st == ST_INVALID; i++)
+        st = open_blob(tower, salt, id, i, &terms, &states);
+    if (st != ST_OK)
+        return;
+    struct dispute *dispute = calloc(1, sizeof(*dispute));
+    assert(dispute != NULL);
+    *dispute = (struct dispute){
+        .chain = chain, .terms = terms, .name = channel_name_of(&terms), .block = block};
+    *end = dispute;
+    log_info("tower", "a dispute begins", LOG_HEX("channel", id), LOG_U64("block", block));
+    onchain_watch(chain->chain, &terms, block);
+}
+
+static void end_dispute(struct dispute **at)
+{
+    struct dispute *dispute = *at;
+    *at = dispute->next;
+    onchain_forget(dispute->chain->chain, dispute->name.id);
+    free(dispute);
+}
+
+static void on_view(void *self, hash32 id, const struct onchain_view *view, bool final)
+{
+    struct tower_chain *chain = self;
+    struct dispute **at = find(chain->tower, id);
+    if (*at == NULL)
+        return;
+    if (final && view->phase != PHASE_DISPUTE) {
+        log_info("tower", "a dispute is over", LOG_HEX("channel", id));
+        end_dispute(at);
+        return;
+    }
+    if (final)
+        return;
+    chain->time_s = max_u64(chain->time_s, view->time_s); /* the first view comes before a block */
+    (*at)->view = *view;
+    (*at)->has_view = true;
+    act(*at);
+}
+
+/* The store goes on where nothing is left to be done. */
+static void keep_since(struct tower_chain *chain, u64 first)
+{
+    struct tower *tower = chain->tower;
+    struct err err;
+    for (const struct dispute *at = tower->disputes; at != NULL; at = at->next)
+        if (at->chain == chain)
+            first = min_u64(first, at->block);
+    if (chain->since != 0 && first < chain->since + OFTEN)
+        return;
+    chain->since = first;
+    if (tower_store_set_since(tower->store, chain->chain_id, first, &err) != ST_OK ||
+        tower_store_sync(tower->store, &err) != ST_OK)
+        tower_fail(tower, &err);
+}
+
+static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 final_time_s)
+{
+    struct tower_chain *chain = self;
+    (void)number, (void)final_time_s;
+    chain->time_s = time_s;
+    if (chain->tower->has_failed)
+        return;
+    for (struct dispute *at = chain->tower->disputes; at != NULL; at = at->next)
+        if (at->chain == chain)
+            act(at);
+    keep_since(chain, final_number + 1);
+}
+
+static void on_reveal(void *self, const struct onchain_reveal *reveal)
+{
+    (void)self, (void)reveal; /* secrets of locks are their owners' business */
+}
+
+/* What failed is tried again with the next block, if it is still wanted. */
+static void on_outcome(void *self, hash32 key, bool succeeded, const char *why)
+{
+    struct tower_chain *chain = self;
+    struct dispute *at = chain->tower->disputes;
+    while (at != NULL && !hash32_equal(at->key, key))
+        at = at->next;
+    if (at == NULL)
+        return;
+    at->is_underway = false;
+    at->failures += !succeeded;
+    if (!succeeded)
+        log_warn("tower", "a transaction failed", LOG_HEX("channel", at->name.id),
+                 LOG_TEXT("why", why));
+}
+
+/* --- Life. */
+
+static enum status open_chain(struct tower *tower, usize index, struct tower_chain *out,
+                              struct err *err)
+{
+    const struct daemon_chain *from = &tower->options.chains[index];
+    char folder[4096];
+    if (fmt(folder, sizeof(folder), "%s/chain-%zu", tower->options.folder, index) >= sizeof(folder))
+        return fail(err, ST_INVALID, "path too long: %s", tower->options.folder);
+    out->tower = tower;
+    struct onchain_options options = {
+        .url = from->url,
+        .adjudicator = from->adjudicator,
+        .folder = folder,
+        .signer = tower->options.signer,
+        .confirmations = from->confirmations,
+        .poll_ms = from->poll_ms,
+        .loop = tower->options.loop,
+        .listener = {.self = out,
+                     .view = on_view,
+                     .block = on_block,
+                     .revealed = on_reveal,
+                     .outcome = on_outcome,
+                     .disputed = on_disputed},
+    };
+    TRY(onchain_open(&options, &out->chain, err));
+    out->chain_id = onchain_chain_id(out->chain);
+    out->since = tower_store_since(tower->store, out->chain_id);
+    if (out->since != 0)
+        onchain_tell_since(out->chain, out->since);
+    return ST_OK;
+}
+
+enum status tower_open_chains(struct tower *tower, struct err *err)
+{
+    usize count = tower->options.chain_count;
+    tower->chains = calloc(count + 1, sizeof(tower->chains[0]));
+    assert(tower->chains != NULL);
+    for (usize i = 0; i < count; i++) {
+        TRY(open_chain(tower, i, &tower->chains[i], err));
+        tower->chain_count++;
+    }
+    for (usize i = 0; i < count; i++)
+        TRY(onchain_begin(tower->chains[i].chain, err));
+    return ST_OK;
+}
+
+void tower_close_chains(struct tower *tower)
+{
+    for (usize i = 0; i < tower->chain_count; i++)
+        onchain_close(tower->chains[i].chain);
+    while (tower->disputes != NULL) {
+        struct dispute *next = tower->disputes->next;
+        free(tower->disputes);
+        tower->disputes = next;
+    }
+    free(tower->chains);
+}
