@@ -224,6 +224,38 @@ static struct item new_lock(u128 amount, u64 number, u64 expiry_s)
     return item;
 }
 
+static void queue(struct end *at, enum item_kind kind, u32 slot, u64 number)
+{
+    struct item item = {.kind = kind, .slot = slot, .reference = preimage_of(number)};
+    CHECK(channel_queue(at->channel, &item, NULL, NULL) == ST_OK);
+}
+
+TEST(what_rests_on_the_peers_word_is_payments_locks_and_what_it_lets_go)
+{
+    struct item first = new_lock(1000, 1, NOW + 60), second = new_lock(200, 2, NOW + 60);
+    u32 slots[2];
+    begin(ends);
+    CHECK(pay(&ends[0], 400) == ST_OK);
+    settle_down(ends);
+    CHECK(channel_relied(ends[0].channel) == 0 && channel_relied(ends[1].channel) == 400);
+    CHECK(channel_queue(ends[0].channel, &first, &slots[0], NULL) == ST_OK);
+    CHECK(channel_queue(ends[0].channel, &second, &slots[1], NULL) == ST_OK);
+    settle_down(ends);
+    CHECK(channel_relied(ends[1].channel) == 1600);
+    queue(&ends[1], ITEM_SETTLE, slots[0], 1);
+    queue(&ends[1], ITEM_FAIL, slots[1], 2);
+    settle_down(ends);
+    CHECK(channel_relied(ends[0].channel) == 0 && channel_relied(ends[1].channel) == 1600);
+    queue(&ends[0], ITEM_PAID, slots[0], 1); /* what was a lock is money now: again at risk */
+    settle_down(ends);
+    CHECK(channel_relied(ends[0].channel) == 0 && channel_relied(ends[1].channel) == 2600);
+    queue(&ends[0], ITEM_DROP, slots[1], 2); /* 200 are the payer's again, if that is remembered */
+    CHECK(pay(&ends[1], 1) == ST_OK);
+    settle_down(ends);
+    CHECK(channel_relied(ends[0].channel) == 201 && channel_relied(ends[1].channel) == 2600);
+    end(ends);
+}
+
 /* Does with locks what a daemon would, at random. */
 static void act(struct end *at, u64 *numbers)
 {

@@ -5,6 +5,7 @@
 
 #define ID "1111111111111111111111111111111111111111111111111111111111111111"
 #define OTHER "2222222222222222222222222222222222222222222222222222222222222222"
+#define HINT "66666666666666666666666666666666"
 #define ADDRESS "3333333333333333333333333333333333333333"
 #define POINT "666666666666666666666666666666666666666666666666666666666666666666"
 #define SIGNATURE                                                                                  \
@@ -21,6 +22,13 @@ static hash32 hash_of(u8 each)
 static address address_of(u8 each)
 {
     address out;
+    memset(out.b, each, sizeof(out.b));
+    return out;
+}
+
+static hint16 hint_of(u8 each)
+{
+    hint16 out;
     memset(out.b, each, sizeof(out.b));
     return out;
 }
@@ -104,6 +112,21 @@ static bool row_of(usize index, struct row *out)
          "00000000000000010000000000000000"
          "0000000065536a80" SIGNATURE,
          {WIRE_WITHDRAW, {.withdraw = {id, 1, large, 0x65536a80, signature}}}},
+        {"0046" HINT "0000000000000007"
+         "0002"
+         "b10b",
+         {WIRE_TOWER_PUT, {.tower_put = {hint_of(0x66), 7, hex("b10b")}}}},
+        {"0047" HINT "0000000000000007" SIGNATURE,
+         {WIRE_TOWER_RECEIPT, {.tower_receipt = {hint_of(0x66), 7, signature}}}},
+        {"0048" HINT, {WIRE_TOWER_GET, {.tower_get = {hint_of(0x66)}}}},
+        {"0049" HINT "0000000000000007"
+         "0002"
+         "b10b",
+         {WIRE_TOWER_BLOB, {.tower_blob = {hint_of(0x66), 7, hex("b10b")}}}},
+        {"004b" HINT "0000000000000007"
+         "0004"
+         "66756c6c",
+         {WIRE_TOWER_REFUSE, {.tower_refuse = {hint_of(0x66), 7, BYTES_LIT("full")}}}},
         {"0063" ID SIGNATURE SIGNATURE,
          {WIRE_ANNOUNCE_SIGN, {.announce_sign = {id, signature, signature}}}},
         {"0065"

@@ -44,8 +44,10 @@ struct dev {
     struct dev_outcome outcomes[DEV_MOST];
     struct onchain_reveal reveals[DEV_MOST];
     struct dev_funds funds[DEV_MOST];
-    hash32 stirred; /* the last */
-    usize seen_count, outcome_count, reveal_count, stirred_count, funds_count;
+    hash32 stirred;                 /* the last */
+    hash32 disputed, disputed_salt; /* the last */
+    u64 disputed_block;
+    usize dispute_count, seen_count, outcome_count, reveal_count, stirred_count, funds_count;
     u64 block, final_number;
 
     bool (*done)(struct dev *at);

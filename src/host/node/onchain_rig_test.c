@@ -69,6 +69,15 @@ static void saw_funds(void *self, hash32 id, const u128 funds[2])
     at->funds[at->funds_count++] = (struct dev_funds){id, {funds[0], funds[1]}};
 }
 
+static void saw_dispute(void *self, hash32 id, hash32 salt, u64 block)
+{
+    struct dev *at = self;
+    at->dispute_count++;
+    at->disputed = id;
+    at->disputed_salt = salt;
+    at->disputed_block = block;
+}
+
 /* --- Waiting. */
 
 static void check_done(struct timer *timer)
@@ -131,7 +140,9 @@ void dev_open_chain(struct dev *at, const char *folder)
         .confirmations = 3,
         .poll_ms = POLL_MS,
         .loop = at->loop,
-        .listener = {at, saw_view, saw_block, saw_reveal, saw_outcome, saw_stir, saw_funds}};
+        .listener = {at, saw_view, saw_block, saw_reveal, saw_outcome, saw_stir, saw_funds,
+                     saw_dispute},
+    };
     if (onchain_open(&options, &at->chain, &at->err) != ST_OK ||
         onchain_begin(at->chain, &at->err) != ST_OK)
         test_fail(__FILE__, __LINE__, "%s", at->err.text);

@@ -2,7 +2,9 @@
 #include "node/onchain_rig.h"
 
 #include "base/fmt.h"
+#include "channel/answer.h"
 #include "channel/deployed.h"
+#include "channel/tower_blob.h"
 #include "client/erc20.h"
 #include "harness/test.h"
 #include "sys/clock.h"
@@ -52,6 +54,16 @@ static bool is_closed_for_good(struct dev *at)
 {
     (void)at;
     return channel->seen->final.phase == PHASE_CLOSED;
+}
+
+static bool has_block(struct dev *at)
+{
+    return at->block > 0;
+}
+
+static bool has_a_dispute(struct dev *at)
+{
+    return at->dispute_count > 0;
 }
 
 static bool has_three_reveals(struct dev *at)
@@ -209,6 +221,89 @@ TEST(state_of_a_dispute_that_began_before_it_was_watched_is_found)
     dev_end(at);
 }
 
+TEST(disputes_of_strangers_are_told_and_again_to_who_was_away)
+{
+    struct dev *at = dev_begin();
+    struct dev_channel *of = dev_example(at, 4, (address){{0}});
+    channel = of;
+    const char *folder = test_folder();
+    dev_open_chain(at, folder);
+    struct adjudicator_base base = {0};
+    struct adjudicator_half halves[2] = {dev_half(of, 0, 7, 1000, NULL)};
+    u64 until_s = dev_now_s(at) + 100;
+    SUBMIT(at, adjudicator_force_close(&of->terms, until_s, &base, halves, test_arena()));
+    u64 block = dev_newest_header(at).number;
+    WAIT_FOR(at, has_a_dispute);
+    CHECK(hash32_equal(at->disputed, of->name.id) && at->disputed_block == block);
+    CHECK(hash32_equal(at->disputed_salt, of->terms.salt));
+    CHECK(of->seen->newest_count == 0); /* nobody watches the channel */
+    dev_close_chain(at);
+    dev_mine(at, 3);
+    at->dispute_count = 0;
+    dev_open_chain(at, folder);
+    onchain_tell_since(at->chain, block);
+    WAIT_FOR(at, has_a_dispute);
+    CHECK(hash32_equal(at->disputed, of->name.id) && at->disputed_block == block);
+    dev_close_chain(at);
+    at->dispute_count = 0;
+    at->block = 0;
+    dev_open_chain(at, folder);
+    onchain_tell_since(at->chain, block + 1);
+    WAIT_FOR(at, has_block);
+    CHECK(at->dispute_count == 0);
+    dev_end(at);
+}
+
+static bool has_second_step(struct dev *at)
+{
+    (void)at;
+    return channel->seen->newest.seq[1] == 2;
+}
+
+static bool has_third_half(struct dev *at)
+{
+    (void)at;
+    return channel->seen->newest.seq[1] == 3;
+}
+
+/* What a tower would answer with, from a blob that it cannot read before the dispute. */
+static bytes answer_to(const struct dev_channel *of, const struct adjudicator_half halves[2])
+{
+    struct adjudicator_states states = {.half = {halves[0], halves[1]}}, opened;
+    struct channel_terms terms;
+    u8 blob[TOWER_BLOB_SIZE];
+    tower_blob_seal(&of->terms, &states, blob);
+    CHECK(tower_blob_open(of->terms.salt, BYTES_OF(blob), &terms, &opened, NULL) == ST_OK);
+    CHECK(answer_is_signed(&terms, &opened));
+    return answer_call(&terms, &opened, &of->seen->newest, test_arena());
+}
+
+TEST(answers_of_a_third_party_land_whatever_halves_the_cheat_has_shown)
+{
+    struct dev *at = dev_begin();
+    struct dev_channel *of = dev_example(at, 5, (address){{0}});
+    channel = of;
+    dev_open_chain(at, test_folder());
+    onchain_watch(at->chain, &of->terms, 1);
+    struct adjudicator_base base = {0};
+    struct adjudicator_half old[2] = {dev_half(of, 0, 5, 1000, NULL), dev_half(of, 1, 1, 10, NULL)};
+    struct adjudicator_half newer[2] = {dev_half(of, 0, 5, 1000, NULL),
+                                        dev_half(of, 1, 2, 20, NULL)};
+    struct adjudicator_half mixed[2] = {dev_half(of, 0, 4, 900, NULL),
+                                        dev_half(of, 1, 3, 30, NULL)};
+    u64 until_s = dev_now_s(at) + 100;
+    SUBMIT(at, adjudicator_force_close(&of->terms, until_s, &base, old, test_arena()));
+    WAIT_FOR(at, is_in_dispute);
+    SUBMIT(at, answer_to(of, newer));
+    WAIT_FOR(at, has_second_step);
+    SUBMIT(at, answer_to(of, mixed)); /* of its a's half is older than what is there */
+    WAIT_FOR(at, has_third_half);
+    CHECK(of->seen->newest.seq[0] == 5 && of->seen->newest.state.sent[0] == 1000);
+    CHECK(of->seen->newest.state.sent[1] == 30);
+    CHECK(answer_to(of, newer).size == 0);
+    dev_end(at);
+}
+
 TEST(secrets_are_told_alone_and_in_batches)
 {
     struct dev *at = dev_begin();
@@ -333,11 +428,6 @@ TEST(dispute_that_was_final_before_a_restart_is_told_to_who_asks)
     CHECK(of->seen->newest.state.sent[0] == 1000 && of->seen->final.state.sent[0] == 1000);
     CHECK(of->seen->newest_count == 1 && of->seen->final_count == 1);
     dev_end(at);
-}
-
-static bool has_block(struct dev *at)
-{
-    return at->block > 0;
 }
 
 TEST(ten_thousand_channels_that_are_quiet_cost_no_questions)

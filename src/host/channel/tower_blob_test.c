@@ -1,0 +1,205 @@
+/* Blobs: what goes in comes out for who has the salt, and for nobody else; and what of it the
+ * contract would take from a stranger. */
+#include "channel/answer.h"
+#include "channel/tower_blob.h"
+
+#include "harness/test.h"
+
+static const secret32 keys[2] = {{{[31] = 1}}, {{[31] = 2}}};
+
+static struct channel_terms test_terms(void)
+{
+    struct channel_terms terms = {
+        .chain_id = 900,
+        .adjudicator = {{0xad}},
+        .asset = {{0xa5}},
+        .challenge_s = 3600,
+        .payout = {{{0xa0}}, {{0xb0}}},
+        .salt = {{7}},
+    };
+    for (u32 side = 0; side < 2; side++)
+        CHECK(secret_address(&keys[side], &terms.owner[side]) == ST_OK);
+    return terms;
+}
+
+static signature64 sign(const struct channel_terms *terms, hash32 hash, u32 side)
+{
+    signature64 out;
+    CHECK(secret_sign(&keys[side], signed_digest(channel_name_of(terms).domain, hash), &out) ==
+          ST_OK);
+    return out;
+}
+
+static void sign_half(const struct channel_terms *terms, struct adjudicator_half *half)
+{
+    hash32 hash = half_hash(channel_name_of(terms).id, &half->half);
+    half->payer = sign(terms, hash, half->half.side);
+}
+
+/* a's half 9, which b has signed too; b's half 4, which a's acknowledges. */
+static struct adjudicator_states test_states(const struct channel_terms *terms)
+{
+    hash32 id = channel_name_of(terms).id;
+    struct adjudicator_states states = {
+        .base.base = {.epoch = 5,
+                      .balance = {60000, (u128)1 << 100},
+                      .deposited = {70000, 30000},
+                      .withdrawn = {1, 2},
+                      .locked = {3000, 0},
+                      .root = {{{8}}, {{0}}}},
+        .half =
+            {{.half = {.side = 0, .epoch = 5, .seq = 9, .sent = 1500, .ack_seq = 4}},
+             {.half = {.side = 1, .epoch = 5, .seq = 4, .sent = 250, .locked = 3, .root = {{9}}}}},
+    };
+    hash32 hash = base_hash(id, &states.base.base);
+    for (u32 side = 0; side < 2; side++)
+        states.base.signature[side] = sign(terms, hash, side);
+    states.half[0].half.ack_hash = half_hash(id, &states.half[1].half);
+    sign_half(terms, &states.half[0]);
+    sign_half(terms, &states.half[1]);
+    states.half[0].payee = sign(terms, half_hash(id, &states.half[0].half), 1);
+    return states;
+}
+
+static bool same_states(const struct channel_terms *terms, const struct adjudicator_states *a,
+                        const struct adjudicator_states *b)
+{
+    u8 one[1 << 14], two[1 << 14];
+    struct arena first = arena_over(one, sizeof(one)), second = arena_over(two, sizeof(two));
+    return bytes_equal(adjudicator_challenge_base(terms, &a->base, a->half, &first),
+                       adjudicator_challenge_base(terms, &b->base, b->half, &second));
+}
+
+TEST(tower_blob_opens_with_the_salt_to_what_was_sealed)
+{
+    struct channel_terms terms = test_terms(), read;
+    struct adjudicator_states states = test_states(&terms), got;
+    u8 blob[TOWER_BLOB_SIZE];
+    tower_blob_seal(&terms, &states, blob);
+    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, NULL) == ST_OK);
+    CHECK(hash32_equal(channel_name_of(&read).id, channel_name_of(&terms).id));
+    CHECK(same_states(&terms, &states, &got));
+    CHECK(answer_is_signed(&read, &got));
+}
+
+TEST(tower_blob_says_nothing_without_the_salt)
+{
+    struct channel_terms terms = test_terms(), read;
+    struct adjudicator_states states = test_states(&terms), none = {0}, got;
+    u8 blob[TOWER_BLOB_SIZE], again[TOWER_BLOB_SIZE], empty[TOWER_BLOB_SIZE];
+    hash32 other = {{8}};
+    tower_blob_seal(&terms, &states, blob);
+    tower_blob_seal(&terms, &states, again);
+    tower_blob_seal(&terms, &none, empty); /* of the same size, whatever there is in it */
+    CHECK(tower_blob_open(other, BYTES_OF(blob), &read, &got, NULL) == ST_INVALID);
+    usize same = 0, zeros = 0;
+    for (usize i = 0; i < sizeof(blob); i++) {
+        same += blob[i] == again[i];
+        zeros += blob[i] == 0;
+    }
+    CHECK(same < 32 && zeros < 32); /* 8 each, on average */
+    for (usize i = 0; i + sizeof(address) <= sizeof(blob); i++)
+        CHECK(memcmp(blob + i, terms.owner[0].b, sizeof(address)) != 0);
+    hint16 hint = tower_hint(terms.salt), further = tower_hint(other);
+    CHECK(memcmp(hint.b, further.b, sizeof(hint)) != 0);
+    CHECK(memcmp(hint.b, terms.salt.b, sizeof(hint)) != 0);
+}
+
+TEST(tower_blob_is_refused_where_a_bit_differs)
+{
+    struct channel_terms terms = test_terms(), read;
+    struct adjudicator_states states = test_states(&terms), got;
+    u8 blob[TOWER_BLOB_SIZE];
+    tower_blob_seal(&terms, &states, blob);
+    for (usize i = 0; i < sizeof(blob); i += 7) {
+        blob[i] ^= 0x10;
+        CHECK_ROW(i, tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, NULL) == ST_INVALID);
+        blob[i] ^= 0x10;
+    }
+    bytes whole = BYTES_OF(blob);
+    for (usize size = 0; size < TOWER_BLOB_SIZE; size += 89)
+        CHECK_ROW(size, tower_blob_open(terms.salt, bytes_slice(whole, 0, size), &read, &got,
+                                        NULL) == ST_INVALID);
+}
+
+TEST(tower_blob_of_another_version_or_with_more_in_it_is_refused)
+{
+    struct channel_terms terms = test_terms(), read;
+    struct adjudicator_states got;
+    u8 plain[TOWER_BLOB_SIZE - XAEAD_OVERHEAD] = {1}, blob[TOWER_BLOB_SIZE];
+    hint16 hint = tower_hint(terms.salt);
+    secret32 key;
+    sha256_joined(BYTES_LIT("key"), BYTES_OF(terms.salt), key.b);
+    xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), blob);
+    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, NULL) == ST_OK);
+    plain[0] = 2;
+    xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), blob);
+    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, NULL) == ST_INVALID);
+    plain[0] = 1;
+    plain[sizeof(plain) - 1] = 1;
+    xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), blob);
+    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, NULL) == ST_INVALID);
+}
+
+TEST(tower_answers_only_with_states_that_both_sides_signed)
+{
+    struct channel_terms terms = test_terms();
+    struct adjudicator_states good = test_states(&terms), bad;
+    CHECK(answer_is_signed(&terms, &good));
+    bad = good;
+    bad.half[0].payee.b[5] ^= 1;
+    CHECK(!answer_is_signed(&terms, &bad));
+    bad = good;
+    bad.half[1].payer.b[5] ^= 1;
+    CHECK(!answer_is_signed(&terms, &bad));
+    bad = good;
+    bad.half[1].half.sent++;
+    sign_half(&terms, &bad.half[1]); /* a does not acknowledge this one */
+    CHECK(!answer_is_signed(&terms, &bad));
+    bad.half[1] = (struct adjudicator_half){.half = {.side = 1, .epoch = 5}};
+    CHECK(answer_is_signed(&terms, &bad));
+    bad = good;
+    bad.base.base.balance[0]++;
+    CHECK(!answer_is_signed(&terms, &bad));
+    bad = good;
+    bad.base.base.epoch = 0; /* that base is all zeros */
+    CHECK(!answer_is_signed(&terms, &bad));
+}
+
+TEST(tower_answers_what_is_older_than_it_knows)
+{
+    static const struct {
+        u64 epoch, seq[2];
+        enum { NOTHING, BASE, HALVES } want;
+    } rows[] = {
+        {5, {9, 4}, NOTHING}, {5, {10, 4}, NOTHING}, {5, {10, 5}, NOTHING}, {6, {1, 1}, NOTHING},
+        {5, {8, 4}, BASE},    {5, {0, 0}, BASE},     {4, {20, 20}, BASE},   {0, {0, 0}, BASE},
+        {5, {8, 5}, HALVES},  {5, {10, 3}, HALVES},
+    };
+    struct channel_terms terms = test_terms();
+    struct adjudicator_states states = test_states(&terms);
+    for (usize i = 0; i < countof(rows); i++) {
+        struct onchain_view view = {.phase = PHASE_DISPUTE,
+                                    .epoch = rows[i].epoch,
+                                    .seq = {rows[i].seq[0], rows[i].seq[1]}};
+        u8 room[1 << 14], other[1 << 14];
+        struct arena arena = arena_over(room, sizeof(room)),
+                     more = arena_over(other, sizeof(other));
+        bytes want = BYTES_EMPTY, got = answer_call(&terms, &states, &view, &arena);
+        if (rows[i].want == BASE)
+            want = adjudicator_challenge_base(&terms, &states.base, states.half, &more);
+        if (rows[i].want == HALVES)
+            want = adjudicator_challenge(&terms, &view.state, states.half, &more);
+        CHECK_ROW(i, bytes_equal(got, want));
+    }
+}
+
+TEST(tower_receipts_are_of_one_hint_sequence_and_blob)
+{
+    hint16 hint = {{1}}, other = {{2}};
+    hash32 digest = tower_receipt_digest(hint, 3, BYTES_LIT("blob"));
+    CHECK(hash32_equal(digest, tower_receipt_digest(hint, 3, BYTES_LIT("blob"))));
+    CHECK(!hash32_equal(digest, tower_receipt_digest(other, 3, BYTES_LIT("blob"))));
+    CHECK(!hash32_equal(digest, tower_receipt_digest(hint, 4, BYTES_LIT("blob"))));
+    CHECK(!hash32_equal(digest, tower_receipt_digest(hint, 3, BYTES_LIT("blub"))));
+}

@@ -1,0 +1,208 @@
+/* The watchtower's disk: the newest of each client and hint, whatever happens. */
+#include "channel/tower_store.h"
+
+#include "base/fmt.h"
+#include "harness/test.h"
+#include "sys/power.h"
+
+#include <sys/stat.h>
+
+static point33 client_of(u32 number)
+{
+    point33 out = {{2}};
+    store_be32(out.b + 1, number);
+    return out;
+}
+
+static hint16 hint_of(u32 number)
+{
+    hint16 out = {{0}};
+    store_be32(out.b, number);
+    return out;
+}
+
+static struct tower_store *open_at(const struct files *files, const char *path)
+{
+    struct tower_store *store = NULL;
+    struct err err = {""};
+    if (tower_store_open(files, path, &store, &err) != ST_OK)
+        test_fail(__FILE__, __LINE__, "%s", err.text);
+    return store;
+}
+
+static const char *test_path(void)
+{
+    static char path[4096];
+    fmt(path, sizeof(path), "%s/tower.log", test_folder());
+    return path;
+}
+
+static enum status put(struct tower_store *store, u32 client, u32 hint, u64 sequence, u8 each)
+{
+    u8 blob[TOWER_BLOB_SIZE];
+    point33 name = client_of(client);
+    memset(blob, each, sizeof(blob));
+    return tower_store_put(store, &name, hint_of(hint), sequence, BYTES_OF(blob), NULL);
+}
+
+/* The byte that its blob is made of; -1: there is none. */
+static int get(struct tower_store *store, u32 client, u32 hint)
+{
+    u8 blob[TOWER_BLOB_SIZE];
+    u64 sequence;
+    point33 name = client_of(client);
+    if (tower_store_get(store, &name, hint_of(hint), &sequence, blob, NULL) != ST_OK)
+        return -1;
+    for (usize i = 1; i < sizeof(blob); i++)
+        CHECK(blob[i] == blob[0]);
+    CHECK(sequence == tower_store_sequence(store, &name, hint_of(hint)) && sequence != 0);
+    return blob[0];
+}
+
+TEST(tower_store_has_the_newest_of_each_client_after_a_restart_too)
+{
+    const char *path = test_path();
+    struct tower_store *store = open_at(files_of_system(), path);
+    CHECK(get(store, 1, 1) == -1);
+    CHECK(put(store, 1, 1, 5, 10) == ST_OK);
+    CHECK(put(store, 1, 1, 7, 11) == ST_OK);
+    CHECK(put(store, 1, 1, 6, 12) == ST_INVALID);
+    CHECK(put(store, 1, 1, 7, 13) == ST_OK); /* the same state, sealed again */
+    CHECK(put(store, 2, 1, 1, 20) == ST_OK);
+    CHECK(put(store, 2, 2, 1, 21) == ST_OK);
+    CHECK(tower_store_set_since(store, 900, 77, NULL) == ST_OK);
+    for (int round = 0; round < 2; round++) {
+        CHECK(get(store, 1, 1) == 13 && get(store, 2, 1) == 20 && get(store, 2, 2) == 21);
+        CHECK(get(store, 1, 2) == -1 && get(store, 3, 1) == -1);
+        CHECK(tower_store_since(store, 900) == 77 && tower_store_since(store, 901) == 0);
+        CHECK(tower_store_sync(store, NULL) == ST_OK);
+        tower_store_close(store);
+        store = open_at(files_of_system(), path);
+    }
+    tower_store_close(store);
+}
+
+TEST(tower_store_finds_all_of_a_hint)
+{
+    struct tower_store *store = open_at(files_of_system(), test_path());
+    u8 blob[TOWER_BLOB_SIZE];
+    CHECK(put(store, 1, 1, 5, 1) == ST_OK && put(store, 2, 1, 5, 2) == ST_OK);
+    CHECK(put(store, 3, 2, 5, 4) == ST_OK);
+    int sum = 0;
+    usize count = 0;
+    while (tower_store_find(store, hint_of(1), count, blob, NULL) == ST_OK) {
+        sum += blob[0];
+        count++;
+    }
+    CHECK(count == 2 && sum == 3);
+    CHECK(tower_store_find(store, hint_of(9), 0, blob, NULL) == ST_MISSING);
+    tower_store_close(store);
+}
+
+TEST(tower_store_forgets_what_an_empty_blob_says)
+{
+    const char *path = test_path();
+    struct tower_store *store = open_at(files_of_system(), path);
+    point33 name = client_of(1);
+    CHECK(put(store, 1, 1, 5, 1) == ST_OK && put(store, 2, 1, 5, 2) == ST_OK);
+    CHECK(tower_store_put(store, &name, hint_of(1), 4, BYTES_EMPTY, NULL) == ST_INVALID);
+    CHECK(tower_store_put(store, &name, hint_of(1), 6, BYTES_EMPTY, NULL) == ST_OK);
+    CHECK(tower_store_put(store, &name, hint_of(8), 6, BYTES_EMPTY, NULL) == ST_OK);
+    for (int round = 0; round < 2; round++) {
+        CHECK(get(store, 1, 1) == -1 && get(store, 2, 1) == 2);
+        tower_store_close(store);
+        store = open_at(files_of_system(), path);
+    }
+    tower_store_close(store);
+}
+
+TEST(tower_store_is_bounded_by_client_and_by_hint)
+{
+    struct tower_store *store = open_at(files_of_system(), test_path());
+    u8 small[TOWER_BLOB_SIZE - 1] = {0};
+    point33 name = client_of(1);
+    CHECK(tower_store_put(store, &name, hint_of(1), 1, BYTES_OF(small), NULL) == ST_INVALID);
+    for (u32 i = 0; i < TOWER_CLIENT_BLOBS; i++)
+        CHECK_ROW(i, put(store, 1, i, 1, 1) == ST_OK);
+    CHECK(put(store, 1, TOWER_CLIENT_BLOBS, 1, 1) == ST_FULL);
+    CHECK(put(store, 1, 0, 2, 2) == ST_OK && get(store, 1, 0) == 2); /* in place of its own */
+    CHECK(tower_store_put(store, &name, hint_of(3), 9, BYTES_EMPTY, NULL) == ST_OK);
+    CHECK(put(store, 1, TOWER_CLIENT_BLOBS, 1, 1) == ST_OK);
+    for (u32 i = 1; i < TOWER_CLIENTS_OF_HINT; i++)
+        CHECK_ROW(i, put(store, 1 + i, 0, 1, 1) == ST_OK);
+    CHECK(put(store, 1 + TOWER_CLIENTS_OF_HINT, 0, 1, 1) == ST_FULL);
+    CHECK(put(store, 2, 0, 2, 1) == ST_OK);
+    tower_store_close(store);
+}
+
+TEST(tower_store_stays_small_however_often_blobs_are_replaced)
+{
+    enum { HINTS = 16, PUTS = 30000 };
+    const char *path = test_path();
+    struct tower_store *store = open_at(files_of_system(), path);
+    for (u32 i = 0; i < PUTS; i++) {
+        CHECK(put(store, 1, i % HINTS, 1 + i, (u8)(i / HINTS)) == ST_OK);
+        if (i % 100 == 99)
+            CHECK(tower_store_sync(store, NULL) == ST_OK);
+    }
+    for (u32 i = 0; i < HINTS; i++)
+        CHECK_ROW(i, get(store, 1, i) == (u8)((PUTS - HINTS) / HINTS));
+    tower_store_close(store);
+    struct stat stat_of;
+    CHECK(stat(path, &stat_of) == 0 && stat_of.st_size < 17 << 20);
+    store = open_at(files_of_system(), path);
+    CHECK(get(store, 1, 3) == (u8)((PUTS - HINTS) / HINTS));
+    tower_store_close(store);
+}
+
+/* One life in which the power goes at operation `n`: rounds in which three clients put, then sync.
+ * True: it did not go. */
+static bool live(const char *path, unsigned n, enum power_fate fate, u8 *synced)
+{
+    struct power power;
+    struct tower_store *store = NULL;
+    power_init(&power);
+    power.left = n;
+    *synced = 0;
+    enum status st = tower_store_open(&power.files, path, &store, NULL);
+    for (u8 round = 1; round <= 5 && st == ST_OK; round++) {
+        for (u32 client = 1; client <= 3 && st == ST_OK; client++)
+            st = put(store, client, 1, round, round);
+        if (st == ST_OK)
+            st = tower_store_sync(store, NULL);
+        if (st == ST_OK)
+            *synced = round;
+    }
+    tower_store_close(store);
+    bool whole = power.left != 0;
+    if (!whole)
+        power_return(&power, fate, n);
+    return whole;
+}
+
+TEST(tower_store_has_what_was_synced_wherever_the_power_goes)
+{
+    const char *folder = test_folder();
+    unsigned number = 0;
+    for (enum power_fate fate = POWER_KEPT; fate < POWER_FATES; fate++) {
+        bool whole = false;
+        for (unsigned n = 1; !whole; n++) {
+            char path[4096];
+            u8 synced;
+            fmt(path, sizeof(path), "%s/%u.log", folder, number++);
+            whole = live(path, n, fate, &synced);
+            struct tower_store *store = open_at(files_of_system(), path);
+            for (u32 client = 1; client <= 3; client++)
+                CHECK_ROW(n, get(store, client, 1) >= (synced == 0 ? -1 : synced));
+            tower_store_close(store);
+        }
+    }
+}
+
+TEST(tower_store_belongs_to_one_process)
+{
+    const char *path = test_path();
+    struct tower_store *store = open_at(files_of_system(), path), *second = NULL;
+    CHECK(tower_store_open(files_of_system(), path, &second, NULL) == ST_AGAIN);
+    tower_store_close(store);
+}
