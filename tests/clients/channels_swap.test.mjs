@@ -22,6 +22,14 @@ describe('from varve\'s L1 to its layer 2', () => {
   });
   const point = (node) => `0x${node.node.slice(0, 66)}`;
   const sums = async () => (await Promise.all([[alice, first], [hub, first], [hub, second], [bob, second]].map(async ([node, id]) => BigInt((await node.channel(id)).balance))));
+  // Nothing is locked or under way: each can pay all that it has.
+  const isQuiet = async () => {
+    for (const [node, id] of [[alice, first], [hub, first], [hub, second], [bob, second]]) {
+      const { state, balance, spendable } = await node.channel(id);
+      if (state !== 'open' || balance !== spendable) return false;
+    }
+    return true;
+  };
   const pay = async (invoice) => alice.rpc('channel_pay', { invoice, via: [point(hub)], fromChainId: hex(900), timeoutMs: 30_000 });
   const fee = (amount) => (amount * 1000n + 999_999n) / 1_000_000n;
 
@@ -53,6 +61,7 @@ describe('from varve\'s L1 to its layer 2', () => {
         await kill();
         await paying;
         const moved = await until(async () => {
+          if (!await isQuiet().catch(() => false)) return null;
           const after = await sums().catch(() => null);
           if (!after) return null;
           const [a, h1, h2, b] = after.map((x, i) => x - before[i]);

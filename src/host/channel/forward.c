@@ -526,10 +526,9 @@ static void replay_settled(struct passage *passage, hash32 preimage)
 {
     passage->state = PASSAGE_SETTLED;
     passage->preimage = preimage;
-    if (passage->part == NULL)
-        return;
-    part_paid(passage->part, preimage);
-    passage_end(passage);
+    if (passage->part != NULL)
+        part_paid(passage->part, preimage);
+    passage->part = NULL; /* the passage stays: the lock is still to be paid */
 }
 
 /* A new lock in a slot: what was joined to the one before it is over. */
