@@ -1,7 +1,7 @@
-/* Two channel daemons, each a process, over TCP: they open a channel, top it up, pay both ways and
- * close it. One of them ends at its n-th write, sync, send or receive, for every n, or both do, and
- * are started again. They must meet; what a caller was told must hold; both must count the same;
- * and the chain must pay out just that.
+/* Two channel daemons, each a process, over TCP: they open a channel, top it up, pay both ways,
+ * sign a new base and close it. One of them ends at its n-th write, sync, send or receive, for
+ * every n, or both do, and are started again. They must meet; what a caller was told must hold;
+ * both must count the same; and the chain must pay out just that.
  *
  *   channel_points [1 of how many n, 1 unless given] [a single run: side, n, how] */
 #include "base/fmt.h"
@@ -325,6 +325,29 @@ static void pay_both_ways(struct run *run)
     pay_end(run, B, first + 1);
 }
 
+static bool has_base(const char *channel)
+{
+    return channel[0] != 0 && strstr(channel, "\"epoch\":0,") == NULL;
+}
+
+/* Asked for until it is there: who was asked may have ended before it came to it. */
+static void rebase(struct run *run, u32 side)
+{
+    char params[200], a[PARTY_ANSWER], b[PARTY_ANSWER];
+    fmt(params, sizeof(params), "{\"channel\":\"%s\"}", run->channel);
+    for (u64 until_ms = clock_now_ms() + MEET_MS;;) {
+        look(run, A, a);
+        look(run, B, b);
+        if (has_base(a) && has_base(b))
+            return;
+        if (clock_now_ms() > until_ms)
+            give_up(run, "a new base does not come");
+        if (!has_base(a) && !has_base(b))
+            (void)ask(run, side, "channel_rebase", params, a);
+        usleep(5000);
+    }
+}
+
 static void close_channel(struct run *run, u32 side)
 {
     char params[200], a[PARTY_ANSWER], b[PARTY_ANSWER];
@@ -379,6 +402,7 @@ static void play(struct run *run, u32 side, unsigned point, enum point_how how)
     pay_begin(run, A);
     pay_end(run, A, first);
     pay_both_ways(run);
+    rebase(run, B);
     pay_both_ways(run);
     meet(run);
     top_up(run, A);
