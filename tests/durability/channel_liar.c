@@ -74,7 +74,8 @@ static void accept_channel(const struct wire_open *open)
     yes.accept = (struct wire_accept){open->request, terms.owner[1], terms.payout[1]};
     say(&yes);
     struct wire_message funded = {.type = WIRE_FUNDED};
-    funded.funded = (struct wire_funded){channel_name(liar.channel)->id, DEPOSIT, 0, 0, 0};
+    funded.funded =
+        (struct wire_funded){.id = channel_name(liar.channel)->id, .deposited_a = DEPOSIT};
     say(&funded);
 }
 
