@@ -409,10 +409,6 @@ static void close_channel(struct daemon_call *call)
         method_bad(call, "force", "neither true nor false");
         return;
     }
-    if (entry->chain->time_s == 0) { /* until when a close is good depends on it */
-        methods_refuse(call, "no block of the channel's chain has been seen yet; ask again");
-        return;
-    }
     method_park(call, WAITS_FOR_CLOSE, channel_name(entry->channel)->id);
     if (entry->stage == STAGE_CLOSED)
         methods_wake(call->daemon, call->key);
