@@ -471,6 +471,7 @@ void daemon_close(struct daemon *daemon)
     }
     for (u32 i = 0; i < daemon->entry_count; i++) {
         passages_free(daemon->entries[i]);
+        answers_free(daemon->entries[i]);
         unlock_free(daemon->entries[i]);
         channel_free(daemon->entries[i]->channel);
         free(daemon->entries[i]);

@@ -5,6 +5,7 @@
  *     records.c   the journal
  *     opening.c   from an offer to a funded channel
  *     forward.c   locks that pass through
+ *     passage.c   which lock pays for which
  *     receive.c   invoices, and locks that end here
  *     payments.c  payments of ours over several hops
  *     network.c   gossip, and the graph that comes of it (network.h)
@@ -510,6 +511,21 @@ void shown_free(struct chain_of *chain);
 void unlock_step(struct entry *entry);
 void unlock_free(struct entry *entry);
 
+/* --- passage.c */
+
+struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u32 out_slot,
+                            const struct lock *lock, struct part *part);
+/* The newest that has this lock of ours; the one that has this lock of the peer's. NULL: none. */
+struct passage *passage_out(const struct entry *entry, u32 slot);
+struct passage *passage_in(const struct entry *entry, u32 slot);
+/* The oldest with this lock of ours, of which there is one, out of the slot. */
+struct passage *passage_take_oldest(struct entry *entry, u32 slot);
+/* A lock is done with; a passage without locks is freed. */
+void passage_leave_in(struct passage *passage);
+void passage_leave_out(struct passage *passage);
+void passage_end(struct passage *passage);
+void passages_free(struct entry *entry);
+
 /* --- forward.c */
 
 enum { LONGEST_LOCK_S = 14 * 86400 };
@@ -522,6 +538,7 @@ void forward_resume(struct entry *entry);
 /* What did not fit into updates gets into the next ones. */
 void forward_turn(struct daemon *daemon);
 void forward_answers(struct entry *entry);
+void answers_free(struct entry *entry);
 void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal);
 /* The journal tells of it. */
 void forward_shown(struct chain_of *chain, const struct shown_terms *terms);
@@ -531,9 +548,6 @@ u64 forward_swap_s(const struct daemon_options *options);
 u128 forward_fee(const struct daemon_options *options, u128 amount);
 
 /* `lock` is ours. */
-struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u32 out_slot,
-                            const struct lock *lock, struct part *part);
-void passages_free(struct entry *entry);
 
 void lock_settle(struct entry *entry, u32 slot, hash32 preimage);
 void lock_fail(struct entry *entry, u32 slot, u16 code);

@@ -17,10 +17,10 @@ enum {
     CALL_ROOM = 1 << 20,
 };
 
-/* Scratch for one call; one thread uses it. */
+/* Scratch for one call; of the daemon, which is one thread. */
 static struct arena call_arena(void)
 {
-    static u8 room[CALL_ROOM];
+    static _Thread_local u8 room[CALL_ROOM];
     return arena_over(room, sizeof(room));
 }
 

@@ -17,118 +17,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* --- Passages, by the locks that they join. */
-
-static struct passage **slot_in(struct passage ***list, u32 *room, u32 slot)
-{
-    if (slot >= *room) {
-        u32 larger = slot + 1 > 2 * *room ? slot + 1 : 2 * *room;
-        *list = realloc(*list, larger * sizeof((*list)[0]));
-        assert(*list != NULL);
-        memset(*list + *room, 0, (larger - *room) * sizeof((*list)[0]));
-        *room = larger;
-    }
-    return &(*list)[slot];
-}
-
-static struct passage *passage_out(const struct entry *entry, u32 slot)
-{
-    return slot < entry->out_room ? entry->out[slot] : NULL;
-}
-
-static struct passage *passage_in(const struct entry *entry, u32 slot)
-{
-    return slot < entry->in_room ? entry->in[slot] : NULL;
-}
-
-/* Gone when neither of its locks needs it. */
-static void drop_if_idle(struct passage *passage)
-{
-    if (passage->in != NULL || passage->out != NULL)
-        return;
-    free(passage->reason);
-    free(passage);
-}
-
-static void leave_in(struct passage *passage)
-{
-    if (passage->in != NULL)
-        passage->in->in[passage->in_slot] = NULL;
-    passage->in = NULL;
-    drop_if_idle(passage);
-}
-
-static void leave_out(struct passage *passage)
-{
-    if (passage->out != NULL)
-        passage->out->out[passage->out_slot] = NULL;
-    passage->out = NULL;
-    drop_if_idle(passage);
-}
-
-static void passage_end(struct passage *passage)
-{
-    if (passage->in != NULL)
-        passage->in->in[passage->in_slot] = NULL;
-    passage->in = NULL;
-    leave_out(passage);
-}
-
-/* The first that was in the slot, out of it. */
-static struct passage *take_oldest(struct entry *entry, u32 slot)
-{
-    struct passage **at = &entry->out[slot];
-    while ((*at)->before != NULL)
-        at = &(*at)->before;
-    struct passage *oldest = *at;
-    *at = NULL;
-    oldest->out = NULL;
-    return oldest;
-}
-
-/* What held the slots before is over. In the journal its end came first; else the slot of a lock of
- * ours may be taken again before its end is durable, and so told. */
-struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u32 out_slot,
-                            const struct lock *lock, struct part *part)
-{
-    struct passage *passage = calloc(1, sizeof(*passage));
-    assert(passage != NULL);
-    *passage = (struct passage){.in = in,
-                                .in_slot = in_slot,
-                                .out = out,
-                                .out_slot = out_slot,
-                                .key = lock->key,
-                                .expiry_s = lock->expiry_s,
-                                .part = part};
-    if (passage_out(out, out_slot) != NULL && out->daemon->replaying)
-        leave_out(passage_out(out, out_slot));
-    passage->before = passage_out(out, out_slot);
-    if (in != NULL && passage_in(in, in_slot) != NULL)
-        leave_in(passage_in(in, in_slot));
-    *slot_in(&out->out, &out->out_room, out_slot) = passage;
-    if (in != NULL)
-        *slot_in(&in->in, &in->in_room, in_slot) = passage;
-    return passage;
-}
-
-void passages_free(struct entry *entry)
-{
-    for (u32 slot = 0; slot < entry->out_room; slot++)
-        while (entry->out[slot] != NULL)
-            drop_if_idle(take_oldest(entry, slot));
-    for (u32 slot = 0; slot < entry->in_room; slot++)
-        if (entry->in[slot] != NULL)
-            leave_in(entry->in[slot]);
-    while (entry->answers != NULL) {
-        struct answer *next = entry->answers->next;
-        free(entry->answers);
-        entry->answers = next;
-    }
-    free(entry->out);
-    free(entry->in);
-    entry->out_room = entry->in_room = 0;
-}
-
 /* --- Back towards the origin. */
 
 /* An answer about a lock is never lost: one that finds the next update full waits for the one
@@ -171,6 +59,15 @@ void forward_answers(struct entry *entry)
         queue(entry, &list->item);
         free(list);
         list = next;
+    }
+}
+
+void answers_free(struct entry *entry)
+{
+    while (entry->answers != NULL) {
+        struct answer *next = entry->answers->next;
+        free(entry->answers);
+        entry->answers = next;
     }
 }
 
@@ -350,6 +247,10 @@ static void take_new_lock(struct entry *entry, u32 slot, const struct lock *lock
     struct onion_peeled peeled;
     struct payload step;
     struct failure why = {.code = 0};
+    if (entry->chain->time_s == 0) { /* no block was seen yet: nobody knows what is late */
+        stall(entry, slot);
+        return;
+    }
     enum onion_verdict verdict = peel(entry, slot, &peeled);
     bytes payload = {peeled.payload, peeled.payload_size};
     enum payload_kind kind = verdict == ONION_FINAL ? PAYLOAD_FINAL : PAYLOAD_FORWARD;
@@ -391,7 +292,7 @@ static void take_lock(struct entry *entry, u32 slot)
         lock_settle(entry, slot, passage->preimage);
     else
         lock_fail(entry, slot, FAILURE_TEMPORARY_CHANNEL_FAILURE);
-    leave_in(passage);
+    passage_leave_in(passage);
 }
 
 void forward_turn(struct daemon *daemon)
@@ -506,7 +407,7 @@ static void give_up(struct passage *passage)
 static void take_dropped(struct entry *entry, u32 slot)
 {
     if (passage_out(entry, slot) != NULL)
-        give_up(take_oldest(entry, slot));
+        give_up(passage_take_oldest(entry, slot));
 }
 
 /* R4: after a close by one side nobody acknowledges that a lock is gone. That no secret was shown
@@ -535,7 +436,7 @@ static void replay_settled(struct passage *passage, hash32 preimage)
 static void forget_past(struct entry *entry, u32 slot)
 {
     if (passage_in(entry, slot) != NULL)
-        leave_in(passage_in(entry, slot));
+        passage_leave_in(passage_in(entry, slot));
 }
 
 /* What the journal says has happened; what is still to be done comes from channel_resume. */
@@ -553,7 +454,7 @@ void forward_replay(struct entry *entry, const struct channel_event *event)
     passage->state = PASSAGE_DROPPED;
     if (passage->part != NULL)
         part_failed(passage->part, BYTES_EMPTY);
-    leave_out(passage);
+    passage_leave_out(passage);
 }
 
 void forward_shown(struct chain_of *chain, const struct shown_terms *terms)
@@ -577,14 +478,14 @@ void forward_resume(struct entry *entry)
 {
     for (u32 slot = 0; slot < entry->in_room; slot++)
         if (entry->in[slot] != NULL && !channel_lock_waits(entry->channel, slot))
-            leave_in(entry->in[slot]);
+            passage_leave_in(entry->in[slot]);
     for (u32 slot = 0; slot < entry->out_room; slot++) {
         struct passage *passage = entry->out[slot];
         if (passage == NULL || channel_lock_lives(entry->channel, slot))
             continue;
         if (passage->part != NULL)
             part_failed(passage->part, BYTES_EMPTY);
-        leave_out(passage);
+        passage_leave_out(passage);
     }
 }
 
