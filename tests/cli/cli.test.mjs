@@ -192,7 +192,8 @@ describe('data', () => {
     const folder = fresh();
     const last = await grow(folder, 8);
     const { path, size } = files(folder).find((f) => f.name === 'blocks');
-    overwrite(path, Math.floor(size / 2), Buffer.from([0xde, 0xad, 0xbe, 0xef]));
+    const genesis = 16 + 12 + readFileSync(path).readUInt32LE(16); // the first record, which ends there
+    overwrite(path, Math.floor((genesis + size) / 2), Buffer.from([0xde, 0xad, 0xbe, 0xef]));
     const before = readFileSync(path);
     const node = await startNode({ datadir: folder });
     try {

@@ -1,9 +1,10 @@
 // Reporter for `node --test`: one line for each failure with its reason, and "N passed, N failed".
 import { relative } from 'node:path';
 
-/** The first lines of an error, each cut where a screen ends. */
+/** The first lines of an error, each cut where a screen ends; before them what the server said, which viem puts last. */
 const reason = (error) =>
-  String(error?.stack ?? error).split('\n').slice(0, 10).map((line) => line.slice(0, 160)).join('\n     ');
+  [...(error?.details ? [error.details] : []), ...String(error?.stack ?? error).split('\n').slice(0, 10)]
+    .map((line) => line.slice(0, 160)).join('\n     ');
 
 const report = async function* (events) {
   let passed = 0;
