@@ -70,7 +70,7 @@ async function offer(wire, channel, rate) {
           for (let i = 0; i < answer.result.count; i++) latencies.push(took);
         }));
       }
-      if (due < end) setImmediate(tick); else done();
+      if (due < end) setTimeout(tick, SLOT_MS); else done();
     };
     tick();
   });
