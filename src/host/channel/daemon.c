@@ -429,6 +429,8 @@ enum status daemon_open(const struct daemon_options *options, struct daemon **ou
         daemon->options.alias = "";
     daemon->loop = options->loop;
     daemon->turn_task.run = turn_is_due;
+    daemon->call_room = malloc(CALL_ROOM);
+    assert(daemon->call_room != NULL);
     daemon->tick.due = ticked;
     daemon->ring = keyring_new(options->account);
     daemon->signer = keyring_signer(daemon->ring);
@@ -485,6 +487,7 @@ void daemon_close(struct daemon *daemon)
     keyring_free(daemon->ring);
     free(daemon->entries);
     free(daemon->stalled);
+    free(daemon->call_room);
     by_hash_free(&daemon->by_id);
     free(daemon->chains);
     free(daemon);

@@ -318,6 +318,7 @@ struct daemon {
     struct outbox gathering, flying;
     struct daemon_call *waiting;
     struct opening *openings;
+    u8 *call_room; /* CALL_ROOM bytes of scratch */
     struct stalled *stalled;
     usize stalled_count, stalled_room;
     struct bill *bills;
@@ -450,6 +451,8 @@ void errand_ended(struct daemon *daemon, hash32 key, bool succeeded, const char 
 void errands_tick(struct daemon *daemon, u64 now_ms);
 
 /* --- ending.c */
+
+enum { CALL_ROOM = 1 << 20 }; /* bytes that a call of the adjudicator may take */
 
 /* Offers to close, or goes on where both sides have stopped. */
 void ending_begin(struct entry *entry);

@@ -14,14 +14,12 @@ enum {
     CLOSE_LIFE_S = 3600, /* of a signed close, and of a forced one that is not yet on chain */
     LATE_CLOSE_S = CLOSE_LIFE_S / 2, /* before its end, the other side sends it too */
     STFU_CLOSE = 1,                  /* the reason of STFU that there is */
-    CALL_ROOM = 1 << 20,
 };
 
-/* Scratch for one call; of the daemon, which is one thread. */
-static struct arena call_arena(void)
+/* Scratch for one call, of the daemon. */
+static struct arena call_arena(const struct entry *entry)
 {
-    static _Thread_local u8 room[CALL_ROOM];
-    return arena_over(room, sizeof(room));
+    return arena_over(entry->daemon->call_room, CALL_ROOM);
 }
 
 /* --- By both. */
@@ -114,7 +112,7 @@ static void say_close(struct entry *entry, bool is_new)
 
 static void send_close(struct entry *entry)
 {
-    struct arena arena = call_arena();
+    struct arena arena = call_arena(entry);
     if (!entry->has_close[0] || !entry->has_close[1] || entry->stage != STAGE_CLOSING)
         return;
     errand_call(entry, ERRAND_CLOSE,
@@ -224,7 +222,7 @@ enum status ending_states(const struct entry *entry, struct adjudicator_states *
 static void send_force(struct entry *entry)
 {
     struct adjudicator_states states;
-    struct arena arena = call_arena();
+    struct arena arena = call_arena(entry);
     if (ending_states(entry, &states) != ST_OK)
         return;
     errand_call(entry, ERRAND_FORCE,
@@ -263,7 +261,7 @@ static void force_again(struct entry *entry)
 static void answer(struct entry *entry)
 {
     struct adjudicator_states states;
-    struct arena arena = call_arena();
+    struct arena arena = call_arena(entry);
     if (ending_states(entry, &states) != ST_OK)
         return;
     bytes call = answer_call(channel_terms(entry->channel), &states, &entry->view, &arena);
@@ -276,7 +274,7 @@ static void answer(struct entry *entry)
 
 static void settle(struct entry *entry)
 {
-    struct arena arena = call_arena();
+    struct arena arena = call_arena(entry);
     errand_call(entry, ERRAND_SETTLE,
                 adjudicator_settle(channel_terms(entry->channel), &entry->view.state, &arena));
 }

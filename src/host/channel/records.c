@@ -55,7 +55,7 @@ static void put(const struct entry *entry, enum record kind, bytes content)
 
 void record_message(const struct entry *entry, enum record kind, const struct wire_message *message)
 {
-    static _Thread_local u8 room[WIRE_LIMIT];
+    u8 room[WIRE_LIMIT];
     put(entry, kind, (bytes){room, wire_encode(message, room)});
 }
 

@@ -88,7 +88,7 @@ bool splice_is_over(const struct entry *entry, u64 final_s)
 /* Our own, once both have signed it. */
 static void send_withdrawal(struct entry *entry)
 {
-    static _Thread_local u8 room[4096];
+    u8 room[4096];
     struct arena arena = arena_over(room, sizeof(room));
     u32 side = channel_side(entry->channel);
     struct channel_withdraw withdraw;
