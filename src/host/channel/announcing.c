@@ -7,6 +7,7 @@
  * Nothing of it is in the journal: what is missing after a restart is said again when the two meet.
  */
 #include "channel/network.h"
+#include "channel/node_address.h"
 
 #include "base/fmt.h"
 #include "sys/log.h"
@@ -220,10 +221,10 @@ void announcing_look(struct entry *entry, u64 now_s)
 /* --- Who we are. */
 
 /* Where we listen, as one address of a NODE; empty: on every address, so on none to tell. */
-static bytes own_address(const struct daemon *daemon, u8 room[static 1 + GOSSIP_ADDRESS_LIMIT])
+static bytes own_address(const struct daemon *daemon, u8 room[static 1 + NODE_ADDRESS_LIMIT])
 {
     const char *host = daemon->options.addr;
-    char text[GOSSIP_ADDRESS_LIMIT + 1];
+    char text[NODE_ADDRESS_LIMIT + 1];
     bool is_v6 = strchr(host, ':') != NULL;
     usize size =
         fmt(text, sizeof(text), is_v6 ? "[%s]:%u" : "%s:%u", host, links_port(daemon->links));
@@ -245,7 +246,7 @@ static bool is_said(const struct graph_node *node, const struct wire_node *wante
 
 void announcing_node(struct daemon *daemon, u64 now_s)
 {
-    u8 room[1 + GOSSIP_ADDRESS_LIMIT];
+    u8 room[1 + NODE_ADDRESS_LIMIT];
     struct graph *graph = network_graph(daemon);
     struct wire_node wanted = {.node = keyring_node(daemon->ring)};
     const struct graph_node *node = graph_node(graph, &wanted.node);

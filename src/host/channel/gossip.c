@@ -1,7 +1,8 @@
 #include "channel/gossip.h"
 
 #include "base/bug.h"
-#include "base/utf8.h"
+#include "channel/node_address.h"
+#include "channel/tlv.h"
 #include "crypto/keccak.h"
 
 /* --- What names a channel, and what is signed. */
@@ -103,75 +104,14 @@ enum status gossip_check_policy(const struct wire_policy *policy, const point33 
 
 bool gossip_is_alias(bytes text)
 {
-    if (text.size > GOSSIP_ALIAS_LIMIT)
-        return false;
-    while (text.size > 0) {
-        usize size = utf8_size(text);
-        const u8 *at = text.data;
-        if (size == 0 || at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0))
-            return false;
-        text = bytes_slice(text, size, text.size);
-    }
-    return true;
-}
-
-static bool is_in_host(u8 c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-           c == '-' || c == ':' || c == '[' || c == ']';
-}
-
-static bool is_port(bytes digits)
-{
-    u32 port = 0;
-    if (digits.size == 0 || digits.size > 5 || digits.data[0] == '0')
-        return false;
-    for (usize i = 0; i < digits.size; i++) {
-        if (digits.data[i] < '0' || digits.data[i] > '9')
-            return false;
-        port = 10 * port + digits.data[i] - '0';
-    }
-    return port <= UINT16_MAX;
-}
-
-static bool is_host_and_port(bytes text)
-{
-    usize host = text.size;
-    while (host > 0 && text.data[host - 1] != ':')
-        host--;
-    if (host < 2 || text.size > GOSSIP_ADDRESS_LIMIT)
-        return false;
-    for (usize i = 0; i < host; i++)
-        if (!is_in_host(text.data[i]))
-            return false;
-    return is_port(bytes_slice(text, host, text.size));
-}
-
-bytes gossip_next_address(bytes *addresses)
-{
-    if (addresses->size == 0)
-        return BYTES_EMPTY;
-    bytes next = bytes_slice(*addresses, 1, addresses->data[0]);
-    *addresses = bytes_slice(*addresses, 1 + next.size, addresses->size);
-    return next;
-}
-
-static bool are_addresses(bytes all)
-{
-    for (usize count = 0; all.size > 0; count++) {
-        if (count == GOSSIP_ADDRESSES_LIMIT || all.data[0] > all.size - 1)
-            return false;
-        if (!is_host_and_port(gossip_next_address(&all)))
-            return false;
-    }
-    return true;
+    return text.size <= GOSSIP_ALIAS_LIMIT && tlv_text(text);
 }
 
 enum status gossip_check_node(const struct wire_node *node, u64 now_s, struct err *err)
 {
     if (!gossip_is_alias(node->alias))
         return fail(err, ST_INVALID, "a node's alias is no text of 32 bytes");
-    if (!are_addresses(node->addresses))
+    if (!node_addresses_check(node->addresses))
         return fail(err, ST_INVALID, "a node's addresses are malformed");
     TRY(check_time(node->timestamp_s, now_s, err));
     if (!is_of_node(&node->signature, gossip_node_digest(node), &node->node))

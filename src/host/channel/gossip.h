@@ -16,8 +16,6 @@
 
 enum {
     GOSSIP_ALIAS_LIMIT = 32,
-    GOSSIP_ADDRESSES_LIMIT = 4,
-    GOSSIP_ADDRESS_LIMIT = 96,       /* bytes of a "host:port" */
     GOSSIP_PPM_LIMIT = 1000000,      /* a fee of all that is forwarded */
     GOSSIP_AGE_LIMIT_S = 14 * 86400, /* older than this it is not told any more */
     GOSSIP_AHEAD_LIMIT_S = 600,      /* by how much another's clock may be ahead */
@@ -41,9 +39,6 @@ enum status gossip_check_node(const struct wire_node *node, u64 now_s, struct er
 /* Fit to be shown on a terminal: at most GOSSIP_ALIAS_LIMIT bytes of UTF-8, no control characters.
  */
 bool gossip_is_alias(bytes text);
-
-/* The next "host:port" of a checked NODE's `addresses`, which shrink by it. Empty: no more. */
-bytes gossip_next_address(bytes *addresses);
 
 /* A token bucket: `most` at first and at most, `most` again in each `period_s`. All zero is a full
  * one. */

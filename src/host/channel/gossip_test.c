@@ -1,5 +1,6 @@
 /* What is told of the network is judged: every field is signed, every bound holds. */
 #include "channel/gossip.h"
+#include "channel/node_address.h"
 
 #include "channel/signed.h"
 #include "crypto/keccak.h"
@@ -192,9 +193,9 @@ TEST(gossip_bounds_what_a_node_says)
 TEST(gossip_gives_addresses_one_by_one)
 {
     bytes left = hex("03613a3105623a3a3a32");
-    CHECK(bytes_equal(gossip_next_address(&left), BYTES_LIT("a:1")));
-    CHECK(bytes_equal(gossip_next_address(&left), BYTES_LIT("b:::2")));
-    CHECK(gossip_next_address(&left).size == 0 && left.size == 0);
+    CHECK(bytes_equal(node_address_next(&left), BYTES_LIT("a:1")));
+    CHECK(bytes_equal(node_address_next(&left), BYTES_LIT("b:::2")));
+    CHECK(node_address_next(&left).size == 0 && left.size == 0);
 }
 
 TEST(gossip_bucket_gives_a_burst_and_then_a_rate)

@@ -1,4 +1,5 @@
 #include "channel/graph.h"
+#include "channel/node_address.h"
 
 #include "base/bug.h"
 #include "crypto/keccak.h"
@@ -8,7 +9,7 @@
 enum {
     UNCONFIRMED_PART = 16, /* one in so many channels */
     NODE_SAID_LIMIT = 2 + 33 + 8 + 2 + GOSSIP_ALIAS_LIMIT + 2 +
-                      GOSSIP_ADDRESSES_LIMIT * (1 + GOSSIP_ADDRESS_LIMIT) + 64,
+                      NODE_ADDRESSES_LIMIT * (1 + NODE_ADDRESS_LIMIT) + 64,
     /* A channel with as many nodes as channels, and both in the index. */
     COST = sizeof(struct graph_channel) + 2 * sizeof(signature64) + sizeof(struct wire_announce) +
            sizeof(struct graph_node) + NODE_SAID_LIMIT + 4 * 2 * sizeof(struct graph_index_entry),

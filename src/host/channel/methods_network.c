@@ -1,5 +1,6 @@
 /* What is known of the network, by JSON-RPC. */
 #include "channel/methods.h"
+#include "channel/node_address.h"
 #include "channel/network.h"
 
 static void put_timestamp(struct json_out *out, const char *key, u64 time_s)
@@ -12,7 +13,7 @@ static void put_addresses(struct json_out *out, bytes addresses)
 {
     json_key(out, "addresses");
     json_open_array(out);
-    for (bytes each; (each = gossip_next_address(&addresses)).size != 0;)
+    for (bytes each; (each = node_address_next(&addresses)).size != 0;)
         json_put_text(out, each);
     json_close_array(out);
 }
