@@ -155,30 +155,30 @@ static enum status open_channel(const struct channel_settings *settings, struct 
     return ST_OK;
 }
 
-static enum status top_up(const struct channel_settings *settings, struct arena *arena,
-                          struct err *err)
+/* A call that names a channel and an amount, and is answered by the channel. */
+static enum status change_channel(const struct channel_settings *settings, const char *method,
+                                  struct arena *arena, struct err *err)
 {
     struct question question;
     json result;
     question_begin(&question, settings);
     put_word(&question, "channel", settings->words.list[0]);
     TRY(put_amount(&question, "amount", settings->words.list[1], err));
-    TRY(ask(&question, "channel_topup", &result, arena, err));
+    TRY(ask(&question, method, &result, arena, err));
     print_channel(result, settings, *arena);
     return ST_OK;
+}
+
+static enum status top_up(const struct channel_settings *settings, struct arena *arena,
+                          struct err *err)
+{
+    return change_channel(settings, "channel_topup", arena, err);
 }
 
 static enum status splice_out(const struct channel_settings *settings, struct arena *arena,
                               struct err *err)
 {
-    struct question question;
-    json result;
-    question_begin(&question, settings);
-    put_word(&question, "channel", settings->words.list[0]);
-    TRY(put_amount(&question, "amount", settings->words.list[1], err));
-    TRY(ask(&question, "channel_withdraw", &result, arena, err));
-    print_channel(result, settings, *arena);
-    return ST_OK;
+    return change_channel(settings, "channel_withdraw", arena, err);
 }
 
 static enum status send_money(const struct channel_settings *settings, struct arena *arena,
@@ -250,15 +250,6 @@ static bytes text_of(json object, const char *key, struct arena *arena)
     return json_text(json_get(object, key), arena);
 }
 
-static usize count_of(json list)
-{
-    json key, item;
-    usize count = 0;
-    for (struct json_walk at = json_begin(list); json_next(&at, &key, &item);)
-        count++;
-    return count;
-}
-
 static void print_node(json node, struct arena tmp)
 {
     u64 channels = 0;
@@ -295,10 +286,10 @@ static enum status show_graph(const struct channel_settings *settings, struct ar
     question_begin(&question, settings);
     TRY(ask(&question, "channel_graph", &result, arena, err));
     json nodes = json_get(result, "nodes"), channels = json_get(result, "channels");
-    printf("Nodes       %zu\n", count_of(nodes));
+    printf("Nodes       %zu\n", json_count(nodes));
     for (struct json_walk at = json_begin(nodes); json_next(&at, &key, &item);)
         print_node(item, *arena);
-    printf("Channels    %zu\n", count_of(channels));
+    printf("Channels    %zu\n", json_count(channels));
     for (struct json_walk at = json_begin(channels); json_next(&at, &key, &item);)
         print_edge(item, settings, *arena);
     return ST_OK;

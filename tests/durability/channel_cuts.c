@@ -7,6 +7,7 @@
 #include "durability/ledger.h"
 #include "durability/party.h"
 #include "durability/payments.h"
+#include "durability/scratch.h"
 #include "durability/tape.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -299,8 +300,7 @@ static void judge_full(u32 side, usize writes, usize position)
 static void make_folders(char top[static 64])
 {
     static const char *const names[2] = {"was", "is"};
-    fmt(top, 64, "/dev/shm/varve-channel-cuts-XXXXXX");
-    assert(mkdtemp(top) != NULL);
+    scratch_folder("channel-cuts", top, 64);
     for (usize which = 0; which < 2; which++) {
         char folder[100];
         fmt(folder, sizeof(folder), "%s/%s", top, names[which]);

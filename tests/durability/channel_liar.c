@@ -9,6 +9,7 @@
 #include "channel/wire.h"
 #include "durability/ledger.h"
 #include "durability/party.h"
+#include "durability/scratch.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -236,8 +237,7 @@ static bool trick_fails(enum trick trick)
 {
     char top[64], command[100], out[PARTY_ANSWER];
     pthread_t looking;
-    fmt(top, sizeof(top), "/dev/shm/varve-liar-XXXXXX");
-    assert(mkdtemp(top) != NULL);
+    scratch_folder("liar", top, sizeof(top));
     memset(&liar, 0, sizeof(liar));
     liar.trick = trick;
     ledger_new();

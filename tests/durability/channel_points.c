@@ -10,6 +10,7 @@
 #include "durability/party.h"
 #include "durability/payments.h"
 #include "durability/points.h"
+#include "durability/scratch.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -419,8 +420,7 @@ static int run_at(u32 side, unsigned point, enum point_how how, usize number)
     struct run run = {.ledger = ledger_new()};
     alarm(RUN_S);
     fmt(run.what, sizeof(run.what), "%c ends %s its moment %u", "ab"[side], hows[how], point);
-    fmt(run.top, sizeof(run.top), "/dev/shm/varve-points-XXXXXX");
-    assert(mkdtemp(run.top) != NULL);
+    scratch_folder("points", run.top, sizeof(run.top));
     for (usize i = 0; i < 2; i++) {
         fmt(run.sides[i].folder, sizeof(run.sides[i].folder), "%s/%c", run.top, "ab"[i]);
         fmt(run.sides[i].addr, sizeof(run.sides[i].addr), "127.9.%zu.%zu", 2 * (number / 250) + i,

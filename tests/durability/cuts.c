@@ -6,6 +6,7 @@
 #include "base/fmt.h"
 #include "chain/chain.h"
 #include "crypto/keccak.h"
+#include "durability/scratch.h"
 #include "durability/tape.h"
 
 #include <stdio.h>
@@ -282,22 +283,12 @@ static void judge(usize position, enum fate fate, const char *folder, bool deep)
     chain_close(chain);
 }
 
-static const char *new_folder(char *to, usize size)
-{
-    /* In memory where there is such a place: the disk's own syncs would only cost time here. */
-    struct stat stat_memory;
-    fmt(to, size, "%s/varve-cuts-XXXXXX",
-        stat("/dev/shm", &stat_memory) == 0 ? "/dev/shm" : "/tmp");
-    assert(mkdtemp(to) != NULL);
-    return to;
-}
-
 int main(int argc, char **argv)
 {
     usize every = argc > 1 ? strtoul(argv[1], NULL, 10) : 1;
     char original[64], copy[64];
-    new_folder(original, sizeof(original));
-    new_folder(copy, sizeof(copy));
+    scratch_folder("cuts", original, sizeof(original));
+    scratch_folder("cuts", copy, sizeof(copy));
     tape_start(original);
     load(original);
     tape_stop();

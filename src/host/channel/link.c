@@ -2,6 +2,7 @@
 
 #include "sys/clock.h"
 #include "sys/entropy.h"
+#include "sys/ip_address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,34 +33,6 @@ struct links_options links_defaults(struct loop *loop, const secret32 *node_key)
 }
 
 /* --- Addresses. */
-
-union socket_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static enum status read_address(const char *text, u16 port, union socket_address *out,
-                                struct err *err)
-{
-    *out = (union socket_address){0};
-    if (inet_pton(AF_INET, text, &out->v4.sin_addr) == 1) {
-        out->v4.sin_family = AF_INET;
-        out->v4.sin_port = htons(port);
-        return ST_OK;
-    }
-    if (inet_pton(AF_INET6, text, &out->v6.sin6_addr) == 1) {
-        out->v6.sin6_family = AF_INET6;
-        out->v6.sin6_port = htons(port);
-        return ST_OK;
-    }
-    return fail(err, ST_INVALID, "\"%s\" is no IP address", text);
-}
-
-static socklen_t address_size(const union socket_address *place)
-{
-    return place->any.sa_family == AF_INET ? sizeof(place->v4) : sizeof(place->v6);
-}
 
 /* --- A turn's end. */
 
@@ -238,7 +211,7 @@ static int begin_connecting(const union socket_address *place, bool *connecting,
 {
     int fd = socket(place->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     *connecting = false;
-    if (fd >= 0 && connect(fd, &place->any, address_size(place)) == 0)
+    if (fd >= 0 && connect(fd, &place->any, ip_address_size(place)) == 0)
         return fd;
     *connecting = fd >= 0 && errno == EINPROGRESS;
     if (*connecting)
@@ -261,7 +234,7 @@ enum status links_connect(struct links *links, const point33 *who, const char *h
         return fail(err, ST_AGAIN, "the node stops");
     if (links->count[true] >= links->options.limit)
         return fail(err, ST_FULL, "%lu connections were made already", links->options.limit);
-    TRY(read_address(host, port, &place, err));
+    TRY(ip_address_read(host, port, &place, err));
     random_fill(&ephemeral, sizeof(ephemeral));
     enum status st = transport_begin(&as.transport, &links->node_key, &ephemeral, who, act_one);
     secret_wipe(&ephemeral);
@@ -316,9 +289,9 @@ static enum status open_listener(struct links *links, struct err *err)
     const struct links_options *options = &links->options;
     union socket_address place;
     int on = 1;
-    TRY(read_address(options->addr, options->port, &place, err));
+    TRY(ip_address_read(options->addr, options->port, &place, err));
     int fd = socket(place.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    socklen_t size = address_size(&place);
+    socklen_t size = ip_address_size(&place);
     links->listener.fd = fd;
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
         bind(fd, &place.any, size) != 0 || listen(fd, BACKLOG) != 0 ||

@@ -215,13 +215,10 @@ void openings_end(struct daemon *daemon)
 
 static u32 empty_channels(const struct peer *peer)
 {
-    const struct daemon *daemon = peer->daemon;
     u32 count = 0;
-    for (u32 i = 0; i < daemon->entry_count; i++) {
-        const struct entry *entry = daemon->entries[i];
-        count += entry->peer == peer && entry->stage == STAGE_OPEN &&
-                 channel_funds(entry->channel, 0) + channel_funds(entry->channel, 1) == 0;
-    }
+    for (const struct entry *at = peer->entries; at != NULL; at = at->next_of_peer)
+        count += at->stage == STAGE_OPEN &&
+                 channel_funds(at->channel, 0) + channel_funds(at->channel, 1) == 0;
     return count;
 }
 

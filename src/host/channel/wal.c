@@ -21,7 +21,6 @@ struct wal {
     struct log_file *log;
     struct file *lock;
     struct batch gathering, flying; /* the thread has `flying` while it is busy */
-    u64 size;
 
     pthread_t thread;
     bool has_thread;
@@ -105,7 +104,6 @@ void wal_put(struct wal *wal, u8 kind, const bytes *parts, usize count)
     batch_add(&wal->gathering, BYTES_OF(kind));
     for (usize i = 0; i < count; i++)
         batch_add(&wal->gathering, parts[i]);
-    wal->size += PREFIX + size;
 }
 
 bool wal_is_idle(const struct wal *wal)
@@ -129,11 +127,6 @@ void wal_commit(struct wal *wal)
     wal->busy = true;
     pthread_cond_signal(&wal->wake);
     pthread_mutex_unlock(&wal->mutex);
-}
-
-u64 wal_size(const struct wal *wal)
-{
-    return wal->size;
 }
 
 /* --- Reading. */
@@ -180,7 +173,6 @@ static enum status begin(struct wal *wal, struct err *err)
     if (cut != 0) /* half a batch that was never told, or a disk that rots: they look the same */
         log_warn("channel", "the journal's end does not read, and is kept beside it as .cut",
                  LOG_TEXT("journal", wal->options.path), LOG_U64("bytes", cut));
-    wal->size = log_end(wal->log);
     TRY(wal_walk(wal, wal->options.self, wal->options.replay, err));
     TRY(thread_start(&wal->thread, "channel wal", run, wal, err));
     wal->has_thread = true;

@@ -47,7 +47,4 @@ enum status wal_walk(struct wal *wal, void *self,
                      enum status (*take)(void *self, u8 kind, bytes payload, struct err *err),
                      struct err *err);
 
-/* Bytes of the file, with what gathers. */
-u64 wal_size(const struct wal *wal);
-
 #endif

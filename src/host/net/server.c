@@ -3,6 +3,7 @@
 
 #include "base/fmt.h"
 #include "sys/clock.h"
+#include "sys/ip_address.h"
 #include "sys/log.h"
 
 #include <arpa/inet.h>
@@ -42,34 +43,6 @@ struct net_options net_defaults(struct pool *pool)
 
 /* --- The listening socket. */
 
-union socket_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static enum status read_address(const char *text, u16 port, union socket_address *out,
-                                struct err *err)
-{
-    *out = (union socket_address){0};
-    if (inet_pton(AF_INET, text, &out->v4.sin_addr) == 1) {
-        out->v4.sin_family = AF_INET;
-        out->v4.sin_port = htons(port);
-        return ST_OK;
-    }
-    if (inet_pton(AF_INET6, text, &out->v6.sin6_addr) == 1) {
-        out->v6.sin6_family = AF_INET6;
-        out->v6.sin6_port = htons(port);
-        return ST_OK;
-    }
-    return fail(err, ST_INVALID, "\"%s\" is no IP address", text);
-}
-
-static socklen_t address_size(const union socket_address *place)
-{
-    return place->any.sa_family == AF_INET ? sizeof(place->v4) : sizeof(place->v6);
-}
-
 static bool is_loopback(const union socket_address *place)
 {
     if (place->any.sa_family == AF_INET)
@@ -89,12 +62,12 @@ static enum status cannot_listen(const struct net_options *options, struct err *
 static enum status open_port(const struct net_options *options, union socket_address *place,
                              int *out, struct err *err)
 {
-    TRY(read_address(options->address, options->port, place, err));
+    TRY(ip_address_read(options->address, options->port, place, err));
     int fd = socket(place->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return cannot_listen(options, err);
     int on = 1;
-    socklen_t size = address_size(place);
+    socklen_t size = ip_address_size(place);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
         bind(fd, &place->any, size) != 0 || listen(fd, BACKLOG) != 0 ||
         getsockname(fd, &place->any, &size) != 0) {
