@@ -13,7 +13,6 @@ import shutil
 import sys
 import tempfile
 import threading
-import time
 
 from daemons import KEYS, Client, Daemon, open_channel, start_chain, until
 
@@ -93,6 +92,13 @@ class Judge:
         self.counting, self.sent, self.synced = True, 0, 0
 
 
+def has_told_its_policy(payer, payee):
+    """The last that it says of a private channel while nobody pays."""
+    node = "0x" + payer.name.split("@")[0].removeprefix("0x")
+    return any(policy for channel in payee.ask("graph")["channels"]
+               for side, policy in zip(channel["nodes"], channel["policies"]) if side == node)
+
+
 def load(daemon, channel, count):
     client = Client(daemon.http)
     for _ in range(count):
@@ -118,13 +124,13 @@ def main():
     top = tempfile.mkdtemp(prefix="varve-channel-trace-")
     trace = os.path.join(top, "trace")
     chain = start_chain(os.path.join(top, "chain"))
-    payee = Daemon(os.path.join(top, "b"), KEYS[2], chain)
+    payee = Daemon(os.path.join(top, "b"), KEYS[2], chain, "--private")
     # -ff would lose the order between threads; -yy names sockets and files; -D leaves the daemon our own child.
-    payer = Daemon(os.path.join(top, "a"), KEYS[1], chain, wrapper=(
+    payer = Daemon(os.path.join(top, "a"), KEYS[1], chain, "--private", wrapper=(
         "strace", "-D", "-f", "-yy", "-xx", "-s", "70000", "-o", trace, "-e",
         "trace=pwrite64,fdatasync,sendto,sendmsg,write,writev"))
     channel = open_channel(payer, payee)
-    time.sleep(0.3)  # what the top-up makes both say
+    until(lambda: has_told_its_policy(payer, payee), 30, "what the payer asks for forwarding")
     with open(trace, encoding="ascii") as file:
         before = len(file.read().splitlines())
     threads = [threading.Thread(target=load, args=(daemon, channel, count // 4))
