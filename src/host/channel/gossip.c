@@ -98,7 +98,8 @@ enum status gossip_check_policy(const struct wire_policy *policy, const point33 
         return fail(err, ST_INVALID, "a policy whose least amount is above its most");
     TRY(check_time(policy->timestamp_s, now_s, err));
     if (!is_of_node(&policy->signature, gossip_policy_digest(policy), signer))
-        return fail(err, ST_INVALID, "a policy that its node has not signed");
+        return fail(err, ST_MISSING,
+                    "a policy that the side's node, as we know it, has not signed");
     return ST_OK;
 }
 

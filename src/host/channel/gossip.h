@@ -30,7 +30,10 @@ hash32 gossip_policy_digest(const struct wire_policy *policy);
 hash32 gossip_node_digest(const struct wire_node *node);
 
 /* ST_INVALID: breaks a rule of the format, or a signature is not of whom it should be.
- * ST_AGAIN: older or further ahead in time than the limits above. */
+ * ST_AGAIN: older or further ahead in time than the limits above.
+ * ST_MISSING: a policy that `signer` has not signed. Whoever told it may be honest: owners can sign
+ * two announcements of one channel, for different nodes, and show each to another half of the
+ * network. */
 enum status gossip_check_announce(const struct wire_announce *announce, struct err *err);
 enum status gossip_check_policy(const struct wire_policy *policy, const point33 *signer, u64 now_s,
                                 struct err *err);

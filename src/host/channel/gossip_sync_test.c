@@ -246,6 +246,28 @@ TEST(gossip_sync_tells_what_is_new_when_it_is_public)
         peer_free(&peers[i]);
 }
 
+/* Else one channel, announced for two pairs of nodes, would cut the network in two: where the
+ * halves meet, each would take the other for a liar. */
+TEST(gossip_sync_bears_a_policy_of_nodes_that_another_announcement_names)
+{
+    struct peer peers[2] = {peer_new(), peer_new()};
+    struct wire_message one = announce_of(1, 2, 3), other = announce_of(1, 4, 5);
+    hash32 id = gossip_channel_id(&one.announce);
+    CHECK(hash32_equal(gossip_channel_id(&other.announce), id));
+    struct wire_message by_two = policy_of(id, 0, 2, NOW_S), by_four = policy_of(id, 0, 4, NOW_S);
+    CHECK(take(&peers[0], &one, NOW_S) == ST_OK && take(&peers[0], &by_two, NOW_S) == ST_OK);
+    CHECK(take(&peers[1], &other, NOW_S) == ST_OK && take(&peers[1], &by_four, NOW_S) == ST_OK);
+    by_two = policy_of(id, 0, 2, NOW_S + 1);
+    CHECK(take(&peers[0], &by_two, NOW_S) == ST_OK);
+    for (u32 i = 0; i < 2; i++)
+        gossip_sync_ask(peers[i].sync);
+    talk(peers, NOW_S); /* where nothing is ST_INVALID */
+    CHECK(peers[0].sent[WIRE_POLICY] == 1);
+    CHECK(graph_channel(peers[1].graph, id)->policy[0].timestamp_s == NOW_S);
+    for (u32 i = 0; i < 2; i++)
+        peer_free(&peers[i]);
+}
+
 TEST(gossip_sync_refuses_a_policy_of_the_other_side)
 {
     struct peer peer = peer_new();
@@ -255,7 +277,8 @@ TEST(gossip_sync_refuses_a_policy_of_the_other_side)
     CHECK(take(&peer, &of_a, NOW_S) == ST_MISSING);
     CHECK(take(&peer, &announce, NOW_S) == ST_OK);
     CHECK(take(&peer, &announce, NOW_S) == ST_AGAIN);
-    CHECK(take(&peer, &forged, NOW_S) == ST_INVALID);
+    CHECK(take(&peer, &forged, NOW_S) == ST_MISSING);
+    CHECK(graph_channel(peer.graph, id)->policy[1].timestamp_s == 0);
     CHECK(take(&peer, &of_a, NOW_S) == ST_OK);
     CHECK(take(&peer, &of_a, NOW_S) == ST_AGAIN);
     peer_free(&peer);

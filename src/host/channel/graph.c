@@ -273,11 +273,11 @@ static enum status add_channel(struct graph *graph, hash32 id, const point33 *no
     for (u32 side = 0; side < 2; side++) {
         u32 slot = graph_index_get(&graph->index, graph_key_of_node(nodes[side]));
         if (slot != GRAPH_NONE && !same_point(&graph->nodes[slot].point, nodes[side]))
-            return fail(err, ST_INVALID, "two nodes with one key");
+            return fail(err, ST_AGAIN, "two nodes with one key");
     }
     u64 key = graph_key_of_channel(id);
     if (graph_index_get(&graph->index, key) != GRAPH_NONE)
-        return fail(err, ST_INVALID, "two channels with one key");
+        return fail(err, ST_AGAIN, "two channels with one key");
     u32 slot = graph->free_channel;
     if (slot == GRAPH_NONE)
         slot = graph->channel_slots++;

@@ -70,7 +70,9 @@ void graph_free(struct graph *graph);
 
 /* --- What comes in. ST_AGAIN: it is known, or not newer than what is known. ST_MISSING: of a
  * channel or a node that is not known. ST_FULL: no room, even after evicting. ST_INVALID: at odds
- * with what is known. `id` is gossip_channel_id's. */
+ * with what is known. `id` is gossip_channel_id's. Who makes two channels, or nodes, with one key
+ * (62 bits) can show each to others, so the second one that comes is ST_AGAIN: no fault of the
+ * peer that tells it. */
 
 enum status graph_put_announce(struct graph *graph, const struct wire_announce *announce, hash32 id,
                                u64 now_s, struct err *err);

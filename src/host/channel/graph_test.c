@@ -141,6 +141,19 @@ TEST(graph_keeps_own_channels_apart_from_what_is_announced)
     graph_free(graph);
 }
 
+TEST(graph_passes_over_a_second_channel_with_the_same_key)
+{
+    struct graph *graph = graph_new(1 << 20, 7);
+    hash32 other = id_of(1);
+    other.b[31] ^= 1; /* the key is of the first eight bytes */
+    struct wire_announce announce = announce_of(2, 10, 20);
+    CHECK(put(graph, 1, 10, 20, NOW_S) == ST_OK);
+    CHECK(graph_put_announce(graph, &announce, other, NOW_S, NULL) == ST_AGAIN);
+    CHECK(graph_channel(graph, other) == NULL && graph_count(graph) == 1);
+    check_lists(graph);
+    graph_free(graph);
+}
+
 TEST(graph_forgets_what_is_old)
 {
     struct graph *graph = graph_new(1 << 20, 7);
