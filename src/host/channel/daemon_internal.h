@@ -167,6 +167,7 @@ struct answer {
 struct stalled {
     struct entry *entry;
     u32 slot;
+    bool is_new;
 };
 
 /* What makes an invoice, and is kept of it. */
@@ -565,7 +566,8 @@ bool bill_state(const struct daemon *daemon, hash32 hash, u128 *received);
 void bill_add(struct daemon *daemon, const struct bill_terms *terms);
 void bill_received(struct daemon *daemon, hash32 hash, u128 amount);
 void bills_free(struct daemon *daemon);
-void receive_lock(struct entry *entry, u32 slot, const struct lock *lock,
+/* `is_new`: it was not there before a restart. */
+void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock *lock,
                   const struct payload *step);
 void receive_tick(struct daemon *daemon, u64 now_s);
 

@@ -195,7 +195,7 @@ static u16 objection(const struct entry *from, const struct lock *lock, const st
 }
 
 /* The next update is full; the lock is looked at again when it has left. */
-static void stall(struct entry *entry, u32 slot)
+static void stall(struct entry *entry, u32 slot, bool is_new)
 {
     struct daemon *daemon = entry->daemon;
     if (daemon->stalled_count == daemon->stalled_room) {
@@ -204,10 +204,10 @@ static void stall(struct entry *entry, u32 slot)
             realloc(daemon->stalled, daemon->stalled_room * sizeof(daemon->stalled[0]));
         assert(daemon->stalled != NULL);
     }
-    daemon->stalled[daemon->stalled_count++] = (struct stalled){entry, slot};
+    daemon->stalled[daemon->stalled_count++] = (struct stalled){entry, slot, is_new};
 }
 
-static void forward(struct entry *from, u32 slot, const struct lock *lock,
+static void forward(struct entry *from, u32 slot, bool is_new, const struct lock *lock,
                     const struct payload *step, const u8 *onion)
 {
     u16 code = objection(from, lock, step);
@@ -230,7 +230,7 @@ static void forward(struct entry *from, u32 slot, const struct lock *lock,
     }
     enum status st = channel_queue(out->channel, &item, &out_slot, NULL);
     if (st == ST_AGAIN) {
-        stall(from, slot);
+        stall(from, slot, is_new);
         return;
     }
     if (st != ST_OK) {
@@ -242,13 +242,13 @@ static void forward(struct entry *from, u32 slot, const struct lock *lock,
     entry_touch(out);
 }
 
-static void take_new_lock(struct entry *entry, u32 slot, const struct lock *lock)
+static void take_unjoined(struct entry *entry, u32 slot, bool is_new, const struct lock *lock)
 {
     struct onion_peeled peeled;
     struct payload step;
     struct failure why = {.code = 0};
     if (entry->chain->time_s == 0) { /* no block was seen yet: nobody knows what is late */
-        stall(entry, slot);
+        stall(entry, slot, is_new);
         return;
     }
     enum onion_verdict verdict = peel(entry, slot, &peeled);
@@ -259,9 +259,9 @@ static void take_new_lock(struct entry *entry, u32 slot, const struct lock *lock
     else if (payload_decode(kind, payload, &step, &why, NULL) != ST_OK)
         lock_fail(entry, slot, why.code);
     else if (verdict == ONION_FINAL)
-        receive_lock(entry, slot, lock, &step);
+        receive_lock(entry, slot, is_new, lock, &step);
     else
-        forward(entry, slot, lock, &step, peeled.next);
+        forward(entry, slot, is_new, lock, &step, peeled.next);
     secret_wipe(&peeled.shared);
 }
 
@@ -274,8 +274,9 @@ static bool is_under_way(const struct passage *passage, const struct lock *lock)
     return ours.amount != 0 && hash32_equal(ours.key, lock->key);
 }
 
-/* A lock of the peer's that we have acknowledged; after a restart, one that still waits for us. */
-static void take_lock(struct entry *entry, u32 slot)
+/* A lock of the peer's that we have acknowledged; after a restart, one that still waits for us and
+ * is not new. */
+static void take_lock(struct entry *entry, u32 slot, bool is_new)
 {
     u32 peer = 1 - channel_side(entry->channel);
     struct lock lock = locks_get(channel_locks(entry->channel, peer), slot);
@@ -285,7 +286,7 @@ static void take_lock(struct entry *entry, u32 slot)
     if (passage == NULL || passage->state == PASSAGE_WAITS) { /* the other lock was never sent */
         if (passage != NULL)
             passage_end(passage);
-        take_new_lock(entry, slot, &lock);
+        take_unjoined(entry, slot, is_new, &lock);
         return;
     }
     if (passage->state == PASSAGE_SETTLED)
@@ -303,7 +304,7 @@ void forward_turn(struct daemon *daemon)
     daemon->stalled_count = daemon->stalled_room = 0;
     for (usize i = 0; i < count; i++)
         if (channel_lock_waits(list[i].entry->channel, list[i].slot))
-            take_lock(list[i].entry, list[i].slot);
+            take_lock(list[i].entry, list[i].slot, list[i].is_new);
     free(list);
 }
 
@@ -494,10 +495,10 @@ void forward_event(struct entry *entry, const struct channel_event *event)
     switch (event->kind) {
     case EVENT_LOCK_IN:
         forget_past(entry, event->slot);
-        take_lock(entry, event->slot);
+        take_lock(entry, event->slot, true);
         break;
     case EVENT_LOCK_WAITS:
-        take_lock(entry, event->slot);
+        take_lock(entry, event->slot, false);
         break;
     case EVENT_SETTLED:
         take_settled(entry, event->slot, event->reference);

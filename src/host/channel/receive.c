@@ -1,9 +1,10 @@
 /* Payments to us: invoices, and locks whose onion ends here.
  *
  * An invoice's parts are held until they make up its amount, then all are claimed; after half the
- * margin they are given back, well before the first can expire. Parts of one that is paid are
- * claimed as they come: after a crash, those that were not claimed yet. A keysend brings its own
- * preimage, and is claimed at once. */
+ * margin they are given back, well before the first can expire. Of one that is paid, parts that
+ * waited over a restart are claimed, whatever the time: the payer has the preimage by the others.
+ * What is paid for it later is given back. A keysend brings its own preimage, and is claimed at
+ * once. */
 #include "channel/daemon_internal.h"
 
 #include "sys/entropy.h"
@@ -25,6 +26,7 @@ struct bill {
     struct bill_terms terms;
     hash32 hash;
     u128 received;
+    u128 total; /* of the parts that are held, by the first of them */
     struct held held[MOST_PARTS];
     usize held_count;
     u64 held_since_s;
@@ -102,30 +104,39 @@ static void claim(struct daemon *daemon, struct bill *bill, u128 sum)
     methods_wake(daemon, bill->hash);
 }
 
-/* In the money that the invoice is of: a channel may hold any token. */
-static bool is_in(const struct entry *entry, const struct bill *bill)
+/* By its secret, and in the money that it asks for: a channel may hold any token. */
+static bool is_for(const struct bill *bill, const struct entry *entry, const struct payload *step)
 {
     const struct channel_terms *terms = channel_terms(entry->channel);
-    return terms->chain_id == bill->terms.chain_id &&
+    return bill != NULL && secret_equal(bill->terms.secret.b, step->payment_secret.b, 32) &&
+           terms->chain_id == bill->terms.chain_id &&
            address_equal(terms->asset, bill->terms.asset);
 }
 
-/* The same answer whatever is wrong, so that nobody learns more by asking (BOLT 4). */
-static bool is_welcome(const struct bill *bill, const struct lock *lock, const struct payload *step,
-                       u64 now_s, u64 margin_s)
+/* What the onion says, at least: a forwarder may give more, not less. */
+static bool is_as_sent(const struct lock *lock, const struct payload *step, u64 now_s, u64 margin_s)
 {
-    return bill != NULL && secret_equal(bill->terms.secret.b, step->payment_secret.b, 32) &&
-           lock->amount == step->amount && lock->expiry_s == step->expiry_s &&
-           lock->expiry_s >= now_s + margin_s && now_s <= bill->terms.expiry_s &&
-           step->total >= bill->terms.amount && bill->held_count < MOST_PARTS;
+    return lock->amount >= step->amount && lock->expiry_s >= step->expiry_s &&
+           lock->expiry_s >= now_s + margin_s;
+}
+
+/* BOLT 4: all parts name one total, which is the invoice's amount or more, up to twice as much. */
+static bool is_welcome(const struct bill *bill, u128 total, u64 now_s)
+{
+    u128 amount = bill->terms.amount;
+    return now_s <= bill->terms.expiry_s && bill->received == 0 && total >= amount &&
+           (amount == 0 || total - amount <= amount) && bill->held_count < MOST_PARTS &&
+           (bill->held_count == 0 || total == bill->total);
 }
 
 static void hold(struct daemon *daemon, struct bill *bill, const struct held *part, u128 total,
                  u64 now_s)
 {
     u128 sum = 0;
-    if (bill->held_count == 0)
+    if (bill->held_count == 0) {
         bill->held_since_s = now_s;
+        bill->total = total;
+    }
     bill->held[bill->held_count++] = *part;
     for (usize i = 0; i < bill->held_count; i++)
         sum += bill->held[i].amount;
@@ -133,28 +144,27 @@ static void hold(struct daemon *daemon, struct bill *bill, const struct held *pa
         claim(daemon, bill, sum);
 }
 
-void receive_lock(struct entry *entry, u32 slot, const struct lock *lock,
+/* The same answer whatever is wrong, so that nobody learns more by asking (BOLT 4). */
+void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock *lock,
                   const struct payload *step)
 {
     struct daemon *daemon = entry->daemon;
-    u64 now_s = entry->chain->time_s, margin_s = daemon->options.margin_s;
-    if (!hash32_is_zero(step->preimage) && lock->amount == step->amount &&
-        lock->expiry_s >= now_s + margin_s &&
+    u64 now_s = entry->chain->time_s;
+    struct bill *bill = find_bill(daemon, lock->key);
+    bool is_right = is_as_sent(lock, step, now_s, daemon->options.margin_s);
+    if (is_right && !hash32_is_zero(step->preimage) &&
         hash32_equal(registry_key(step->preimage), lock->key)) {
         lock_settle(entry, slot, step->preimage);
-        return;
-    }
-    struct bill *bill = find_bill(daemon, lock->key);
-    if (!is_welcome(bill, lock, step, now_s, margin_s) || !is_in(entry, bill)) {
+    } else if (!is_for(bill, entry, step)) {
         lock_fail(entry, slot, FAILURE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS);
-        return;
-    }
-    if (bill->received != 0) {
+    } else if (bill->received != 0 && !is_new) {
         lock_settle(entry, slot, bill->terms.preimage);
-        return;
+    } else if (is_right && is_welcome(bill, step->total, now_s)) {
+        struct held part = {entry, slot, lock->amount};
+        hold(daemon, bill, &part, step->total, now_s);
+    } else {
+        lock_fail(entry, slot, FAILURE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS);
     }
-    struct held part = {entry, slot, lock->amount};
-    hold(daemon, bill, &part, step->total, now_s);
 }
 
 void receive_tick(struct daemon *daemon, u64 now_s)
