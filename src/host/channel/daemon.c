@@ -296,7 +296,7 @@ static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 f
     ending_tick(chain);
     splice_tick(chain);
     forward_tick(chain);
-    receive_tick(chain->daemon, time_s);
+    receive_tick(chain);
     daemon_touch(chain->daemon);
 }
 

@@ -569,7 +569,8 @@ void bills_free(struct daemon *daemon);
 /* `is_new`: it was not there before a restart. */
 void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock *lock,
                   const struct payload *step);
-void receive_tick(struct daemon *daemon, u64 now_s);
+/* A block has come. */
+void receive_tick(struct chain_of *chain);
 
 /* --- payments.c */
 

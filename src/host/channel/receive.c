@@ -167,9 +167,11 @@ void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock 
     }
 }
 
-void receive_tick(struct daemon *daemon, u64 now_s)
+void receive_tick(struct chain_of *chain)
 {
+    const struct daemon *daemon = chain->daemon;
     for (struct bill *at = daemon->bills; at != NULL; at = at->next)
-        if (at->held_count != 0 && now_s > at->held_since_s + daemon->options.margin_s / 2)
+        if (at->held_count != 0 && at->terms.chain_id == chain->chain_id &&
+            chain->time_s > at->held_since_s + daemon->options.margin_s / 2)
             give_back(at);
 }
