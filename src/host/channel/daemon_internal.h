@@ -238,6 +238,7 @@ struct chain_of {
     u64 block, time_s;
     u64 final_time_s; /* of the newest final block */
     u64 since;        /* what came before is in the journal */
+    u32 asked;        /* channels of others that it is being asked about (network.c) */
     struct shown *shown[SHOWN_BUCKETS];
 };
 

@@ -13,20 +13,14 @@
 enum {
     GRAPH_BUDGET = 96 << 20, /* bytes: some fifty thousand channels */
     GRAPH_FILE_LIMIT = 256 << 20,
-    ASKED_LIMIT = 1024, /* channels that a chain is asked about at a time */
-    UNASKED_LIMIT = 4096,
+    ASKED_LIMIT = 1024,  /* channels that a chain is asked about at a time */
+    ASKED_AGAIN = 256,   /* public ones, every KEEP_MS, one after the other */
     LINK_ROOM = 1 << 20, /* bytes that may wait in a peer's link before gossip is added */
     AT_ONCE = 1000,      /* messages to a peer in a turn */
     LOOK_MS = 1000,      /* own channels are looked at in such intervals */
     KEEP_MS = 60000,
     PRUNE_MS = 600000,
     ASK_AGAIN_MS = 600000, /* peers, for what we may have missed */
-};
-
-/* Channels that the chain is still to be asked about. */
-struct unasked {
-    hash32 ids[UNASKED_LIMIT];
-    u32 first, count;
 };
 
 /* Keeps a snapshot, so that the loop does not wait for the disk. */
@@ -42,8 +36,7 @@ struct keeper {
 struct network {
     struct daemon *daemon;
     struct graph *graph;
-    struct unasked unasked;
-    u32 asked;
+    u32 again; /* the graph's slot from which on public channels are asked about again */
     bool has_news;
     bool changed;
     u64 look_ms, keep_ms, prune_ms, ask_ms;
@@ -235,59 +228,66 @@ void network_pump(struct daemon *daemon)
 
 /* --- The chain's word on channels of others. */
 
-/* Those for which there is no room are found again by ask_for_all. */
-static void want_word(struct network *network, hash32 id)
+static struct chain_of *chain_of_announce(struct daemon *daemon, u64 chain_id, address adjudicator)
 {
-    struct unasked *list = &network->unasked;
-    if (list->count < UNASKED_LIMIT)
-        list->ids[(list->first + list->count++) % UNASKED_LIMIT] = id;
+    struct chain_of *chain = daemon_chain(daemon, chain_id);
+    return chain != NULL && address_equal(adjudicator, chain->adjudicator) ? chain : NULL;
 }
 
+/* One for which there is no room is found again by ask_unconfirmed, or when its turn comes. */
 static void ask_chain(struct network *network, hash32 id)
 {
     const struct graph_channel *channel = graph_channel(network->graph, id);
     if (channel == NULL || channel->own || channel->announce == NULL)
         return;
-    struct chain_of *chain = daemon_chain(network->daemon, channel->chain_id);
-    if (chain == NULL || !address_equal(channel->announce->adjudicator, chain->adjudicator)) {
-        graph_forget(network->graph, id); /* of no use to us */
-        return;
+    struct chain_of *chain =
+        chain_of_announce(network->daemon, channel->chain_id, channel->announce->adjudicator);
+    if (chain == NULL) { /* the daemon had that chain once */
+        graph_forget(network->graph, id);
+    } else if (chain->asked < ASKED_LIMIT) {
+        chain->asked++;
+        onchain_ask_funds(chain->chain, id);
     }
-    network->asked++;
-    onchain_ask_funds(chain->chain, id);
+}
+
+static void ask_unconfirmed(struct network *network, const struct chain_of *chain)
+{
+    u32 slots;
+    const struct graph_channel *channels = graph_channels(network->graph, &slots);
+    for (u32 i = 0; i < slots && chain->asked < ASKED_LIMIT; i++)
+        if (channels[i].used && !channels[i].confirmed && channels[i].chain_id == chain->chain_id)
+            ask_chain(network, channels[i].id);
+}
+
+/* A public channel may have ended while we did not run, or were told of too much at once. */
+static void ask_again(struct network *network)
+{
+    u32 slots, left = ASKED_AGAIN;
+    const struct graph_channel *channels = graph_channels(network->graph, &slots);
+    for (u32 i = 0; i < slots && left > 0; i++, network->again++) {
+        const struct graph_channel *channel = &channels[network->again % slots];
+        if (!channel->used || channel->own || !channel->confirmed)
+            continue;
+        left--;
+        ask_chain(network, channel->id);
+    }
 }
 
 static void ask_chains(struct network *network)
 {
-    struct unasked *list = &network->unasked;
-    while (list->count > 0 && network->asked < ASKED_LIMIT) {
-        hash32 id = list->ids[list->first];
-        list->first = (list->first + 1) % UNASKED_LIMIT;
-        list->count--;
-        ask_chain(network, id);
-    }
-}
-
-static void ask_for_all(struct network *network)
-{
-    u32 slots;
-    const struct graph_channel *channels = graph_channels(network->graph, &slots);
-    if (network->unasked.count != 0 || network->asked != 0)
-        return;
-    for (u32 i = 0; i < slots; i++)
-        if (channels[i].used && !channels[i].own && !channels[i].confirmed)
-            want_word(network, channels[i].id);
-    ask_chains(network);
+    struct daemon *daemon = network->daemon;
+    for (usize i = 0; i < daemon->chain_count; i++)
+        if (daemon->chains[i].asked == 0)
+            ask_unconfirmed(network, &daemon->chains[i]);
+    ask_again(network);
 }
 
 void network_stirred(struct chain_of *chain, hash32 id)
 {
     struct network *network = chain->daemon->network;
     const struct graph_channel *channel = graph_channel(network->graph, id);
-    if (channel == NULL || channel->own || !channel->confirmed)
-        return;
-    want_word(network, id);
-    ask_chains(network);
+    if (channel != NULL && channel->confirmed)
+        ask_chain(network, id);
 }
 
 /* All that is known of a channel that has become public. */
@@ -305,7 +305,7 @@ void network_funds(struct chain_of *chain, hash32 id, const u128 funds[2])
 {
     struct network *network = chain->daemon->network;
     const struct graph_channel *channel = graph_channel(network->graph, id);
-    network->asked--;
+    chain->asked--;
     if (channel != NULL && !channel->own && channel->chain_id == chain->chain_id) {
         bool was_public = channel->confirmed;
         (void)graph_confirm(network->graph, id, funds[0], funds[1]);
@@ -314,7 +314,8 @@ void network_funds(struct chain_of *chain, hash32 id, const u128 funds[2])
             tell_channel(network->daemon, channel);
         network->changed = true;
     }
-    ask_chains(network);
+    if (chain->asked == 0) /* there may be some for which there was no room */
+        ask_unconfirmed(network, chain);
     daemon_touch(network->daemon);
 }
 
@@ -327,6 +328,10 @@ enum status network_take(struct peer *peer, const struct wire_message *message, 
     struct gossip_news news;
     if (peer->gossip == NULL)
         return fail(err, ST_INVALID, "%s of a watchtower", wire_name(message->type));
+    const struct wire_announce *announce = &message->announce;
+    if (message->type == WIRE_ANNOUNCE &&
+        chain_of_announce(daemon, announce->chain_id, announce->adjudicator) == NULL)
+        return ST_OK;                   /* of no use to us: not worth the look at its signatures */
     if (message->type == WIRE_POLICY) { /* of our channel it may come before we have looked */
         struct entry *entry = daemon_find(daemon, message->policy.id);
         if (entry != NULL && entry->stage != STAGE_CLOSED)
@@ -336,10 +341,8 @@ enum status network_take(struct peer *peer, const struct wire_message *message, 
     network->has_news = true; /* an answer, perhaps */
     if (st != ST_OK)
         return st == ST_INVALID ? st : ST_OK;
-    if (news.is_channel) {
-        want_word(network, news.id);
-        ask_chains(network);
-    }
+    if (news.is_channel)
+        ask_chain(network, news.id);
     if (news.key != 0) {
         network_tell(daemon, news.key, peer);
         network->changed = true;
@@ -379,7 +382,7 @@ void network_tick(struct daemon *daemon, u64 now_ms)
     if (is_due(&network->ask_ms, now_ms, ASK_AGAIN_MS))
         ask_peers(daemon);
     if (is_due(&network->keep_ms, now_ms, KEEP_MS)) {
-        ask_for_all(network);
+        ask_chains(network);
         if (network->changed)
             begin_keeping(network);
     }

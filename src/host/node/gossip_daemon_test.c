@@ -19,6 +19,7 @@ static struct dev *dev;
 static struct daemon *daemon;
 static struct stranger *teller, *hearer;
 static struct dev_channel *told;
+static const char *folder; /* the daemon's */
 
 static void say(struct stranger *who, const struct wire_message *message)
 {
@@ -150,6 +151,12 @@ static bool is_forgotten(struct dev *at)
     return known() == NULL;
 }
 
+static bool is_confirmed(struct dev *at)
+{
+    (void)at;
+    return known() != NULL && known()->confirmed;
+}
+
 static bool is_told_on(struct dev *at)
 {
     (void)at;
@@ -164,15 +171,14 @@ static bool teller_is_gone(struct dev *at)
 
 /* --- The daemon. */
 
-static void begin(void)
+static void open_daemon(void)
 {
-    dev = dev_begin();
     struct daemon_chain chain = {.url = dev->url, .confirmations = 1, .poll_ms = 20};
     secret32 account = keys_secret(dev->keys, 1);
     struct daemon_options options = {
         .loop = dev->loop,
         .files = files_of_system(),
-        .folder = test_folder(),
+        .folder = folder,
         .signer = signer_of_keys(dev->keys, keys_address(dev->keys, 1)),
         .account = &account,
         .addr = "127.0.0.1",
@@ -182,9 +188,16 @@ static void begin(void)
         .least_challenge_s = 30,
         .margin_s = 10,
     };
-    dev_open_chain(dev, test_folder());
     if (daemon_open(&options, &daemon, &dev->err) != ST_OK)
         test_fail(__FILE__, __LINE__, "%s", dev->err.text);
+}
+
+static void begin(void)
+{
+    dev = dev_begin();
+    dev_open_chain(dev, test_folder());
+    folder = test_folder();
+    open_daemon();
     teller = new_stranger(3);
     hearer = new_stranger(9);
     WAIT_FOR(dev, is_met);
@@ -215,6 +228,25 @@ TEST(announced_channel_is_told_on_once_the_chain_has_confirmed_it)
     WAIT_FOR(dev, is_told_on);
     CHECK(known()->confirmed && known()->capacity == 60000);
     CHECK(!teller->is_gone);
+    end();
+}
+
+TEST(channel_that_ends_while_the_daemon_does_not_run_is_forgotten)
+{
+    begin();
+    told = dev_example(dev, 4, (address){{0}});
+    dev_deposit(dev, told, 0, 60000);
+    struct wire_message announce = announcement(told);
+    say(teller, &announce);
+    WAIT_FOR(dev, is_confirmed);
+    daemon_close(daemon);
+    struct channel_close close = {0, dev_now_s(dev) + 1000};
+    hash32 hash = close_hash(told->name.id, &close);
+    signature64 signatures[2] = {dev_sign(told, 0, hash), dev_sign(told, 1, hash)};
+    SUBMIT(dev, adjudicator_coop_close(&told->terms, &close, signatures, test_arena()));
+    open_daemon();
+    CHECK(known() != NULL && known()->confirmed);
+    WAIT_FOR(dev, is_forgotten);
     end();
 }
 
