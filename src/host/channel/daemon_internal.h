@@ -550,7 +550,6 @@ void forward_shown(struct chain_of *chain, const struct shown_terms *terms);
 void forward_tick(struct chain_of *chain);
 /* By how much a lock has to outlast the one on another chain that it pays for. */
 u64 forward_swap_s(const struct daemon_options *options);
-u128 forward_fee(const struct daemon_options *options, u128 amount);
 
 /* `lock` is ours. */
 

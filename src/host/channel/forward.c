@@ -146,12 +146,6 @@ static struct entry *choose_out(const struct entry *from, const struct payload *
     return best;
 }
 
-u128 forward_fee(const struct daemon_options *options, u128 amount)
-{
-    enum { MILLION = 1000000 };
-    return options->fee_base + (amount * options->fee_ppm + MILLION - 1) / MILLION;
-}
-
 u64 forward_swap_s(const struct daemon_options *options)
 {
     return 4 * options->margin_s;
@@ -181,7 +175,7 @@ static u16 objection(const struct entry *from, const struct lock *lock, const st
     const struct daemon_options *options = &from->daemon->options;
     u64 now_s = from->chain->time_s;
     if (step->amount == 0 || step->amount >= CHANNEL_AMOUNT_LIMIT || lock->amount < step->amount ||
-        lock->amount - step->amount < forward_fee(options, step->amount))
+        lock->amount - step->amount < route_fee(options->fee_base, options->fee_ppm, step->amount))
         return FAILURE_FEE_INSUFFICIENT;
     if (!is_swap_offered(from, step))
         return FAILURE_UNKNOWN_NEXT_PEER;

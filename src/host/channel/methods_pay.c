@@ -208,12 +208,16 @@ static bool read_way(struct daemon_call *call, const point33 *payee, struct plan
     return true;
 }
 
-/* What each has to be sent for the next to be sent its part: as if all asked what we ask. */
+/* What each has to be sent for the next to be sent its part: as if all asked what we ask. No
+ * channel has CHANNEL_AMOUNT_LIMIT. */
 static void fill_amounts(const struct daemon_options *options, u128 amount, struct plan *plan)
 {
     plan->amount[plan->count - 1] = amount;
-    for (usize i = plan->count - 1; i-- > 0;)
-        plan->amount[i] = plan->amount[i + 1] + forward_fee(options, plan->amount[i + 1]);
+    for (usize i = plan->count - 1; i-- > 0;) {
+        u128 next = plan->amount[i + 1];
+        u128 fee = route_fee(options->fee_base, options->fee_ppm, next);
+        plan->amount[i] = fee < CHANNEL_AMOUNT_LIMIT - next ? next + fee : CHANNEL_AMOUNT_LIMIT;
+    }
 }
 
 /* All hops but the last are on this chain: the last but one swaps. */
