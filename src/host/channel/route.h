@@ -96,7 +96,8 @@ enum route_news {
     ROUTE_PAID,    /* it had, and the other side has it now */
 };
 
-/* Channels that are not known, or are ours, are passed over. */
+/* Channels that are not known, or are ours, are passed over, and so are those with a side above 1:
+ * an invoice may hint at any channel by name, so that what becomes of its hint shows nothing. */
 void route_learn(struct graph *graph, const struct route_side *where, u128 amount,
                  enum route_news news, u64 now_s);
 

@@ -60,6 +60,17 @@ TEST(route_bounds_follow_what_attempts_show)
     graph_free(graph);
 }
 
+TEST(route_bounds_are_not_changed_by_what_an_invoice_hints_at)
+{
+    struct graph *graph = graph_new(1 << 20, 7);
+    hash32 id = add_channel(graph);
+    struct route_side hinted = {id, 2};
+    for (enum route_news news = ROUTE_SHORT; news <= ROUTE_PAID; news++)
+        route_learn(graph, &hinted, 500, news, NOW_S);
+    CHECK(graph_channel(graph, id)->liquidity.at_s == 0);
+    graph_free(graph);
+}
+
 TEST(route_bounds_widen_by_half_in_an_hour)
 {
     struct graph *graph = graph_new(1 << 20, 7);

@@ -15,6 +15,7 @@ enum {
     AVOID_NODES = 16,
     FAILURES_BORNE = 2,    /* for want of money, in one direction */
     ROOM_FOR_ROUTE = 4096, /* beside what route.h says */
+    HINTED = 2,            /* in place of the side that pays: the invoice's word, not the graph's */
 };
 
 struct seek {
@@ -137,13 +138,13 @@ static enum status ask_by_hint(const struct graph *graph, const struct route_que
     assert(plan->count < PLAN_HOPS);
     plan->node[plan->count] = query->to;
     plan->amount[plan->count] = query->amount;
-    plan->by[plan->count++] = (struct route_side){hint->channel, 0};
+    plan->by[plan->count++] = (struct route_side){hint->channel, HINTED};
     return ST_OK;
 }
 
 static bool is_usable(const struct route_query *query, const struct invoice_hint *hint)
 {
-    struct route_side by = {hint->channel, 0};
+    struct route_side by = {hint->channel, HINTED};
     for (usize i = 0; i < query->avoid_count; i++)
         if (same_side(&query->avoid[i], &by))
             return false;
