@@ -23,7 +23,10 @@ struct graph {
     u32 limit;                     /* of each */
     u32 channel_slots, node_slots; /* used once */
     u32 free_channel, free_node;   /* the first that are free again */
-    u32 channel_count, node_count, unconfirmed_count;
+    u32 channel_count, node_count;
+    struct {
+        u32 count, first, last;
+    } unconfirmed; /* in the order in which they came */
     struct graph_index index;
 };
 
@@ -39,6 +42,7 @@ struct graph *graph_new(usize budget_bytes, u64 seed)
     graph->nodes = calloc(graph->limit, sizeof(graph->nodes[0]));
     assert(graph->channels != NULL && graph->signatures != NULL && graph->nodes != NULL);
     graph->free_channel = graph->free_node = GRAPH_NONE;
+    graph->unconfirmed.first = graph->unconfirmed.last = GRAPH_NONE;
     graph->index = graph_index_new(2 * (usize)graph->limit, seed);
     return graph;
 }
@@ -207,13 +211,35 @@ static bool is_unconfirmed(const struct graph_channel *channel)
     return channel->used && !channel->confirmed && !channel->own;
 }
 
+static void enter_unconfirmed(struct graph *graph, struct graph_channel *channel)
+{
+    u32 slot = (u32)(channel - graph->channels), last = graph->unconfirmed.last;
+    *(last != GRAPH_NONE ? &graph->channels[last].after : &graph->unconfirmed.first) = slot;
+    channel->before = last;
+    channel->after = GRAPH_NONE;
+    graph->unconfirmed.last = slot;
+    graph->unconfirmed.count++;
+}
+
+static void leave_unconfirmed(struct graph *graph, const struct graph_channel *channel)
+{
+    u32 before = channel->before, after = channel->after;
+    *(before != GRAPH_NONE ? &graph->channels[before].after : &graph->unconfirmed.first) = after;
+    *(after != GRAPH_NONE ? &graph->channels[after].before : &graph->unconfirmed.last) = before;
+    graph->unconfirmed.count--;
+}
+
 /* Around each change of a channel, so that the counts stay right: first -1, then 1. */
-static void count(struct graph *graph, const struct graph_channel *channel, int by)
+static void count(struct graph *graph, struct graph_channel *channel, int by)
 {
     for (u32 side = 0; side < 2 && is_public(channel); side++)
         graph->nodes[channel->node[side]].public_channels += (u32)by;
-    if (is_unconfirmed(channel))
-        graph->unconfirmed_count += (u32)by;
+    if (!is_unconfirmed(channel))
+        return;
+    if (by > 0)
+        enter_unconfirmed(graph, channel);
+    else
+        leave_unconfirmed(graph, channel);
 }
 
 static void remove_channel(struct graph *graph, u32 slot)
@@ -236,12 +262,14 @@ static u64 age_mark(const struct graph_channel *channel)
     return newest_s != 0 ? newest_s : channel->seen_s;
 }
 
-static bool evict(struct graph *graph, bool unconfirmed)
+/* Looks at all of them, so what makes it necessary must not be free: to fill the graph, the chain
+ * has to confirm channels. */
+static bool evict(struct graph *graph)
 {
     u32 oldest = GRAPH_NONE;
     for (u32 i = 0; i < graph->channel_slots; i++) {
         const struct graph_channel *channel = &graph->channels[i];
-        if (!channel->used || channel->own || (unconfirmed && !is_unconfirmed(channel)))
+        if (!channel->used || channel->own)
             continue;
         if (oldest == GRAPH_NONE || age_mark(channel) < age_mark(&graph->channels[oldest]))
             oldest = i;
@@ -254,11 +282,10 @@ static bool evict(struct graph *graph, bool unconfirmed)
 /* For one more channel and two more nodes. */
 static bool make_room(struct graph *graph)
 {
-    while (graph->unconfirmed_count > graph->limit / UNCONFIRMED_PART)
-        if (!evict(graph, true))
-            return false;
+    while (graph->unconfirmed.count > graph->limit / UNCONFIRMED_PART)
+        remove_channel(graph, graph->unconfirmed.first);
     while (graph->channel_count == graph->limit || graph->node_count > graph->limit - 2)
-        if (!evict(graph, false))
+        if (!evict(graph))
             return false;
     return true;
 }

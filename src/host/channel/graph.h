@@ -5,7 +5,8 @@
  *   graph_set_own ─> own: in routes with what can exactly be sent, never evicted
  *
  * When it is full, the channel goes whose newest policy is the oldest. Unconfirmed ones are kept to
- * a sixteenth, among themselves: whoever makes up channels displaces no more than that.
+ * a sixteenth, and the one goes that came first: whoever makes up channels displaces no more than
+ * that, and costs no more than their signatures.
  *
  * Pure: times come in, in seconds since 1970. Amounts are in the asset's smallest unit. What the
  * messages say has been judged before (gossip.h). */
@@ -40,10 +41,11 @@ struct graph_channel {
     bool own;
     u64 chain_id;
     address asset;
-    u64 key;     /* graph_key_of_channel */
-    u32 node[2]; /* whose it is */
-    u32 next[2]; /* the next channel of that node, or GRAPH_NONE */
-    u64 seen_s;  /* when it was first announced */
+    u64 key;           /* graph_key_of_channel */
+    u32 node[2];       /* whose it is */
+    u32 next[2];       /* the next channel of that node, or GRAPH_NONE */
+    u32 before, after; /* unconfirmed: those that came before and after it, or GRAPH_NONE */
+    u64 seen_s;        /* when it was first announced */
     u128 capacity;
     u128 spendable[2];                    /* own */
     const struct wire_announce *announce; /* NULL: own, and not announced */

@@ -221,6 +221,27 @@ TEST(graph_lets_unconfirmed_channels_displace_little)
     graph_free(graph);
 }
 
+TEST(graph_evicts_unconfirmed_channels_in_the_order_in_which_they_came)
+{
+    struct graph *graph = graph_new(1 << 18, 7);
+    u32 number = 0, full;
+    do {
+        full = graph_count(graph);
+        CHECK(put(graph, number, 1000 + 2 * number, 1001 + 2 * number, NOW_S) == ST_OK);
+        CHECK(put_policy(graph, number, 0, NOW_S + 1000 - number) == ST_OK);
+        number++;
+    } while (graph_count(graph) > full);
+    CHECK(graph_channel(graph, id_of(0)) == NULL && graph_channel(graph, id_of(1)) != NULL);
+    CHECK(graph_confirm(graph, id_of(1), 1, 1) == ST_OK); /* it does not wait any more */
+    graph_forget(graph, id_of(3));
+    for (u32 i = 0; i < 3; i++, number++)
+        CHECK(put(graph, number, 1000 + 2 * number, 1001 + 2 * number, NOW_S) == ST_OK);
+    CHECK(graph_channel(graph, id_of(1)) != NULL);
+    CHECK(graph_channel(graph, id_of(2)) == NULL && graph_channel(graph, id_of(4)) != NULL);
+    check_lists(graph);
+    graph_free(graph);
+}
+
 static u64 next_random(u64 *state)
 {
     *state = *state * 6364136223846793005 + 1442695040888963407;
