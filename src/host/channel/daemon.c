@@ -307,8 +307,7 @@ static void on_reveal(void *self, const struct onchain_reveal *reveal)
 
 static void on_outcome(void *self, hash32 key, bool succeeded, const char *why)
 {
-    struct chain_of *chain = self;
-    errand_ended(chain->daemon, key, succeeded, why);
+    errand_ended(self, key, succeeded, why);
 }
 
 static void on_stir(void *self, hash32 id)
@@ -470,6 +469,7 @@ void daemon_close(struct daemon *daemon)
     for (usize i = 0; i < daemon->chain_count; i++) {
         onchain_close(daemon->chains[i].chain);
         shown_free(&daemon->chains[i]);
+        reveals_free(&daemon->chains[i]);
     }
     for (u32 i = 0; i < daemon->entry_count; i++) {
         passages_free(daemon->entries[i]);

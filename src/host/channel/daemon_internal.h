@@ -229,6 +229,14 @@ struct shown {
     } terms;
 };
 
+/* A secret that we show to everybody. */
+struct revealing {
+    struct revealing *next;
+    hash32 preimage;
+    hash32 key; /* the intent's: another one each time that it has failed */
+    bool is_sent;
+};
+
 /* A chain of the options. */
 struct chain_of {
     struct daemon *daemon;
@@ -240,6 +248,7 @@ struct chain_of {
     u64 since;        /* what came before is in the journal */
     u32 asked;        /* channels of others that it is being asked about (network.c) */
     struct shown *shown[SHOWN_BUCKETS];
+    struct revealing *revealing;
 };
 
 /* What leaves once the batch is durable. */
@@ -447,9 +456,10 @@ void opening_seen(struct entry *entry, const struct onchain_view *view);
 void errand_deposit(struct entry *entry);
 /* A call of the adjudicator. */
 void errand_call(struct entry *entry, enum errand errand, bytes call);
-/* Shows a secret to everybody. */
+/* Shows a secret to everybody; where that has failed, once more. */
 void errand_reveal(struct chain_of *chain, hash32 preimage);
-void errand_ended(struct daemon *daemon, hash32 key, bool succeeded, const char *why);
+void reveals_free(struct chain_of *chain);
+void errand_ended(struct chain_of *chain, hash32 key, bool succeeded, const char *why);
 void errands_tick(struct daemon *daemon, u64 now_ms);
 
 /* --- ending.c */

@@ -1,11 +1,14 @@
-/* Transactions about a channel. An errand's name follows from what it is to achieve, so asking
- * twice is asking once, after a restart too. One that failed gets a new name and is tried again
- * later, as long as it is still wanted. */
+/* Transactions about a channel, and secrets that are shown. An errand's name follows from what it
+ * is to achieve, so asking twice is asking once, after a restart too. One that failed gets a new
+ * name and is tried again later, as long as it is still wanted. */
 #include "channel/daemon_internal.h"
 
 #include "crypto/keccak.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
 
 enum {
     RETRY_MS = 30000,
@@ -45,18 +48,65 @@ void errand_call(struct entry *entry, enum errand errand, bytes call)
     onchain_submit(entry->chain->chain, &intent);
 }
 
+/* --- Secrets. */
+
+static struct revealing *revealing_of(struct chain_of *chain, hash32 preimage)
+{
+    struct revealing *at = chain->revealing;
+    while (at != NULL && !hash32_equal(at->preimage, preimage))
+        at = at->next;
+    if (at != NULL)
+        return at;
+    at = calloc(1, sizeof(*at));
+    assert(at != NULL);
+    *at = (struct revealing){
+        .next = chain->revealing, .preimage = preimage, .key = keccak256(BYTES_OF(preimage))};
+    chain->revealing = at;
+    return at;
+}
+
 /* Whoever is first; another's reveal of the same secret does as well. */
 void errand_reveal(struct chain_of *chain, hash32 preimage)
 {
     u8 room[256];
     struct arena arena = arena_over(room, sizeof(room));
+    struct revealing *at = revealing_of(chain, preimage);
+    if (at->is_sent)
+        return;
+    at->is_sent = true;
     struct onchain_intent intent = {
-        .key = keccak256(BYTES_OF(preimage)),
+        .key = at->key,
         .to = ONCHAIN_REGISTRY,
         .data = registry_reveal(preimage, &arena),
     };
     onchain_submit(chain->chain, &intent);
 }
+
+/* It gets another name, under which it is sent when it is asked for again. */
+static void reveal_failed(struct chain_of *chain, hash32 key, const char *why)
+{
+    struct revealing *at = chain->revealing;
+    while (at != NULL && !hash32_equal(at->key, key))
+        at = at->next;
+    if (at == NULL)
+        return;
+    log_warn("channel", "a secret could not be shown, and is shown again if that is still wanted",
+             LOG_TEXT("why", why));
+    at->key = keccak256(BYTES_OF(at->key));
+    at->is_sent = false;
+}
+
+void reveals_free(struct chain_of *chain)
+{
+    while (chain->revealing != NULL) {
+        struct revealing *next = chain->revealing->next;
+        secret_wipe(chain->revealing);
+        free(chain->revealing);
+        chain->revealing = next;
+    }
+}
+
+/* --- What became of them. */
 
 static void failed(struct entry *entry, enum errand errand, const char *why)
 {
@@ -70,9 +120,13 @@ static void failed(struct entry *entry, enum errand errand, const char *why)
     entry->retry_ms = clock_now_ms() + min_u64(RETRY_MS, challenge_ms / RETRIES);
 }
 
-void errand_ended(struct daemon *daemon, hash32 key, bool succeeded, const char *why)
+void errand_ended(struct chain_of *chain, hash32 key, bool succeeded, const char *why)
 {
-    for (u32 i = 0; i < daemon->entry_count && !succeeded; i++)
+    struct daemon *daemon = chain->daemon;
+    if (succeeded)
+        return;
+    reveal_failed(chain, key, why);
+    for (u32 i = 0; i < daemon->entry_count; i++)
         for (usize errand = 0; errand < ERRANDS; errand++)
             if (hash32_equal(daemon->entries[i]->errands[errand].key, key))
                 failed(daemon->entries[i], (enum errand)errand, why);

@@ -1,9 +1,10 @@
 /* A channel daemon and peers that tell it of the network: what the chain does not confirm is not
- * told on, and whoever breaks a rule is shown out. */
+ * told on, and whoever breaks a rule is shown out. Then what it does on chain by itself. */
 #include "node/onchain_rig.h"
 
 #include "channel/daemon_internal.h"
 #include "channel/network.h"
+#include "crypto/keccak.h"
 #include "harness/test.h"
 
 /* --- Peers that say whatever the test wants. */
@@ -299,5 +300,34 @@ TEST(who_tells_a_policy_of_a_node_that_is_not_the_sides_is_borne_and_not_believe
     WAIT_FOR(dev, is_told_on);
     CHECK(known()->policy[0].timestamp_s == right.policy.timestamp_s);
     CHECK(!teller->is_gone && !hearer->is_gone);
+    end();
+}
+
+static const hash32 late = {{7}};
+
+static bool is_shown(struct dev *at)
+{
+    return at->reveal_count > 0 && hash32_equal(at->reveals[at->reveal_count - 1].secret, late);
+}
+
+static bool is_another_shown(struct dev *at)
+{
+    return at->reveal_count > 0;
+}
+
+/* Somebody else's transaction had its nonce, say: what was to be sent under that name never is. */
+TEST(secret_whose_transaction_has_failed_is_shown_under_another_name)
+{
+    begin();
+    struct chain_of *chain = &daemon->chains[0];
+    hash32 name = keccak256(BYTES_OF(late));
+    struct onchain_intent taken = {
+        .key = name, .to = ONCHAIN_REGISTRY, .data = registry_reveal((hash32){{9}}, test_arena())};
+    onchain_submit(chain->chain, &taken);
+    WAIT_FOR(dev, is_another_shown);
+    errand_reveal(chain, late);
+    errand_ended(chain, name, false, "another program used its nonce");
+    errand_reveal(chain, late);
+    WAIT_FOR(dev, is_shown);
     end();
 }
