@@ -249,6 +249,20 @@ TEST(a_root_does_not_depend_on_how_the_locks_came_about)
     locks_free(locks);
 }
 
+TEST(free_slots_below_a_lock_are_hashed_as_they_are)
+{
+    struct locks *locks = locks_new();
+    struct lock lock = {1, 1700000000, key_of(3)};
+    static const u32 slots[] = {31, 32, 64, 100, LOCKS_MOST - 1};
+    for (usize i = 0; i < countof(slots); i++) {
+        struct lock none = {0};
+        locks_set(locks, slots[i], &lock);
+        CHECK_ROW(i, hash32_equal(locks_root(locks), plain_root(locks)));
+        locks_set(locks, slots[i], &none);
+    }
+    locks_free(locks);
+}
+
 TEST(a_chunk_and_its_path_lead_to_the_root)
 {
     struct locks *locks = locks_new();
