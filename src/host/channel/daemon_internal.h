@@ -332,7 +332,7 @@ struct daemon {
     u8 *call_room; /* CALL_ROOM bytes of scratch */
     struct stalled *stalled;
     usize stalled_count, stalled_room;
-    struct bill *bills;
+    struct bill *bills, *holding; /* all invoices; those of which parts are held */
     struct payment *payments;
     struct by_hash bills_by_hash, payments_by_hash;
     bool payments_are_due;

@@ -12,7 +12,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { MOST_PARTS = 64, MOST_INVOICES = 100000 };
+enum { MOST_PARTS = 64, MOST_INVOICES = 1000000 /* some 250 bytes each, in memory and journal */ };
 
 /* A part that waits for the others. */
 struct held {
@@ -26,10 +26,11 @@ struct bill {
     struct bill_terms terms;
     hash32 hash;
     u128 received;
-    u128 total; /* of the parts that are held, by the first of them */
-    struct held held[MOST_PARTS];
+    u128 total;        /* of the parts that are held, by the first of them */
+    struct held *held; /* MOST_PARTS; NULL: none is */
     usize held_count;
     u64 held_since_s;
+    struct bill *next_holding; /* in the daemon's list of those that hold parts */
 };
 
 static struct bill *find_bill(const struct daemon *daemon, hash32 hash)
@@ -59,6 +60,7 @@ void bills_free(struct daemon *daemon)
 {
     while (daemon->bills != NULL) {
         struct bill *next = daemon->bills->next;
+        free(daemon->bills->held);
         secret_wipe(daemon->bills);
         free(daemon->bills);
         daemon->bills = next;
@@ -87,11 +89,32 @@ bool bill_state(const struct daemon *daemon, hash32 hash, u128 *received)
 
 /* --- Locks that end here. */
 
-static void give_back(struct bill *bill)
+static void begin_holding(struct daemon *daemon, struct bill *bill, u128 total, u64 now_s)
+{
+    bill->held = calloc(MOST_PARTS, sizeof(bill->held[0]));
+    assert(bill->held != NULL);
+    bill->held_since_s = now_s;
+    bill->total = total;
+    bill->next_holding = daemon->holding;
+    daemon->holding = bill;
+}
+
+static void end_holding(struct daemon *daemon, struct bill *bill)
+{
+    struct bill **at = &daemon->holding;
+    while (*at != bill)
+        at = &(*at)->next_holding;
+    *at = bill->next_holding;
+    free(bill->held);
+    bill->held = NULL;
+    bill->held_count = 0;
+}
+
+static void give_back(struct daemon *daemon, struct bill *bill)
 {
     for (usize i = 0; i < bill->held_count; i++)
         lock_fail(bill->held[i].entry, bill->held[i].slot, FAILURE_MPP_TIMEOUT);
-    bill->held_count = 0;
+    end_holding(daemon, bill);
 }
 
 static void claim(struct daemon *daemon, struct bill *bill, u128 sum)
@@ -100,7 +123,7 @@ static void claim(struct daemon *daemon, struct bill *bill, u128 sum)
     record_received(daemon, bill->hash, sum);
     for (usize i = 0; i < bill->held_count; i++)
         lock_settle(bill->held[i].entry, bill->held[i].slot, bill->terms.preimage);
-    bill->held_count = 0;
+    end_holding(daemon, bill);
     methods_wake(daemon, bill->hash);
 }
 
@@ -133,10 +156,8 @@ static void hold(struct daemon *daemon, struct bill *bill, const struct held *pa
                  u64 now_s)
 {
     u128 sum = 0;
-    if (bill->held_count == 0) {
-        bill->held_since_s = now_s;
-        bill->total = total;
-    }
+    if (bill->held_count == 0)
+        begin_holding(daemon, bill, total, now_s);
     bill->held[bill->held_count++] = *part;
     for (usize i = 0; i < bill->held_count; i++)
         sum += bill->held[i].amount;
@@ -169,9 +190,11 @@ void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock 
 
 void receive_tick(struct chain_of *chain)
 {
-    const struct daemon *daemon = chain->daemon;
-    for (struct bill *at = daemon->bills; at != NULL; at = at->next)
-        if (at->held_count != 0 && at->terms.chain_id == chain->chain_id &&
+    struct daemon *daemon = chain->daemon;
+    for (struct bill *at = daemon->holding, *next; at != NULL; at = next) {
+        next = at->next_holding;
+        if (at->terms.chain_id == chain->chain_id &&
             chain->time_s > at->held_since_s + daemon->options.margin_s / 2)
-            give_back(at);
+            give_back(daemon, at);
+    }
 }
