@@ -1,7 +1,8 @@
 /* What nodes tell one another of the network, and whether it may be believed.
  *
- *   ANNOUNCE  a channel     by the keys of both nodes and of both owners; the chain has the last
- * word POLICY    its one side  by the node of the side NODE      a node        by itself
+ *   ANNOUNCE  a channel     by both nodes and both owners; the chain has the last word
+ *   POLICY    its one side  by the node of the side
+ *   NODE      a node        by itself
  *
  * A signature is over keccak256("varve gossip" ‖ the message, its type included, without its
  * signatures). An ANNOUNCE shows only the hash of payouts and salt (contracts/channel/README.md),

@@ -1,8 +1,8 @@
 /* A snapshot of the graph:
  *
  *     "varve graph 1" | record… | keccak256 of all before
- *     record = size, u16 | message | after an ANNOUNCE what else is known of the channel: capacity,
- * low, high, u128 each | seen, learnt, failed, failed, u64 each
+ *     record = size, u16 | message | after an ANNOUNCE: known
+ *     known  = capacity, low, high, u128 each | seen, learnt, failed, failed, u64 each
  *
  * An ANNOUNCE stands before its policies and before the words of its nodes. */
 #include "channel/graph.h"

@@ -1,13 +1,13 @@
 /* What a hop reads in its part of an onion: TLVs (tlv.h).
  *
- *     type         value                                             forward    final
- *     2            amount, truncated integer                         needed     needed
- *     4            expiry, truncated integer below 2^40              needed     needed
- *     8            payment secret, 32 | total, truncated integer     never      this or the
- * preimage 14           key of the next node, 33                          needed     never 7758194
- * chain id, u64 | asset, 20                         may be     never 7758195      message, UTF-8
- * never      may be 5482373484   preimage, 32                                      never      this
- * or the secret
+ *     type        value                                           forward   final
+ *     2           amount, truncated integer                       needed    needed
+ *     4           expiry, truncated integer below 2^40            needed    needed
+ *     8           payment secret, 32 | total, truncated integer   never     this or preimage
+ *     14          key of the next node, 33                        needed    never
+ *     7758194     chain id, u64 | asset, 20                       may be    never
+ *     7758195     message, UTF-8                                  never     may be
+ *     5482373484  preimage, 32                                    never     this or secret
  *
  * Types 2, 4 and 8 are BOLT 4's, with wider amounts and with seconds instead of blocks. A hop names
  * the next node rather than a channel, so that the one before it may choose among theirs. Chain and
