@@ -16,11 +16,6 @@
 
 enum { SAID_AGAIN_S = GOSSIP_AGE_LIMIT_S / 2 };
 
-static bool same_point(const point33 *a, const point33 *b)
-{
-    return memcmp(a, b, sizeof(*a)) == 0;
-}
-
 static void sign_as_node(const struct daemon *daemon, hash32 digest, signature64 *out)
 {
     enum status st = secret_sign(keyring_node_secret(daemon->ring), digest, out);
@@ -279,7 +274,7 @@ void announcing_hints(struct daemon *daemon, u64 chain_id, address asset, struct
         if (!channel->used || !channel->own || channel->announce != NULL ||
             channel->chain_id != chain_id || !address_equal(channel->asset, asset))
             continue;
-        u32 peer = same_point(&nodes[channel->node[0]].point, &ours) ? 1 : 0;
+        u32 peer = point_equal(&nodes[channel->node[0]].point, &ours) ? 1 : 0;
         const struct graph_policy *policy = &channel->policy[peer];
         if (channel->spendable[peer] == 0 || policy->timestamp_s == 0 || !policy->enabled)
             continue;

@@ -66,7 +66,7 @@ enum status gossip_check_announce(const struct wire_announce *announce, struct e
 {
     if (address_equal(announce->owner_a, announce->owner_b))
         return fail(err, ST_INVALID, "an announced channel has one owner on both sides");
-    if (memcmp(&announce->node_a, &announce->node_b, sizeof(point33)) == 0)
+    if (point_equal(&announce->node_a, &announce->node_b))
         return fail(err, ST_INVALID, "an announced channel has one node on both sides");
     hash32 digest = gossip_announce_digest(announce);
     if (!is_of_node(&announce->node_signature_a, digest, &announce->node_a) ||

@@ -124,13 +124,6 @@ static enum status take_node(struct gossip_sync *sync, const struct wire_node *n
 
 /* --- Bringing graphs together. */
 
-static u64 mix(u64 x)
-{
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9; /* the finisher of SplitMix64 */
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
-}
-
 static void summarise(const struct graph *graph, u8 out[static GOSSIP_SUMMARY_SIZE])
 {
     struct graph_item item;
@@ -138,7 +131,8 @@ static void summarise(const struct graph *graph, u8 out[static GOSSIP_SUMMARY_SI
     for (u64 cursor = 0; graph_next_item(graph, &cursor, &item);) {
         u8 *bucket = out + BUCKET_SIZE * (item.key >> 56);
         store_be32(bucket, load_be32(bucket) + 1);
-        store_be64(bucket + 4, load_be64(bucket + 4) ^ mix(item.key + mix(item.timestamp_s)));
+        store_be64(bucket + 4,
+                   load_be64(bucket + 4) ^ graph_mix(item.key + graph_mix(item.timestamp_s)));
     }
 }
 

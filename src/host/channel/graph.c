@@ -85,11 +85,6 @@ u64 graph_key_of_node(const point33 *point)
     return load_be64(hash.b) | GRAPH_NODE;
 }
 
-static bool same_point(const point33 *a, const point33 *b)
-{
-    return memcmp(a, b, sizeof(*a)) == 0;
-}
-
 u32 graph_find_channel(const struct graph *graph, hash32 id)
 {
     u32 slot = graph_index_get(&graph->index, graph_key_of_channel(id));
@@ -99,7 +94,7 @@ u32 graph_find_channel(const struct graph *graph, hash32 id)
 u32 graph_find_node(const struct graph *graph, const point33 *point)
 {
     u32 slot = graph_index_get(&graph->index, graph_key_of_node(point));
-    return slot != GRAPH_NONE && same_point(&graph->nodes[slot].point, point) ? slot : GRAPH_NONE;
+    return slot != GRAPH_NONE && point_equal(&graph->nodes[slot].point, point) ? slot : GRAPH_NONE;
 }
 
 struct graph_channel *graph_channel(struct graph *graph, hash32 id)
@@ -299,7 +294,7 @@ static enum status add_channel(struct graph *graph, hash32 id, const point33 *no
         return fail(err, ST_FULL, "no room for more channels");
     for (u32 side = 0; side < 2; side++) {
         u32 slot = graph_index_get(&graph->index, graph_key_of_node(nodes[side]));
-        if (slot != GRAPH_NONE && !same_point(&graph->nodes[slot].point, nodes[side]))
+        if (slot != GRAPH_NONE && !point_equal(&graph->nodes[slot].point, nodes[side]))
             return fail(err, ST_AGAIN, "two nodes with one key");
     }
     u64 key = graph_key_of_channel(id);
@@ -325,8 +320,8 @@ static enum status add_channel(struct graph *graph, hash32 id, const point33 *no
 static bool has_nodes(const struct graph *graph, const struct graph_channel *channel,
                       const point33 *nodes[2])
 {
-    return same_point(&graph->nodes[channel->node[0]].point, nodes[0]) &&
-           same_point(&graph->nodes[channel->node[1]].point, nodes[1]);
+    return point_equal(&graph->nodes[channel->node[0]].point, nodes[0]) &&
+           point_equal(&graph->nodes[channel->node[1]].point, nodes[1]);
 }
 
 /* --- What comes in. */

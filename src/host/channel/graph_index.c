@@ -20,17 +20,17 @@ void graph_index_free(struct graph_index *index)
     index->entries = NULL;
 }
 
-/* The finisher of SplitMix64 (Steele, Lea, Flood, 2014), twice, so that the seed is mixed in. */
-static u64 mix(u64 x)
+u64 graph_mix(u64 x)
 {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
     x = (x ^ x >> 27) * 0x94d049bb133111eb;
     return x ^ x >> 31;
 }
 
+/* Twice, so that the seed is mixed in. */
 static usize home(const struct graph_index *index, u64 key)
 {
-    return mix(mix(key ^ index->seed) + index->seed) & index->mask;
+    return graph_mix(graph_mix(key ^ index->seed) + index->seed) & index->mask;
 }
 
 static usize place(const struct graph_index *index, u64 key)

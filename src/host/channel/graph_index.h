@@ -7,6 +7,10 @@
 
 #define GRAPH_NONE UINT32_MAX /* no slot */
 
+/* The finisher of SplitMix64 (Steele, Lea, Flood, 2014): every bit of x changes half of the bits.
+ * It can be undone, and guards no secret. */
+u64 graph_mix(u64 x);
+
 struct graph_index {
     struct graph_index_entry {
         u64 key;

@@ -24,7 +24,7 @@ static u64 about(u64 wait_ms)
 static struct peer *find_peer(const struct daemon *daemon, const point33 *node)
 {
     struct peer *peer = daemon->peers;
-    while (peer != NULL && memcmp(peer->node.b, node->b, sizeof(node->b)) != 0)
+    while (peer != NULL && !point_equal(&peer->node, node))
         peer = peer->next;
     return peer;
 }

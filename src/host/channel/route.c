@@ -162,7 +162,7 @@ enum status route_find(const struct graph *graph, const struct route_query *quer
         return fail(err, ST_INVALID, "an amount that cannot be routed");
     if (query->parts_limit == 0 || query->parts_limit > ROUTE_PARTS_LIMIT)
         return fail(err, ST_INVALID, "a route of %u parts", query->parts_limit);
-    if (memcmp(&query->from, &query->to, sizeof(query->from)) == 0)
+    if (point_equal(&query->from, &query->to))
         return fail(err, ST_INVALID, "a route from a node to itself");
     if (query->fee_limit > ROUTE_AMOUNT_LIMIT / 2)
         limited.fee_limit = ROUTE_AMOUNT_LIMIT / 2;

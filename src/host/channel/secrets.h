@@ -14,6 +14,11 @@ typedef struct {
     u8 b[33];
 } point33;
 
+static inline bool point_equal(const point33 *a, const point33 *b)
+{
+    return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
+
 #define secret_wipe(object) secret_wipe_bytes((object), sizeof(*(object)))
 void secret_wipe_bytes(void *at, usize size);
 

@@ -148,7 +148,7 @@ static bool is_usable(const struct route_query *query, const struct invoice_hint
     for (usize i = 0; i < query->avoid_count; i++)
         if (same_side(&query->avoid[i], &by))
             return false;
-    return memcmp(&hint->node, &query->from, sizeof(point33)) != 0;
+    return !point_equal(&hint->node, &query->from);
 }
 
 enum status seek_find(struct seek *seek, struct plan plans[static ROUTE_PARTS_LIMIT], usize *count,
