@@ -125,12 +125,12 @@ enum status gossip_check_node(const struct wire_node *node, u64 now_s, struct er
 bool gossip_spend(struct gossip_bucket *bucket, u64 tokens, u64 most, u64 period_s, u64 now_s)
 {
     assert(most <= UINT32_MAX && period_s > 0 && period_s <= UINT32_MAX);
-    u64 passed_s = now_s > bucket->at_s ? now_s - bucket->at_s : 0;
-    u64 back = mul_sat_u64(min_u64(passed_s, period_s), most);
+    bucket->at_s = min_u64(bucket->at_s, now_s); /* where the clock was put back, it begins anew */
+    u64 back = mul_sat_u64(min_u64(now_s - bucket->at_s, period_s), most);
     u64 spent = bucket->spent > back ? bucket->spent - back : 0;
     if (tokens > most || spent > (most - tokens) * period_s)
         return false;
     bucket->spent = spent + tokens * period_s;
-    bucket->at_s = max_u64(bucket->at_s, now_s);
+    bucket->at_s = now_s;
     return true;
 }

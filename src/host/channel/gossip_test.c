@@ -212,6 +212,8 @@ TEST(gossip_bucket_gives_a_burst_and_then_a_rate)
     CHECK(!gossip_spend(&bucket, 11, 10, 3600, NOW_S + 99999));
     CHECK(gossip_spend(&bucket, 10, 10, 3600, NOW_S + 99999));
     CHECK(!gossip_spend(&bucket, 1, 10, 3600, NOW_S + 99999));
+    CHECK(!gossip_spend(&bucket, 1, 10, 3600, NOW_S)); /* put back by a day, it gives again */
+    CHECK(gossip_spend(&bucket, 1, 10, 3600, NOW_S + 360));
     CHECK(gossip_spend(&bucket, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT64_MAX));
     CHECK(!gossip_spend(&bucket, 1, UINT32_MAX, UINT32_MAX, UINT64_MAX));
 }
