@@ -14,13 +14,13 @@ enum {
     GRAPH_BUDGET = 96 << 20, /* bytes: some fifty thousand channels */
     GRAPH_FILE_LIMIT = 256 << 20,
     ASKED_LIMIT = 1024,  /* channels that a chain is asked about at a time */
-    ASKED_AGAIN = 256,   /* public ones, every KEEP_MS, one after the other */
+    ASKED_AGAIN = 512,   /* public ones, every ASK_AGAIN_MS, one after the other */
     LINK_ROOM = 1 << 20, /* bytes that may wait in a peer's link before gossip is added */
     AT_ONCE = 1000,      /* messages to a peer in a turn */
     LOOK_MS = 1000,      /* own channels are looked at in such intervals */
     KEEP_MS = 60000,
     PRUNE_MS = 600000,
-    ASK_AGAIN_MS = 600000, /* peers, for what we may have missed */
+    ASK_AGAIN_MS = 600000, /* peers and chains, for what we may have missed */
 };
 
 /* Keeps a snapshot, so that the loop does not wait for the disk. */
@@ -279,7 +279,6 @@ static void ask_chains(struct network *network)
     for (usize i = 0; i < daemon->chain_count; i++)
         if (daemon->chains[i].asked == 0)
             ask_unconfirmed(network, &daemon->chains[i]);
-    ask_again(network);
 }
 
 void network_stirred(struct chain_of *chain, hash32 id)
@@ -379,8 +378,10 @@ void network_tick(struct daemon *daemon, u64 now_ms)
     }
     if (is_due(&network->prune_ms, now_ms, PRUNE_MS))
         graph_prune(network->graph, now_s);
-    if (is_due(&network->ask_ms, now_ms, ASK_AGAIN_MS))
+    if (is_due(&network->ask_ms, now_ms, ASK_AGAIN_MS)) {
         ask_peers(daemon);
+        ask_again(network);
+    }
     if (is_due(&network->keep_ms, now_ms, KEEP_MS)) {
         ask_chains(network);
         if (network->changed)
