@@ -79,12 +79,21 @@ bool tlv_zero(bytes value)
     return true;
 }
 
+/* U+202A to U+202E and U+2066 to U+2069, by which text is shown in another order than it has. */
+static bool turns_text(const u8 *at, usize size)
+{
+    return size == 3 && at[0] == 0xe2 &&
+           ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
+            (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
+}
+
 bool tlv_text(bytes value)
 {
     while (value.size > 0) {
         usize size = utf8_size(value);
         const u8 *at = value.data;
-        if (size == 0 || at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0))
+        if (size == 0 || at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0) ||
+            turns_text(at, size))
             return false;
         value = bytes_slice(value, size, value.size);
     }

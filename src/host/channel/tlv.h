@@ -59,7 +59,8 @@ bool tlv_number(bytes value, usize limit, u128 *out);
 /* Nothing but zeros, or nothing: where zero is said by leaving a TLV out, such a value is none. */
 bool tlv_zero(bytes value);
 
-/* UTF-8 without control characters, fit to be shown on a terminal. Empty is. */
+/* UTF-8 without control characters and without such as turn text around, fit to be shown on a
+ * terminal. Empty is. */
 bool tlv_text(bytes value);
 
 void tlv_put(struct writer *writer, u64 type, bytes value);

@@ -116,9 +116,13 @@ TEST(tlv_takes_text_without_control_characters)
         const char *digits;
         bool want;
     } rows[] = {
-        {"", true},      {"20", true},    {"7e", true},  {"c2a0", true},  {"e282ac", true},
-        {"0a", false},   {"00", false},   {"1b", false}, {"7f", false},   {"c280", false},
-        {"c29f", false}, {"41c2", false}, {"ff", false}, {"c080", false}, {"eda080", false},
+        {"", true},        {"20", true},      {"7e", true},      {"c2a0", true},
+        {"e282ac", true},  {"0a", false},     {"00", false},     {"1b", false},
+        {"7f", false},     {"c280", false},   {"c29f", false},   {"41c2", false},
+        {"ff", false},     {"c080", false},   {"eda080", false}, {"e280a9", true},
+        {"e280aa", false}, {"e280ae", false}, {"e280af", true},  {"e281a5", true},
+        {"e281a6", false}, {"e281a9", false}, {"e281aa", true},
+
     };
     for (usize i = 0; i < countof(rows); i++)
         CHECK_ROW(i, tlv_text(hex(rows[i].digits)) == rows[i].want);
