@@ -263,18 +263,22 @@ void announcing_node(struct daemon *daemon, u64 now_s)
 void announcing_hints(struct daemon *daemon, u64 chain_id, address asset, struct invoice_hints *out)
 {
     u32 slots;
-    point33 ours = keyring_node(daemon->ring);
+    point33 point = keyring_node(daemon->ring);
     struct graph *graph = network_graph(daemon);
     network_set_all_own(daemon);
     const struct graph_channel *channels = graph_channels(graph, &slots);
-    const struct graph_node *nodes = graph_nodes(graph, &(u32){0});
+    const struct graph_node *nodes = graph_nodes(graph, &slots);
+    u32 ours = graph_find_node(graph, &point);
     out->count = 0;
-    for (u32 i = 0; i < slots && out->count < INVOICE_HINTS_LIMIT; i++) {
+    if (ours == GRAPH_NONE)
+        return;
+    for (u32 i = nodes[ours].first; i != GRAPH_NONE && out->count < INVOICE_HINTS_LIMIT;
+         i = graph_next_channel(graph, i, ours)) {
         const struct graph_channel *channel = &channels[i];
-        if (!channel->used || !channel->own || channel->announce != NULL ||
-            channel->chain_id != chain_id || !address_equal(channel->asset, asset))
+        if (!channel->own || channel->announce != NULL || channel->chain_id != chain_id ||
+            !address_equal(channel->asset, asset))
             continue;
-        u32 peer = point_equal(&nodes[channel->node[0]].point, &ours) ? 1 : 0;
+        u32 peer = channel->node[0] == ours ? 1 : 0;
         const struct graph_policy *policy = &channel->policy[peer];
         if (channel->spendable[peer] == 0 || policy->timestamp_s == 0 || !policy->enabled)
             continue;
