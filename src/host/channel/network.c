@@ -18,7 +18,8 @@ enum {
     LINK_ROOM = 1 << 20, /* bytes that may wait in a peer's link before gossip is added */
     AT_ONCE = 1000,      /* messages to a peer in a turn */
     LOOK_MS = 1000,      /* own channels are looked at in such intervals */
-    KEEP_MS = 60000,
+    CONFIRM_MS = 60000,  /* those that have no word of the chain are asked about again */
+    KEEP_MS = 600000,    /* the loop waits while a large graph is encoded and hashed */
     PRUNE_MS = 600000,
     ASK_AGAIN_MS = 600000, /* peers and chains, for what we may have missed */
 };
@@ -39,7 +40,7 @@ struct network {
     u32 again; /* the graph's slot from which on public channels are asked about again */
     bool has_news;
     bool changed;
-    u64 look_ms, keep_ms, prune_ms, ask_ms;
+    u64 look_ms, confirm_ms, keep_ms, prune_ms, ask_ms;
     struct keeper keeper;
 };
 
@@ -382,11 +383,10 @@ void network_tick(struct daemon *daemon, u64 now_ms)
         ask_peers(daemon);
         ask_again(network);
     }
-    if (is_due(&network->keep_ms, now_ms, KEEP_MS)) {
+    if (is_due(&network->confirm_ms, now_ms, CONFIRM_MS))
         ask_chains(network);
-        if (network->changed)
-            begin_keeping(network);
-    }
+    if (is_due(&network->keep_ms, now_ms, KEEP_MS) && network->changed)
+        begin_keeping(network);
     network_pump(daemon);
     if (daemon->payments_are_due)
         daemon_touch(daemon);
