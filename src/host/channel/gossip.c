@@ -87,8 +87,7 @@ static enum status check_time(u64 timestamp_s, u64 now_s, struct err *err)
     return ST_OK;
 }
 
-enum status gossip_check_policy(const struct wire_policy *policy, const point33 *signer, u64 now_s,
-                                struct err *err)
+enum status gossip_check_policy_form(const struct wire_policy *policy, struct err *err)
 {
     if (policy->side > 1 || policy->enabled > 1)
         return fail(err, ST_INVALID, "a policy of no side, or neither on nor off");
@@ -96,6 +95,13 @@ enum status gossip_check_policy(const struct wire_policy *policy, const point33 
         return fail(err, ST_INVALID, "a fee of %u millionths", policy->fee_ppm);
     if (policy->least > policy->most)
         return fail(err, ST_INVALID, "a policy whose least amount is above its most");
+    return ST_OK;
+}
+
+enum status gossip_check_policy(const struct wire_policy *policy, const point33 *signer, u64 now_s,
+                                struct err *err)
+{
+    TRY(gossip_check_policy_form(policy, err));
     TRY(check_time(policy->timestamp_s, now_s, err));
     if (!is_of_node(&policy->signature, gossip_policy_digest(policy), signer))
         return fail(err, ST_MISSING,

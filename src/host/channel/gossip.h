@@ -36,6 +36,8 @@ hash32 gossip_node_digest(const struct wire_node *node);
  * two announcements of one channel, for different nodes, and show each to another half of the
  * network. */
 enum status gossip_check_announce(const struct wire_announce *announce, struct err *err);
+/* What can be said of it without knowing the channel; the other looks at this as well. */
+enum status gossip_check_policy_form(const struct wire_policy *policy, struct err *err);
 enum status gossip_check_policy(const struct wire_policy *policy, const point33 *signer, u64 now_s,
                                 struct err *err);
 enum status gossip_check_node(const struct wire_node *node, u64 now_s, struct err *err);

@@ -90,8 +90,7 @@ static enum status take_policy(struct gossip_sync *sync, const struct wire_polic
 {
     u32 nodes;
     const struct graph_channel *channel = graph_channel(sync->graph, policy->id);
-    if (policy->side > 1)
-        return fail(err, ST_INVALID, "a policy of no side");
+    TRY(gossip_check_policy_form(policy, err)); /* known or not: else who is shown out learns it */
     if (channel == NULL)
         return ST_MISSING;
     if (policy->timestamp_s <= channel->policy[policy->side].timestamp_s)
@@ -110,7 +109,7 @@ static enum status take_node(struct gossip_sync *sync, const struct wire_node *n
                              struct gossip_news *news, struct err *err)
 {
     struct graph_node *known = graph_node(sync->graph, &node->node);
-    if (known == NULL)
+    if (known == NULL || graph_node_is_private(sync->graph, known))
         return ST_MISSING;
     if (node->timestamp_s <= known->timestamp_s)
         return ST_AGAIN;

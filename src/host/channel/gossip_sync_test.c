@@ -284,6 +284,40 @@ TEST(gossip_sync_refuses_a_policy_of_the_other_side)
     peer_free(&peer);
 }
 
+/* A channel's id is on chain: whoever sees one answer of another kind than for a channel that
+ * nobody knows has found its owner. */
+TEST(gossip_sync_does_not_show_whose_a_private_channel_is)
+{
+    struct peer peer = peer_new();
+    struct wire_message announce = announce_of(1, 2, 3), node = node_of(3, NOW_S), want;
+    hash32 id = gossip_channel_id(&announce.announce);
+    struct graph_own own = {.id = id, .chain_id = 900, .node = {point_of(2), point_of(3)}};
+    struct wire_message odd = policy_of(id, 0, 2, NOW_S), of_side[2];
+    odd.policy.least = 2; /* above the most */
+    CHECK(take(&peer, &odd, NOW_S) == ST_INVALID);
+    CHECK(graph_set_own(peer.graph, &own, NULL) == ST_OK);
+    CHECK(take(&peer, &odd, NOW_S) == ST_INVALID);
+    CHECK(take(&peer, &node, NOW_S) == ST_MISSING);
+    node.node.signature.b[5] ^= 1;
+    CHECK(take(&peer, &node, NOW_S) == ST_MISSING);
+    for (u16 side = 0; side < 2; side++) {
+        of_side[side] = policy_of(id, side, 2 + side, NOW_S);
+        CHECK(take(&peer, &of_side[side], NOW_S) == ST_OK);
+    }
+    u8 items[3 * 16] = {0}, out[WIRE_LIMIT];
+    for (u32 kind = GRAPH_ANNOUNCE; kind <= GRAPH_POLICY_B; kind++) /* as of the year 1970 */
+        store_be64(items + 16 * (usize)kind, graph_key_of_channel(id) + kind);
+    struct wire_message list = {WIRE_SYNC_LIST, {.sync_list = {BYTES_OF(items)}}};
+    CHECK(take(&peer, &list, NOW_S) == ST_OK);
+    usize size = gossip_sync_next(peer.sync, out);
+    CHECK(wire_decode((bytes){out, size}, &want, NULL) == ST_OK && want.type == WIRE_SYNC_WANT);
+    CHECK(want.sync_want.keys.size == 3 * 8); /* as if it knew none of them */
+    CHECK(take(&peer, &announce, NOW_S) == ST_OK);
+    node = node_of(3, NOW_S);
+    CHECK(take(&peer, &node, NOW_S) == ST_OK); /* now everybody may know */
+    peer_free(&peer);
+}
+
 TEST(gossip_sync_lets_a_node_say_so_much_an_hour)
 {
     struct peer peer = peer_new();

@@ -109,6 +109,14 @@ struct graph_node *graph_node(struct graph *graph, const point33 *point)
     return slot != GRAPH_NONE ? &graph->nodes[slot] : NULL;
 }
 
+bool graph_node_is_private(const struct graph *graph, const struct graph_node *node)
+{
+    u32 own = (u32)(node - graph->nodes), i = node->first;
+    while (i != GRAPH_NONE && graph->channels[i].announce == NULL)
+        i = graph_next_channel(graph, i, own);
+    return i == GRAPH_NONE;
+}
+
 signature64 graph_policy_signature(const struct graph *graph, const struct graph_channel *channel,
                                    u32 side)
 {
@@ -513,10 +521,17 @@ static u32 slot_of_key(const struct graph *graph, u64 key)
     return graph_index_get(&graph->index, key % 4 == GRAPH_NODE ? key : key & ~(u64)3);
 }
 
+/* Whoever asks by a list of keys must not learn whose a private channel is. */
+static bool is_secret(const struct graph *graph, u32 slot, u32 kind)
+{
+    return kind == GRAPH_NODE ? graph_node_is_private(graph, &graph->nodes[slot])
+                              : graph->channels[slot].announce == NULL;
+}
+
 bool graph_knows(const struct graph *graph, u64 key, u64 *timestamp_s)
 {
     u32 slot = slot_of_key(graph, key), kind = key % 4;
-    if (slot == GRAPH_NONE || !is_known(graph, slot, kind))
+    if (slot == GRAPH_NONE || !is_known(graph, slot, kind) || is_secret(graph, slot, kind))
         return false;
     *timestamp_s = timestamp_of(graph, slot, kind);
     return true;

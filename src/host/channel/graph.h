@@ -108,6 +108,9 @@ void graph_prune(struct graph *graph, u64 now_s);
 struct graph_channel *graph_channel(struct graph *graph, hash32 id);
 struct graph_node *graph_node(struct graph *graph, const point33 *point);
 
+/* Whether none of its channels was announced. */
+bool graph_node_is_private(const struct graph *graph, const struct graph_node *node);
+
 /* Their slots; GRAPH_NONE: not known. */
 u32 graph_find_channel(const struct graph *graph, hash32 id);
 u32 graph_find_node(const struct graph *graph, const point33 *point);
@@ -141,7 +144,8 @@ u64 graph_key_of_node(const point33 *point);
 bool graph_next_item(const struct graph *graph, u64 *cursor, struct graph_item *out);
 /* ST_MISSING: it is not known, or not told. The bytes in it are borrowed from the graph. */
 enum status graph_message(const struct graph *graph, u64 key, struct wire_message *out);
-/* The timestamp of what is known, told or not. False: nothing. */
+/* The timestamp of what is known. False: nothing, or it is of a channel, or a node, that only we
+ * know of. */
 bool graph_knows(const struct graph *graph, u64 key, u64 *timestamp_s);
 
 /* --- Kept over a restart: what is public, and what attempts have shown of it. */
