@@ -148,7 +148,8 @@ static void part(struct entry *entry)
     channel_part(entry->channel);
 }
 
-/* What promises nothing need not wait for the disk; INIT must not, since it comes before all else. */
+/* What promises nothing need not wait for the disk; INIT must not, since it comes before all else.
+ */
 static void say_at_once(struct peer *peer, const struct wire_message *message)
 {
     u8 room[WIRE_LIMIT];
@@ -370,9 +371,11 @@ static enum status take_message(struct peer *peer, const struct wire_message *me
     if (handlers[i].of_peer != NULL)
         return handlers[i].of_peer(peer, message, err);
     struct entry *entry = daemon_find(peer->daemon, message->update.id);
+    if (entry != NULL && entry->peer != peer)
+        entry = NULL; /* it must not learn that the channel is ours */
     if (entry == NULL && (message->type == WIRE_REESTABLISH || message->type == WIRE_FUNDED))
         return say_unknown(peer, message->update.id);
-    if (entry == NULL || entry->peer != peer)
+    if (entry == NULL)
         return fail(err, ST_INVALID, "%s about a channel that is not the peer's",
                     wire_name(message->type));
     if (entry->stage >= STAGE_FORCED) /* R9: nothing is taken; the peer may not know yet why */

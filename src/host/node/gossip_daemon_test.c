@@ -303,6 +303,26 @@ TEST(who_tells_a_policy_of_a_node_that_is_not_the_sides_is_borne_and_not_believe
     end();
 }
 
+static bool is_told_of_none(struct dev *at)
+{
+    (void)at;
+    return teller->heard[WIRE_ERROR] == 2;
+}
+
+TEST(stranger_who_asks_after_a_channel_is_told_the_same_whether_it_is_ours_or_not)
+{
+    begin();
+    told = dev_example(dev, 5, (address){{0}});
+    point33 owner = node_of(5);
+    (void)entry_new(daemon, &told->terms, 0, 0, peer_get(daemon, &owner), &daemon->chains[0],
+                    (hash32){{0}});
+    say(teller, &(struct wire_message){WIRE_REESTABLISH, {.reestablish = {.id = {{9}}}}});
+    say(teller, &(struct wire_message){WIRE_REESTABLISH, {.reestablish = {.id = told->name.id}}});
+    WAIT_FOR(dev, is_told_of_none);
+    CHECK(!teller->is_gone);
+    end();
+}
+
 static const hash32 late = {{7}};
 
 static bool is_shown(struct dev *at)
