@@ -338,9 +338,8 @@ static bool has_lock(const struct entry *entry, hash32 key)
     for (u32 side = 0; side < 2; side++) {
         const struct locks *lists[] = {channel_locks(entry->channel, side), entry->won[side]};
         for (usize i = 0; i < countof(lists); i++)
-            for (u32 slot = 0; lists[i] != NULL && slot < locks_end(lists[i]); slot++)
-                if (hash32_equal(locks_get(lists[i], slot).key, key))
-                    return true;
+            if (lists[i] != NULL && locks_have(lists[i], key))
+                return true;
     }
     return false;
 }

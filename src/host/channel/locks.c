@@ -114,6 +114,14 @@ void locks_set(struct locks *locks, u32 slot, const struct lock *lock)
     move_end(locks, end);
 }
 
+bool locks_have(const struct locks *locks, hash32 key)
+{
+    for (u32 slot = 0; slot < locks->end; slot++)
+        if (memcmp(locks->slots + (usize)slot * LOCK_SIZE + 32, key.b, sizeof(key.b)) == 0)
+            return true;
+    return false;
+}
+
 u32 locks_free_slot(const struct locks *locks)
 {
     return locks->lowest;

@@ -45,6 +45,9 @@ void locks_set(struct locks *locks, u32 slot, const struct lock *lock);
 /* The lowest free slot; LOCKS_MOST where there is none. */
 u32 locks_free_slot(const struct locks *locks);
 
+/* Whether a lock has the key, which is not zero. It looks at all. */
+bool locks_have(const struct locks *locks, hash32 key);
+
 u128 locks_total(const struct locks *locks);
 usize locks_count(const struct locks *locks); /* slots in use */
 u32 locks_end(const struct locks *locks);     /* above the last slot in use; 0: none is */

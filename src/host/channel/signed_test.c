@@ -267,9 +267,10 @@ TEST(a_chunk_and_its_path_lead_to_the_root)
 {
     struct locks *locks = locks_new();
     for (u32 slot = 0; slot < 200; slot++) {
-        CHECK(locks_free_slot(locks) == slot);
+        CHECK(locks_free_slot(locks) == slot && !locks_have(locks, number_of((u8)(slot + 1))));
         struct lock lock = {slot + 1, 1700000000, number_of((u8)slot)};
         locks_set(locks, slot, &lock);
+        CHECK(slot == 0 || locks_have(locks, lock.key));
     }
     hash32 root = locks_root(locks);
     for (u32 i = 0; i < 7; i++) {
