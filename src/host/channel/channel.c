@@ -164,6 +164,11 @@ bool channel_lock_lives(const struct channel *channel, u32 slot)
     return slot < channel->out_room && channel->out[slot].state != OUT_NONE;
 }
 
+bool channel_has_fresh_locks(const struct channel *channel)
+{
+    return channel->fresh_count != 0;
+}
+
 bool channel_lock_waits(const struct channel *channel, u32 slot)
 {
     return slot < channel->in_room && channel->in[slot].state == IN_KNOWN;

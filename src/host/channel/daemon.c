@@ -96,13 +96,13 @@ static void send_all(struct outbox *box)
 
 static void outbox_free(struct outbox *box)
 {
-    channel_events_free(&box->events);
     free(box->list);
     free(box->bytes);
     free(box->deeds);
 }
 
-/* --- Events: what came of updates, once they are durable. */
+/* --- Events: what came of updates. What they cause stands behind them in the journal, and nothing
+ * of it leaves before both are durable. */
 
 static void take_event(struct daemon *daemon, const struct channel_event *event)
 {
@@ -162,7 +162,7 @@ static void make_update(struct entry *entry)
     struct wire_message message = {.type = WIRE_UPDATE};
     struct err err;
     if (channel_make_update(entry->channel, &daemon->signer, &message.update,
-                            &daemon->gathering.events, &err) != ST_OK) {
+                            &daemon->events, &err) != ST_OK) {
         log_error("channel", "the signer refuses", LOG_TEXT("why", err.text));
         return;
     }
@@ -172,26 +172,57 @@ static void make_update(struct entry *entry)
         entry_touch(entry); /* there is room now */
 }
 
-static void make_updates(struct daemon *daemon)
+static void step(struct entry *entry)
+{
+    tower_step(entry);
+    if (!entry->here || !entry->there)
+        return; /* touched again when they meet */
+    if (entry->stage >= STAGE_FORCED)
+        return; /* R9: nothing is signed any more */
+    forward_answers(entry);
+    if (entry->stage == STAGE_OPEN && channel_wants_update(entry->channel) && /* R11 */
+        tower_allows(entry))
+        make_update(entry);
+    splice_step(entry);
+    ending_step(entry);
+}
+
+static struct entry *take_dirty(struct daemon *daemon)
 {
     struct entry *list = daemon->dirty;
     daemon->dirty = NULL;
+    return list;
+}
+
+static void step_all(struct entry *list)
+{
     while (list != NULL) {
         struct entry *entry = list;
         list = entry->next_dirty;
         entry->is_dirty = false;
-        tower_step(entry);
-        if (!entry->here || !entry->there)
-            continue; /* touched again when they meet */
-        if (entry->stage >= STAGE_FORCED)
-            continue; /* R9: nothing is signed any more */
-        forward_answers(entry);
-        if (entry->stage == STAGE_OPEN && channel_wants_update(entry->channel) && /* R11 */
-            tower_allows(entry))
-            make_update(entry);
-        splice_step(entry);
-        ending_step(entry);
+        step(entry);
     }
+}
+
+/* Channels with new locks come first: what they acknowledge now is passed on in the updates of the
+ * others, in the same batch. */
+static void make_updates(struct daemon *daemon)
+{
+    struct entry *first = NULL;
+    for (struct entry **at = &daemon->dirty; *at != NULL;) {
+        struct entry *entry = *at;
+        if (!channel_has_fresh_locks(entry->channel)) {
+            at = &entry->next_dirty;
+            continue;
+        }
+        *at = entry->next_dirty;
+        entry->next_dirty = first;
+        first = entry;
+    }
+    step_all(first);
+    daemon_take_events(daemon, &daemon->events);
+    step_all(take_dirty(daemon));
+    daemon_take_events(daemon, &daemon->events);
 }
 
 static void answer_calls(struct outbox *box)
@@ -203,11 +234,10 @@ static void answer_calls(struct outbox *box)
     }
 }
 
-static void let_go(struct daemon *daemon, struct outbox *box)
+static void let_go(struct outbox *box)
 {
     send_all(box);
     do_all(box);
-    daemon_take_events(daemon, &box->events);
     answer_calls(box);
 }
 
@@ -216,6 +246,7 @@ static void take_turn(struct daemon *daemon)
 {
     if (!wal_is_idle(daemon->wal) || daemon->ending)
         return;
+    daemon_take_events(daemon, &daemon->events);
     methods_turn(daemon);
     forward_turn(daemon);
     payments_turn(daemon);
@@ -226,7 +257,7 @@ static void take_turn(struct daemon *daemon)
     if (wal_has_more(daemon->wal))
         wal_commit(daemon->wal);
     else
-        let_go(daemon, &daemon->flying);
+        let_go(&daemon->flying);
 }
 
 static void turn_is_due(struct task *task)
@@ -239,7 +270,7 @@ static void turn_is_due(struct task *task)
 static void is_durable(void *self)
 {
     struct daemon *daemon = self;
-    let_go(daemon, &daemon->flying);
+    let_go(&daemon->flying);
     take_turn(daemon);
 }
 
@@ -383,7 +414,7 @@ static void resume_entries(struct daemon *daemon)
         forward_resume(entry);
         if (entry->stage == STAGE_CLOSED)
             continue;
-        channel_resume(entry->channel, &daemon->gathering.events);
+        channel_resume(entry->channel, &daemon->events);
         onchain_watch(entry->chain->chain, channel_terms(entry->channel), entry->chain->since);
         if (entry->stage != STAGE_OPEN) /* what happened before has no news */
             onchain_look(entry->chain->chain, channel_name(entry->channel)->id);
@@ -482,6 +513,7 @@ void daemon_close(struct daemon *daemon)
     network_free(daemon->network);
     bills_free(daemon);
     free_peers(daemon->peers);
+    channel_events_free(&daemon->events);
     outbox_free(&daemon->gathering);
     outbox_free(&daemon->flying);
     keyring_free(daemon->ring);

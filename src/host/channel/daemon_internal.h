@@ -271,7 +271,6 @@ struct outbox {
     usize size, byte_room;
     struct deed *deeds;
     usize deed_count, deed_room;
-    struct channel_events events;
     struct daemon_call *calls; /* answered then */
 };
 
@@ -326,6 +325,7 @@ struct daemon {
     u32 next_key;
 
     struct entry *dirty;
+    struct channel_events events; /* of updates taken and made, seen to in the next turn */
     struct outbox gathering, flying;
     struct daemon_call *waiting;
     struct opening *openings;

@@ -72,7 +72,7 @@ struct passage *passage_take_oldest(struct entry *entry, u32 slot)
 }
 
 /* What held the slots before is over. In the journal its end came first; else the slot of a lock of
- * ours may be taken again before its end is durable, and so told. */
+ * ours may be taken again before its end is told. */
 struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u32 out_slot,
                             const struct lock *lock, struct part *part)
 {

@@ -266,7 +266,7 @@ static enum status take_update(struct entry *entry, const struct wire_message *m
     if (entry->stage != STAGE_OPEN)
         return fail(err, ST_INVALID, "an update after a signed close");
     enum status st = channel_take_update(entry->channel, &message->update, entry->chain->time_s,
-                                         &daemon->gathering.events, err);
+                                         &daemon->events, err);
     if (st == ST_AGAIN)
         return ST_OK;
     if (st == ST_OK) {
