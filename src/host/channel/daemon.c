@@ -161,8 +161,8 @@ static void make_update(struct entry *entry)
     struct daemon *daemon = entry->daemon;
     struct wire_message message = {.type = WIRE_UPDATE};
     struct err err;
-    if (channel_make_update(entry->channel, &daemon->signer, &message.update,
-                            &daemon->events, &err) != ST_OK) {
+    if (channel_make_update(entry->channel, &daemon->signer, &message.update, &daemon->events,
+                            &err) != ST_OK) {
         log_error("channel", "the signer refuses", LOG_TEXT("why", err.text));
         return;
     }
@@ -241,6 +241,14 @@ static void let_go(struct outbox *box)
     answer_calls(box);
 }
 
+/* What nothing rests on waits for the next batch, or the next tick. */
+static bool has_to_commit(const struct daemon *daemon)
+{
+    const struct outbox *box = &daemon->gathering;
+    bool speaks = box->count != 0 || box->deed_count != 0 || box->calls != NULL;
+    return wal_is_due(daemon->wal) || (wal_has_more(daemon->wal) && (speaks || daemon->ticked));
+}
+
 /* While a batch is being written, the next one gathers. */
 static void take_turn(struct daemon *daemon)
 {
@@ -251,10 +259,12 @@ static void take_turn(struct daemon *daemon)
     forward_turn(daemon);
     payments_turn(daemon);
     make_updates(daemon);
+    bool commits = has_to_commit(daemon);
     struct outbox empty = daemon->flying;
     daemon->flying = daemon->gathering;
     daemon->gathering = empty;
-    if (wal_has_more(daemon->wal))
+    daemon->ticked = false;
+    if (commits)
         wal_commit(daemon->wal);
     else
         let_go(&daemon->flying);
@@ -292,6 +302,9 @@ static void ticked(struct timer *timer)
     methods_tick(daemon, now_ms);
     errands_tick(daemon, now_ms);
     network_tick(daemon, now_ms);
+    daemon->ticked = true;
+    if (wal_has_more(daemon->wal))
+        daemon_touch(daemon);
     loop_set_timer(daemon->loop, timer, now_ms + TICK_MS);
 }
 

@@ -339,6 +339,7 @@ struct daemon {
     struct network *network;
     struct task turn_task;
     bool turn_is_posted;
+    bool ticked; /* since the last turn: what could wait, waits no longer */
     struct timer tick;
     bool replaying;
     atomic_bool ending;

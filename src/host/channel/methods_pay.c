@@ -11,6 +11,8 @@ enum { MOST_PAYMENTS = 1000 /* of one call */, USUAL_EXPIRY_S = 3600, MOST_EXPIR
 
 /* --- In one channel. */
 
+/* It says that the peer has the payment. Ours of it was durable before it left, and the peer's
+ * before it was acknowledged, so it holds whether or not the disk has the acknowledgement. */
 void method_answer_keysend(struct daemon_call *call)
 {
     json_key(call->out, "result");
@@ -20,7 +22,7 @@ void method_answer_keysend(struct daemon_call *call)
     json_key(call->out, "count");
     json_put_u64(call->out, call->count);
     json_close_object(call->out);
-    method_answer_after(call);
+    daemon_answer(call);
 }
 
 /* Acknowledgements go by the name alone. */

@@ -53,10 +53,22 @@ static void put(const struct entry *entry, enum record kind, bytes content)
     wal_put(entry->daemon->wal, (u8)kind, parts, countof(parts));
 }
 
+/* The peer says again what we have not acknowledged, so an acknowledgement, which is never
+ * acknowledged by itself, may be lost until something that we say rests on it. */
+static bool may_wait(enum record kind, const struct wire_message *message)
+{
+    return kind == RECORD_RECEIVED && message->type == WIRE_UPDATE &&
+           message->update.items.size == 0;
+}
+
 void record_message(const struct entry *entry, enum record kind, const struct wire_message *message)
 {
     u8 room[WIRE_LIMIT];
-    put(entry, kind, (bytes){room, wire_encode(message, room)});
+    bytes parts[] = {BYTES_OF(entry->index), {room, wire_encode(message, room)}};
+    if (may_wait(kind, message))
+        wal_put_idly(entry->daemon->wal, (u8)kind, parts, countof(parts));
+    else
+        wal_put(entry->daemon->wal, (u8)kind, parts, countof(parts));
 }
 
 struct seen {

@@ -32,6 +32,7 @@ struct wal {
     enum status result;
     struct err why;
     bool idle; /* as the loop's thread knows */
+    bool due;  /* what gathers cannot wait */
 };
 
 /* --- The thread. */
@@ -95,7 +96,7 @@ static void batch_add(struct batch *batch, bytes more)
     batch->size += more.size;
 }
 
-void wal_put(struct wal *wal, u8 kind, const bytes *parts, usize count)
+void wal_put_idly(struct wal *wal, u8 kind, const bytes *parts, usize count)
 {
     u32 size = 0;
     for (usize i = 0; i < count; i++)
@@ -104,6 +105,12 @@ void wal_put(struct wal *wal, u8 kind, const bytes *parts, usize count)
     batch_add(&wal->gathering, BYTES_OF(kind));
     for (usize i = 0; i < count; i++)
         batch_add(&wal->gathering, parts[i]);
+}
+
+void wal_put(struct wal *wal, u8 kind, const bytes *parts, usize count)
+{
+    wal_put_idly(wal, kind, parts, count);
+    wal->due = true;
 }
 
 bool wal_is_idle(const struct wal *wal)
@@ -116,6 +123,11 @@ bool wal_has_more(const struct wal *wal)
     return wal->gathering.size != 0;
 }
 
+bool wal_is_due(const struct wal *wal)
+{
+    return wal->due;
+}
+
 void wal_commit(struct wal *wal)
 {
     assert(wal->idle);
@@ -123,6 +135,7 @@ void wal_commit(struct wal *wal)
     wal->flying = wal->gathering;
     wal->gathering = empty;
     wal->idle = false;
+    wal->due = false;
     pthread_mutex_lock(&wal->mutex);
     wal->busy = true;
     pthread_cond_signal(&wal->wake);

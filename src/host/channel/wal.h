@@ -33,11 +33,14 @@ void wal_close(struct wal *wal);
 
 /* Adds a record, made of parts, to the batch that gathers. */
 void wal_put(struct wal *wal, u8 kind, const bytes *parts, usize count);
+/* The same of a record that nothing rests on yet: it may wait until one comes that cannot. */
+void wal_put_idly(struct wal *wal, u8 kind, const bytes *parts, usize count);
 
 /* Whether nothing is being written. */
 bool wal_is_idle(const struct wal *wal);
-/* Whether records gather. */
+/* Whether records gather; whether any of them cannot wait. */
 bool wal_has_more(const struct wal *wal);
+bool wal_is_due(const struct wal *wal);
 /* Writes what has gathered; it is idle. */
 void wal_commit(struct wal *wal);
 

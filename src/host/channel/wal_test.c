@@ -160,3 +160,44 @@ TEST(two_processes_cannot_have_one_journal)
     wal_close(first);
     loop_free(at.loop);
 }
+
+static void one_durable(void *self)
+{
+    (void)self;
+    loop_stop(at.loop);
+}
+
+TEST(what_may_wait_is_made_durable_with_what_cannot)
+{
+    const char *folder = test_folder();
+    char path[4200];
+    struct err err;
+    memset(&at, 0, sizeof(at));
+    CHECK(loop_new(&at.loop, &err) == ST_OK);
+    fmt(path, sizeof(path), "%s/journal", folder);
+    struct wal_options options = {.files = files_of_system(),
+                                  .path = path,
+                                  .loop = at.loop,
+                                  .replay = replay,
+                                  .durable = one_durable,
+                                  .failed = failed};
+    CHECK(wal_open(&options, &at.wal, &err) == ST_OK);
+    for (u64 i = 0; i < 2; i++) {
+        u64 parts[2] = {i, ~i};
+        bytes payload = BYTES_OF(parts);
+        CHECK(wal_is_due(at.wal) == false);
+        if (i == 0)
+            wal_put_idly(at.wal, 7, &payload, 1);
+        else
+            wal_put(at.wal, 7, &payload, 1);
+        CHECK(wal_has_more(at.wal) && wal_is_due(at.wal) == (i == 1));
+    }
+    wal_commit(at.wal);
+    CHECK(!wal_has_more(at.wal) && !wal_is_due(at.wal));
+    loop_run(at.loop);
+    wal_close(at.wal);
+    CHECK(wal_open(&options, &at.wal, &err) == ST_OK);
+    CHECK(at.seen_count == 2 && at.seen[0] == 0 && at.seen[1] == 1 && !at.failed);
+    wal_close(at.wal);
+    loop_free(at.loop);
+}
