@@ -47,6 +47,14 @@ describe('a route of three channels', () => {
     await nodes[3].rpc('channel_pay', { node: point(nodes[0]), amount: '0x64', via: [point(nodes[2]), point(nodes[1])] });
   });
 
+  test('payments along a named way that find the next update full wait for the one after it', async () => {
+    const before = await balance(3, 2);
+    const count = 300;
+    const states = await Promise.all(Array.from({ length: count }, () => nodes[0].rpc('channel_pay', { node: point(nodes[3]), amount: '0x1', via: via(0, 3), timeoutMs: 60_000 }).then(({ state }) => state, (error) => error.message)));
+    assert.deepEqual(states.filter((state) => state !== 'paid'), []);
+    await until(async () => await balance(3, 2) === before + BigInt(count), 30_000, 'the payments');
+  });
+
   test('what a hop refuses comes back to the payer, who learns from whom and why', async () => {
     const { invoice } = await nodes[2].rpc('channel_invoice', { amount: '0x64' });
     const sums = await Promise.all([balance(0, 0), balance(1, 0), balance(1, 1), balance(2, 1)]);

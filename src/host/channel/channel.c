@@ -292,13 +292,18 @@ static void apply_own(struct channel *channel, const struct item *item)
     }
 }
 
+bool channel_has_room(const struct channel *channel)
+{
+    return channel->queue_size + ITEM_LIMIT <= CHANNEL_ITEMS_LIMIT;
+}
+
 enum status channel_queue(struct channel *channel, const struct item *item, u32 *slot,
                           struct err *err)
 {
     struct item own = *item;
     if (own.kind == ITEM_ADD)
         own.slot = open_slot(channel);
-    if (channel->queue_size + ITEM_LIMIT > CHANNEL_ITEMS_LIMIT)
+    if (!channel_has_room(channel))
         return fail(err, ST_AGAIN, "the channel has too much to say at once");
     TRY(judge_own(channel, &own, err));
     apply_own(channel, &own);

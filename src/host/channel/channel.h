@@ -137,6 +137,9 @@ u128 channel_relied(const struct channel *channel);
 enum status channel_queue(struct channel *channel, const struct item *item, u32 *slot,
                           struct err *err);
 
+/* Whether the next update has room for another item: else channel_queue says ST_AGAIN. */
+bool channel_has_room(const struct channel *channel);
+
 /* Whether there is something to say, and room in the window. */
 bool channel_wants_update(const struct channel *channel);
 

@@ -255,9 +255,9 @@ static void take_turn(struct daemon *daemon)
     if (!wal_is_idle(daemon->wal) || daemon->ending)
         return;
     daemon_take_events(daemon, &daemon->events);
-    methods_turn(daemon);
     forward_turn(daemon);
     payments_turn(daemon);
+    methods_turn(daemon); /* last: it takes all the room that is left */
     make_updates(daemon);
     bool commits = has_to_commit(daemon);
     struct outbox empty = daemon->flying;

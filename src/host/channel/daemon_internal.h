@@ -210,8 +210,10 @@ struct payment {
     u32 under_way;     /* parts */
     u128 sent, fee;    /* in these, and in those that were paid */
     u32 parts;         /* that have begun */
-    struct seek *seek; /* NULL: nothing further is tried */
-    bool is_due;       /* more is to be tried in the next turn */
+    struct seek *seek; /* NULL: nothing further is looked for */
+    struct plan *way;  /* that the caller has named, until its lock is queued; NULL: none. Owned */
+    bool is_due;       /* more is to be tried in the next turn: it is in the daemon's list */
+    struct payment *next_due;
     u16 failure;
     usize failed_hop;
 };
@@ -335,7 +337,7 @@ struct daemon {
     struct bill *bills, *holding; /* all invoices; those of which parts are held */
     struct payment *payments;
     struct by_hash bills_by_hash, payments_by_hash;
-    bool payments_are_due;
+    struct payment *payments_due;
     struct network *network;
     struct task turn_task;
     bool turn_is_posted;
@@ -585,9 +587,10 @@ void receive_tick(struct chain_of *chain);
 
 /* --- payments.c */
 
-/* ST_INVALID: it was made before. ST_MISSING: there is no way. */
+/* Along a way that is given. While the first channel's next update is full, it waits.
+ * ST_INVALID: it was made before. ST_MISSING: there is no such way. */
 enum status payment_begin(struct daemon *daemon, const struct payment_terms *terms,
-                          const struct plan *plans, usize count, struct err *err);
+                          const struct plan *way, struct err *err);
 /* The same, along ways that are looked for, until it is paid or nothing is left to try. */
 struct seek_options;
 enum status payment_seek(struct daemon *daemon, const struct payment_terms *terms,

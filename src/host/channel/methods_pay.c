@@ -306,7 +306,7 @@ static void pay_by_way(struct daemon_call *call, const struct payment_terms *ter
     if (!read_way(call, &terms->node, &plan) || !read_crossing(call, &plan))
         return;
     fill_amounts(&call->daemon->options, terms->amount, &plan);
-    if (payment_begin(call->daemon, terms, &plan, 1, &err) != ST_OK)
+    if (payment_begin(call->daemon, terms, &plan, &err) != ST_OK)
         methods_refuse(call, err.text);
     else
         method_park(call, WAITS_FOR_ROUTED, terms->hash);

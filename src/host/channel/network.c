@@ -388,6 +388,6 @@ void network_tick(struct daemon *daemon, u64 now_ms)
     if (is_due(&network->keep_ms, now_ms, KEEP_MS) && network->changed)
         begin_keeping(network);
     network_pump(daemon);
-    if (daemon->payments_are_due)
+    if (daemon->payments_due != NULL)
         daemon_touch(daemon);
 }

@@ -43,6 +43,7 @@ void payments_free(struct daemon *daemon)
     while (daemon->payments != NULL) {
         struct payment *next = daemon->payments->next;
         seek_free(daemon->payments->seek);
+        free(daemon->payments->way);
         free(daemon->payments);
         daemon->payments = next;
     }
@@ -171,6 +172,8 @@ static enum status send_part(struct payment *payment, const struct plan *plan, u
     struct entry *out = first_channel(payment, plan);
     if (out == NULL)
         return fail(err, ST_MISSING, "no open channel to the first hop has so much to spend");
+    if (!channel_has_room(out->channel)) /* an onion is dear */
+        return fail(err, ST_AGAIN, "the channel's next update is full");
     u8 onion[ONION_SIZE];
     u32 slot;
     struct part *part = part_new(payment, plan);
@@ -199,6 +202,8 @@ static void conclude(struct payment *payment, enum payment_state state)
     payment->state = state;
     seek_free(payment->seek);
     payment->seek = NULL;
+    free(payment->way);
+    payment->way = NULL;
     methods_wake(payment->daemon, payment->terms.hash);
 }
 
@@ -232,6 +237,17 @@ static usize explain(struct part *part, bytes reason)
     return hop;
 }
 
+/* More is to be tried in the next turn. */
+static void come_back(struct payment *payment)
+{
+    struct daemon *daemon = payment->daemon;
+    if (payment->is_due)
+        return;
+    payment->is_due = true;
+    payment->next_due = daemon->payments_due;
+    daemon->payments_due = payment;
+}
+
 /* What has come back is sent in other ways, in a turn: the lock's slot is not free yet. */
 void part_failed(struct part *part, bytes reason)
 {
@@ -244,7 +260,7 @@ void part_failed(struct part *part, bytes reason)
     if (payment->state != PAYMENT_PENDING || daemon->replaying)
         return;
     if (payment->seek != NULL && seek_goes_on(payment->seek)) {
-        payment->is_due = daemon->payments_are_due = true;
+        come_back(payment);
         daemon_touch(daemon);
     } else if (payment->under_way == 0) {
         conclude(payment, PAYMENT_FAILED);
@@ -289,30 +305,23 @@ static enum status begin(struct daemon *daemon, const struct payment_terms *term
     return ST_OK;
 }
 
-enum status payment_begin(struct daemon *daemon, const struct payment_terms *terms,
-                          const struct plan *plans, usize count, struct err *err)
-{
-    struct payment *payment;
-    TRY(begin(daemon, terms, &payment, err));
-    enum status st = ST_OK;
-    for (usize i = 0; st == ST_OK && i < count; i++)
-        st = send_part(payment, &plans[i], expiry_of(payment, &plans[i]), err);
-    if (payment->under_way == 0)
-        payment->state = PAYMENT_FAILED;
-    return payment->under_way == 0 ? st : ST_OK;
-}
-
-/* --- Along ways that are looked for. */
-
-/* A channel whose next update is full is waited for. */
-static enum status send_found(struct payment *payment, const struct plan *plan, struct err *err)
+/* A channel whose next update is full is waited for: ST_AGAIN. */
+static enum status try_to_send(struct payment *payment, const struct plan *plan, struct err *err)
 {
     enum status st = send_part(payment, plan, expiry_of(payment, plan), err);
     if (st == ST_AGAIN)
-        payment->is_due = payment->daemon->payments_are_due = true;
-    else if (st != ST_OK)
-        seek_refused(payment->seek, plan);
-    return st == ST_AGAIN ? st : ST_OK;
+        come_back(payment);
+    return st;
+}
+
+static enum status send_named(struct payment *payment, struct err *err)
+{
+    enum status st = try_to_send(payment, payment->way, err);
+    if (st == ST_AGAIN)
+        return ST_OK;
+    free(payment->way);
+    payment->way = NULL;
+    return st;
 }
 
 /* Sends what is not under way, or finds that there is no way for it. */
@@ -320,18 +329,43 @@ static enum status go_on(struct payment *payment, struct err *err)
 {
     struct plan plans[ROUTE_PARTS_LIMIT];
     usize count;
-    payment->is_due = false;
+    if (payment->way != NULL)
+        return send_named(payment, err);
     while (payment->sent < payment->terms.amount) {
         enum status st = seek_find(payment->seek, plans, &count, err);
         if (st != ST_OK) {
             seek_give_up(payment->seek);
             return st;
         }
-        for (usize i = 0; i < count; i++)
-            if (send_found(payment, &plans[i], err) != ST_OK)
+        for (usize i = 0; i < count; i++) {
+            st = try_to_send(payment, &plans[i], err);
+            if (st == ST_AGAIN)
                 return ST_OK;
+            if (st != ST_OK)
+                seek_refused(payment->seek, &plans[i]);
+        }
     }
     return ST_OK;
+}
+
+static enum status send_first(struct payment *payment, struct err *err)
+{
+    enum status st = go_on(payment, err);
+    if (payment->under_way != 0 || payment->is_due)
+        return ST_OK;
+    conclude(payment, PAYMENT_FAILED);
+    return st;
+}
+
+enum status payment_begin(struct daemon *daemon, const struct payment_terms *terms,
+                          const struct plan *way, struct err *err)
+{
+    struct payment *payment;
+    TRY(begin(daemon, terms, &payment, err));
+    payment->way = malloc(sizeof(*way));
+    assert(payment->way != NULL);
+    *payment->way = *way;
+    return send_first(payment, err);
 }
 
 enum status payment_seek(struct daemon *daemon, const struct payment_terms *terms,
@@ -340,21 +374,20 @@ enum status payment_seek(struct daemon *daemon, const struct payment_terms *term
     struct payment *payment;
     TRY(begin(daemon, terms, &payment, err));
     payment->seek = seek_new(payment, options);
-    enum status st = go_on(payment, err);
-    if (payment->under_way != 0 || payment->is_due)
-        return ST_OK;
-    conclude(payment, PAYMENT_FAILED);
-    return st;
+    return send_first(payment, err);
 }
 
+/* Those that have to wait again are in the new list. */
 void payments_turn(struct daemon *daemon)
 {
-    if (!daemon->payments_are_due)
-        return;
-    daemon->payments_are_due = false;
-    for (struct payment *at = daemon->payments; at != NULL; at = at->next) {
+    struct payment *list = daemon->payments_due;
+    daemon->payments_due = NULL;
+    while (list != NULL) {
+        struct payment *at = list;
         struct err err;
-        if (!at->is_due || at->seek == NULL)
+        list = at->next_due;
+        at->is_due = false;
+        if (at->state != PAYMENT_PENDING)
             continue;
         (void)go_on(at, &err);
         if (at->under_way == 0 && !at->is_due)
