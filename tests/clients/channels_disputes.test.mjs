@@ -39,7 +39,7 @@ async function world({ start, challenge, ownClock }, count) {
   const words = async (channel, event) => (await rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector(event), channel] }))
     .map(({ data }) => data.slice(2).match(/.{64}/g).map((word) => BigInt(`0x${word}`)));
   const self = {
-    nodes, rpc, challenge,
+    nodes, rpc, challenge, url: chain.url,
     /** A block, so much later; of a child's own time, which passes only with transactions. */
     pass: async (seconds) => {
       if (ownClock) {
@@ -172,6 +172,21 @@ for (const [name, parent] of Object.entries(parents).filter(([, { ownClock }]) =
       await until(async () => await shown() > before, 10_000, 'the secret');
     };
 
+    /** The secret of an invoice of node `i`'s, out of its journal. */
+    const secretOf = (i, hash) => {
+      const journal = readFileSync(`${on.nodes[i].datadir}/channels.log`);
+      let at = 0;
+      while (sha256(journal.subarray(at, at + 32)) !== hash) at++;
+      return `0x${journal.subarray(at, at + 32).toString('hex')}`;
+    };
+    const toRegistry = async (channel, call) => {
+      const [{ address }] = await on.rpc('eth_getLogs', { fromBlock: '0x0', topics: [null, channel] });
+      const registry = `0x${(await on.rpc('eth_call', { to: address, data: toFunctionSelector('registry()') }, 'latest')).slice(-40)}`;
+      await on.send(registry, encodeFunctionData({ abi: parseAbi(['function reveal(bytes32)', 'function revealBatch(bytes32[])']), ...call }));
+    };
+    const showAlone = (secret, channel) => toRegistry(channel, { functionName: 'reveal', args: [secret] });
+    const showBatch = (secret, channel) => toRegistry(channel, { functionName: 'revealBatch', args: [[toHex(1, { size: 32 }), secret, toHex(2, { size: 32 })]] });
+
     test('a payee that never answers: the lock comes back after its time', async () => {
       const channel = await on.open(0, 2);
       await lockUp(on, [0, 2], channel, amount);
@@ -267,14 +282,7 @@ for (const [name, parent] of Object.entries(parents).filter(([, { ownClock }]) =
       await on.nodes[1].kill();
       await force(2, channels[1]);
       await on.nodes[2].kill();
-      const journal = readFileSync(`${on.nodes[2].datadir}/channels.log`);
-      let at = 0;
-      while (sha256(journal.subarray(at, at + 32)) !== hash) at++;
-      const preimage = `0x${journal.subarray(at, at + 32).toString('hex')}`;
-      const [{ address }] = await on.rpc('eth_getLogs', { fromBlock: '0x0', topics: [null, channels[1]] });
-      const registry = `0x${(await on.rpc('eth_call', { to: address, data: toFunctionSelector('registry()') }, 'latest')).slice(-40)}`;
-      const abi = parseAbi(['function revealBatch(bytes32[])']);
-      await on.send(registry, encodeFunctionData({ abi, args: [[toHex(1, { size: 32 }), preimage, toHex(2, { size: 32 })]] }));
+      await showBatch(secretOf(2, hash), channels[1]);
       on.nodes[1] = await on.nodes[1].again();
       await until(async () => BigInt((await on.nodes[1].channel(channels[0])).balance) > amount, 20_000, 'the payment upstream');
       on.nodes[1] = await on.nodes[1].kill().then(() => on.nodes[1].again());
@@ -283,6 +291,38 @@ for (const [name, parent] of Object.entries(parents).filter(([, { ownClock }]) =
       assert.deepEqual(await on.unlocked(channels[1]), [amount, 0n]);
       on.nodes[2] = await on.nodes[2].again();
       await on.closed(2, channels[1]);
+    });
+
+    test('a secret that is public already: nobody forwards its lock, nobody makes one', async () => {
+      const args = ['--margin', String(margin), '--challenge', String(on.challenge)];
+      const channel = await on.open(1, 2);
+      const seen = async (node) => until(async () => {
+        const head = BigInt(await on.rpc('eth_blockNumber'));
+        return BigInt((await node.rpc('channel_nodeInfo')).chains[0].block) >= head;
+      }, 10_000, 'the newest block');
+      const invoices = [];
+      for (const show of [showAlone, showBatch]) {
+        const invoice = await on.nodes[2].rpc('channel_invoice', { amount: hex(amount) });
+        await show(secretOf(2, invoice.hash), channel);
+        invoices.push(invoice.invoice);
+      }
+      await seen(on.nodes[0]);
+      for (const invoice of invoices) await assert.rejects(on.nodes[0].rpc('channel_pay', { invoice, via: [point(on.nodes[1])] }), /public/);
+      // A mediator knows it still when it has long been final and it is started again; a payer that is new does not.
+      for (let i = 0; i < 70; i++) await on.rpc('evm_mine');
+      await seen(on.nodes[1]);
+      on.nodes[1] = await on.nodes[1].kill('SIGTERM').then(() => on.nodes[1].again());
+      const payer = await startDaemon({ urls: [on.url], key: 'test:5', args });
+      const first = (await payer.rpc('channel_open', { peer: on.nodes[1].node, amount: hex(ether) })).channel;
+      await until(async () => (await on.nodes[1].channel(channel)).state === 'open', 10_000, 'the reunion');
+      try {
+        for (const invoice of invoices) await assert.rejects(payer.rpc('channel_pay', { invoice, via: [point(on.nodes[1])] }), /hop 0|hop 1/);
+        await until(async () => BigInt((await payer.channel(first)).spendable) === ether, 10_000, 'the locks\' end');
+        const { invoice } = await on.nodes[2].rpc('channel_invoice', { amount: hex(amount) });
+        assert.equal((await payer.rpc('channel_pay', { invoice, via: [point(on.nodes[1])] })).state, 'paid');
+      } finally {
+        await payer.stop();
+      }
     });
 
     test('an old state with locks that nobody answered is unlocked by who has signed newer ones', async () => {

@@ -514,6 +514,7 @@ void daemon_close(struct daemon *daemon)
         onchain_close(daemon->chains[i].chain);
         shown_free(&daemon->chains[i]);
         reveals_free(&daemon->chains[i]);
+        public_free(&daemon->chains[i]);
     }
     for (u32 i = 0; i < daemon->entry_count; i++) {
         passages_free(daemon->entries[i]);

@@ -13,6 +13,7 @@
  *     ending.c    closes, by both and by one
  *     splice.c    new bases, and money taken out of open channels
  *     unlock.c    locks after a dispute
+ *     public.c    secrets that everybody knows
  *     tower_client.c  what a watchtower is given
  *     methods.c   JSON-RPC */
 #ifndef CHANNEL_DAEMON_INTERNAL_H
@@ -251,6 +252,7 @@ struct chain_of {
     u32 asked;        /* channels of others that it is being asked about (network.c) */
     struct shown *shown[SHOWN_BUCKETS];
     struct revealing *revealing;
+    struct by_hash public[2]; /* public.c: the newer, the older */
 };
 
 /* What leaves once the batch is durable. */
@@ -382,6 +384,7 @@ enum record {
     RECORD_PAYMENT,
     RECORD_PART,
     RECORD_SHOWN,
+    RECORD_PUBLIC,
 };
 
 void record_entry(const struct entry *entry);
@@ -398,6 +401,7 @@ void record_payment(const struct payment *payment);
 void record_part(const struct passage *passage, const struct payment *payment);
 void record_block(const struct chain_of *chain);
 void record_shown(const struct chain_of *chain, const struct shown_terms *terms);
+void record_public(const struct chain_of *chain, hash32 key);
 enum status record_replay(void *daemon, u8 kind, bytes payload, struct err *err);
 
 /* --- peers.c */
@@ -528,6 +532,14 @@ void shown_free(struct chain_of *chain);
 /* Pays out the next chunk that is decided; the dispute is settled. */
 void unlock_step(struct entry *entry);
 void unlock_free(struct entry *entry);
+
+/* --- public.c */
+
+/* False: it is known. */
+bool public_add(struct chain_of *chain, hash32 key);
+/* On whatever chain of the daemon's. */
+bool public_has(const struct daemon *daemon, hash32 key);
+void public_free(struct chain_of *chain);
 
 /* --- passage.c */
 

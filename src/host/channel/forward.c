@@ -177,6 +177,8 @@ static u16 objection(const struct entry *from, const struct lock *lock, const st
     if (step->amount == 0 || step->amount >= CHANNEL_AMOUNT_LIMIT || lock->amount < step->amount ||
         lock->amount - step->amount < route_fee(options->fee_base, options->fee_ppm, step->amount))
         return FAILURE_FEE_INSUFFICIENT;
+    if (public_has(from->daemon, lock->key))
+        return FAILURE_PERMANENT_CHANNEL_FAILURE;
     if (!is_swap_offered(from, step))
         return FAILURE_UNKNOWN_NEXT_PEER;
     if (!is_expiry_right(from, lock, step))
@@ -359,7 +361,8 @@ static bool pay_shown(struct entry *entry, hash32 key, hash32 secret, u64 time_s
     return matters;
 }
 
-/* What is told of it leaves with the record of it. */
+/* What is told of it leaves with the record of it. Also what matters to nobody yet is kept: a lock
+ * with the key may come. */
 void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal)
 {
     struct daemon *daemon = chain->daemon;
@@ -371,8 +374,13 @@ void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal)
         matters |= has_lock(entry, reveal->key);
         matters |= pay_shown(entry, reveal->key, reveal->secret, reveal->time_s);
     }
-    if (matters)
+    bool is_new = public_add(chain, reveal->key);
+    if (matters) {
         shown_note(chain, reveal);
+    } else if (is_new) {
+        record_public(chain, reveal->key);
+        daemon_touch(daemon);
+    }
 }
 
 static void take_failed(struct entry *entry, u32 slot)

@@ -300,6 +300,9 @@ static enum status begin(struct daemon *daemon, const struct payment_terms *term
     const struct payment *before = payment_find(daemon, terms->hash);
     if (before != NULL && before->state != PAYMENT_FAILED)
         return fail(err, ST_INVALID, "this was paid, or is being paid");
+    if (public_has(daemon, terms->hash))
+        return fail(err, ST_INVALID,
+                    "the payment's secret is public: who is on the way could keep the money");
     *out = payment_add(daemon, terms);
     record_payment(*out);
     return ST_OK;

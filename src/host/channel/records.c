@@ -10,7 +10,8 @@
  *     PASSAGE   a peer's lock ‖ ours for it: channel, slot (u32 each) ‖ key ‖ its expiry
  *     BILL      an invoice: preimage, secret, amount, expiry; BILL_PAID: its hash ‖ amount
  *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it ‖ expiry
- *     SHOWN     chain id ‖ a secret that the chain's registry has
+ *     SHOWN     chain id ‖ a secret that the chain's registry has, of a lock of ours or a peer's
+ *     PUBLIC    chain id ‖ the key of any other that it has
  *
  * Replaying them in order brings the daemon back to where it was. */
 #include "channel/daemon_internal.h"
@@ -159,6 +160,12 @@ void record_shown(const struct chain_of *chain, const struct shown_terms *terms)
 {
     bytes parts[] = {BYTES_OF(chain->chain_id), {(const u8 *)terms, sizeof(*terms)}};
     wal_put(chain->daemon->wal, RECORD_SHOWN, parts, countof(parts));
+}
+
+void record_public(const struct chain_of *chain, hash32 key)
+{
+    bytes parts[] = {BYTES_OF(chain->chain_id), BYTES_OF(key)};
+    wal_put(chain->daemon->wal, RECORD_PUBLIC, parts, countof(parts));
 }
 
 /* --- Reading. */
@@ -368,8 +375,24 @@ static enum status read_shown(struct daemon *daemon, bytes payload, struct err *
     struct chain_of *chain = daemon_chain(daemon, shown.chain_id);
     if (chain != NULL) {
         shown_add(chain, &shown.terms);
+        (void)public_add(chain, registry_key(shown.terms.secret));
         forward_shown(chain, &shown.terms);
     }
+    return ST_OK;
+}
+
+static enum status read_public(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct {
+        u64 chain_id;
+        hash32 key;
+    } public;
+    if (payload.size != sizeof(public))
+        return fail(err, ST_CORRUPT, "the journal has a key that does not read");
+    bytes_copy(&public, payload);
+    struct chain_of *chain = daemon_chain(daemon, public.chain_id);
+    if (chain != NULL)
+        (void)public_add(chain, public.key);
     return ST_OK;
 }
 
@@ -379,6 +402,7 @@ static enum status (*const readers[])(struct daemon *daemon, bytes payload, stru
     [RECORD_PASSAGE] = read_passage,     [RECORD_BILL] = read_bill,
     [RECORD_BILL_PAID] = read_bill_paid, [RECORD_PAYMENT] = read_payment,
     [RECORD_PART] = read_part,           [RECORD_SHOWN] = read_shown,
+    [RECORD_PUBLIC] = read_public,
 };
 
 enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)
