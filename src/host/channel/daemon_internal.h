@@ -22,6 +22,7 @@
 #include "channel/by_hash.h"
 #include "channel/channel.h"
 #include "channel/daemon.h"
+#include "channel/failure.h"
 #include "channel/keyring.h"
 #include "channel/link.h"
 #include "channel/onchain.h"
@@ -579,7 +580,7 @@ u64 forward_swap_s(const struct daemon_options *options);
 /* `lock` is ours. */
 
 void lock_settle(struct entry *entry, u32 slot, hash32 preimage);
-void lock_fail(struct entry *entry, u32 slot, u16 code);
+void lock_fail(struct entry *entry, u32 slot, const struct failure *why);
 
 /* --- receive.c */
 

@@ -92,21 +92,26 @@ static enum onion_verdict peel(const struct entry *entry, u32 slot, struct onion
     return onion_peel(keyring_node_secret(entry->daemon->ring), onion.data, BYTES_OF(key), out);
 }
 
-void lock_fail(struct entry *entry, u32 slot, u16 code)
+void lock_fail(struct entry *entry, u32 slot, const struct failure *why)
 {
     struct onion_peeled peeled;
     u8 message[FAILURE_LIMIT], packet[ONION_ERROR_OVERHEAD + ONION_ERROR_PADDED + FAILURE_LIMIT];
-    struct failure failure = {.code = code};
     enum onion_verdict verdict = peel(entry, slot, &peeled);
     if (verdict == ONION_FORWARD || verdict == ONION_FINAL || verdict == ONION_BAD_PAYLOAD) {
-        usize size = failure_encode(&failure, message);
+        usize size = failure_encode(why, message);
         onion_error_build(&peeled.shared, (bytes){message, size}, packet);
         lock_fail_with(entry, slot, (bytes){packet, onion_error_size(size)});
     } else { /* the origin cannot be told: the peer is */
-        u8 short_code[2] = {(u8)(code >> 8), (u8)code};
+        u8 short_code[2] = {(u8)(why->code >> 8), (u8)why->code};
         lock_fail_with(entry, slot, BYTES_OF(short_code));
     }
     secret_wipe(&peeled);
+}
+
+/* For want of more to say. */
+static void lock_fail_for_now(struct entry *entry, u32 slot)
+{
+    lock_fail(entry, slot, &(struct failure){.code = FAILURE_TEMPORARY_CHANNEL_FAILURE});
 }
 
 /* The next hop's reason, with our layer on it. */
@@ -115,7 +120,7 @@ static void pass_back(struct passage *passage)
     struct onion_peeled peeled;
     if (passage->reason_size < ONION_ERROR_OVERHEAD ||
         peel(passage->in, passage->in_slot, &peeled) != ONION_FORWARD) {
-        lock_fail(passage->in, passage->in_slot, FAILURE_TEMPORARY_CHANNEL_FAILURE);
+        lock_fail_for_now(passage->in, passage->in_slot);
         return;
     }
     onion_error_wrap(&peeled.shared, passage->reason, passage->reason_size);
@@ -206,11 +211,15 @@ static void stall(struct entry *entry, u32 slot, bool is_new)
 static void forward(struct entry *from, u32 slot, bool is_new, const struct lock *lock,
                     const struct payload *step, const u8 *onion)
 {
-    u16 code = objection(from, lock, step);
+    struct failure why = {
+        .code = objection(from, lock, step),
+        .amount = lock->amount,
+        .time_s = step->expiry_s,
+    };
     if (from->stage >= STAGE_FORCED)
         return; /* its time will be over */
-    if (code != 0) {
-        lock_fail(from, slot, code);
+    if (why.code != 0) {
+        lock_fail(from, slot, &why);
         return;
     }
     struct item item = {
@@ -221,7 +230,7 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
     struct entry *out = choose_out(from, step);
     u32 out_slot;
     if (out == NULL) {
-        lock_fail(from, slot, FAILURE_UNKNOWN_NEXT_PEER);
+        lock_fail(from, slot, &(struct failure){.code = FAILURE_UNKNOWN_NEXT_PEER});
         return;
     }
     enum status st = channel_queue(out->channel, &item, &out_slot, NULL);
@@ -230,7 +239,7 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
         return;
     }
     if (st != ST_OK) {
-        lock_fail(from, slot, FAILURE_TEMPORARY_CHANNEL_FAILURE);
+        lock_fail_for_now(from, slot);
         return;
     }
     struct passage *passage = passage_new(from, slot, out, out_slot, &item.lock, NULL);
@@ -251,9 +260,9 @@ static void take_unjoined(struct entry *entry, u32 slot, bool is_new, const stru
     bytes payload = {peeled.payload, peeled.payload_size};
     enum payload_kind kind = verdict == ONION_FINAL ? PAYLOAD_FINAL : PAYLOAD_FORWARD;
     if (verdict != ONION_FORWARD && verdict != ONION_FINAL)
-        lock_fail(entry, slot, onion_failure_code(verdict));
+        lock_fail(entry, slot, &(struct failure){.code = onion_failure_code(verdict)});
     else if (payload_decode(kind, payload, &step, &why, NULL) != ST_OK)
-        lock_fail(entry, slot, why.code);
+        lock_fail(entry, slot, &why);
     else if (verdict == ONION_FINAL)
         receive_lock(entry, slot, is_new, lock, &step);
     else
@@ -288,7 +297,7 @@ static void take_lock(struct entry *entry, u32 slot, bool is_new)
     if (passage->state == PASSAGE_SETTLED)
         lock_settle(entry, slot, passage->preimage);
     else
-        lock_fail(entry, slot, FAILURE_TEMPORARY_CHANNEL_FAILURE);
+        lock_fail_for_now(entry, slot);
     passage_leave_in(passage);
 }
 

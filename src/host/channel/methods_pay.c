@@ -345,9 +345,11 @@ void method_pay(struct daemon_call *call)
 
 static void refuse_failed(struct daemon_call *call, const struct payment *payment)
 {
-    char text[200];
+    char text[200], unknown[32];
+    const char *why = payment->failure == 0 ? "no reason" : failure_sentence(payment->failure);
+    fmt(unknown, sizeof(unknown), "code %u, which is not known", payment->failure);
     fmt(text, sizeof(text), "the payment failed at hop %zu: %s", payment->failed_hop + 1,
-        payment->failure == 0 ? "no reason" : failure_sentence(payment->failure));
+        why == NULL ? unknown : why);
     methods_refuse(call, text);
 }
 

@@ -218,7 +218,8 @@ void part_paid(struct part *part, hash32 preimage)
     conclude(payment, PAYMENT_PAID);
 }
 
-/* Returns who says so; count: nobody knows. */
+/* Returns who says so; count: nobody knows. A code that is not in the table is the hop's too: its
+ * flags say what it means. */
 static usize explain(struct part *part, bytes reason)
 {
     u8 memory[2 * ITEM_REASON_LIMIT + 64];
@@ -230,7 +231,7 @@ static usize explain(struct part *part, bytes reason)
     payment->failure = FAILURE_TEMPORARY_CHANNEL_FAILURE;
     if (!part->knows_secrets || reason.size > ITEM_REASON_LIMIT ||
         onion_error_read(part->shared, count, reason, &hop, &message, &arena) != ST_OK ||
-        failure_decode(message, &failure) != ST_OK)
+        failure_decode(message, &failure) == ST_INVALID)
         return count;
     payment->failure = failure.code;
     payment->failed_hop = hop;

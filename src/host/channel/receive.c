@@ -113,7 +113,8 @@ static void end_holding(struct daemon *daemon, struct bill *bill)
 static void give_back(struct daemon *daemon, struct bill *bill)
 {
     for (usize i = 0; i < bill->held_count; i++)
-        lock_fail(bill->held[i].entry, bill->held[i].slot, FAILURE_MPP_TIMEOUT);
+        lock_fail(bill->held[i].entry, bill->held[i].slot,
+                  &(struct failure){.code = FAILURE_MPP_TIMEOUT});
     end_holding(daemon, bill);
 }
 
@@ -172,19 +173,22 @@ void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock 
     struct daemon *daemon = entry->daemon;
     u64 now_s = entry->chain->time_s;
     struct bill *bill = find_bill(daemon, lock->key);
+    struct failure unknown = {.code = FAILURE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS,
+                              .amount = lock->amount,
+                              .time_s = now_s};
     bool is_right = is_as_sent(lock, step, now_s, daemon->options.margin_s);
     if (is_right && !hash32_is_zero(step->preimage) &&
         hash32_equal(registry_key(step->preimage), lock->key)) {
         lock_settle(entry, slot, step->preimage);
     } else if (!is_for(bill, entry, step)) {
-        lock_fail(entry, slot, FAILURE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS);
+        lock_fail(entry, slot, &unknown);
     } else if (bill->received != 0 && !is_new) {
         lock_settle(entry, slot, bill->terms.preimage);
     } else if (is_right && is_welcome(bill, step->total, now_s)) {
         struct held part = {entry, slot, lock->amount};
         hold(daemon, bill, &part, step->total, now_s);
     } else {
-        lock_fail(entry, slot, FAILURE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS);
+        lock_fail(entry, slot, &unknown);
     }
 }
 
