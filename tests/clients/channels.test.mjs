@@ -46,6 +46,18 @@ for (const [name, program] of Object.entries(parents)) {
     const open = (amount) => alice.rpc('channel_open', { peer: bob.node, amount: hex(amount) });
     const balance = async (who) => BigInt(await chain.rpc('eth_getBalance', who, 'latest'));
 
+    test('a peer that has moved is found where somebody said, also after a restart', async () => {
+      const { channel } = await open(ether);
+      const met = (what) => until(async () => (await alice.channel(channel)).state === 'open', 15_000, what);
+      await bob.kill();
+      bob = await bob.again({ port: 0 });
+      await alice.rpc('channel_connect', { peer: bob.node });
+      await met('the reunion');
+      await alice.kill();
+      alice = await alice.again();
+      await met('the reunion after a restart');
+    });
+
     test('opens, pays both ways, closes by both, and the chain pays out the balances', async () => {
       const { channel, spendable } = await open(ether);
       assert.equal(BigInt(spendable), ether);

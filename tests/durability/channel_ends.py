@@ -6,6 +6,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -122,6 +123,39 @@ def hear_of_what_was_missed(chain, first, second):
     until(lambda: second.channel(channel)["state"] == "closed", 15, "the settlement")
 
 
+def drop_before_first_block(chain, first, second):
+    """A lock's time is over when its payee comes back, and the payer says so before the payee has seen a block."""
+    channel = open_channel(first, second)
+    invoice = second.ask("invoice", amount="0x64")["invoice"]
+    os.kill(second.process.pid, signal.SIGSTOP)
+    paying = in_thread(lambda: first.ask_and_lose("pay", invoice=invoice, via=[], timeoutMs=60000))
+    until(lambda: int(first.channel(channel)["spendable"], 16) == ETHER - 100, 10, "the lock")
+    second.kill()
+    client = chain.client()
+    client("evm_increaseTime", 100000)
+    client("evm_mine")
+    head = int(client("eth_blockNumber"), 16)
+    until(lambda: int(first.ask("nodeInfo")["chains"][0]["block"], 16) >= head, 10, "the newest block")
+    begun = os.path.getsize(second.log)
+    second.chain = slow = SlowChain(chain, 1.5)
+    second.start()
+    try:
+        until(lambda: int(first.channel(channel)["spendable"], 16) == ETHER, 20, "the lock's end")
+    except RuntimeError:
+        pass
+    seen = first.channel(channel)
+    yield "a lock whose time is over is dropped when its payee is back", int(seen["spendable"], 16) == ETHER, seen
+    with open(second.log, encoding="utf-8") as log:
+        log.seek(begun)
+        complaints = [line for line in log if "breaks the rules" in line]
+    yield "and that is no breach of rules before the payee's first block", not complaints, complaints
+    paying.join()
+    second.kill()
+    slow.stop()
+    second.chain = chain
+    second.start()
+
+
 def end_while_waiting(first):
     """Nobody listens there."""
     stranger = first.name.split("@")[0].replace(first.name[2:66], "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959"
@@ -147,7 +181,8 @@ def main():
     passed = failed = 0
     for facts in (end_while_waiting(first), close_under_payments(first, second),
                   pay_and_close_alone(first, second), pay_and_close_alone(second, first),
-                  settle_after_restart(chain, first, second), hear_of_what_was_missed(chain, first, second)):
+                  drop_before_first_block(chain, first, second), settle_after_restart(chain, first, second),
+                  hear_of_what_was_missed(chain, first, second)):
         for fact, holds, seen in facts:
             if not holds:
                 print(f"FAIL {fact}: {seen}")

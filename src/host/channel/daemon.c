@@ -329,6 +329,7 @@ static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 f
 {
     enum { OFTEN = 64 }; /* blocks that are looked at again after a restart, at most */
     struct chain_of *chain = self;
+    bool is_first = chain->time_s == 0;
     chain->block = number;
     chain->time_s = time_s;
     chain->final_time_s = final_time_s;
@@ -337,6 +338,8 @@ static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 f
         record_block(chain);
         daemon_touch(chain->daemon);
     }
+    if (is_first)
+        peers_begin(chain);
     ending_tick(chain);
     splice_tick(chain);
     forward_tick(chain);

@@ -103,9 +103,11 @@ struct entry {
     u32 index; /* in the daemon's list and in the journal */
     u32 key;   /* of the keyring */
     hash32 request;
-    u128 wanted;      /* what we deposit, cumulative */
-    bool here, there; /* REESTABLISH is sent, and has come, on this connection */
-    bool is_dirty;    /* in the daemon's list of those with something to say */
+    u128 wanted;                   /* what we deposit, cumulative */
+    bool here, there;              /* REESTABLISH is sent, and has come, on this connection */
+    bool heard;                    /* the latter before our chain's first block: it waits */
+    struct wire_reestablish hello; /* then */
+    bool is_dirty;                 /* in the daemon's list of those with something to say */
     struct entry *next_dirty;
     struct entry *next_of_peer;
 
@@ -386,6 +388,7 @@ enum record {
     RECORD_PART,
     RECORD_SHOWN,
     RECORD_PUBLIC,
+    RECORD_PEER,
 };
 
 void record_entry(const struct entry *entry);
@@ -402,6 +405,7 @@ void record_payment(const struct payment *payment);
 void record_part(const struct passage *passage, const struct payment *payment);
 void record_block(const struct chain_of *chain);
 void record_shown(const struct chain_of *chain, const struct shown_terms *terms);
+void record_peer(const struct peer *peer);
 void record_public(const struct chain_of *chain, hash32 key);
 enum status record_replay(void *daemon, u8 kind, bytes payload, struct err *err);
 
@@ -418,10 +422,12 @@ struct node_name {
     u16 port;
 };
 enum status node_name_read(bytes text, struct node_name *out, struct err *err);
-/* Where to call it; without a host nothing changes. */
-void peer_at(struct peer *peer, bytes host, u16 port);
+/* Where to call it. False: without a host, or as before, nothing changes. */
+bool peer_at(struct peer *peer, bytes host, u16 port);
 /* Calls those that are due. */
 void peers_tick(struct daemon *daemon, u64 now_ms);
+/* The chain's first block: its channels are taken up. */
+void peers_begin(struct chain_of *chain);
 struct link_events peers_events(struct daemon *daemon);
 /* Tells the peer what we count of deposits and withdrawals. */
 void peer_tell_funds(const struct entry *entry);

@@ -185,7 +185,10 @@ static bool read_peer(struct daemon_call *call, struct peer **out)
         ST_OK)
         return method_bad(call, "peer", err.text);
     *out = peer_get(call->daemon, &name.node);
-    peer_at(*out, name.host, name.port);
+    if (peer_at(*out, name.host, name.port) && (*out)->channels != 0) {
+        record_peer(*out); /* a channel's own record has the address that it began with */
+        daemon_touch(call->daemon);
+    }
     return true;
 }
 

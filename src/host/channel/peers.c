@@ -96,14 +96,18 @@ enum status node_name_read(bytes text, struct node_name *out, struct err *err)
     return rest.size == 0 ? ST_OK : read_place(rest, out, err);
 }
 
-void peer_at(struct peer *peer, bytes host, u16 port)
+bool peer_at(struct peer *peer, bytes host, u16 port)
 {
+    bytes before = {(const u8 *)peer->host, strlen(peer->host)};
     if (host.size == 0 || host.size >= sizeof(peer->host) || port == 0)
-        return;
+        return false;
+    peer->retry_ms = 0;
+    if (bytes_equal(host, before) && port == peer->port)
+        return false;
     memset(peer->host, 0, sizeof(peer->host));
     bytes_copy(peer->host, host);
     peer->port = port;
-    peer->retry_ms = 0;
+    return true;
 }
 
 /* --- Calling. */
@@ -144,7 +148,7 @@ static void each_entry(struct peer *peer, void (*visit)(struct entry *entry))
 
 static void part(struct entry *entry)
 {
-    entry->here = entry->there = false;
+    entry->here = entry->there = entry->heard = false;
     channel_part(entry->channel);
 }
 
@@ -231,9 +235,12 @@ void peer_tell_funds(const struct entry *entry)
         daemon_say(entry->peer, &message);
 }
 
-/* Where each of the two is; then what the other has missed is said again. */
+/* Where each of the two is; then what the other has missed is said again. Before the chain's first
+ * block nobody can judge what the peer says then: a lock may be dropped when its time is over. */
 static void reestablish(struct entry *entry)
 {
+    if (entry->chain->time_s == 0)
+        return;
     struct wire_message message = {.type = WIRE_REESTABLISH};
     message.reestablish = channel_hello(entry->channel);
     daemon_say(entry->peer, &message);
@@ -243,17 +250,26 @@ static void reestablish(struct entry *entry)
 
 /* --- Messages. ST_INVALID ends the connection. */
 
-static enum status take_reestablish(struct entry *entry, const struct wire_message *message,
-                                    struct err *err)
+static enum status hear(struct entry *entry, const struct wire_reestablish *hello, struct err *err)
 {
     struct channel_missed missed;
     struct wire_message again;
-    TRY(channel_meet(entry->channel, &message->reestablish, &missed, err));
+    TRY(channel_meet(entry->channel, hello, &missed, err));
     entry->there = true;
     while (channel_say_again(entry->channel, &missed, &again))
         daemon_say(entry->peer, &again);
     ending_again(entry);
     entry_touch(entry);
+    return ST_OK;
+}
+
+static enum status take_reestablish(struct entry *entry, const struct wire_message *message,
+                                    struct err *err)
+{
+    if (entry->here)
+        return hear(entry, &message->reestablish, err);
+    entry->hello = message->reestablish;
+    entry->heard = true;
     return ST_OK;
 }
 
@@ -390,6 +406,30 @@ static void complain(struct peer *peer, const char *why)
     say_at_once(peer, &message);
 }
 
+static void breaks_rules(struct peer *peer, const struct err *why)
+{
+    log_warn("channel", "a peer breaks the rules", LOG_HEX("node", peer->node),
+             LOG_TEXT("why", why->text));
+    complain(peer, why->text);
+    link_close(peer->link, why->text);
+}
+
+void peers_begin(struct chain_of *chain)
+{
+    struct daemon *daemon = chain->daemon;
+    struct err err;
+    for (u32 i = 0; i < daemon->entry_count; i++) {
+        struct entry *entry = daemon->entries[i];
+        if (entry->chain != chain || entry->here || entry->stage == STAGE_CLOSED ||
+            entry->peer->link == NULL || !entry->peer->greeted)
+            continue;
+        reestablish(entry);
+        if (entry->heard && entry->stage < STAGE_FORCED &&
+            hear(entry, &entry->hello, &err) != ST_OK)
+            breaks_rules(entry->peer, &err);
+    }
+}
+
 static void on_message(void *self, struct link *link, bytes content)
 {
     struct daemon *daemon = self;
@@ -405,10 +445,7 @@ static void on_message(void *self, struct link *link, bytes content)
         st = take_message(peer, &message, &err);
     if (st == ST_OK)
         return;
-    log_warn("channel", "a peer breaks the rules", LOG_HEX("node", peer->node),
-             LOG_TEXT("why", err.text));
-    complain(peer, err.text);
-    link_close(link, err.text);
+    breaks_rules(peer, &err);
 }
 
 /* All that was ready has been read: one batch. */

@@ -11,6 +11,7 @@
  *     BILL      an invoice: preimage, secret, amount, expiry; BILL_PAID: its hash ‖ amount
  *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it ‖ expiry
  *     SHOWN     chain id ‖ a secret that the chain's registry has, of a lock of ours or a peer's
+ *     PEER      node (33 bytes) ‖ port (u16) ‖ host: where it listens since somebody said so
  *     PUBLIC    chain id ‖ the key of any other that it has
  *
  * Replaying them in order brings the daemon back to where it was. */
@@ -162,6 +163,13 @@ void record_shown(const struct chain_of *chain, const struct shown_terms *terms)
     wal_put(chain->daemon->wal, RECORD_SHOWN, parts, countof(parts));
 }
 
+void record_peer(const struct peer *peer)
+{
+    bytes parts[] = {
+        BYTES_OF(peer->node), BYTES_OF(peer->port), {(const u8 *)peer->host, strlen(peer->host)}};
+    wal_put(peer->daemon->wal, RECORD_PEER, parts, countof(parts));
+}
+
 void record_public(const struct chain_of *chain, hash32 key)
 {
     bytes parts[] = {BYTES_OF(chain->chain_id), BYTES_OF(key)};
@@ -198,7 +206,7 @@ static enum status read_entry(struct daemon *daemon, bytes payload, struct err *
                     terms.chain_id);
     bytes_copy(point.b, node);
     struct peer *peer = peer_get(daemon, &point);
-    peer_at(peer, host, (u16)port);
+    (void)peer_at(peer, host, (u16)port);
     (void)entry_new(daemon, &terms, side, key, peer, chain, request);
     return ST_OK;
 }
@@ -381,6 +389,19 @@ static enum status read_shown(struct daemon *daemon, bytes payload, struct err *
     return ST_OK;
 }
 
+static enum status read_peer_place(struct daemon *daemon, bytes payload, struct err *err)
+{
+    point33 node;
+    u16 port;
+    usize head = sizeof(node) + sizeof(port);
+    if (payload.size < head)
+        return fail(err, ST_CORRUPT, "the journal has a peer's address that does not read");
+    bytes_copy(node.b, bytes_slice(payload, 0, sizeof(node)));
+    bytes_copy(&port, bytes_slice(payload, sizeof(node), sizeof(port)));
+    (void)peer_at(peer_get(daemon, &node), bytes_slice(payload, head, payload.size), port);
+    return ST_OK;
+}
+
 static enum status read_public(struct daemon *daemon, bytes payload, struct err *err)
 {
     struct {
@@ -402,7 +423,7 @@ static enum status (*const readers[])(struct daemon *daemon, bytes payload, stru
     [RECORD_PASSAGE] = read_passage,     [RECORD_BILL] = read_bill,
     [RECORD_BILL_PAID] = read_bill_paid, [RECORD_PAYMENT] = read_payment,
     [RECORD_PART] = read_part,           [RECORD_SHOWN] = read_shown,
-    [RECORD_PUBLIC] = read_public,
+    [RECORD_PUBLIC] = read_public,       [RECORD_PEER] = read_peer_place,
 };
 
 enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)

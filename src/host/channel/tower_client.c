@@ -61,7 +61,7 @@ enum status tower_choose(struct daemon *daemon, struct err *err)
         point_address(&name.node, &daemon->tower_signer) != ST_OK)
         return fail(err, ST_INVALID, "that is no tower's key");
     daemon->tower = peer_get(daemon, &name.node);
-    peer_at(daemon->tower, name.host, name.port);
+    (void)peer_at(daemon->tower, name.host, name.port);
     return ST_OK;
 }
 
