@@ -234,3 +234,15 @@ TEST(onion_message_follows_the_official_blinded_path)
         memcpy(packet, peeled.next, sizeof(packet));
     }
 }
+
+TEST(blinded_path_is_not_opened_without_a_seal)
+{
+    secret32 node = {{[31] = 1}};
+    point33 path_key, next;
+    u8 out[AEAD_TAG_SIZE] = {0};
+    CHECK(point_of_secret(&node, &path_key) == ST_OK);
+    for (usize size = 0; size < sizeof(out); size++) {
+        bytes sealed = size == 0 ? BYTES_EMPTY : (bytes){out, size};
+        CHECK_ROW(size, blinded_path_open(&node, &path_key, sealed, out, &next) == ST_INVALID);
+    }
+}

@@ -209,7 +209,8 @@ bool aead_open(const secret32 *key, u64 counter, bytes data, bytes sealed, u8 *o
 {
     u8 nonce[12];
     write_nonce(counter, nonce);
-    return crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data, sealed.size,
+    return sealed.size >= AEAD_TAG_SIZE &&
+           crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data, sealed.size,
                                                      data.data, data.size, nonce, key->b) == 0;
 }
 
