@@ -686,8 +686,8 @@ struct eth *fake_client(const struct fake *fake)
     struct eth *eth = NULL;
     struct err err;
     struct eth_options options = {.url = fake->url,
-                                  .timeout_ms = 2000,
-                                  .patience_ms = 5000,
+                                  .timeout_ms = 10000, /* a machine may be busy */
+                                  .patience_ms = 20000,
                                   .backoff_ms = 2,
                                   .answer_limit = 8 << 20};
     if (eth_new(&options, &eth, &err) != ST_OK)
