@@ -164,6 +164,7 @@ static enum status start_service(struct program *program, struct err *err)
                 .fee_ppm = (u32)settings->fee_ppm,
                 .swaps = settings->swaps,
                 .alias = settings->alias,
+                .is_restored = settings->is_restored != 0,
                 .is_private = settings->is_private != 0,
             },
         .http_addr = settings->http_addr,

@@ -59,11 +59,11 @@ export async function startTower({ urls, key, datadir, port = 0 }) {
 /**
  * A daemon on the chains `urls`, paid for by `key`. With `datadir` and `port` of an earlier one it is that one again.
  */
-export async function startDaemon({ urls, key, datadir, port = 0, args = [] }) {
+export async function startDaemon({ urls, key, datadir, port = 0, args = [], more = [] }) {
   const scratch = datadir ?? scratchFolder();
   const server = await launch([
     'node', ...urls.flatMap((url) => ['--chain', url]), '--key', key, '--datadir', scratch, '--port', String(port),
-    '--http.port', '0', '--confirmations', '1', '--poll', '50', '--challenge', '60', ...args,
+    '--http.port', '0', '--confirmations', '1', '--poll', '50', '--challenge', '60', ...args, ...more,
   ]);
   const { child, line, output, exit } = server;
   const url = line('JSON-RPC');
@@ -83,7 +83,7 @@ export async function startDaemon({ urls, key, datadir, port = 0, args = [] }) {
     channel: async (channel) => (await daemon.rpc('channel_list')).find((each) => each.channel === channel),
     kill: async (signal = 'SIGKILL') => { child.kill(signal); return exit; },
     /** The same daemon, after it has ended. */
-    again: (more = {}) => startDaemon({ urls, key, datadir: scratch, port: daemon.port, args, ...more }),
+    again: (changes = {}) => startDaemon({ urls, key, datadir: scratch, port: daemon.port, args, ...changes }),
     stop: () => stop(server, datadir ? undefined : scratch),
   };
   return daemon;

@@ -133,7 +133,7 @@ struct in_lock *in_lock(struct channel *channel, u32 slot)
     return &channel->in[slot];
 }
 
-static void forget_out(struct channel *channel, u32 slot)
+void forget_out(struct channel *channel, u32 slot)
 {
     struct out_lock *out = out_lock(channel, slot);
     free((void *)(uintptr_t)out->reason.data);
@@ -174,6 +174,11 @@ bool channel_lock_waits(const struct channel *channel, u32 slot)
     return slot < channel->in_room && channel->in[slot].state == IN_KNOWN;
 }
 
+bool channel_lock_is_held(const struct channel *channel, u32 slot)
+{
+    return slot < channel->in_room && channel->in[slot].state == IN_HELD;
+}
+
 bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out)
 {
     if (slot >= channel->in_room || channel->in[slot].state != IN_SETTLED)
@@ -184,7 +189,7 @@ bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out)
 
 void channel_learn(struct channel *channel, u32 slot, hash32 preimage)
 {
-    if (!channel_lock_waits(channel, slot))
+    if (!channel_lock_waits(channel, slot) && !channel_lock_is_held(channel, slot))
         return;
     channel->in[slot].state = IN_SETTLED;
     channel->in[slot].preimage = preimage;
@@ -239,7 +244,8 @@ static enum status judge_own(const struct channel *channel, const struct item *i
         return ST_OK;
     case ITEM_SETTLE:
     case ITEM_FAIL:
-        return in_in && channel->in[slot].state == IN_KNOWN
+        return in_in && (channel->in[slot].state == IN_KNOWN ||
+                         (item->kind == ITEM_SETTLE && channel->in[slot].state == IN_HELD))
                    ? ST_OK
                    : fail(err, ST_MISSING, "no lock of the peer's waits in slot %u", slot);
     case ITEM_PAID:
@@ -256,7 +262,9 @@ static enum status judge_own(const struct channel *channel, const struct item *i
 static void end_out(struct channel *channel, u32 slot)
 {
     static const struct lock none;
-    out_lock(channel, slot)->state = OUT_ENDED;
+    struct out_lock *out = out_lock(channel, slot);
+    out->state = OUT_ENDED;
+    out->was = locks_get(channel->locks[channel->side], slot);
     locks_set(channel->locks[channel->side], slot, &none);
 }
 
@@ -303,6 +311,8 @@ enum status channel_queue(struct channel *channel, const struct item *item, u32 
     struct item own = *item;
     if (own.kind == ITEM_ADD)
         own.slot = open_slot(channel);
+    if (channel->lost)
+        return fail(err, ST_AGAIN, "the channel is being restored");
     if (!channel_has_room(channel))
         return fail(err, ST_AGAIN, "the channel has too much to say at once");
     TRY(judge_own(channel, &own, err));
@@ -359,7 +369,8 @@ static bool holds_queue(const struct channel *channel)
 bool channel_wants_update(const struct channel *channel)
 {
     bool has_items = channel->queue_size != 0 && !holds_queue(channel);
-    return (has_items || channel->owes_ack) && channel->sent_count < countof(channel->sent);
+    return (has_items || channel->owes_ack) && !channel->lost && !channel->peer_lost &&
+           channel->sent_count < countof(channel->sent);
 }
 
 struct wire_update update_of(const struct channel *channel, const struct sent *sent)

@@ -15,6 +15,8 @@
  *   R4   EVENT_DROPPED comes when the peer has acknowledged the drop
  *   R8   what a peer's update may do, channel_take_update
  *   R7   nothing but acknowledgements on the way to a new base, and then nothing (rebase.c)
+ *   R12  after a restore nothing is signed but a recovery base (recover.c)
+ *   R13  and locks of the peer's fail by expiry only
  *   R10  a withdrawal is reserved until it is executed or dead
  *   R15  EVENT_LOCK_IN comes with the own half that acknowledges the lock
  *
@@ -178,12 +180,14 @@ void channel_take_silence(struct channel *channel);
 /* Whether there is a base to sign. */
 bool channel_wants_rebase(const struct channel *channel);
 enum status channel_make_rebase(struct channel *channel, const struct channel_signer *signer,
-                                struct wire_rebase *out, struct err *err);
+                                struct wire_rebase *out, struct channel_events *events,
+                                struct err *err);
 /* Statuses as of channel_take_update. */
 enum status channel_take_rebase(struct channel *channel, const struct wire_rebase *said,
-                                struct err *err);
+                                struct channel_events *events, struct err *err);
 enum status channel_replay_rebase(struct channel *channel, bool ours,
-                                  const struct wire_rebase *said, struct err *err);
+                                  const struct wire_rebase *said, struct channel_events *events,
+                                  struct err *err);
 
 /* --- Withdrawals: likewise. */
 
@@ -217,7 +221,8 @@ struct channel_missed {
     bool base_first, base_last; /* the base before them, or after them */
     bool withdrawal;            /* has been said */
 };
-/* ST_INVALID: one of the two has lost state. */
+/* ST_MISSING: one of the two has lost states, says the peer; channel_is_behind, which.
+ * ST_INVALID: it cannot be true. */
 enum status channel_meet(struct channel *channel, const struct wire_reestablish *said,
                          struct channel_missed *out, struct err *err);
 /* The next message that the peer has missed; what it borrows is as of channel_make_update. False:
@@ -241,6 +246,35 @@ struct channel_progress channel_progress(const struct channel *channel);
 /* The hash of an own half that is not older than the newest acknowledged. False: not kept. */
 bool channel_sent_hash(const struct channel *channel, u64 seq, hash32 *out);
 
+/* --- After a restore (recover.c). */
+
+/* What we know may be old: from here on nothing is signed but a recovery base, until the peer has
+ * signed that too (R12). The journal has to know. */
+void channel_lose(struct channel *channel);
+bool channel_is_lost(const struct channel *channel);
+/* Whether it says that it knows states of ours that we do not. It proves that with RECOVER. */
+bool channel_is_behind(const struct channel *channel, const struct wire_reestablish *said);
+
+/* The peer has lost its states: on this connection nothing is signed but what it then signs. */
+void channel_take_lost(struct channel *channel);
+bool channel_peer_is_lost(const struct channel *channel);
+/* The newest states, for it; locks go into `room`. ST_FULL: there are more than a message holds. */
+enum status channel_show(const struct channel *channel, struct wire_recover *out,
+                         u8 room[static WIRE_LIMIT], struct err *err);
+
+/* What the peer shows. ST_OK: the channel is lost, or that is proven now; it takes the place of
+ * what we knew. ST_INVALID: it is older than that, or not what the two have signed; nothing has
+ * changed. */
+enum status channel_take_recover(struct channel *channel, const struct wire_recover *said,
+                                 struct err *err);
+enum status channel_replay_recover(struct channel *channel, const struct wire_recover *said,
+                                   struct err *err);
+/* Whether a recovery base may be signed in this epoch: the time on the channel's chain, in
+ * seconds. Epochs that either signs otherwise stay below that time. */
+bool channel_may_recover(const struct channel *channel, u64 epoch);
+enum status channel_recover(struct channel *channel, u64 epoch, const struct channel_signer *signer,
+                            struct wire_rebase *out, struct err *err);
+
 /* --- Locks. */
 
 /* Those of a side, by slot. */
@@ -253,6 +287,8 @@ bool channel_lock_lives(const struct channel *channel, u32 slot);
 bool channel_has_fresh_locks(const struct channel *channel);
 /* Whether a lock of the peer's is in the slot that we have acknowledged and not answered. */
 bool channel_lock_waits(const struct channel *channel, u32 slot);
+/* Whether it is one of before a restore: it may be settled, and is not failed. */
+bool channel_lock_is_held(const struct channel *channel, u32 slot);
 /* The preimage that we told for a lock of the peer's. False: none. */
 bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out);
 /* The preimage of a lock of the peer's that waits, when the peer is not to be told any more: for

@@ -118,7 +118,7 @@ void world_splice(struct world *w, u32 side)
     }
     if (channel_wants_rebase(at->channel)) {
         message.type = WIRE_REBASE;
-        st = channel_make_rebase(at->channel, &world_signer, &message.rebase, NULL);
+        st = channel_make_rebase(at->channel, &world_signer, &message.rebase, &at->events, NULL);
         assert(st == ST_OK);
         world_record(w, side, true, &message);
         world_say(w, side, &message);

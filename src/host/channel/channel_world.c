@@ -199,7 +199,7 @@ struct channel *world_replayed(const struct world_side *at, u32 side, usize coun
         if (message.type == WIRE_UPDATE)
             st = channel_replay(channel, ours, &message.update, events, NULL);
         else if (message.type == WIRE_REBASE)
-            st = channel_replay_rebase(channel, ours, &message.rebase, NULL);
+            st = channel_replay_rebase(channel, ours, &message.rebase, events, NULL);
         else
             st = channel_replay_withdraw(channel, ours, &message.withdraw, NULL);
         assert(st == ST_OK);
@@ -308,7 +308,7 @@ enum status world_take(struct world *w, u32 side, const struct wire_message *mes
     if (message->type == WIRE_UPDATE)
         return channel_take_update(at->channel, &message->update, w->now_s, &at->events, &w->err);
     if (message->type == WIRE_REBASE)
-        return channel_take_rebase(at->channel, &message->rebase, &w->err);
+        return channel_take_rebase(at->channel, &message->rebase, &at->events, &w->err);
     if (message->type == WIRE_WITHDRAW)
         return world_take_withdraw(w, side, &message->withdraw);
     if (message->type == WIRE_STFU)

@@ -342,6 +342,7 @@ static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 f
         peers_begin(chain);
     ending_tick(chain);
     splice_tick(chain);
+    restoring_tick(chain);
     forward_tick(chain);
     receive_tick(chain);
     daemon_touch(chain->daemon);
@@ -458,6 +459,8 @@ static enum status begin(struct daemon *daemon, struct err *err)
     struct link_events events = peers_events(daemon);
     TRY(links_new(&links, &events, &daemon->links, err));
     daemon->network = network_new(daemon);
+    if (options->is_restored)
+        restoring_begin(daemon);
     resume_entries(daemon);
     for (usize i = 0; i < daemon->chain_count; i++)
         TRY(onchain_begin(daemon->chains[i].chain, err));

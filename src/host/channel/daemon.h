@@ -46,6 +46,7 @@ struct daemon_options {
     u32 fee_ppm;           /* so many millionths of what is forwarded */
     bool swaps;            /* also from one chain's own money to another's, one to one */
     const char *alias;     /* by which others may show us; NULL: none */
+    bool is_restored;      /* the journal is an old copy */
     bool is_private;       /* nothing is said of our channels */
     const char *tower;     /* "KEY@HOST:PORT" of a watchtower; NULL: none */
     bool has_tower_risk;   /* else a hundredth of each channel's deposits: */

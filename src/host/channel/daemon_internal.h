@@ -11,6 +11,7 @@
  *     network.c   gossip, and the graph that comes of it (network.h)
  *     errand.c    transactions
  *     ending.c    closes, by both and by one
+ *     restoring.c channels after a restore
  *     splice.c    new bases, and money taken out of open channels
  *     unlock.c    locks after a dispute
  *     public.c    secrets that everybody knows
@@ -124,6 +125,7 @@ struct entry {
     signature64 close_signature[2];
     u128 withdraws;           /* to be signed yet */
     bool looked;              /* at the chain, for a withdrawal that is too late */
+    u64 lost_until_s;         /* the channel is lost: when it may recover; 0: not known yet */
     u64 force_until_s;        /* of our own forced close; 0: there is none */
     struct onchain_view view; /* the newest */
     struct locks *won[2];     /* those that a dispute left, by side; NULL: not looked for yet */
@@ -389,6 +391,7 @@ enum record {
     RECORD_SHOWN,
     RECORD_PUBLIC,
     RECORD_PEER,
+    RECORD_LOST,
 };
 
 void record_entry(const struct entry *entry);
@@ -398,6 +401,7 @@ void record_message(const struct entry *entry, enum record kind,
 void record_seen(const struct entry *entry);
 void record_wanted(const struct entry *entry);
 void record_stage(const struct entry *entry);
+void record_lost(const struct entry *entry);
 void record_passage(const struct passage *passage);
 void record_bill(struct daemon *daemon, const struct bill_terms *terms);
 void record_received(struct daemon *daemon, hash32 hash, u128 amount);
@@ -527,6 +531,22 @@ void splice_resume(struct entry *entry);
 /* A block has come. */
 void splice_tick(struct chain_of *chain);
 
+/* --- restoring.c */
+
+/* The journal is an old copy: of each channel something newer may have been signed. */
+void restoring_begin(struct daemon *daemon);
+/* Instead of REESTABLISH, or after it: asks the peer what it has. */
+void restoring_ask(struct entry *entry);
+enum status restoring_take_lost(struct entry *entry, const struct wire_message *message,
+                                struct err *err);
+enum status restoring_take(struct entry *entry, const struct wire_message *message,
+                           struct err *err);
+enum status restoring_replay(struct entry *entry, const struct wire_recover *said, struct err *err);
+/* The peer has signed our recovery base. */
+void restoring_done(struct entry *entry);
+/* A block has come. */
+void restoring_tick(struct chain_of *chain);
+
 /* --- unlock.c */
 
 /* Keeps what the registry has told of a key that matters. */
@@ -580,6 +600,9 @@ void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal)
 /* The journal tells of it. */
 void forward_shown(struct chain_of *chain, const struct shown_terms *terms);
 void forward_tick(struct chain_of *chain);
+/* After a restore the channel has other locks than it had: what was joined to those that are gone
+ * is not known to have been paid, or given back. */
+void forward_restored(struct entry *entry);
 /* By how much a lock has to outlast the one on another chain that it pays for. */
 u64 forward_swap_s(const struct daemon_options *options);
 

@@ -34,7 +34,8 @@ static void keep(struct entry *entry, const struct item *item)
 static void queue(struct entry *entry, const struct item *item)
 {
     struct err err;
-    if (entry->stage >= STAGE_FORCED) { /* R9: the peer is told nothing; the registry may be */
+    /* R9, R12: the peer is told nothing; the registry may be. */
+    if (entry->stage >= STAGE_FORCED || channel_is_lost(entry->channel)) {
         if (item->kind == ITEM_SETTLE)
             channel_learn(entry->channel, item->slot, item->reference);
         return;
@@ -525,6 +526,17 @@ void forward_event(struct entry *entry, const struct channel_event *event)
     }
 }
 
+void forward_restored(struct entry *entry)
+{
+    const struct locks *ours = channel_locks(entry->channel, channel_side(entry->channel));
+    answers_free(entry);
+    for (u32 slot = 0; slot < entry->out_room; slot++)
+        while (entry->out[slot] != NULL &&
+               (entry->out[slot]->before != NULL ||
+                !hash32_equal(locks_get(ours, slot).key, entry->out[slot]->key)))
+            passage_end(passage_take_oldest(entry, slot));
+}
+
 /* --- Time. */
 
 /* R5: a secret that we told and that the peer does not pay for is shown to everybody in time. When
@@ -571,7 +583,7 @@ void forward_tick(struct chain_of *chain)
             forward_answers(entry);
             give_up_late(entry);
         }
-        if (entry->stage == STAGE_CLOSED)
+        if (entry->stage == STAGE_CLOSED || channel_is_lost(entry->channel))
             continue;
         look_at_theirs(entry, chain->time_s);
         look_at_ours(entry, chain->time_s);

@@ -5,7 +5,8 @@
  *     money.c      who has what
  *     rebase.c     new bases
  *     withdraw.c   money taken out
- *     meeting.c    after a connection is gone */
+ *     meeting.c    after a connection is gone
+ *     recover.c    after a restore */
 #ifndef CHANNEL_INTERNAL_H
 #define CHANNEL_INTERNAL_H
 
@@ -24,21 +25,29 @@ struct sent {
 struct out_lock {
     enum { OUT_NONE, OUT_QUEUED, OUT_ADDED, OUT_SETTLED, OUT_FAILED, OUT_ENDED } state;
     hash32 preimage; /* OUT_SETTLED */
+    struct lock was; /* OUT_ENDED */
     bytes reason;    /* OUT_FAILED, owned */
 };
 
 /* What we did about a lock of the peer's. */
 struct in_lock {
-    enum { IN_NONE, IN_NEW, IN_KNOWN, IN_SETTLED, IN_FAILED } state; /* NEW: not acknowledged yet */
-    hash32 preimage;                                                 /* IN_SETTLED */
-    u8 *onion;                                                       /* ONION_SIZE */
+    enum {
+        IN_NONE,
+        IN_NEW, /* not acknowledged yet */
+        IN_KNOWN,
+        IN_HELD, /* of before a restore: it may have been passed on (R13) */
+        IN_SETTLED,
+        IN_FAILED,
+    } state;
+    hash32 preimage; /* IN_SETTLED */
+    u8 *onion;       /* ONION_SIZE */
 };
 
 /* What the next base has come to. */
 struct rebase {
     bool asked;
-    bool quiet[2]; /* by side: it says nothing new before that */
-    bool has_next;
+    bool quiet[2];           /* by side: it says nothing new before that */
+    bool has_next, recovers; /* recovers: we signed it after a restore */
     struct base next;
     bool is_signed[2];
     signature64 signature[2];
@@ -58,6 +67,9 @@ struct channel {
     u32 side, key;
     void *user;
     bool stopped;
+    bool lost;      /* what we know is old: nothing is signed but a recovery base (R12) */
+    bool shown;     /* and the peer has shown on this connection what it has */
+    bool peer_lost; /* on this connection: nothing is signed before its recovery base */
 
     struct base base;
     signature64 base_signature[2]; /* epoch 0 has none */
@@ -99,6 +111,7 @@ struct out_lock *out_lock(struct channel *channel, u32 slot);
 struct in_lock *in_lock(struct channel *channel, u32 slot);
 /* A lock that is gone. */
 void forget_in(struct channel *channel, u32 slot);
+void forget_out(struct channel *channel, u32 slot);
 
 void unqueue_answer(struct channel *channel, u32 slot);
 
@@ -118,6 +131,16 @@ i128 channel_carried(const struct channel *channel, u32 side, u128 deposited, u1
 /* What a side has withdrawn and may yet, of which so much is done as of that block. */
 u128 channel_reserved(const struct channel *channel, u32 side, u128 withdrawn, u64 final_s);
 u128 channel_theirs_reserved(const struct channel *channel);
+
+/* Sequence number 0 of a side: nothing sent, and the base's locks. */
+struct half half_zero(const struct base *base, u32 side);
+/* The base that follows from the newest halves, in that epoch. False: not from such deposits and
+ * withdrawals. */
+bool next_base(const struct channel *channel, u64 epoch, const struct wire_rebase *said,
+               struct base *out);
+/* Of what both count. */
+enum status sign_base(struct channel *channel, u64 epoch, const struct channel_signer *signer,
+                      struct wire_rebase *out, struct channel_events *events, struct err *err);
 
 /* We have signed the next base, and wait for the peer's signature. */
 bool channel_is_frozen(const struct channel *channel);

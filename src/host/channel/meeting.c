@@ -44,7 +44,7 @@ struct wire_reestablish channel_hello(const struct channel *channel)
     struct channel_progress progress = channel_progress(channel);
     struct wire_reestablish hello = {.id = channel->name.id, .epoch = progress.epoch};
     if (channel_is_frozen(channel)) {
-        hello.epoch++;
+        hello.epoch = channel->rebase.next.epoch;
         return hello;
     }
     hello.sent_seq = progress.sent_seq;
@@ -59,14 +59,13 @@ static enum status check_progress(const struct channel *channel,
 {
     struct channel_progress progress = channel_progress(channel);
     hash32 hash;
+    if (said->received_seq > progress.sent_seq || said->sent_seq < progress.received_seq ||
+        said->received_seq < progress.acked_seq)
+        return fail(err, ST_MISSING, "one of the two has lost states");
     if (!channel_sent_hash(channel, said->received_seq, &hash) ||
         !hash32_equal(hash, said->received_hash))
-        return fail(err, ST_INVALID,
-                    "the peer has our update %lu, which we do not know: one of us has lost state",
+        return fail(err, ST_INVALID, "the peer has another update %lu of ours than we",
                     said->received_seq);
-    if (said->sent_seq < progress.received_seq)
-        return fail(err, ST_INVALID, "the peer does not know its update %lu any more",
-                    progress.received_seq);
     return ST_OK;
 }
 
@@ -75,6 +74,7 @@ enum status channel_meet(struct channel *channel, const struct wire_reestablish 
 {
     u64 epoch = channel->base.epoch;
     bool frozen = channel_is_frozen(channel);
+    channel->peer_lost = false;
     *out = (struct channel_missed){.seq = newest_sent(channel)->half.seq + 1};
     if (said->epoch == epoch) {
         TRY(check_progress(channel, said, err));
@@ -88,7 +88,7 @@ enum status channel_meet(struct channel *channel, const struct wire_reestablish 
         channel->rebase.quiet[0] = channel->rebase.quiet[1] = true; /* it has signed the base */
         return ST_OK;
     }
-    return fail(err, ST_INVALID, "the peer is in epoch %lu, we in %lu", said->epoch, epoch);
+    return fail(err, ST_MISSING, "the peer is in epoch %lu, we in %lu", said->epoch, epoch);
 }
 
 static bool take_flag(bool *flag)
@@ -126,6 +126,7 @@ bool channel_say_again(const struct channel *channel, struct channel_missed *mis
 void channel_part(struct channel *channel)
 {
     bool asked = channel->rebase.asked;
+    channel->shown = channel->peer_lost = false;
     if (!channel_is_frozen(channel))
         channel->rebase = (struct rebase){.asked = asked};
 }

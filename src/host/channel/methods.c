@@ -106,6 +106,8 @@ static const char *state_of(const struct entry *entry)
     }
     if (entry->ends)
         return "closing";
+    if (channel_is_lost(entry->channel))
+        return "restoring";
     u128 funds = channel_funds(entry->channel, 0) + channel_funds(entry->channel, 1);
     return funds == 0 ? "funding" : entry->here && entry->there ? "open" : "offline";
 }

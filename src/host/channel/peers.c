@@ -243,7 +243,10 @@ static void reestablish(struct entry *entry)
         return;
     struct wire_message message = {.type = WIRE_REESTABLISH};
     message.reestablish = channel_hello(entry->channel);
-    daemon_say(entry->peer, &message);
+    if (channel_is_lost(entry->channel) && entry->stage == STAGE_OPEN)
+        restoring_ask(entry);
+    else
+        daemon_say(entry->peer, &message);
     entry->here = true;
     peer_tell_funds(entry);
 }
@@ -254,7 +257,14 @@ static enum status hear(struct entry *entry, const struct wire_reestablish *hell
 {
     struct channel_missed missed;
     struct wire_message again;
-    TRY(channel_meet(entry->channel, hello, &missed, err));
+    if (channel_is_lost(entry->channel))
+        return ST_OK; /* what counts is what it shows */
+    enum status st = channel_meet(entry->channel, hello, &missed, err);
+    if (st == ST_MISSING && channel_is_behind(entry->channel, hello))
+        restoring_ask(entry);
+    if (st == ST_MISSING)
+        return ST_OK; /* nothing is said before it is known who has lost what */
+    TRY(st);
     entry->there = true;
     while (channel_say_again(entry->channel, &missed, &again))
         daemon_say(entry->peer, &again);
@@ -361,6 +371,8 @@ static const struct {
     {WIRE_FUNDED, NULL, take_funded},
     {WIRE_UPDATE, NULL, take_update},
     {WIRE_REESTABLISH, NULL, take_reestablish},
+    {WIRE_LOST, NULL, restoring_take_lost},
+    {WIRE_RECOVER, NULL, restoring_take},
     {WIRE_STFU, NULL, splice_take_stfu},
     {WIRE_REBASE, NULL, splice_take_rebase},
     {WIRE_WITHDRAW, NULL, splice_take_withdraw},
@@ -389,7 +401,8 @@ static enum status take_message(struct peer *peer, const struct wire_message *me
     struct entry *entry = daemon_find(peer->daemon, message->update.id);
     if (entry != NULL && entry->peer != peer)
         entry = NULL; /* it must not learn that the channel is ours */
-    if (entry == NULL && (message->type == WIRE_REESTABLISH || message->type == WIRE_FUNDED))
+    if (entry == NULL && (message->type == WIRE_REESTABLISH || message->type == WIRE_LOST ||
+                          message->type == WIRE_FUNDED))
         return say_unknown(peer, message->update.id);
     if (entry == NULL)
         return fail(err, ST_INVALID, "%s about a channel that is not the peer's",

@@ -30,7 +30,8 @@ bool channel_wants_silence(const struct channel *channel)
     const struct rebase *rebase = &channel->rebase;
     u128 most = channel->next_sent | channel->theirs.sent;
     bool begins = !channel->stopped && (rebase->asked || most >> CHANNEL_SENT_BITS != 0);
-    return !rebase->quiet[channel->side] && (begins || rebase->quiet[peer_side(channel)]);
+    return !channel->lost && !channel->peer_lost && !rebase->quiet[channel->side] &&
+           (begins || rebase->quiet[peer_side(channel)]);
 }
 
 void channel_say_silence(struct channel *channel)
@@ -51,14 +52,13 @@ static bool is_silent(const struct channel *channel)
 
 /* --- The base. */
 
-/* It follows from the newest halves. False: not from such deposits and withdrawals. */
-static bool next_base(const struct channel *channel, const struct wire_rebase *said,
-                      struct base *out)
+bool next_base(const struct channel *channel, u64 epoch, const struct wire_rebase *said,
+               struct base *out)
 {
     const u128 deposited[2] = {said->deposited_a, said->deposited_b};
     const u128 withdrawn[2] = {said->withdrawn_a, said->withdrawn_b};
     *out = channel->base;
-    out->epoch++;
+    out->epoch = epoch;
     for (u32 side = 0; side < 2; side++) {
         bool ours = side == channel->side;
         if (deposited[side] >= CHANNEL_AMOUNT_LIMIT || withdrawn[side] >= CHANNEL_AMOUNT_LIMIT)
@@ -109,17 +109,19 @@ static struct wire_rebase proposal(const struct channel *channel)
     };
 }
 
-/* Sequence number 0 of a side: nothing sent, and the base's locks. */
-static struct half half_zero(const struct base *base, u32 side)
+struct half half_zero(const struct base *base, u32 side)
 {
     return (struct half){
         .side = side, .epoch = base->epoch, .locked = base->locked[side], .root = base->root[side]};
 }
 
-/* Both have signed. */
-static void adopt(struct channel *channel)
+/* Both have signed. After a recovery the peer had not acknowledged all: the base does. */
+static void adopt(struct channel *channel, struct channel_events *events)
 {
     u32 peer = peer_side(channel);
+    take_ack(channel, newest_sent(channel)->half.seq, events);
+    channel->owes_ack = channel->fresh_count != 0;
+    channel->lost = channel->shown = channel->peer_lost = false;
     channel->base = channel->rebase.next;
     memcpy(channel->base_signature, channel->rebase.signature, sizeof(channel->base_signature));
     channel->rebase = (struct rebase){.asked = false};
@@ -134,17 +136,21 @@ static void adopt(struct channel *channel)
     channel->sent_count = 1;
 }
 
+/* A recovery's takes the place of one that was half signed. */
 static void note(struct channel *channel, u32 signer, const struct base *base,
-                 const signature64 *signature)
+                 const signature64 *signature, struct channel_events *events)
 {
     struct rebase *rebase = &channel->rebase;
+    if (rebase->has_next && rebase->next.epoch != base->epoch)
+        *rebase = (struct rebase){.asked = rebase->asked};
     rebase->quiet[0] = rebase->quiet[1] = true;
     rebase->has_next = true;
+    rebase->recovers |= channel->lost && signer == channel->side;
     rebase->next = *base;
     rebase->is_signed[signer] = true;
     rebase->signature[signer] = *signature;
     if (rebase->is_signed[0] && rebase->is_signed[1])
-        adopt(channel);
+        adopt(channel, events);
 }
 
 /* --- Ours. */
@@ -153,32 +159,52 @@ bool channel_wants_rebase(const struct channel *channel)
 {
     struct wire_rebase said = proposal(channel);
     struct base base;
+    if (channel->lost)
+        return false;
     if (channel->rebase.has_next || channel->side != 0)
         return channel->rebase.has_next && !channel_is_frozen(channel);
-    return is_silent(channel) && next_base(channel, &said, &base);
+    return !channel->peer_lost && is_silent(channel) &&
+           next_base(channel, channel->base.epoch + 1, &said, &base);
 }
 
-enum status channel_make_rebase(struct channel *channel, const struct channel_signer *signer,
-                                struct wire_rebase *out, struct err *err)
+static enum status sign(struct channel *channel, const struct base *base,
+                        const struct channel_signer *signer, struct wire_rebase *out,
+                        struct channel_events *events, struct err *err)
 {
-    assert(channel_wants_rebase(channel));
-    struct wire_rebase said = proposal(channel);
-    struct base base = channel->rebase.next;
-    if (!channel->rebase.has_next && !next_base(channel, &said, &base))
-        bug("the base does not follow");
     struct sign_request request = {
         .terms = &channel->terms,
         .name = &channel->name,
         .side = channel->side,
         .key = channel->key,
         .kind = SIGN_BASE,
-        .base = &base,
+        .base = base,
     };
     signature64 signature;
     TRY(signer->sign(signer->self, &request, &signature, err));
-    *out = message_of(channel, &base, &signature);
-    note(channel, channel->side, &base, &signature);
+    *out = message_of(channel, base, &signature);
+    note(channel, channel->side, base, &signature, events);
     return ST_OK;
+}
+
+enum status sign_base(struct channel *channel, u64 epoch, const struct channel_signer *signer,
+                      struct wire_rebase *out, struct channel_events *events, struct err *err)
+{
+    struct wire_rebase said = proposal(channel);
+    struct base base;
+    if (!next_base(channel, epoch, &said, &base))
+        return fail(err, ST_INVALID, "what was paid does not fit what the chain has");
+    return sign(channel, &base, signer, out, events, err);
+}
+
+enum status channel_make_rebase(struct channel *channel, const struct channel_signer *signer,
+                                struct wire_rebase *out, struct channel_events *events,
+                                struct err *err)
+{
+    assert(channel_wants_rebase(channel));
+    struct base base = channel->rebase.next;
+    if (channel->rebase.has_next)
+        return sign(channel, &base, signer, out, events, err);
+    return sign_base(channel, channel->base.epoch + 1, signer, out, events, err);
 }
 
 bool channel_sent_rebase(const struct channel *channel, struct wire_rebase *out)
@@ -204,44 +230,68 @@ static bool counts(const struct channel *channel, const struct wire_rebase *said
 static enum status compute(const struct channel *channel, const struct wire_rebase *said,
                            struct base *out, struct err *err)
 {
-    if (said->epoch != channel->base.epoch + 1)
+    bool recovers = channel->lost || channel->peer_lost;
+    if (said->epoch != channel->base.epoch + 1 && !recovers)
         return fail(err, ST_INVALID, "a base of epoch %lu, the channel is in %lu", said->epoch,
                     channel->base.epoch);
-    if (!next_base(channel, said, out))
+    if (!next_base(channel, said->epoch, said, out))
         return fail(err, ST_INVALID, "the peer's base does not follow from what was paid");
     return ST_OK;
 }
 
+/* Who has signed it first gets the other's signature under the same; who has not is asked in the
+ * order that the head of this file says, or by one that recovers. */
+static enum status check_turn(const struct channel *channel, const struct wire_rebase *said,
+                              hash32 digest, struct err *err)
+{
+    const struct rebase *rebase = &channel->rebase;
+    bool answers = (channel->side == 0 || channel->lost) && !channel->peer_lost;
+    if (answers && !channel_is_frozen(channel))
+        return fail(err, ST_INVALID, "side 0 is the first to sign a base");
+    if (answers && !hash32_equal(digest, signed_digest(channel->name.domain,
+                                                       base_hash(channel->name.id, &rebase->next))))
+        return fail(err, ST_INVALID, "the peer signs another base than we have");
+    if (!answers && ((!is_silent(channel) && !channel->peer_lost) || !counts(channel, said)))
+        return fail(err, ST_INVALID, "a base while something is under way");
+    return ST_OK;
+}
+
+/* Of the same connection's, or of an earlier one's. */
+static bool was_taken(const struct channel *channel, const struct wire_rebase *said)
+{
+    const struct rebase *rebase = &channel->rebase;
+    u32 peer = peer_side(channel);
+    if (said->epoch <= channel->base.epoch)
+        return true;
+    if (channel->lost)
+        return !rebase->recovers || said->epoch != rebase->next.epoch;
+    return rebase->has_next && rebase->is_signed[peer] &&
+           (!channel->peer_lost || said->epoch <= rebase->next.epoch);
+}
+
 enum status channel_take_rebase(struct channel *channel, const struct wire_rebase *said,
-                                struct err *err)
+                                struct channel_events *events, struct err *err)
 {
     u32 peer = peer_side(channel);
     struct base base;
-    if (said->epoch <= channel->base.epoch ||
-        (channel->rebase.has_next && channel->rebase.is_signed[peer]))
+    if (was_taken(channel, said))
         return fail(err, ST_AGAIN, "the base was taken");
     TRY(compute(channel, said, &base, err));
-    if (channel->side == 0 && !channel_is_frozen(channel))
-        return fail(err, ST_INVALID, "side 0 is the first to sign a base");
-    if (channel->side == 1 && (!is_silent(channel) || !counts(channel, said)))
-        return fail(err, ST_INVALID, "a base while something is under way");
     hash32 digest = signed_digest(channel->name.domain, base_hash(channel->name.id, &base));
-    hash32 ours =
-        signed_digest(channel->name.domain, base_hash(channel->name.id, &channel->rebase.next));
-    if (channel->side == 0 && !hash32_equal(digest, ours))
-        return fail(err, ST_INVALID, "the peer signs another base than we have");
+    TRY(check_turn(channel, said, digest, err));
     if (!signature_is_of(&said->signature, digest, channel->terms.owner[peer]))
         return fail(err, ST_INVALID, "the signature is not the peer's under this base");
-    note(channel, peer, &base, &said->signature);
+    note(channel, peer, &base, &said->signature, events);
     return ST_OK;
 }
 
 enum status channel_replay_rebase(struct channel *channel, bool ours,
-                                  const struct wire_rebase *said, struct err *err)
+                                  const struct wire_rebase *said, struct channel_events *events,
+                                  struct err *err)
 {
     struct base base;
-    if (compute(channel, said, &base, err) != ST_OK)
-        return ST_CORRUPT;
-    note(channel, ours ? channel->side : peer_side(channel), &base, &said->signature);
+    if (said->epoch <= channel->base.epoch || !next_base(channel, said->epoch, said, &base))
+        return fail(err, ST_CORRUPT, "a base of epoch %lu does not follow", said->epoch);
+    note(channel, ours ? channel->side : peer_side(channel), &base, &said->signature, events);
     return ST_OK;
 }

@@ -169,7 +169,8 @@ TEST(a_base_that_is_not_what_was_paid_is_refused)
     speak(1);
     hear(0);
     struct wire_message message = {.type = WIRE_REBASE};
-    CHECK(channel_make_rebase(of(0), &world_signer, &message.rebase, NULL) == ST_OK);
+    CHECK(channel_make_rebase(of(0), &world_signer, &message.rebase, &w->side[0].events, NULL) ==
+          ST_OK);
     const struct wire_rebase good = message.rebase;
     for (int row = 0; row < 7; row++) {
         struct wire_rebase bad = good;
@@ -178,11 +179,11 @@ TEST(a_base_that_is_not_what_was_paid_is_refused)
         bad.deposited_b = row == 3 ? 0 : good.deposited_b;
         bad.withdrawn_a = row == 4 ? huge : row == 5 ? 1 : 0;
         bad.signature.b[9] ^= row == 6;
-        CHECK_ROW(row, channel_take_rebase(of(1), &bad, NULL) == ST_INVALID);
+        CHECK_ROW(row, channel_take_rebase(of(1), &bad, &w->side[1].events, NULL) == ST_INVALID);
     }
-    CHECK(channel_take_rebase(of(0), &good, NULL) == ST_INVALID);
-    CHECK(channel_take_rebase(of(1), &good, NULL) == ST_OK);
-    CHECK(channel_take_rebase(of(1), &good, NULL) == ST_AGAIN);
+    CHECK(channel_take_rebase(of(0), &good, &w->side[0].events, NULL) == ST_INVALID);
+    CHECK(channel_take_rebase(of(1), &good, &w->side[1].events, NULL) == ST_OK);
+    CHECK(channel_take_rebase(of(1), &good, &w->side[1].events, NULL) == ST_AGAIN);
     world_end(w);
 }
 
@@ -190,9 +191,9 @@ TEST(a_base_while_something_is_under_way_is_refused)
 {
     begin();
     struct wire_rebase said = {.id = channel_name(of(0))->id, .epoch = 1};
-    CHECK(channel_take_rebase(of(1), &said, NULL) == ST_INVALID);
+    CHECK(channel_take_rebase(of(1), &said, &w->side[1].events, NULL) == ST_INVALID);
     channel_take_silence(of(1));
-    CHECK(channel_take_rebase(of(1), &said, NULL) == ST_INVALID);
+    CHECK(channel_take_rebase(of(1), &said, &w->side[1].events, NULL) == ST_INVALID);
     world_end(w);
 }
 

@@ -1,7 +1,7 @@
 /* The journal: what a daemon has said and heard that binds, and what it has seen become final.
  *
  *     ENTRY     a channel's terms and peer, as ABI words; its place among these is its index
- *     SENT      index (u32) ‖ message as it travels: UPDATE, STFU, CLOSE, REBASE, WITHDRAW
+ *     SENT      index (u32) ‖ message as it travels: UPDATE, STFU, CLOSE, REBASE, WITHDRAW, RECOVER
  *     RECEIVED  the same
  *     SEEN      index ‖ deposited a, b, withdrawn a, b, time (16 bytes each; little-endian)
  *     WANTED    index ‖ what we deposit in all
@@ -10,6 +10,7 @@
  *     PASSAGE   a peer's lock ‖ ours for it: channel, slot (u32 each) ‖ key ‖ its expiry
  *     BILL      an invoice: preimage, secret, amount, expiry; BILL_PAID: its hash ‖ amount
  *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it ‖ expiry
+ *     LOST      index ‖ time from which its channel may recover, 0: not known yet ‖ the next key
  *     SHOWN     chain id ‖ a secret that the chain's registry has, of a lock of ours or a peer's
  *     PEER      node (33 bytes) ‖ port (u16) ‖ host: where it listens since somebody said so
  *     PUBLIC    chain id ‖ the key of any other that it has
@@ -97,6 +98,16 @@ void record_stage(const struct entry *entry)
 {
     struct staged staged = {entry->stage, entry->force_until_s};
     put(entry, RECORD_STAGE, BYTES_OF(staged));
+}
+
+struct lost {
+    u64 until_s, next_key;
+};
+
+void record_lost(const struct entry *entry)
+{
+    struct lost lost = {entry->lost_until_s, entry->daemon->next_key};
+    put(entry, RECORD_LOST, BYTES_OF(lost));
 }
 
 void record_block(const struct chain_of *chain)
@@ -221,6 +232,16 @@ static enum status replay_update(struct entry *entry, bool ours, const struct wi
     return st;
 }
 
+static enum status replay_rebase(struct entry *entry, bool ours, const struct wire_rebase *said,
+                                 struct err *err)
+{
+    struct channel_events events = {0};
+    enum status st = channel_replay_rebase(entry->channel, ours, said, &events, err);
+    daemon_take_events(entry->daemon, &events);
+    channel_events_free(&events);
+    return st;
+}
+
 static enum status replay_message(struct entry *entry, bool ours, bytes content, struct err *err)
 {
     struct wire_message message;
@@ -229,7 +250,9 @@ static enum status replay_message(struct entry *entry, bool ours, bytes content,
     if (message.type == WIRE_UPDATE)
         return replay_update(entry, ours, &message.update, err);
     if (message.type == WIRE_REBASE)
-        return channel_replay_rebase(entry->channel, ours, &message.rebase, err);
+        return replay_rebase(entry, ours, &message.rebase, err);
+    if (message.type == WIRE_RECOVER)
+        return restoring_replay(entry, &message.recover, err);
     if (message.type == WIRE_WITHDRAW)
         return channel_replay_withdraw(entry->channel, ours, &message.withdraw, err);
     u32 side = channel_side(entry->channel);
@@ -252,10 +275,22 @@ static enum status replay_stage(struct entry *entry, const struct staged *staged
     return ST_OK;
 }
 
+static enum status replay_lost(struct entry *entry, const struct lost *lost, struct err *err)
+{
+    if (lost->next_key >= KEYRING_LIMIT)
+        return fail(err, ST_CORRUPT, "the journal has a key that there is not");
+    channel_lose(entry->channel);
+    entry->lost_until_s = lost->until_s;
+    if (lost->next_key > entry->daemon->next_key)
+        entry->daemon->next_key = (u32)lost->next_key;
+    return ST_OK;
+}
+
 static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct err *err)
 {
     struct seen seen;
     struct staged staged;
+    struct lost lost;
     switch (kind) {
     case RECORD_SENT:
     case RECORD_RECEIVED:
@@ -277,6 +312,11 @@ static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct
             break;
         bytes_copy(&staged, content);
         return replay_stage(entry, &staged, err);
+    case RECORD_LOST:
+        if (content.size != sizeof(lost))
+            break;
+        bytes_copy(&lost, content);
+        return replay_lost(entry, &lost, err);
     default:
         break;
     }

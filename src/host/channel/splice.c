@@ -5,7 +5,7 @@
 #include "channel/adjudicator.h"
 #include "sys/log.h"
 
-enum { STFU_REBASE = 2 };
+enum { STFU_REBASE = 2, EPOCH_AHEAD_S = 600 /* of clocks that differ */ };
 
 static void refused(const struct err *err)
 {
@@ -26,8 +26,8 @@ static void say_rebase(struct entry *entry)
 {
     struct wire_message message = {.type = WIRE_REBASE};
     struct err err;
-    if (channel_make_rebase(entry->channel, &entry->daemon->signer, &message.rebase, &err) !=
-        ST_OK) {
+    if (channel_make_rebase(entry->channel, &entry->daemon->signer, &message.rebase,
+                            &entry->daemon->events, &err) != ST_OK) {
         refused(&err);
         return;
     }
@@ -51,12 +51,24 @@ enum status splice_take_stfu(struct entry *entry, const struct wire_message *mes
 enum status splice_take_rebase(struct entry *entry, const struct wire_message *message,
                                struct err *err)
 {
-    enum status st = channel_take_rebase(entry->channel, &message->rebase, err);
-    if (st == ST_OK) {
-        record_message(entry, RECORD_RECEIVED, message);
-        entry_touch(entry);
+    bool was_lost = channel_is_lost(entry->channel);
+    bool recovers = channel_peer_is_lost(entry->channel);
+    if (recovers && message->rebase.epoch > entry->chain->time_s + EPOCH_AHEAD_S)
+        return fail(err, ST_INVALID, "a recovery base of an epoch that is not now");
+    enum status st =
+        channel_take_rebase(entry->channel, &message->rebase, &entry->daemon->events, err);
+    if (st == ST_AGAIN)
+        return ST_OK;
+    TRY(st);
+    record_message(entry, RECORD_RECEIVED, message);
+    if (recovers) {
+        say_rebase(entry);
+        entry->there = !channel_peer_is_lost(entry->channel);
     }
-    return st == ST_AGAIN ? ST_OK : st;
+    if (was_lost)
+        restoring_done(entry);
+    entry_touch(entry);
+    return ST_OK;
 }
 
 /* --- Money out. */
@@ -164,11 +176,17 @@ enum status splice_take_withdraw(struct entry *entry, const struct wire_message 
 
 /* --- Time. */
 
+/* Epochs stay below the clock, from which a restored side takes one that was never used. */
+static bool has_epoch(const struct entry *entry)
+{
+    return channel_progress(entry->channel).epoch + 1 < entry->chain->time_s;
+}
+
 void splice_step(struct entry *entry)
 {
     if (entry->stage != STAGE_OPEN)
         return;
-    if (channel_wants_silence(entry->channel))
+    if (channel_wants_silence(entry->channel) && has_epoch(entry))
         say_silence(entry);
     if (channel_wants_rebase(entry->channel))
         say_rebase(entry);

@@ -34,6 +34,7 @@ static bool may_drop(const struct channel *channel, u32 slot, const struct lock 
         return true;
     case IN_NEW:
     case IN_KNOWN:
+    case IN_HELD:
         return now_s > lock->expiry_s;
     case IN_NONE:
     case IN_SETTLED:

@@ -10,13 +10,13 @@
  *
  * A blob's sequence says how much it proves, by itself: so it needs no place in the journal. A
  * tower that has a higher one knows a later state of the channel than the journal does, which is
- * then an old copy; nothing more is signed in that channel. */
+ * then an old copy, and all its channels have to recover (restoring.c). */
 #include "channel/daemon_internal.h"
 
 #include "channel/tower_blob.h"
 #include "sys/log.h"
 
-enum { EPOCH_SHIFT = 40, USUAL_SHARE = 100, MOST_UNDERWAY = 1024 };
+enum { EPOCH_SHIFT = 32, USUAL_SHARE = 100, MOST_UNDERWAY = 1024 };
 
 /* --- Lists. */
 
@@ -212,9 +212,11 @@ enum status tower_take_refusal(struct peer *peer, const struct wire_message *mes
     entry->tower.is_ahead = refusal->sequence > entry->tower.put_sequence;
     log_error("channel",
               entry->tower.is_ahead ? "the tower has a later state of a channel: this is an old "
-                                      "copy of the journal, and the channel stands still"
+                                      "copy of the journal"
                                     : "the tower refuses",
               LOG_HEX("channel", channel_name(entry->channel)->id),
               LOG_BYTES("text", refusal->text));
+    if (entry->tower.is_ahead)
+        restoring_begin(entry->daemon);
     return ST_OK;
 }

@@ -67,8 +67,8 @@ enum status channel_begin_withdraw(struct channel *channel, u128 amount, u64 unt
                                    const struct channel_signer *signer, struct wire_withdraw *out,
                                    struct err *err)
 {
-    if (channel->stopped)
-        return fail(err, ST_AGAIN, "the channel is closing");
+    if (channel->stopped || channel->lost || channel->peer_lost)
+        return fail(err, ST_AGAIN, "the channel is closing, or being restored");
     if (channel->owes_ack || !is_over(channel))
         return fail(err, ST_AGAIN, "something is under way that comes first");
     if (amount == 0 || amount > channel_spendable(channel))
@@ -134,7 +134,8 @@ bool channel_owes_withdraw(const struct channel *channel, u64 now_s)
     u32 side = peer_side(channel);
     const struct withdrawal *withdrawal = &channel->withdrawal[side];
     return withdrawal->is_signed[side] && !withdrawal->is_signed[channel->side] &&
-           !channel->stopped && withdrawal->until_s >= now_s &&
+           !channel->stopped && !channel->lost && !channel->peer_lost &&
+           withdrawal->until_s >= now_s &&
            withdrawal->until_s <= now_s + 2 * CHANNEL_WITHDRAW_LIFE_S;
 }
 

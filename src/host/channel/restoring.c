@@ -1,0 +1,159 @@
+/* Channels after a restore from an old copy of the journal (recover.c has the rules).
+ *
+ * Either we are told so (--restored), or a peer proves it by what we have signed, or the watchtower
+ * has something newer. Then all channels are lost, and each recovers as soon as its peer is there
+ * and all is dead that we may have signed with a time on it since the copy: withdrawals, closes, a
+ * forced close (R14). Until then they stand still; they can be closed by force. */
+#include "channel/daemon_internal.h"
+
+#include "channel/keyring.h"
+#include "sys/log.h"
+
+/* LIFE_S: of what is signed with a time, by the peer's clock perhaps; KEYS_SPARED: for channels
+ * that the copy does not have. */
+enum { LIFE_S = 2 * CHANNEL_WITHDRAW_LIFE_S, KEYS_SPARED = 1024 };
+
+static void set_time(struct entry *entry)
+{
+    if (entry->chain->time_s != 0)
+        entry->lost_until_s = entry->chain->time_s + LIFE_S;
+}
+
+/* No other place of this run says anything before it has heard REESTABLISH. */
+static void lose(struct entry *entry)
+{
+    channel_lose(entry->channel);
+    entry->there = false;
+    entry->lost_until_s = 0;
+    set_time(entry);
+    record_lost(entry);
+    if (entry->here)
+        restoring_ask(entry);
+}
+
+void restoring_begin(struct daemon *daemon)
+{
+    u32 spared = daemon->next_key + KEYS_SPARED;
+    bool any = false;
+    for (u32 i = 0; i < daemon->entry_count; i++)
+        any |= daemon->entries[i]->stage == STAGE_OPEN &&
+               !channel_is_lost(daemon->entries[i]->channel);
+    if (!any)
+        return;
+    if (spared < KEYRING_LIMIT)
+        daemon->next_key = spared;
+    log_warn("channel", "the journal is an old copy: its channels have to recover");
+    for (u32 i = 0; i < daemon->entry_count; i++)
+        if (daemon->entries[i]->stage == STAGE_OPEN &&
+            !channel_is_lost(daemon->entries[i]->channel))
+            lose(daemon->entries[i]);
+    daemon_touch(daemon);
+}
+
+/* --- The peer's turn. */
+
+void restoring_ask(struct entry *entry)
+{
+    struct wire_message message = {.type = WIRE_LOST};
+    message.lost.id = channel_name(entry->channel)->id;
+    daemon_say(entry->peer, &message);
+}
+
+/* Two that are both lost have nothing to show that the other would rely on. */
+enum status restoring_take_lost(struct entry *entry, const struct wire_message *message,
+                                struct err *err)
+{
+    u8 room[WIRE_LIMIT];
+    struct wire_message answer = {.type = WIRE_RECOVER};
+    struct err why;
+    (void)message, (void)err;
+    if (entry->stage != STAGE_OPEN || channel_is_lost(entry->channel))
+        return ST_OK;
+    channel_take_lost(entry->channel);
+    entry->heard = false; /* what it said before is not what it knows */
+    entry->there = false;
+    if (channel_show(entry->channel, &answer.recover, room, &why) == ST_OK)
+        daemon_say(entry->peer, &answer);
+    else
+        log_warn("channel", "a peer's lost states cannot be shown to it",
+                 LOG_HEX("channel", channel_name(entry->channel)->id), LOG_TEXT("why", why.text));
+    return ST_OK;
+}
+
+/* --- Ours. */
+
+/* What the peer has signed of ours before a connection was gone, it says with RECOVER. */
+static void go_on(struct entry *entry)
+{
+    struct wire_message hello = {.type = WIRE_REESTABLISH};
+    hello.reestablish = channel_hello(entry->channel);
+    daemon_say(entry->peer, &hello);
+    restoring_done(entry);
+}
+
+enum status restoring_take(struct entry *entry, const struct wire_message *message, struct err *err)
+{
+    bool was_lost = channel_is_lost(entry->channel);
+    if (entry->stage != STAGE_OPEN)
+        return ST_OK;
+    TRY(channel_take_recover(entry->channel, &message->recover, err));
+    record_message(entry, RECORD_RECEIVED, message);
+    forward_restored(entry);
+    if (!was_lost) {
+        lose(entry);
+        restoring_begin(entry->daemon);
+    } else if (!channel_is_lost(entry->channel)) {
+        go_on(entry);
+    }
+    return ST_OK;
+}
+
+enum status restoring_replay(struct entry *entry, const struct wire_recover *said, struct err *err)
+{
+    enum status st = channel_replay_recover(entry->channel, said, err);
+    if (st == ST_OK)
+        forward_restored(entry);
+    return st == ST_OK ? ST_OK : ST_CORRUPT;
+}
+
+void restoring_done(struct entry *entry)
+{
+    log_info("channel", "a channel is restored",
+             LOG_HEX("channel", channel_name(entry->channel)->id));
+    entry->there = true;
+    entry->lost_until_s = 0;
+    entry->tower.is_ahead = false;
+    channel_resume(entry->channel, &entry->daemon->events);
+    entry_touch(entry);
+    methods_wake(entry->daemon, channel_name(entry->channel)->id);
+}
+
+static void recover(struct entry *entry)
+{
+    struct wire_message message = {.type = WIRE_REBASE};
+    struct err err;
+    if (channel_recover(entry->channel, entry->chain->time_s, &entry->daemon->signer,
+                        &message.rebase, &err) != ST_OK) {
+        log_warn("channel", "a channel cannot recover yet",
+                 LOG_HEX("channel", channel_name(entry->channel)->id), LOG_TEXT("why", err.text));
+        return;
+    }
+    record_message(entry, RECORD_SENT, &message);
+    daemon_say(entry->peer, &message);
+}
+
+void restoring_tick(struct chain_of *chain)
+{
+    for (u32 i = 0; i < chain->daemon->entry_count; i++) {
+        struct entry *entry = chain->daemon->entries[i];
+        if (entry->chain != chain || entry->stage != STAGE_OPEN || !channel_is_lost(entry->channel))
+            continue;
+        if (entry->lost_until_s == 0) {
+            set_time(entry);
+            record_lost(entry);
+        }
+        if (entry->here && chain->final_time_s > entry->lost_until_s &&
+            channel_may_recover(entry->channel, chain->time_s))
+            recover(entry);
+    }
+}

@@ -1,0 +1,77 @@
+// A daemon whose journal was put back from an old copy: it takes the newest states from its peer, and pays on in the
+// same channel. And one that has nothing left but its key and its watchtower.
+import { after, before, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { deploy, hex, startDaemon } from './channels.mjs';
+import { ether, foundry, keys, startNode, until } from './node.mjs';
+
+const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
+const PATIENCE = 60_000;
+
+for (const [name, program] of Object.entries(parents)) {
+  describe(`a restore on ${name}`, () => {
+    let chain, alice, bob, scratch;
+    before(async () => {
+      chain = await startNode({ program, blockTime: 1000 });
+      await deploy(chain.url);
+      scratch = mkdtempSync(`${tmpdir()}/varve-restore-`);
+      alice = await startDaemon({ urls: [chain.url], key: keys[1] });
+      bob = await startDaemon({ urls: [chain.url], key: keys[2] });
+    });
+    after(async () => {
+      await alice?.stop();
+      await bob?.stop();
+      await chain?.stop();
+      rmSync(scratch, { recursive: true, force: true });
+    });
+    const pay = (from, channel, amount) => from.rpc('channel_keysend', { channel, amount: hex(amount) });
+    const state = async (daemon, channel) => (await daemon.channel(channel))?.state;
+    const balance = async (daemon, channel) => BigInt((await daemon.channel(channel)).balance);
+    const met = (channel) => until(async () => (await state(alice, channel)) === 'open' && (await state(bob, channel)) === 'open', PATIENCE, 'the reunion')
+      .catch(async (error) => {
+        throw new Error(`${error.message}: ${await state(alice, channel)}, ${await state(bob, channel)}\n${alice.output().slice(-1500)}\n${bob.output().slice(-1500)}`);
+      });
+    /** All that the lost states may have been signed for has run out. */
+    const pass = () => chain.rpc('evm_increaseTime', 7300);
+
+    for (const [side, told] of [['opener', false], ['acceptor', false], ['opener', true], ['acceptor', true]]) {
+      test(`the ${side} goes back to an old copy, ${told ? 'says so' : 'finds out'}, and pays on`, async () => {
+        const channel = (await alice.rpc('channel_open', { peer: bob.node, amount: hex(ether) })).channel;
+        await pay(alice, channel, ether / 4n);
+        const get = () => (side === 'opener' ? alice : bob);
+        const set = (daemon) => { if (side === 'opener') alice = daemon; else bob = daemon; };
+        await get().kill('SIGTERM');
+        const copy = `${scratch}/${side}-${told}`;
+        cpSync(get().datadir, copy, { recursive: true });
+        set(await get().again());
+        await met(channel);
+        await pay(alice, channel, ether / 8n);
+        await pay(bob, channel, ether / 16n);
+        const due = { alice: await balance(alice, channel), bob: await balance(bob, channel) };
+        await get().kill();
+        set(await get().again({ datadir: copy, more: told ? ['--restored'] : [] }));
+        await until(async () => (await state(get(), channel)) === 'restoring', PATIENCE, 'the discovery');
+        // Nothing is paid before that; a restart changes nothing.
+        const early = await get().ask('channel_keysend', { channel, amount: '0x1', timeoutMs: 300 });
+        assert.ok(early.error);
+        await get().kill();
+        set(await get().again({ datadir: copy }));
+        assert.equal(await state(get(), channel), 'restoring');
+        await pass();
+        await met(channel);
+        assert.deepEqual({ alice: await balance(alice, channel), bob: await balance(bob, channel) }, due);
+        await pay(alice, channel, ether / 32n);
+        await pay(bob, channel, ether / 64n);
+        await get().kill();
+        set(await get().again({ datadir: copy }));
+        await met(channel);
+        await pay(bob, channel, ether / 128n);
+        assert.equal(await balance(bob, channel), due.bob + ether / 32n - ether / 64n - ether / 128n);
+        await alice.rpc('channel_close', { channel, timeoutMs: PATIENCE });
+        await until(async () => (await state(bob, channel)) === 'closed', PATIENCE, 'the close');
+      });
+    }
+  });
+}
