@@ -316,6 +316,13 @@ static enum status run_node(const struct channel_settings *settings, struct aren
     return channel_node(settings, err);
 }
 
+static enum status run_restored(const struct channel_settings *settings, struct arena *arena,
+                                struct err *err)
+{
+    (void)arena;
+    return channel_restore(settings, err);
+}
+
 static enum status run_tower(const struct channel_settings *settings, struct arena *arena,
                              struct err *err)
 {
@@ -340,6 +347,9 @@ static const struct command {
                        struct err *err);
 } commands[] = {
     {"node", "--chain URL --key KEY [FLAG VALUE]...", "Runs the daemon.", DAEMON, 0, run_node},
+    {"restore", "--chain URL --key KEY --tower NODE@HOST:PORT [FLAG VALUE]...",
+     "Runs the daemon with the channels that the watchtower knows, where the journal is lost.",
+     DAEMON, 0, run_restored},
     {"tower", "--chain URL --key KEY [FLAG VALUE]...",
      "Runs a watchtower: answers for those who are away, at its own expense.", TOWER, 0, run_tower},
     {"deploy", "--chain URL --key KEY", "Puts the channels' contracts on a chain, once for all.",

@@ -32,6 +32,7 @@ struct channel_settings {
 };
 
 enum status channel_node(const struct channel_settings *settings, struct err *err);
+enum status channel_restore(const struct channel_settings *settings, struct err *err);
 enum status channel_tower(const struct channel_settings *settings, struct err *err);
 enum status channel_contracts(const struct channel_settings *settings, struct err *err);
 

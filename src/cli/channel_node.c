@@ -7,6 +7,7 @@
 #include "channel/onchain.h"
 #include "channel/service.h"
 #include "channel/tower.h"
+#include "channel/tower_restore.h"
 #include "client/amount.h"
 #include "client/key_choice.h"
 #include "sys/log.h"
@@ -26,6 +27,8 @@ struct program {
     struct signals signals;
     struct service *service; /* or */
     struct tower *tower;
+    struct daemon_kept *kept; /* NULL: nothing is restored */
+    usize kept_count;
     bool has_failed;
     struct err failure;
 };
@@ -173,7 +176,41 @@ static enum status start_service(struct program *program, struct err *err)
         .self = program,
     };
     TRY(choose_tower(settings, &options.daemon, err));
+    options.daemon.kept = program->kept;
+    options.daemon.kept_count = program->kept_count;
     return service_start(&options, &program->service, err);
+}
+
+/* Before the daemon makes one. ST_INVALID: there is a journal. */
+static enum status check_no_journal(const struct program *program, struct err *err)
+{
+    char path[sizeof(program->folder) + 16];
+    fmt(path, sizeof(path), "%s/channels.log", program->folder);
+    FILE *journal = fopen(path, "rb");
+    if (journal == NULL)
+        return ST_OK;
+    fclose(journal);
+    return fail(err, ST_INVALID,
+                "%s is there: a restore is for who has lost it. If it is an old copy, say "
+                "varve channel node --restored",
+                path);
+}
+
+/* The daemon begins with what the watchtower has. */
+static enum status start_restored(struct program *program, struct err *err)
+{
+    const char *tower = program->settings->tower;
+    if (tower[0] == 0)
+        return fail(err, ST_INVALID, "from which watchtower? say --tower NODE@HOST:PORT");
+    TRY(check_no_journal(program, err));
+    TRY(tower_restore(&program->account, tower, &program->kept, &program->kept_count, err));
+    if (program->kept_count == 0)
+        return fail(err, ST_MISSING, "the watchtower keeps no channel of this key");
+    TRY(start_service(program, err));
+    printf("Channels    %zu from the watchtower: they go on when their peers have shown what they "
+           "have,\n            and two hours have passed (varve channel list: restoring)\n",
+           program->kept_count);
+    return ST_OK;
 }
 
 static enum status start_tower(struct program *program, struct err *err)
@@ -240,6 +277,7 @@ static enum status run(const struct channel_settings *settings, const char *fold
     service_stop(program.service);
     tower_close(program.tower);
     loop_free(program.loop);
+    free(program.kept);
     secret_wipe(&program.account);
     key_choice_end(&program.key);
     return st;
@@ -248,6 +286,11 @@ static enum status run(const struct channel_settings *settings, const char *fold
 enum status channel_node(const struct channel_settings *settings, struct err *err)
 {
     return run(settings, "channels", start_service, err);
+}
+
+enum status channel_restore(const struct channel_settings *settings, struct err *err)
+{
+    return run(settings, "channels", start_restored, err);
 }
 
 enum status channel_tower(const struct channel_settings *settings, struct err *err)

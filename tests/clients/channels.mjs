@@ -59,10 +59,10 @@ export async function startTower({ urls, key, datadir, port = 0 }) {
 /**
  * A daemon on the chains `urls`, paid for by `key`. With `datadir` and `port` of an earlier one it is that one again.
  */
-export async function startDaemon({ urls, key, datadir, port = 0, args = [], more = [] }) {
+export async function startDaemon({ urls, key, datadir, port = 0, args = [], more = [], word = 'node' }) {
   const scratch = datadir ?? scratchFolder();
   const server = await launch([
-    'node', ...urls.flatMap((url) => ['--chain', url]), '--key', key, '--datadir', scratch, '--port', String(port),
+    word, ...urls.flatMap((url) => ['--chain', url]), '--key', key, '--datadir', scratch, '--port', String(port),
     '--http.port', '0', '--confirmations', '1', '--poll', '50', '--challenge', '60', ...args, ...more,
   ]);
   const { child, line, output, exit } = server;

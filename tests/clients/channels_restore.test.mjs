@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { deploy, hex, startDaemon } from './channels.mjs';
+import { command, deploy, hex, startDaemon, startTower } from './channels.mjs';
 import { ether, foundry, keys, startNode, until } from './node.mjs';
 
 const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
@@ -12,17 +12,19 @@ const PATIENCE = 60_000;
 
 for (const [name, program] of Object.entries(parents)) {
   describe(`a restore on ${name}`, () => {
-    let chain, alice, bob, scratch;
+    let chain, tower, alice, bob, scratch;
     before(async () => {
       chain = await startNode({ program, blockTime: 1000 });
       await deploy(chain.url);
       scratch = mkdtempSync(`${tmpdir()}/varve-restore-`);
+      tower = await startTower({ urls: [chain.url], key: keys[3] });
       alice = await startDaemon({ urls: [chain.url], key: keys[1] });
       bob = await startDaemon({ urls: [chain.url], key: keys[2] });
     });
     after(async () => {
       await alice?.stop();
       await bob?.stop();
+      await tower?.stop();
       await chain?.stop();
       rmSync(scratch, { recursive: true, force: true });
     });
@@ -73,5 +75,41 @@ for (const [name, program] of Object.entries(parents)) {
         await until(async () => (await state(bob, channel)) === 'closed', PATIENCE, 'the close');
       });
     }
+
+    test('a daemon that has lost all but its key gets its channels from the watchtower, and pays on', async () => {
+      const args = ['--tower', tower.name];
+      await bob.kill('SIGTERM');
+      bob = await bob.again({ args });
+      const opened = (await alice.rpc('channel_open', { peer: bob.node, amount: hex(ether) })).channel; // the salt is alice's
+      const own = (await bob.rpc('channel_open', { peer: alice.node, amount: hex(ether) })).channel;
+      await pay(alice, opened, ether / 4n);
+      await pay(bob, opened, ether / 16n);
+      await pay(bob, own, ether / 8n);
+      const channels = [opened, own];
+      for (const channel of channels) {
+        await until(async () => BigInt((await bob.channel(channel)).unguarded) === 0n, PATIENCE, 'the receipt');
+      }
+      await pay(alice, opened, ether / 512n); // the tower may not have this, alice does
+      const due = {};
+      for (const channel of channels) due[channel] = await balance(bob, channel);
+      await bob.kill();
+      const refused = await command('restore', '--chain', chain.url, '--key', keys[2], '--tower', tower.name, '--datadir', bob.datadir, '--port', '0', '--http.port', '0');
+      assert.match(refused.err, /is there/);
+      const nobody = await command('restore', '--chain', chain.url, '--key', keys[1], '--tower', tower.name, '--datadir', `${scratch}/nobody`, '--port', '0', '--http.port', '0');
+      assert.match(nobody.err, /keeps no channel/);
+      bob = await bob.again({ datadir: `${scratch}/empty`, args, word: 'restore' });
+      assert.match(bob.output(), /2 from the watchtower/);
+      for (const channel of channels) assert.equal(await state(bob, channel), 'restoring');
+      await bob.kill();
+      bob = await bob.again({ datadir: `${scratch}/empty`, args });
+      await pass();
+      for (const channel of channels) await met(channel);
+      for (const channel of channels) {
+        assert.equal(await balance(bob, channel), due[channel]);
+        await pay(bob, channel, ether / 64n);
+        await pay(alice, channel, ether / 128n);
+        await alice.rpc('channel_close', { channel, timeoutMs: PATIENCE });
+      }
+    });
   });
 }

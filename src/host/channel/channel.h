@@ -89,6 +89,15 @@ void channel_events_free(struct channel_events *events);
 
 struct channel;
 
+/* The newest states for the adjudicator: the base with both signatures, the peer's newest half, and
+ * the own half that it acknowledges (seq 0: none). */
+struct channel_proof {
+    struct base base;
+    signature64 base_signature[2];
+    struct half half[2]; /* by side */
+    signature64 half_signature[2];
+};
+
 /* `side` is ours. Nothing is deposited, nothing sent: epoch 0, whose base is implied. */
 struct channel *channel_new(const struct channel_terms *terms, u32 side, u32 key);
 /* NULL is fine. */
@@ -269,6 +278,9 @@ enum status channel_take_recover(struct channel *channel, const struct wire_reco
                                  struct err *err);
 enum status channel_replay_recover(struct channel *channel, const struct wire_recover *said,
                                    struct err *err);
+/* From a watchtower's blob: the newest states of the two, their locks by their roots alone. The
+ * channel is lost, and has nothing yet. */
+void channel_know(struct channel *channel, const struct channel_proof *proof);
 /* Whether a recovery base may be signed in this epoch: the time on the channel's chain, in
  * seconds. Epochs that either signs otherwise stay below that time. */
 bool channel_may_recover(const struct channel *channel, u64 epoch);
@@ -309,14 +321,6 @@ bool channel_is_quiet(const struct channel *channel);
 /* What a has paid to b in the channel's life less what b has paid to a: for a channel_close. */
 i128 channel_net(const struct channel *channel);
 
-/* The newest states for the adjudicator: the base with both signatures, the peer's newest half, and
- * the own half that it acknowledges (seq 0: none). */
-struct channel_proof {
-    struct base base;
-    signature64 base_signature[2];
-    struct half half[2]; /* by side */
-    signature64 half_signature[2];
-};
 struct channel_proof channel_proof(const struct channel *channel);
 
 #endif

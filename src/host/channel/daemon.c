@@ -433,7 +433,8 @@ static void resume_entries(struct daemon *daemon)
             continue;
         channel_resume(entry->channel, &daemon->events);
         onchain_watch(entry->chain->chain, channel_terms(entry->channel), entry->chain->since);
-        if (entry->stage != STAGE_OPEN) /* what happened before has no news */
+        /* What happened before has no news. */
+        if (entry->stage != STAGE_OPEN || channel_is_lost(entry->channel))
             onchain_look(entry->chain->chain, channel_name(entry->channel)->id);
         daemon_after(entry, opening_fund);
         daemon_after(entry, ending_resume);
@@ -459,6 +460,8 @@ static enum status begin(struct daemon *daemon, struct err *err)
     struct link_events events = peers_events(daemon);
     TRY(links_new(&links, &events, &daemon->links, err));
     daemon->network = network_new(daemon);
+    if (options->kept != NULL)
+        TRY(restoring_from(daemon, options->kept, options->kept_count, err));
     if (options->is_restored)
         restoring_begin(daemon);
     resume_entries(daemon);

@@ -29,6 +29,12 @@ struct daemon_chain {
     u64 poll_ms;         /* 0: 1,000 */
 };
 
+/* What a watchtower keeps of a channel (tower_restore.h). */
+struct daemon_kept {
+    u8 hint[16];
+    u8 blob[2304];
+};
+
 struct daemon_options {
     struct loop *loop; /* which the caller runs afterwards */
     const struct files *files;
@@ -39,18 +45,20 @@ struct daemon_options {
     u16 port;                /* 0: any */
     const struct daemon_chain *chains;
     usize chain_count;
-    u32 challenge_s;       /* of channels that we offer */
-    u32 least_challenge_s; /* of those that we accept */
-    u64 margin_s;          /* before a lock expires: to get a secret into the registry */
-    u128 fee_base;         /* for forwarding: so much, and */
-    u32 fee_ppm;           /* so many millionths of what is forwarded */
-    bool swaps;            /* also from one chain's own money to another's, one to one */
-    const char *alias;     /* by which others may show us; NULL: none */
-    bool is_restored;      /* the journal is an old copy */
-    bool is_private;       /* nothing is said of our channels */
-    const char *tower;     /* "KEY@HOST:PORT" of a watchtower; NULL: none */
-    bool has_tower_risk;   /* else a hundredth of each channel's deposits: */
-    u128 tower_risk;       /* so much may rest on what the tower does not have yet, in a channel */
+    u32 challenge_s;                /* of channels that we offer */
+    u32 least_challenge_s;          /* of those that we accept */
+    u64 margin_s;                   /* before a lock expires: to get a secret into the registry */
+    u128 fee_base;                  /* for forwarding: so much, and */
+    u32 fee_ppm;                    /* so many millionths of what is forwarded */
+    bool swaps;                     /* also from one chain's own money to another's, one to one */
+    const char *alias;              /* by which others may show us; NULL: none */
+    const struct daemon_kept *kept; /* NULL; or all channels are made of these, without a journal */
+    usize kept_count;
+    bool is_restored;    /* the journal is an old copy */
+    bool is_private;     /* nothing is said of our channels */
+    const char *tower;   /* "KEY@HOST:PORT" of a watchtower; NULL: none */
+    bool has_tower_risk; /* else a hundredth of each channel's deposits: */
+    u128 tower_risk;     /* so much may rest on what the tower does not have yet, in a channel */
 };
 
 /* Replays the journal and listens for peers. ST_AGAIN: another process has the folder.

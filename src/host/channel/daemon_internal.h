@@ -392,6 +392,7 @@ enum record {
     RECORD_PUBLIC,
     RECORD_PEER,
     RECORD_LOST,
+    RECORD_KNOWN,
 };
 
 void record_entry(const struct entry *entry);
@@ -402,6 +403,7 @@ void record_seen(const struct entry *entry);
 void record_wanted(const struct entry *entry);
 void record_stage(const struct entry *entry);
 void record_lost(const struct entry *entry);
+void record_known(const struct entry *entry, const struct channel_proof *proof);
 void record_passage(const struct passage *passage);
 void record_bill(struct daemon *daemon, const struct bill_terms *terms);
 void record_received(struct daemon *daemon, hash32 hash, u128 amount);
@@ -535,6 +537,10 @@ void splice_tick(struct chain_of *chain);
 
 /* The journal is an old copy: of each channel something newer may have been signed. */
 void restoring_begin(struct daemon *daemon);
+/* The journal is empty: channels are made of what a watchtower kept. ST_INVALID: the journal is
+ * not, or a chain is missing. What is not ours is passed over. */
+enum status restoring_from(struct daemon *daemon, const struct daemon_kept *kept, usize count,
+                           struct err *err);
 /* Instead of REESTABLISH, or after it: asks the peer what it has. */
 void restoring_ask(struct entry *entry);
 enum status restoring_take_lost(struct entry *entry, const struct wire_message *message,

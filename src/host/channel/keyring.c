@@ -98,6 +98,11 @@ address keyring_owner(struct keyring *ring, u32 index)
     return who;
 }
 
+secret32 keyring_note_key(const struct keyring *ring)
+{
+    return derive(&ring->root, "note", 0, false);
+}
+
 hash32 keyring_salt(const struct keyring *ring, u32 index)
 {
     secret32 secret = derive(&ring->root, "salt", index, true);

@@ -3,6 +3,7 @@
  *
  *     node key     "node"           the daemon's name among its peers
  *     channel key  "channel" ‖ i    signs for channel i; its address is one of the channel's owners
+ *     note key     "note"           seals what a watchtower keeps for us alone (tower_note.h)
  *     salt         "salt" ‖ i       hides channel i's terms until a dispute
  *
  * Each is HMAC-SHA-256 of the words before it under HMAC-SHA-256("varve channels") of the account's
@@ -25,6 +26,8 @@ address keyring_account(const struct keyring *ring);
 /* Indexes are below KEYRING_LIMIT. */
 enum { KEYRING_LIMIT = 1 << 20 };
 address keyring_owner(struct keyring *ring, u32 index);
+/* To be wiped. */
+secret32 keyring_note_key(const struct keyring *ring);
 hash32 keyring_salt(const struct keyring *ring, u32 index);
 
 /* By the key of channel `index`, which signs states of that channel too: an announcement's digest

@@ -11,6 +11,7 @@
  *     BILL      an invoice: preimage, secret, amount, expiry; BILL_PAID: its hash ‖ amount
  *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it ‖ expiry
  *     LOST      index ‖ time from which its channel may recover, 0: not known yet ‖ the next key
+ *     KNOWN     index ‖ struct channel_proof, of a watchtower's blob
  *     SHOWN     chain id ‖ a secret that the chain's registry has, of a lock of ours or a peer's
  *     PEER      node (33 bytes) ‖ port (u16) ‖ host: where it listens since somebody said so
  *     PUBLIC    chain id ‖ the key of any other that it has
@@ -108,6 +109,11 @@ void record_lost(const struct entry *entry)
 {
     struct lost lost = {entry->lost_until_s, entry->daemon->next_key};
     put(entry, RECORD_LOST, BYTES_OF(lost));
+}
+
+void record_known(const struct entry *entry, const struct channel_proof *proof)
+{
+    put(entry, RECORD_KNOWN, (bytes){(const u8 *)proof, sizeof(*proof)});
 }
 
 void record_block(const struct chain_of *chain)
@@ -291,6 +297,7 @@ static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct
     struct seen seen;
     struct staged staged;
     struct lost lost;
+    struct channel_proof known;
     switch (kind) {
     case RECORD_SENT:
     case RECORD_RECEIVED:
@@ -317,6 +324,12 @@ static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct
             break;
         bytes_copy(&lost, content);
         return replay_lost(entry, &lost, err);
+    case RECORD_KNOWN:
+        if (content.size != sizeof(known))
+            break;
+        bytes_copy(&known, content);
+        channel_know(entry->channel, &known);
+        return ST_OK;
     default:
         break;
     }

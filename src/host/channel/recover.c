@@ -417,6 +417,22 @@ static void take(struct channel *channel, struct shown_state *state)
     channel->owes_ack = false;
 }
 
+void channel_know(struct channel *channel, const struct channel_proof *proof)
+{
+    struct shown_state state = {
+        .base = proof->base,
+        .base_signature = {proof->base_signature[0], proof->base_signature[1]},
+        .half = {proof->half[0], proof->half[1]},
+        .signature = {proof->half_signature[0], proof->half_signature[1]},
+        .locks = {locks_new(), locks_new()},
+    };
+    for (u32 side = 0; side < 2; side++)
+        if (state.half[side].seq == 0)
+            state.half[side] = half_zero(&state.base, side);
+    take(channel, &state);
+    channel->lost = true;
+}
+
 /* Our recovery base, which the peer had signed before a connection was gone. */
 static bool is_done(const struct channel *channel, const struct shown_state *state)
 {

@@ -6,7 +6,9 @@
  * forced close (R14). Until then they stand still; they can be closed by force. */
 #include "channel/daemon_internal.h"
 
+#include "channel/answer.h"
 #include "channel/keyring.h"
+#include "channel/tower_note.h"
 #include "sys/log.h"
 
 /* LIFE_S: of what is signed with a time, by the peer's clock perhaps; KEYS_SPARED: for channels
@@ -48,6 +50,87 @@ void restoring_begin(struct daemon *daemon)
             !channel_is_lost(daemon->entries[i]->channel))
             lose(daemon->entries[i]);
     daemon_touch(daemon);
+}
+
+/* --- Nothing is left but the account's key and a watchtower. */
+
+static enum status open_kept(struct daemon *daemon, const struct daemon_kept *kept,
+                             struct tower_note *note, struct channel_terms *terms,
+                             struct adjudicator_states *states, struct err *err)
+{
+    hint16 hint;
+    secret32 key = keyring_note_key(daemon->ring);
+    memcpy(hint.b, kept->hint, sizeof(hint));
+    enum status st = tower_note_open(
+        &key, hint, (bytes){kept->blob + TOWER_BLOB_SIZE, TOWER_NOTE_SIZE}, note, err);
+    secret_wipe(&key);
+    TRY(st);
+    TRY(tower_blob_open(note->salt, (bytes){kept->blob, TOWER_BLOB_SIZE}, terms, states, err));
+    if (!answer_is_signed(terms, states) ||
+        !address_equal(keyring_owner(daemon->ring, note->key), terms->owner[note->side]))
+        return fail(err, ST_INVALID, "the states are not signed as they have to be");
+    return ST_OK;
+}
+
+static void make_known(struct entry *entry, const struct adjudicator_states *states)
+{
+    struct channel_proof proof;
+    memset(&proof, 0, sizeof(proof)); /* it goes into the journal whole */
+    proof.base = states->base.base;
+    memcpy(proof.base_signature, states->base.signature, sizeof(proof.base_signature));
+    for (u32 side = 0; side < 2; side++) {
+        proof.half[side] = states->half[side].half;
+        proof.half_signature[side] = states->half[side].payer;
+    }
+    channel_know(entry->channel, &proof);
+    record_entry(entry);
+    record_known(entry, &proof);
+}
+
+static enum status make_entry(struct daemon *daemon, const struct daemon_kept *kept,
+                              struct err *err)
+{
+    struct tower_note note;
+    struct channel_terms terms;
+    struct adjudicator_states states;
+    struct err why;
+    if (open_kept(daemon, kept, &note, &terms, &states, &why) != ST_OK) {
+        log_error("channel", "the watchtower gives something that is not ours",
+                  LOG_TEXT("why", why.text));
+        return ST_OK;
+    }
+    struct chain_of *chain = daemon_chain(daemon, terms.chain_id);
+    if (chain == NULL || !address_equal(chain->adjudicator, terms.adjudicator))
+        return fail(err, ST_INVALID,
+                    "there are channels on chain %lu: name it with --chain, with its adjudicator",
+                    terms.chain_id);
+    if (daemon_find(daemon, channel_name_of(&terms).id) != NULL)
+        return ST_OK;
+    struct peer *peer = peer_get(daemon, &note.node);
+    peer_at(peer, (bytes){(const u8 *)note.host, strlen(note.host)}, note.port);
+    make_known(entry_new(daemon, &terms, note.side, note.key, peer, chain, (hash32){{0}}), &states);
+    return ST_OK;
+}
+
+enum status restoring_from(struct daemon *daemon, const struct daemon_kept *kept, usize count,
+                           struct err *err)
+{
+    if (daemon->entry_count != 0)
+        return fail(err, ST_INVALID, "there is a journal with channels already");
+    for (usize i = 0; i < count; i++)
+        TRY(make_entry(daemon, &kept[i], err));
+    for (u32 i = 0; i < daemon->entry_count; i++)
+        if (daemon->entries[i]->key >= daemon->next_key)
+            daemon->next_key = daemon->entries[i]->key + 1;
+    if (daemon->next_key + KEYS_SPARED < KEYRING_LIMIT)
+        daemon->next_key += KEYS_SPARED;
+    for (usize i = 0; i < daemon->chain_count; i++) { /* what was before is looked at, not read */
+        daemon->chains[i].since = daemon->chains[i].block;
+        record_block(&daemon->chains[i]);
+    }
+    for (u32 i = 0; i < daemon->entry_count; i++)
+        lose(daemon->entries[i]);
+    return ST_OK;
 }
 
 /* --- The peer's turn. */

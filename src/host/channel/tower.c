@@ -79,17 +79,37 @@ static enum status take_put(struct tower *tower, struct link *link,
     return ST_OK;
 }
 
+static void say_blob(struct tower *tower, struct link *link, hint16 hint)
+{
+    u8 blob[TOWER_PUT_SIZE];
+    struct wire_message answer = {.type = WIRE_TOWER_BLOB};
+    answer.tower_blob.hint = hint;
+    if (tower_store_get(tower->store, link_remote(link), hint, &answer.tower_blob.sequence, blob,
+                        NULL) == ST_OK)
+        answer.tower_blob.blob = BYTES_OF(blob);
+    say(link, &answer);
+}
+
 static enum status take_get(struct tower *tower, struct link *link,
                             const struct wire_message *message, struct err *err)
 {
-    u8 blob[TOWER_BLOB_SIZE];
-    struct wire_message answer = {.type = WIRE_TOWER_BLOB};
     (void)err;
-    answer.tower_blob.hint = message->tower_get.hint;
-    if (tower_store_get(tower->store, link_remote(link), message->tower_get.hint,
-                        &answer.tower_blob.sequence, blob, NULL) == ST_OK)
-        answer.tower_blob.blob = BYTES_OF(blob);
-    say(link, &answer);
+    say_blob(tower, link, message->tower_get.hint);
+    return ST_OK;
+}
+
+/* None after the last: the answer is empty, under the hint of the question. */
+static enum status take_next(struct tower *tower, struct link *link,
+                             const struct wire_message *message, struct err *err)
+{
+    struct wire_message end = {.type = WIRE_TOWER_BLOB};
+    hint16 hint;
+    (void)err;
+    end.tower_blob.hint = message->tower_next.hint;
+    if (tower_store_next(tower->store, link_remote(link), message->tower_next.hint, &hint))
+        say_blob(tower, link, hint);
+    else
+        say(link, &end);
     return ST_OK;
 }
 
@@ -130,6 +150,7 @@ static const struct {
     {WIRE_INIT, take_init},
     {WIRE_TOWER_PUT, take_put},
     {WIRE_TOWER_GET, take_get},
+    {WIRE_TOWER_NEXT, take_next},
 };
 
 static enum status take_message(struct tower *tower, struct link *link, bytes content,

@@ -17,7 +17,11 @@
 #include "channel/adjudicator.h"
 #include "channel/wire.h"
 
-enum { TOWER_BLOB_SIZE = 2048 };
+enum {
+    TOWER_BLOB_SIZE = 2048,
+    TOWER_NOTE_SIZE = 256, /* stands after the blob (tower_note.h) */
+    TOWER_PUT_SIZE = TOWER_BLOB_SIZE + TOWER_NOTE_SIZE,
+};
 
 hint16 tower_hint(hash32 salt);
 

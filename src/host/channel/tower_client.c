@@ -13,7 +13,7 @@
  * then an old copy, and all its channels have to recover (restoring.c). */
 #include "channel/daemon_internal.h"
 
-#include "channel/tower_blob.h"
+#include "channel/tower_note.h"
 #include "sys/log.h"
 
 enum { EPOCH_SHIFT = 32, USUAL_SHARE = 100, MOST_UNDERWAY = 1024 };
@@ -121,11 +121,29 @@ static void put(struct entry *entry, u64 sequence, bytes blob)
     daemon_say(entry->daemon->tower, &message);
 }
 
+/* For ourselves, if nothing is left of us but the account's key. */
+static void seal_note(const struct entry *entry, u8 out[static TOWER_NOTE_SIZE])
+{
+    secret32 key = keyring_note_key(entry->daemon->ring);
+    struct tower_note note = {
+        .salt = channel_terms(entry->channel)->salt,
+        .key = entry->key,
+        .side = channel_side(entry->channel),
+        .node = entry->peer->node,
+        .port = entry->peer->port,
+    };
+    static_assert(sizeof(note.host) == sizeof(entry->peer->host), "a host is copied whole");
+    memcpy(note.host, entry->peer->host, sizeof(note.host));
+    tower_note_seal(&key, &note, out);
+    secret_wipe(&key);
+    secret_wipe(&note.salt);
+}
+
 void tower_step(struct entry *entry)
 {
     struct peer *tower = entry->daemon->tower;
     struct tower_progress *at = &entry->tower;
-    u8 blob[TOWER_BLOB_SIZE];
+    u8 blob[TOWER_PUT_SIZE];
     struct adjudicator_states states;
     if (tower == NULL || !tower->greeted || at->state != TOWER_IDLE || at->is_ahead)
         return;
@@ -145,6 +163,7 @@ void tower_step(struct entry *entry)
     if (ending_states(entry, &states) != ST_OK)
         return;
     tower_blob_seal(channel_terms(entry->channel), &states, blob);
+    seal_note(entry, blob + TOWER_BLOB_SIZE);
     put(entry, sequence, BYTES_OF(blob));
 }
 

@@ -197,7 +197,7 @@ static enum status replay_one(struct tower_store *store, const struct log_record
     bytes payload = record->payload;
     switch (record->kind) {
     case RECORD_BLOB:
-        if (payload.size != HEAD_SIZE + TOWER_BLOB_SIZE)
+        if (payload.size != HEAD_SIZE + TOWER_PUT_SIZE)
             return ST_CORRUPT;
         TRY(read_name(payload, &client, &hint));
         set_place(store, &client, hint, load_be64(payload.data + NAME_SIZE), record->position);
@@ -262,13 +262,13 @@ static enum status put_since(struct log_file *log, const struct since *since, st
 }
 
 static enum status read_blob(struct tower_store *store, const struct place *place,
-                             u8 out[static TOWER_BLOB_SIZE], struct err *err)
+                             u8 out[static TOWER_PUT_SIZE], struct err *err)
 {
-    u8 memory[2 * TOWER_BLOB_SIZE];
+    u8 memory[2 * TOWER_PUT_SIZE];
     struct arena arena = arena_over(memory, sizeof(memory));
     struct log_record record;
     TRY(log_read(store->log, place->position, &record, &arena, err));
-    bytes_copy(out, bytes_slice(record.payload, HEAD_SIZE, TOWER_BLOB_SIZE));
+    bytes_copy(out, bytes_slice(record.payload, HEAD_SIZE, TOWER_PUT_SIZE));
     return ST_OK;
 }
 
@@ -278,7 +278,7 @@ static enum status write_all(struct tower_store *store, struct log_file *log, st
         TRY(put_since(log, &store->since[i], err));
     for (usize i = 0; i < store->buckets; i++)
         for (const struct place *place = store->places[i]; place != NULL; place = place->next) {
-            u8 blob[TOWER_BLOB_SIZE];
+            u8 blob[TOWER_PUT_SIZE];
             u64 position;
             TRY(read_blob(store, place, blob, err));
             TRY(put_blob(log, place, BYTES_OF(blob), &position, err));
@@ -310,7 +310,7 @@ static enum status open_log(struct tower_store *store, struct err *err)
 static enum status compact(struct tower_store *store, struct err *err)
 {
     char path[PATH_ROOM + 8];
-    u64 live = store->count * (HEAD_SIZE + TOWER_BLOB_SIZE);
+    u64 live = store->count * (HEAD_SIZE + TOWER_PUT_SIZE);
     if (log_end(store->log) < max_u64(COMPACT_SIZE, 2 * live) ||
         log_end(store->log) < store->compacted_size + COMPACT_SIZE)
         return ST_OK;
@@ -422,8 +422,8 @@ enum status tower_store_put(struct tower_store *store, const point33 *client, hi
         return fail(err, ST_INVALID, "the tower has a newer state");
     if (blob.size == 0)
         return known == NULL ? ST_OK : forget(store, client, hint, err);
-    if (blob.size != TOWER_BLOB_SIZE)
-        return fail(err, ST_INVALID, "a blob has %d bytes", TOWER_BLOB_SIZE);
+    if (blob.size != TOWER_PUT_SIZE)
+        return fail(err, ST_INVALID, "a blob has %d bytes", TOWER_PUT_SIZE);
     if (known == NULL)
         TRY(check_room(store, client, hint, err));
     struct place place = {.client = *client, .hint = hint, .sequence = sequence};
@@ -439,7 +439,7 @@ enum status tower_store_sync(struct tower_store *store, struct err *err)
 }
 
 enum status tower_store_get(struct tower_store *store, const point33 *client, hint16 hint,
-                            u64 *sequence, u8 out[static TOWER_BLOB_SIZE], struct err *err)
+                            u64 *sequence, u8 out[static TOWER_PUT_SIZE], struct err *err)
 {
     const struct place *place = *find_place(store, client, hint);
     if (place == NULL)
@@ -448,8 +448,23 @@ enum status tower_store_get(struct tower_store *store, const point33 *client, hi
     return read_blob(store, place, out, err);
 }
 
+bool tower_store_next(const struct tower_store *store, const point33 *client, hint16 after,
+                      hint16 *out)
+{
+    bool found = false;
+    for (usize i = 0; i < store->buckets; i++)
+        for (const struct place *at = store->places[i]; at != NULL; at = at->next)
+            if (same_client(&at->client, client) &&
+                memcmp(at->hint.b, after.b, sizeof(after)) > 0 &&
+                (!found || memcmp(at->hint.b, out->b, sizeof(*out)) < 0)) {
+                *out = at->hint;
+                found = true;
+            }
+    return found;
+}
+
 enum status tower_store_find(struct tower_store *store, hint16 hint, usize index,
-                             u8 out[static TOWER_BLOB_SIZE], struct err *err)
+                             u8 out[static TOWER_PUT_SIZE], struct err *err)
 {
     const struct place *place = find_nth(store, hint, index);
     return place == NULL ? ST_MISSING : read_blob(store, place, out, err);

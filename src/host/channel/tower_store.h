@@ -27,7 +27,7 @@ enum status tower_store_open(const struct files *files, const char *path, struct
 /* NULL is fine. */
 void tower_store_close(struct tower_store *store);
 
-/* Keeps a blob of TOWER_BLOB_SIZE bytes; an empty one forgets what is there. Not durable before
+/* Keeps a blob of TOWER_PUT_SIZE bytes; an empty one forgets what is there. Not durable before
  * tower_store_sync. ST_INVALID: of another size, or older than what is there.  ST_FULL: a limit.
  * ST_IO: the disk. */
 enum status tower_store_put(struct tower_store *store, const point33 *client, hint16 hint,
@@ -37,10 +37,13 @@ enum status tower_store_sync(struct tower_store *store, struct err *err);
 
 /* A client's own. ST_MISSING: there is none. */
 enum status tower_store_get(struct tower_store *store, const point33 *client, hint16 hint,
-                            u64 *sequence, u8 out[static TOWER_BLOB_SIZE], struct err *err);
+                            u64 *sequence, u8 out[static TOWER_PUT_SIZE], struct err *err);
+/* The least hint above `after` that a client has a blob of. False: there is none. */
+bool tower_store_next(const struct tower_store *store, const point33 *client, hint16 after,
+                      hint16 *out);
 /* Number `index` of those with this hint, whosever they are. ST_MISSING: there are not so many. */
 enum status tower_store_find(struct tower_store *store, hint16 hint, usize index,
-                             u8 out[static TOWER_BLOB_SIZE], struct err *err);
+                             u8 out[static TOWER_PUT_SIZE], struct err *err);
 /* The sequence of a client's own; 0: there is none. */
 u64 tower_store_sequence(const struct tower_store *store, const point33 *client, hint16 hint);
 

@@ -39,7 +39,7 @@ static const char *test_path(void)
 
 static enum status put(struct tower_store *store, u32 client, u32 hint, u64 sequence, u8 each)
 {
-    u8 blob[TOWER_BLOB_SIZE];
+    u8 blob[TOWER_PUT_SIZE];
     point33 name = client_of(client);
     memset(blob, each, sizeof(blob));
     return tower_store_put(store, &name, hint_of(hint), sequence, BYTES_OF(blob), NULL);
@@ -48,7 +48,7 @@ static enum status put(struct tower_store *store, u32 client, u32 hint, u64 sequ
 /* The byte that its blob is made of; -1: there is none. */
 static int get(struct tower_store *store, u32 client, u32 hint)
 {
-    u8 blob[TOWER_BLOB_SIZE];
+    u8 blob[TOWER_PUT_SIZE];
     u64 sequence;
     point33 name = client_of(client);
     if (tower_store_get(store, &name, hint_of(hint), &sequence, blob, NULL) != ST_OK)
@@ -85,7 +85,7 @@ TEST(tower_store_has_the_newest_of_each_client_after_a_restart_too)
 TEST(tower_store_finds_all_of_a_hint)
 {
     struct tower_store *store = open_at(files_of_system(), test_path());
-    u8 blob[TOWER_BLOB_SIZE];
+    u8 blob[TOWER_PUT_SIZE];
     CHECK(put(store, 1, 1, 5, 1) == ST_OK && put(store, 2, 1, 5, 2) == ST_OK);
     CHECK(put(store, 3, 2, 5, 4) == ST_OK);
     int sum = 0;
@@ -119,7 +119,7 @@ TEST(tower_store_forgets_what_an_empty_blob_says)
 TEST(tower_store_is_bounded_by_client_and_by_hint)
 {
     struct tower_store *store = open_at(files_of_system(), test_path());
-    u8 small[TOWER_BLOB_SIZE - 1] = {0};
+    u8 small[TOWER_PUT_SIZE - 1] = {0};
     point33 name = client_of(1);
     CHECK(tower_store_put(store, &name, hint_of(1), 1, BYTES_OF(small), NULL) == ST_INVALID);
     for (u32 i = 0; i < TOWER_CLIENT_BLOBS; i++)
@@ -204,5 +204,26 @@ TEST(tower_store_belongs_to_one_process)
     const char *path = test_path();
     struct tower_store *store = open_at(files_of_system(), path), *second = NULL;
     CHECK(tower_store_open(files_of_system(), path, &second, NULL) == ST_AGAIN);
+    tower_store_close(store);
+}
+
+TEST(tower_store_lists_what_a_client_has_by_hint)
+{
+    struct tower_store *store = open_at(files_of_system(), test_path());
+    for (u32 hint = 40; hint > 0; hint--)
+        CHECK(put(store, 1 + hint % 2, hint, 1, 9) == ST_OK);
+    point33 name = client_of(1), nobody = client_of(3);
+    hint16 at = {{0}}, next;
+    usize count = 0;
+    while (tower_store_next(store, &name, at, &next)) {
+        CHECK(memcmp(next.b, at.b, sizeof(at)) > 0 && get(store, 1, 0) == -1);
+        u64 sequence;
+        u8 blob[TOWER_PUT_SIZE];
+        CHECK(tower_store_get(store, &name, next, &sequence, blob, NULL) == ST_OK);
+        at = next;
+        count++;
+    }
+    CHECK(count == 20);
+    CHECK(!tower_store_next(store, &nobody, (hint16){{0}}, &next));
     tower_store_close(store);
 }

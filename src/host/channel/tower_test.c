@@ -115,7 +115,7 @@ static bool has(struct rig *at, struct node *client, u64 sequence, bytes blob)
 
 TEST(tower_gives_receipts_and_gives_back_to_the_same_node_alone)
 {
-    static u8 first[TOWER_BLOB_SIZE] = {1}, second[TOWER_BLOB_SIZE] = {2};
+    static u8 first[TOWER_PUT_SIZE] = {1}, second[TOWER_PUT_SIZE] = {2};
     const char *folder = test_folder();
     struct rig at = {0};
     begin_with(&at, files_of_system(), folder);
@@ -139,7 +139,7 @@ TEST(tower_gives_receipts_and_gives_back_to_the_same_node_alone)
 
 TEST(tower_refuses_an_older_state_and_says_which_it_has)
 {
-    static u8 blob[TOWER_BLOB_SIZE] = {1}, small[7];
+    static u8 blob[TOWER_PUT_SIZE] = {1}, small[7];
     struct rig at = {0};
     begin_with(&at, files_of_system(), test_folder());
     struct node *client = connect_client(&at, 0x31);
@@ -170,7 +170,7 @@ TEST(tower_hangs_up_on_who_takes_it_for_a_peer)
 /* A receipt is a promise: none leaves when the disk did not take the blob. */
 TEST(tower_gives_no_receipt_when_the_disk_fails)
 {
-    static u8 blob[TOWER_BLOB_SIZE] = {1};
+    static u8 blob[TOWER_PUT_SIZE] = {1};
     struct power power;
     struct rig at = {0};
     power_init(&power);

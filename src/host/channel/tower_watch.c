@@ -22,9 +22,9 @@ enum {
 static enum status open_blob(const struct tower *tower, hash32 salt, hash32 id, usize index,
                              struct channel_terms *terms, struct adjudicator_states *states)
 {
-    u8 blob[TOWER_BLOB_SIZE];
+    u8 blob[TOWER_PUT_SIZE];
     TRY(tower_store_find(tower->store, tower_hint(salt), index, blob, NULL));
-    if (tower_blob_open(salt, BYTES_OF(blob), terms, states, NULL) != ST_OK ||
+    if (tower_blob_open(salt, (bytes){blob, TOWER_BLOB_SIZE}, terms, states, NULL) != ST_OK ||
         !hash32_equal(channel_name_of(terms).id, id) || !answer_is_signed(terms, states))
         return ST_INVALID; /* somebody's who knew the salt, to take the place of what is right */
     return ST_OK;

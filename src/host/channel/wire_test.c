@@ -136,6 +136,7 @@ static bool row_of(usize index, struct row *out)
          {WIRE_TOWER_PUT, {.tower_put = {hint_of(0x66), 7, hex("b10b")}}}},
         {"0047" HINT "0000000000000007" SIGNATURE,
          {WIRE_TOWER_RECEIPT, {.tower_receipt = {hint_of(0x66), 7, signature}}}},
+        {"004a" HINT, {WIRE_TOWER_NEXT, {.tower_next = {hint_of(0x66)}}}},
         {"0048" HINT, {WIRE_TOWER_GET, {.tower_get = {hint_of(0x66)}}}},
         {"0049" HINT "0000000000000007"
          "0002"
