@@ -51,6 +51,15 @@ static void put_word(struct question *question, const char *key, const char *wor
     json_put_cstr(&question->params, word);
 }
 
+/* 0: the daemon's choice. */
+static void put_chain(struct question *question, const char *key, u64 chain_id)
+{
+    if (chain_id == 0)
+        return;
+    json_key(&question->params, key);
+    json_put_quantity_u64(&question->params, chain_id);
+}
+
 static enum status put_amount(struct question *question, const char *key, const char *word,
                               struct err *err)
 {
@@ -146,10 +155,7 @@ static enum status open_channel(const struct channel_settings *settings, struct 
     TRY(put_amount(&question, "amount", settings->words.list[1], err));
     if (settings->asset[0] != 0)
         put_word(&question, "asset", settings->asset);
-    if (settings->chain_id != 0) {
-        json_key(&question.params, "chainId");
-        json_put_quantity_u64(&question.params, settings->chain_id);
-    }
+    put_chain(&question, "chainId", settings->chain_id);
     TRY(ask(&question, "channel_open", &result, arena, err));
     print_channel(result, settings, *arena);
     return ST_OK;
@@ -209,38 +215,90 @@ static enum status ask_for_money(const struct channel_settings *settings, struct
         json_key(&question.params, "expirySeconds");
         json_put_u64(&question.params, settings->expiry);
     }
-    if (settings->chain_id != 0) {
-        json_key(&question.params, "chainId");
-        json_put_quantity_u64(&question.params, settings->chain_id);
-    }
+    put_chain(&question, "chainId", settings->chain_id);
     TRY(ask(&question, "channel_invoice", &result, arena, err));
     print_member(result, "invoice", "Invoice", *arena);
     print_member(result, "hash", "Payment", *arena);
     return ST_OK;
 }
 
-static enum status pay(const struct channel_settings *settings, struct arena *arena,
-                       struct err *err)
+/* The hub's key; of a name "KEY@HOST:PORT" that alone. */
+static enum status put_hub(struct question *question, const char *hub, struct err *err)
+{
+    enum { DIGITS = 66 };
+    char key[DIGITS + 3] = "0x";
+    const char *digits = strncmp(hub, "0x", 2) == 0 ? hub + 2 : hub;
+    usize size = strcspn(digits, "@");
+    if (hub[0] == 0)
+        return ST_OK;
+    if (size != DIGITS)
+        return fail(err, ST_INVALID, "--via is not a node's key of %d digits", DIGITS);
+    memcpy(key + 2, digits, DIGITS);
+    json_key(&question->params, "via");
+    json_open_array(&question->params);
+    json_put_cstr(&question->params, key);
+    json_close_array(&question->params);
+    return ST_OK;
+}
+
+static void print_payment(json payment, const struct channel_settings *settings, struct arena tmp)
+{
+    u64 parts = 0;
+    u8 decimals = (u8)settings->decimals;
+    (void)json_read_number_u64(json_get(payment, "parts"), &parts);
+    print_member(payment, "payment", "Payment", tmp);
+    print_member(payment, "state", "State", tmp);
+    printf("%-11s %s\n", "Amount", amount_of(json_get(payment, "amount"), decimals).text);
+    printf("%-11s %s\n", "Fee", amount_of(json_get(payment, "fee"), decimals).text);
+    printf("%-11s %lu\n", "Parts sent", parts);
+    print_member(payment, "preimage", "Receipt", tmp);
+}
+
+/* `amount`, where the invoice has none; NULL: it has. */
+static enum status pay_invoice(const struct channel_settings *settings, const char *invoice,
+                               const char *amount, struct arena *arena, struct err *err)
 {
     struct question question;
     json result;
-    u64 parts = 0;
-    u8 decimals = (u8)settings->decimals;
     question_begin(&question, settings);
-    put_word(&question, "invoice", settings->words.list[0]);
-    if (settings->words.count > 1)
-        TRY(put_amount(&question, "amount", settings->words.list[1], err));
+    put_word(&question, "invoice", invoice);
+    if (amount != NULL)
+        TRY(put_amount(&question, "amount", amount, err));
     if (settings->fee_most[0] != 0)
         TRY(put_amount(&question, "maxFee", settings->fee_most, err));
+    put_chain(&question, "fromChainId", settings->from);
+    TRY(put_hub(&question, settings->via, err));
     TRY(ask(&question, "channel_pay", &result, arena, err));
-    (void)json_read_number_u64(json_get(result, "parts"), &parts);
-    print_member(result, "payment", "Payment", *arena);
-    print_member(result, "state", "State", *arena);
-    printf("%-11s %s\n", "Amount", amount_of(json_get(result, "amount"), decimals).text);
-    printf("%-11s %s\n", "Fee", amount_of(json_get(result, "fee"), decimals).text);
-    printf("%-11s %lu\n", "Parts sent", parts);
-    print_member(result, "preimage", "Receipt", *arena);
+    print_payment(result, settings, *arena);
     return ST_OK;
+}
+
+static enum status pay(const struct channel_settings *settings, struct arena *arena,
+                       struct err *err)
+{
+    const char *amount = settings->words.count > 1 ? settings->words.list[1] : NULL;
+    if (settings->via[0] != 0 && settings->from == 0)
+        return fail(err, ST_INVALID, "--via is the hub to another chain: it needs --from");
+    return pay_invoice(settings, settings->words.list[0], amount, arena, err);
+}
+
+/* An invoice of our own on the one chain, paid on the other. */
+static enum status swap(const struct channel_settings *settings, struct arena *arena,
+                        struct err *err)
+{
+    struct question question;
+    json result;
+    if (settings->from == 0 || settings->to == 0 || settings->from == settings->to)
+        return fail(err, ST_INVALID, "--from and --to have to name two chains");
+    question_begin(&question, settings);
+    TRY(put_amount(&question, "amount", settings->words.list[0], err));
+    put_chain(&question, "chainId", settings->to);
+    TRY(ask(&question, "channel_invoice", &result, arena, err));
+    bytes text = json_text(json_get(result, "invoice"), arena);
+    char *invoice = ARENA_TAKE(arena, char, text.size + 1);
+    bytes_copy(invoice, text);
+    invoice[text.size] = 0;
+    return pay_invoice(settings, invoice, NULL, arena, err);
 }
 
 /* --- The network. */
@@ -369,6 +427,9 @@ static const struct command {
     {"pay", "INVOICE [AMOUNT] [FLAG VALUE]...",
      "Pays an invoice, by whatever way is found, in several parts if need be.", PAY,
      1 | OR_ONE_MORE, pay},
+    {"swap", "AMOUNT --from CHAIN --to CHAIN [FLAG VALUE]...",
+     "Moves one's own money from one chain to another through a hub: both or neither.", SWAP, 1,
+     swap},
     {"graph", "[FLAG VALUE]...", "The network as the daemon knows it: nodes and channels.", GRAPH,
      0, show_graph},
     {"close", "CHANNEL [FLAG VALUE]...",

@@ -20,8 +20,9 @@ enum channel_command {
     GRAPH = 512,
     SPLICE = 1024,
     TOWER = 2048,
+    SWAP = 4096,
     SERVERS = DAEMON | TOWER,
-    CALLS = LIST | OPEN | TOPUP | SEND | CLOSE | INVOICING | PAY | GRAPH | SPLICE,
+    CALLS = LIST | OPEN | TOPUP | SEND | CLOSE | INVOICING | PAY | GRAPH | SPLICE | SWAP,
 };
 
 struct channel_settings {

@@ -1,7 +1,7 @@
 // A payment from one chain to another through a hub that has channels on both: the payer has nothing on the payee's chain.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { deploy, hex, startDaemon } from './channels.mjs';
+import { command, deploy, hex, startDaemon } from './channels.mjs';
 import { ether, keys, until } from './node.mjs';
 import { startStack } from './stack.mjs';
 
@@ -48,6 +48,62 @@ describe('from varve\'s L1 to its layer 2', () => {
     const { invoice } = await bob.rpc('channel_invoice', { amount: hex(ether * 6n / 10n) });
     await assert.rejects(pay(invoice), /hop 1/);
     await until(async () => String(await sums()) === String(before), 10_000, 'the locks\' end');
+  });
+
+  test('a payer who names no hub gets the only one', async () => {
+    const [a, , , b] = await sums();
+    const { invoice } = await bob.rpc('channel_invoice', { amount: hex(ether / 100n) });
+    const paid = await command('pay', invoice, '--from', '900', '--daemon', alice.url);
+    assert.equal(paid.code, 0, paid.err);
+    assert.match(paid.out, /State +paid/);
+    await until(async () => {
+      const now = await sums();
+      return now[3] === b + ether / 100n && now[0] === a - ether / 100n - fee(ether / 100n);
+    }, 20_000, 'both channels');
+    await until(isQuiet, 20_000, 'all to be acknowledged');
+  });
+
+  test('swap: one\'s own money goes over; what cannot be says why', async () => {
+    const carol = await startDaemon({ urls: [stack.node.url, stack.url], key: keys[0], args: ['--margin', '10'] });
+    try {
+      const from = (await carol.rpc('channel_open', { peer: hub.node, amount: hex(ether) })).channel;
+      const swap = (amount, ...words) => command('swap', amount, '--daemon', carol.url, ...words);
+      const over = ['--from', '900', '--to', '901'];
+      const nobody = await swap('0.01', ...over);
+      assert.equal(nobody.code, 1);
+      assert.match(nobody.err, /no peer that can be paid so much on chain 900 is known to have a channel with the payee on chain 901/);
+      const to = (await hub.rpc('channel_open', { peer: carol.node, amount: hex(ether / 10n), chainId: hex(901) })).channel;
+      await until(async () => BigInt((await carol.channel(to))?.receivable ?? 0) === ether / 10n && (await carol.channel(to)).state === 'open', 20_000, 'the channel at carol');
+      const moved = await swap('0.01', ...over);
+      assert.equal(moved.code, 0, moved.err);
+      assert.match(moved.out, /State +paid\nAmount +0\.01\nFee +0\.00001\n/);
+      await until(async () => BigInt((await carol.channel(to)).balance) === ether / 100n
+        && BigInt((await carol.channel(from)).balance) === ether - ether / 100n - fee(ether / 100n), 20_000, 'carol\'s two channels');
+      const back = await swap('0.001', '--from', '901', '--to', '900', '--via', hub.node);
+      assert.equal(back.code, 0, back.err);
+      for (const [words, why] of [
+        [['0.2', ...over], /no peer that can be paid/], // the hub has not so much there
+        [['0.001', '--from', '900', '--to', '900'], /two chains/],
+        [['0.001', '--from', '12345', '--to', '901'], /fromChainId: not a chain of this daemon's/],
+        [['0.001', '--from', '900', '--to', '12345'], /chainId: not a chain of this daemon's/],
+        [['0.001', ...over, '--via', '02abcd'], /--via is not a node's key/],
+        [['0.001', ...over, '--max-fee', '0'], /asks more than the limit/],
+      ]) {
+        const { code, err } = await swap(...words);
+        assert.equal(code, 1, err);
+        assert.match(err, why);
+      }
+      // A second peer of alice's that she could pay: she has to say which is the hub.
+      await alice.rpc('channel_open', { peer: carol.node, amount: hex(ether / 10n) });
+      const { invoice } = await bob.rpc('channel_invoice', { amount: hex(1000n) });
+      const either = await command('pay', invoice, '--from', '900', '--daemon', alice.url);
+      assert.match(either.err, /2 peers could be the hub/);
+      const named = await command('pay', invoice, '--from', '900', '--via', hub.node, '--daemon', alice.url);
+      assert.equal(named.code, 0, named.err);
+      await until(isQuiet, 20_000, 'all to be acknowledged');
+    } finally {
+      await carol.stop();
+    }
   });
 
   for (const victim of ['hub', 'bob', 'alice']) {

@@ -1,9 +1,10 @@
 /* What methods of JSON-RPC are made of: methods.c has the frame, methods_pay.c those that pay,
- * methods_splice.c those that change a channel. */
+ * methods_splice.c those that change a channel, methods_swap.c what crosses chains. */
 #ifndef CHANNEL_METHODS_H
 #define CHANNEL_METHODS_H
 
 #include "channel/daemon_internal.h"
+#include "channel/invoice.h"
 
 /* --- Arguments. False: it is wrong, and the call has been refused. */
 
@@ -40,6 +41,13 @@ void method_invoice_status(struct daemon_call *call);
 void method_pay(struct daemon_call *call);
 /* False: it is neither paid nor failed. */
 bool method_answer_payment(struct daemon_call *call);
+
+/* --- methods_swap.c */
+
+/* The way over the only hub that fits, whose fee is within the limit. False: the call has been
+ * refused. */
+bool method_find_hub(struct daemon_call *call, const struct payment_terms *terms, u64 from_chain,
+                     const struct invoice_hints *hints, u128 fee_limit, struct plan *out);
 
 /* --- methods_splice.c */
 

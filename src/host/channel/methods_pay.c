@@ -242,7 +242,9 @@ static bool read_crossing(struct daemon_call *call, struct plan *plan)
 static struct chain_of *paying_chain(const struct daemon_call *call, u64 payee_chain_id)
 {
     u64 chain_id = payee_chain_id;
-    (void)json_read_number_u64(method_argument(call, "fromChainId"), &chain_id);
+    json value = method_argument(call, "fromChainId");
+    if (!json_is(value, JSON_ABSENT) && json_read_number_u64(value, &chain_id) != ST_OK)
+        return NULL;
     return daemon_chain(call->daemon, chain_id);
 }
 
@@ -256,6 +258,8 @@ static bool read_invoice(struct daemon_call *call, struct payment_terms *out,
     if (invoice_decode(text, &invoice, &call->arena, &err) != ST_OK)
         return method_bad(call, "invoice", err.text);
     const struct chain_of *chain = paying_chain(call, invoice.chain_id);
+    if (chain == NULL && !json_is(method_argument(call, "fromChainId"), JSON_ABSENT))
+        return method_bad(call, "fromChainId", "not a chain of this daemon's");
     if (chain == NULL)
         return method_bad(call, "invoice", "of a chain that is none of this daemon's");
     address adjudicator =
@@ -298,18 +302,35 @@ static bool read_fee_limit(struct daemon_call *call, u128 amount, u128 *out)
            method_read_amount(call, "maxFee", out);
 }
 
+static void pay_by_plan(struct daemon_call *call, const struct payment_terms *terms,
+                        const struct plan *plan)
+{
+    struct err err;
+    if (payment_begin(call->daemon, terms, plan, &err) != ST_OK)
+        methods_refuse(call, err.text);
+    else
+        method_park(call, WAITS_FOR_ROUTED, terms->hash);
+}
+
 /* The caller names the way. */
 static void pay_by_way(struct daemon_call *call, const struct payment_terms *terms)
 {
     struct plan plan = {.count = 0};
-    struct err err;
     if (!read_way(call, &terms->node, &plan) || !read_crossing(call, &plan))
         return;
     fill_amounts(&call->daemon->options, terms->amount, &plan);
-    if (payment_begin(call->daemon, terms, &plan, &err) != ST_OK)
-        methods_refuse(call, err.text);
-    else
-        method_park(call, WAITS_FOR_ROUTED, terms->hash);
+    pay_by_plan(call, terms, &plan);
+}
+
+/* On another chain than the payee's, through a hub that is looked for. */
+static void pay_by_hub(struct daemon_call *call, const struct payment_terms *terms, u64 from_chain,
+                       const struct invoice_hints *hints)
+{
+    struct plan plan;
+    u128 fee_limit;
+    if (read_fee_limit(call, terms->amount, &fee_limit) &&
+        method_find_hub(call, terms, from_chain, hints, fee_limit, &plan))
+        pay_by_plan(call, terms, &plan);
 }
 
 static void pay_by_any_way(struct daemon_call *call, const struct payment_terms *terms,
@@ -336,10 +357,15 @@ void method_pay(struct daemon_call *call)
         method_bad(call, "amount", "nothing, or more than there is");
         return;
     }
-    if (json_is(method_argument(call, "via"), JSON_ABSENT))
-        pay_by_any_way(call, &terms, &options);
-    else
+    const struct chain_of *from = paying_chain(call, terms.chain_id);
+    if (!json_is(method_argument(call, "via"), JSON_ABSENT))
         pay_by_way(call, &terms);
+    else if (from == NULL)
+        method_bad(call, "fromChainId", "not a chain of this daemon's");
+    else if (from->chain_id != terms.chain_id)
+        pay_by_hub(call, &terms, from->chain_id, &options.hints);
+    else
+        pay_by_any_way(call, &terms, &options);
     daemon_touch(call->daemon);
 }
 
