@@ -1,4 +1,5 @@
 #include "channel/network.h"
+#include "channel/subscriptions.h"
 
 #include "base/fmt.h"
 #include "base/hex.h"
@@ -99,6 +100,7 @@ static void outbox_free(struct outbox *box)
     free(box->list);
     free(box->bytes);
     free(box->deeds);
+    free(box->news.data);
 }
 
 /* --- Events: what came of updates. What they cause stands behind them in the journal, and nothing
@@ -110,9 +112,11 @@ static void take_event(struct daemon *daemon, const struct channel_event *event)
     switch (event->kind) {
     case EVENT_PAID_IN:
         entry->paid_in++;
+        entry->sum_in += event->amount;
         break;
     case EVENT_PAID_OUT:
         entry->paid_out++;
+        entry->sum_out += event->amount;
         methods_wake(daemon, event->reference);
         break;
     case EVENT_LOCK_IN:
@@ -234,18 +238,20 @@ static void answer_calls(struct outbox *box)
     }
 }
 
-static void let_go(struct outbox *box)
+static void let_go(struct daemon *daemon, struct outbox *box)
 {
     send_all(box);
     do_all(box);
     answer_calls(box);
+    subscriptions_let_go(daemon, box);
 }
 
 /* What nothing rests on waits for the next batch, or the next tick. */
 static bool has_to_commit(const struct daemon *daemon)
 {
     const struct outbox *box = &daemon->gathering;
-    bool speaks = box->count != 0 || box->deed_count != 0 || box->calls != NULL;
+    bool speaks =
+        box->count != 0 || box->deed_count != 0 || box->calls != NULL || box->news.size != 0;
     return wal_is_due(daemon->wal) || (wal_has_more(daemon->wal) && (speaks || daemon->ticked));
 }
 
@@ -267,7 +273,7 @@ static void take_turn(struct daemon *daemon)
     if (commits)
         wal_commit(daemon->wal);
     else
-        let_go(&daemon->flying);
+        let_go(daemon, &daemon->flying);
 }
 
 static void turn_is_due(struct task *task)
@@ -280,7 +286,7 @@ static void turn_is_due(struct task *task)
 static void is_durable(void *self)
 {
     struct daemon *daemon = self;
-    let_go(&daemon->flying);
+    let_go(daemon, &daemon->flying);
     take_turn(daemon);
 }
 
@@ -302,6 +308,7 @@ static void ticked(struct timer *timer)
     methods_tick(daemon, now_ms);
     errands_tick(daemon, now_ms);
     network_tick(daemon, now_ms);
+    subscriptions_tick(daemon);
     daemon->ticked = true;
     if (wal_has_more(daemon->wal))
         daemon_touch(daemon);
@@ -481,6 +488,7 @@ enum status daemon_open(const struct daemon_options *options, struct daemon **ou
         daemon->options.alias = "";
     daemon->loop = options->loop;
     daemon->turn_task.run = turn_is_due;
+    daemon->subscriptions = subscriptions_new();
     daemon->call_room = malloc(CALL_ROOM);
     assert(daemon->call_room != NULL);
     daemon->tick.due = ticked;
@@ -539,6 +547,7 @@ void daemon_close(struct daemon *daemon)
     channel_events_free(&daemon->events);
     outbox_free(&daemon->gathering);
     outbox_free(&daemon->flying);
+    subscriptions_free(daemon->subscriptions);
     keyring_free(daemon->ring);
     free(daemon->entries);
     free(daemon->stalled);

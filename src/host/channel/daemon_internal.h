@@ -16,7 +16,8 @@
  *     unlock.c    locks after a dispute
  *     public.c    secrets that everybody knows
  *     tower_client.c  what a watchtower is given
- *     methods.c   JSON-RPC */
+ *     methods.c   JSON-RPC
+ *     subscriptions.c  what its clients are told unasked */
 #ifndef CHANNEL_DAEMON_INTERNAL_H
 #define CHANNEL_DAEMON_INTERNAL_H
 
@@ -136,7 +137,8 @@ struct entry {
     } errands[ERRANDS];
     u64 retry_ms; /* when those that failed are tried again; 0: none has */
 
-    u64 paid_in, paid_out; /* payments */
+    u64 paid_in, paid_out; /* payments, and */
+    u128 sum_in, sum_out;  /* what they come to, in this run */
     struct tower_progress tower;
 
     /* What the network is told of it: on which connection of the peer's, 0: on none. */
@@ -273,6 +275,12 @@ struct deed {
     void (*run)(struct entry *entry);
 };
 
+/* What subscribers are told (subscriptions.c). */
+struct news {
+    u8 *data;
+    usize size, room;
+};
+
 struct outbox {
     struct outgoing *list;
     usize count, room;
@@ -281,6 +289,7 @@ struct outbox {
     struct deed *deeds;
     usize deed_count, deed_room;
     struct daemon_call *calls; /* answered then */
+    struct news news;
 };
 
 enum daemon_wait {
@@ -298,6 +307,7 @@ struct daemon_call {
     struct daemon *daemon;
     const struct daemon_method *method;
     json params;
+    const struct net_peer *from; /* NULL: nothing can be sent to it later */
     struct json_out *out;
     struct json_out before; /* it, without an answer */
     struct arena arena;
@@ -346,6 +356,7 @@ struct daemon {
     struct by_hash bills_by_hash, payments_by_hash;
     struct payment *payments_due;
     struct network *network;
+    struct subscriptions *subscriptions;
     struct task turn_task;
     bool turn_is_posted;
     bool ticked; /* since the last turn: what could wait, waits no longer */

@@ -4,6 +4,7 @@
  * Arguments are the members of one object: the first of `params`, or `params` itself. Amounts are
  * in the asset's smallest unit, as quantities ("0x5"). */
 #include "channel/methods.h"
+#include "channel/subscriptions.h"
 
 #include "base/fmt.h"
 #include "base/json_read.h"
@@ -92,7 +93,7 @@ void method_put_text(struct json_out *out, const char *key, const char *text)
     json_put_cstr(out, text);
 }
 
-static const char *state_of(const struct entry *entry)
+const char *method_state(const struct entry *entry)
 {
     switch (entry->stage) {
     case STAGE_CLOSED:
@@ -112,14 +113,14 @@ static const char *state_of(const struct entry *entry)
     return funds == 0 ? "funding" : entry->here && entry->there ? "open" : "offline";
 }
 
-static void put_channel(struct json_out *out, const struct entry *entry)
+void method_put_channel(struct json_out *out, const struct entry *entry)
 {
     const struct channel_terms *terms = channel_terms(entry->channel);
     u32 side = channel_side(entry->channel);
     json_open_object(out);
     method_put_hex(out, "channel", BYTES_OF(channel_name(entry->channel)->id));
     method_put_hex(out, "peer", BYTES_OF(entry->peer->node));
-    method_put_text(out, "state", state_of(entry));
+    method_put_text(out, "state", method_state(entry));
     json_key(out, "chainId");
     json_put_quantity_u64(out, terms->chain_id);
     method_put_hex(out, "asset", BYTES_OF(terms->asset));
@@ -140,7 +141,7 @@ static void put_channel(struct json_out *out, const struct entry *entry)
 void method_answer_channel(struct daemon_call *call, const struct entry *entry)
 {
     json_key(call->out, "result");
-    put_channel(call->out, entry);
+    method_put_channel(call->out, entry);
     method_answer_after(call);
 }
 
@@ -352,7 +353,7 @@ static void list_channels(struct daemon_call *call)
     json_key(call->out, "result");
     json_open_array(call->out);
     for (u32 i = 0; i < daemon->entry_count; i++)
-        put_channel(call->out, daemon->entries[i]);
+        method_put_channel(call->out, daemon->entries[i]);
     json_close_array(call->out);
     method_answer_after(call);
 }
@@ -437,6 +438,8 @@ static const struct daemon_method methods[] = {
     {"channel_invoiceStatus", method_invoice_status},
     {"channel_pay", method_pay},
     {"channel_graph", method_graph},
+    {"channel_subscribe", method_subscribe},
+    {"channel_unsubscribe", method_unsubscribe},
 };
 
 /* --- Across threads. */
@@ -487,12 +490,12 @@ static bool wait_for(struct daemon_call *call)
 static void answer(void *self, bytes method, json params, const struct net_peer *peer,
                    struct json_out *out, struct arena arena)
 {
-    (void)peer;
     struct daemon_call call = {
         .task.run = run_call,
         .daemon = self,
         .method = find_method(method),
         .params = params,
+        .from = peer,
         .out = out,
         .before = *out,
         .arena = arena,
@@ -516,7 +519,14 @@ static bool is_heavy(void *self, bytes method)
     return true;
 }
 
+static void peer_gone(void *self, const struct net_peer *peer)
+{
+    const struct daemon *daemon = self;
+    subscriptions_gone(daemon->subscriptions, peer);
+}
+
 struct net_handler daemon_handler(struct daemon *daemon)
 {
-    return (struct net_handler){.self = daemon, .is_heavy = is_heavy, .answer = answer};
+    return (struct net_handler){
+        .self = daemon, .is_heavy = is_heavy, .answer = answer, .peer_gone = peer_gone};
 }

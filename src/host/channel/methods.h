@@ -23,6 +23,8 @@ void method_put_hex(struct json_out *out, const char *key, bytes value);
 void method_put_text(struct json_out *out, const char *key, const char *text);
 /* Once all that gathers now is durable. */
 void method_answer_after(struct daemon_call *call);
+const char *method_state(const struct entry *entry);
+void method_put_channel(struct json_out *out, const struct entry *entry);
 void method_answer_channel(struct daemon_call *call, const struct entry *entry);
 /* Until methods_wake comes with the key. */
 void method_park(struct daemon_call *call, enum daemon_wait waits, hash32 key);
@@ -55,5 +57,10 @@ void method_rebase(struct daemon_call *call);
 void method_withdraw(struct daemon_call *call);
 /* False: it goes on. */
 bool method_answer_withdrawal(struct daemon_call *call, const struct entry *entry);
+
+/* --- subscriptions.c */
+
+void method_subscribe(struct daemon_call *call);
+void method_unsubscribe(struct daemon_call *call);
 
 #endif

@@ -5,6 +5,7 @@
  * first preimage comes, and has failed when no part is under way and no route is left. Both are in
  * the journal, so that a payment is never made twice. */
 #include "channel/network.h"
+#include "channel/subscriptions.h"
 
 #include "sys/entropy.h"
 
@@ -204,6 +205,7 @@ static void conclude(struct payment *payment, enum payment_state state)
     payment->seek = NULL;
     free(payment->way);
     payment->way = NULL;
+    subscriptions_paid(payment);
     methods_wake(payment->daemon, payment->terms.hash);
 }
 

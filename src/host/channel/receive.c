@@ -5,7 +5,7 @@
  * waited over a restart are claimed, whatever the time: the payer has the preimage by the others.
  * What is paid for it later is given back. A keysend brings its own preimage, and is claimed at
  * once. */
-#include "channel/daemon_internal.h"
+#include "channel/subscriptions.h"
 
 #include "sys/entropy.h"
 
@@ -125,6 +125,8 @@ static void claim(struct daemon *daemon, struct bill *bill, u128 sum)
     for (usize i = 0; i < bill->held_count; i++)
         lock_settle(bill->held[i].entry, bill->held[i].slot, bill->terms.preimage);
     end_holding(daemon, bill);
+    subscriptions_received(daemon, daemon_chain(daemon, bill->terms.chain_id), bill->terms.asset,
+                           bill->hash, sum);
     methods_wake(daemon, bill->hash);
 }
 
@@ -180,6 +182,8 @@ void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock 
     if (is_right && !hash32_is_zero(step->preimage) &&
         hash32_equal(registry_key(step->preimage), lock->key)) {
         lock_settle(entry, slot, step->preimage);
+        subscriptions_received(daemon, entry->chain, channel_terms(entry->channel)->asset,
+                               lock->key, lock->amount);
     } else if (!is_for(bill, entry, step)) {
         lock_fail(entry, slot, &unknown);
     } else if (bill->received != 0 && !is_new) {

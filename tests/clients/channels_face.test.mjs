@@ -1,0 +1,118 @@
+// What a client of the daemon's JSON-RPC is told: notifications over a WebSocket.
+import { after, before, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import WebSocket from 'ws';
+import { deploy, hex, startDaemon } from './channels.mjs';
+import { ether, keys, startNode, until } from './node.mjs';
+
+/** A WebSocket of the daemon's, with all notifications in `news`. */
+async function connect(daemon) {
+  const socket = new WebSocket(daemon.url.replace('http:', 'ws:'));
+  await new Promise((done, failed) => { socket.once('open', done); socket.once('error', failed); });
+  const waiting = new Map();
+  const client = {
+    socket, news: [],
+    ask: (method, params = {}) => new Promise((done) => {
+      const id = waiting.size + 1;
+      waiting.set(id, done);
+      socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params: [params] }));
+    }),
+    of: (subscription) => client.news.filter((each) => each.subscription === subscription).map((each) => each.result),
+    close: () => new Promise((done) => { socket.once('close', done); socket.close(); }),
+  };
+  socket.on('message', (data) => {
+    const message = JSON.parse(data);
+    if (message.method === 'channel_subscription') client.news.push(message.params);
+    else waiting.get(message.id)(message);
+  });
+  return client;
+}
+
+describe('a daemon\'s clients', () => {
+  let chain, alice, bob, channel;
+  before(async () => {
+    chain = await startNode();
+    await deploy(chain.url);
+    alice = await startDaemon({ urls: [chain.url], key: keys[1], args: ['--margin', '10'] });
+    bob = await startDaemon({ urls: [chain.url], key: keys[2], args: ['--margin', '10'] });
+    ({ channel } = await alice.rpc('channel_open', { peer: bob.node, amount: hex(ether) }));
+  });
+  after(async () => {
+    for (const each of [alice, bob, chain]) await each?.stop();
+  });
+
+  test('balances: every change is told, as channel_list has it, and no more than four a second', async () => {
+    const client = await connect(bob);
+    const { result: balances } = await client.ask('channel_subscribe', { topic: 'balances' });
+    const { result: payments } = await client.ask('channel_subscribe', { topic: 'payments' });
+    const before = BigInt((await bob.channel(channel)).balance);
+    const began = Date.now();
+    await alice.rpc('channel_keysend', { channel, amount: '0x1', count: 500 });
+    await alice.rpc('channel_keysend', { channel, amount: '0x2', count: 250 });
+    const last = await until(() => client.of(balances).find((each) => BigInt(each.balance) === before + 1000n), 10_000, 'the newest balance');
+    assert.equal(last.channel, channel);
+    const took = Date.now() - began;
+    assert.ok(client.of(balances).length <= 2 + took / 250, `${client.of(balances).length} notifications in ${took} ms`);
+    // Payments within a channel are added up; nothing is told twice or left out.
+    const sum = (key) => client.of(payments).reduce((all, each) => all + BigInt(each[key]), 0n);
+    await until(() => sum('count') === 750n, 10_000, 'all payments');
+    assert.equal(sum('amount'), 1000n);
+    for (const each of client.of(payments)) assert.deepEqual([each.direction, each.state, each.channel], ['in', 'paid', channel]);
+    const { spendable, receivable } = await bob.channel(channel);
+    await until(() => client.of(balances).some((each) => each.spendable === spendable && each.receivable === receivable), 10_000, 'the channel as it is');
+    await client.close();
+  });
+
+  test('payments: to an invoice, on both sides; what fails is told too', async () => {
+    const payer = await connect(alice), payee = await connect(bob);
+    const { result: out } = await payer.ask('channel_subscribe', { topic: 'payments' });
+    const { result: into } = await payee.ask('channel_subscribe', { topic: 'payments' });
+    const { invoice, hash } = await bob.rpc('channel_invoice', { amount: hex(ether / 10n) });
+    await alice.rpc('channel_pay', { invoice });
+    const [paid] = await until(() => payer.of(out).length > 0 && payer.of(out), 10_000, 'the payer\'s news');
+    const [received] = await until(() => payee.of(into).length > 0 && payee.of(into), 10_000, 'the payee\'s news');
+    assert.deepEqual([paid.direction, paid.state, paid.payment, BigInt(paid.amount), BigInt(paid.fee)], ['out', 'paid', hash, ether / 10n, 0n]);
+    assert.deepEqual([received.direction, received.state, received.payment, BigInt(received.amount)], ['in', 'paid', hash, ether / 10n]);
+    const tooMuch = await bob.rpc('channel_invoice', { amount: hex(5n * ether) });
+    assert.ok((await alice.ask('channel_pay', { invoice: tooMuch.invoice })).error);
+    const failed = await until(() => payer.of(out).find((each) => each.payment === tooMuch.hash), 10_000, 'the failure');
+    assert.equal(failed.state, 'failed');
+    await payer.close();
+    await payee.close();
+  });
+
+  test('channels: a new one, one whose peer is away, a closed one; an ended subscription is silent', async () => {
+    const client = await connect(alice);
+    const { result: channels } = await client.ask('channel_subscribe', { topic: 'channels' });
+    const { result: ended } = await client.ask('channel_subscribe', { topic: 'channels' });
+    assert.equal((await client.ask('channel_unsubscribe', { subscription: ended })).result, true);
+    assert.equal((await client.ask('channel_unsubscribe', { subscription: ended })).result, false);
+    const other = await connect(alice);
+    assert.equal((await other.ask('channel_unsubscribe', { subscription: channels })).result, false, 'another client\'s');
+    await other.close();
+    const states = (id) => client.of(channels).filter((each) => each.channel === id).map((each) => each.state);
+    const opened = await alice.rpc('channel_open', { peer: bob.node, amount: hex(ether) });
+    await until(() => states(opened.channel).at(-1) === 'open', 10_000, 'the new channel');
+    await bob.kill();
+    await until(() => states(channel).at(-1) === 'offline', 10_000, 'the peer\'s end');
+    bob = await bob.again();
+    await until(() => states(opened.channel).at(-1) === 'open', 20_000, 'the peer\'s return');
+    await alice.rpc('channel_close', { channel: opened.channel });
+    await until(() => states(opened.channel).at(-1) === 'closed', 10_000, 'the close');
+    assert.equal(client.of(ended).length, 0);
+    await client.close();
+  });
+
+  test('what cannot be subscribed to says why; clients that leave take their subscriptions along', async () => {
+    assert.match((await alice.ask('channel_subscribe', { topic: 'balances' })).error.message, /WebSocket/);
+    const client = await connect(alice);
+    assert.match((await client.ask('channel_subscribe', { topic: 'weather' })).error.message, /topic/);
+    for (let i = 0; i < 256; i++) assert.ok((await client.ask('channel_subscribe', { topic: 'balances' })).result, `subscription ${i}`);
+    assert.match((await client.ask('channel_subscribe', { topic: 'balances' })).error.message, /too many/);
+    await client.close();
+    const next = await connect(alice);
+    await until(async () => (await next.ask('channel_subscribe', { topic: 'balances' })).result, 10_000, 'the places');
+    next.socket.terminate();
+    await alice.rpc('channel_keysend', { channel, amount: '0x1' });
+  });
+});
