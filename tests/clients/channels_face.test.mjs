@@ -1,6 +1,9 @@
-// What a client of the daemon's JSON-RPC is told: notifications over a WebSocket.
+// What a client of the daemon's JSON-RPC is told: notifications over a WebSocket, and what the methods are.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import meta from '@open-rpc/meta-schema';
+import Ajv from 'ajv';
 import WebSocket from 'ws';
 import { deploy, hex, startDaemon } from './channels.mjs';
 import { ether, keys, startNode, until } from './node.mjs';
@@ -114,5 +117,87 @@ describe('a daemon\'s clients', () => {
     await until(async () => (await next.ask('channel_subscribe', { topic: 'balances' })).result, 10_000, 'the places');
     next.socket.terminate();
     await alice.rpc('channel_keysend', { channel, amount: '0x1' });
+  });
+
+  describe('rpc.discover', () => {
+    let document, ajv;
+    before(async () => {
+      document = await alice.rpc('rpc.discover');
+      ajv = new Ajv({ strict: false, allErrors: true });
+      ajv.addSchema({ $id: 'daemon', components: document.components });
+    });
+    const methods = () => new Map(document.methods.map((each) => [each.name, each]));
+    const judge = (schema, value, what) => {
+      const name = schema.$ref.split('/').at(-1);
+      const check = ajv.getSchema(`daemon#/components/schemas/${name}`);
+      assert.ok(check(value), `${what}: ${ajv.errorsText(check.errors)} in ${JSON.stringify(value)}`);
+    };
+    /** Asks as described, and holds what comes back against the description. */
+    const ask = async (method, params = {}) => {
+      const { params: described, result: { schema } } = methods().get(method);
+      for (const [name, value] of Object.entries(params)) judge(described.find((each) => each.name === name).schema, value, `${method} ${name}`);
+      const result = await alice.rpc(method, params);
+      judge(schema, result, method);
+      return result;
+    };
+
+    test('is an OpenRPC document, every reference of which leads somewhere', () => {
+      // OpenRPC's schema refers to one for JSON schemas, which is not packaged with it: draft 7's, its superset, stands for it.
+      const { $schema, ...openrpc } = meta.default ?? meta;
+      const { $id, ...draft } = createRequire(import.meta.url)('ajv/dist/refs/json-schema-draft-07.json');
+      const definitions = { ...draft.definitions, JSONSchemaObject: { properties: { $ref: { type: 'string' } } } };
+      const judges = new Ajv({ strict: false, allErrors: true, validateFormats: false, validateSchema: false });
+      for (const id of ['https://meta.json-schema.tools', 'https://meta.json-schema.tools/']) judges.addSchema({ ...draft, definitions, $id: id }, id);
+      const judgeDocument = judges.compile(openrpc);
+      assert.ok(judgeDocument(document), JSON.stringify(judgeDocument.errors));
+      assert.ok(!judgeDocument({ ...document, methods: [{ params: [] }] }), 'a method without a name');
+      for (const [, name] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) assert.ok(document.components.schemas[name], name);
+    });
+
+    test('results are as described', async () => {
+      await ask('channel_nodeInfo');
+      await ask('channel_connect', { peer: bob.node });
+      const { channel: id } = await ask('channel_open', { peer: bob.node, amount: hex(ether) });
+      await ask('channel_list');
+      await ask('channel_topup', { channel: id, amount: 5 });
+      await ask('channel_keysend', { channel: id, amount: '0x1', count: 2 });
+      await ask('channel_rebase', { channel: id });
+      const { hash } = await ask('channel_invoice', { amount: '0x5', description: 'tea', expirySeconds: 60 });
+      await ask('channel_invoiceStatus', { hash });
+      const { invoice } = await bob.rpc('channel_invoice', {});
+      await ask('channel_pay', { invoice, amount: '0x64', maxFee: '0x1', timeoutMs: 30_000 });
+      await ask('channel_pay', { node: `0x${bob.node.slice(0, 66)}`, amount: '0x64', via: [] });
+      const graph = await ask('channel_graph');
+      assert.ok(graph.channels.length > 0);
+      await ask('channel_withdraw', { channel: id, amount: '0x5' });
+      await ask('channel_close', { channel: id, force: false });
+      const client = await connect(alice);
+      const { result } = await client.ask('channel_subscribe', { topic: 'channels' });
+      judge(methods().get('channel_subscribe').result.schema, result, 'channel_subscribe');
+      judge(methods().get('channel_unsubscribe').result.schema, (await client.ask('channel_unsubscribe', { subscription: result })).result, 'channel_unsubscribe');
+      await client.close();
+      const seen = new Set(['rpc.discover', 'channel_subscribe', 'channel_unsubscribe', 'channel_nodeInfo', 'channel_connect', 'channel_open', 'channel_list', 'channel_topup', 'channel_keysend', 'channel_rebase', 'channel_invoice', 'channel_invoiceStatus', 'channel_pay', 'channel_graph', 'channel_withdraw', 'channel_close']);
+      assert.deepEqual([...methods().keys()].filter((name) => !seen.has(name)), [], 'methods that this test does not try');
+    });
+
+    test('arguments are what is described: all that is needed, nothing else, of the right kinds', async () => {
+      for (const [name, { params }] of methods()) {
+        const refused = async (given, argument, why) => {
+          const { error } = await alice.ask(name, given);
+          assert.equal(error?.code, -32602, `${name} ${JSON.stringify(given)}: ${JSON.stringify(error)}`);
+          assert.match(error.message, new RegExp(`^${argument}: .*${why}`), name);
+        };
+        await refused({ channels: 1 }, 'channels', 'no such argument');
+        for (const each of params) await refused({ [each.name]: { of: 'a kind that none is' } }, each.name, 'kind');
+        const [needed] = params.filter((each) => each.required);
+        if (needed) await refused({}, needed.name, 'needed');
+      }
+      for (const params of [[5], ['0x5'], [[{}]]]) {
+        const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'channel_list', params });
+        const { error } = await (await fetch(alice.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).json();
+        assert.equal(error.code, -32602, JSON.stringify(params));
+      }
+      assert.equal((await alice.ask('channel_nothing')).error.code, -32601);
+    });
   });
 });

@@ -4,6 +4,7 @@
  * Arguments are the members of one object: the first of `params`, or `params` itself. Amounts are
  * in the asset's smallest unit, as quantities ("0x5"). */
 #include "channel/methods.h"
+#include "channel/discover.h"
 #include "channel/subscriptions.h"
 
 #include "base/fmt.h"
@@ -22,10 +23,9 @@ enum {
     MOST_TIMEOUT_MS = 600000,
 };
 
-/* Of a method: answers by ending the call, now or later. */
 struct daemon_method {
-    const char *name;
-    void (*run)(struct daemon_call *call);
+    void (*run)(struct daemon_call *call); /* answers by ending the call, now or later */
+    struct method_shape shape;
 };
 
 /* --- Answers. */
@@ -155,10 +155,14 @@ bool method_bad(struct daemon_call *call, const char *name, const char *what)
     return false;
 }
 
+static json arguments_of(const struct daemon_call *call)
+{
+    return json_is(call->params, JSON_ARRAY) ? json_at(call->params, 0) : call->params;
+}
+
 json method_argument(const struct daemon_call *call, const char *name)
 {
-    json params = call->params;
-    return json_get(json_is(params, JSON_ARRAY) ? json_at(params, 0) : params, name);
+    return json_get(arguments_of(call), name);
 }
 
 bool method_read_amount(struct daemon_call *call, const char *name, u128 *out)
@@ -424,23 +428,85 @@ static void close_channel(struct daemon_call *call)
         ending_begin(entry);
 }
 
+static void discover(struct daemon_call *call);
+
+/* Dispatches calls, judges their arguments and describes them (discover.h). */
+#define NEEDS(type, name, help)                                                                    \
+    {                                                                                              \
+        TYPE_##type, true, name, help                                                              \
+    }
+#define TAKES(type, name, help)                                                                    \
+    {                                                                                              \
+        TYPE_##type, false, name, help                                                             \
+    }
+#define METHOD(name, run, result, summary, ...)                                                    \
+    {                                                                                              \
+        run,                                                                                       \
+        {                                                                                          \
+            name, summary, result,                                                                 \
+            {                                                                                      \
+                __VA_ARGS__                                                                        \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define CHANNEL NEEDS(HASH, "channel", "its id")
+#define ON_CHAIN TAKES(CHAIN, "chainId", "else the daemon's first")
+#define IN_ASSET TAKES(ADDRESS, "asset", "an ERC-20; else the chain's own money")
+
+/* clang-format off */
 static const struct daemon_method methods[] = {
-    {"channel_nodeInfo", node_info},
-    {"channel_list", list_channels},
-    {"channel_connect", connect_peer},
-    {"channel_open", open_channel},
-    {"channel_topup", top_up},
-    {"channel_close", close_channel},
-    {"channel_rebase", method_rebase},
-    {"channel_withdraw", method_withdraw},
-    {"channel_keysend", method_keysend},
-    {"channel_invoice", method_invoice},
-    {"channel_invoiceStatus", method_invoice_status},
-    {"channel_pay", method_pay},
-    {"channel_graph", method_graph},
-    {"channel_subscribe", method_subscribe},
-    {"channel_unsubscribe", method_unsubscribe},
+    METHOD("channel_nodeInfo", node_info, "NodeInfo", "Who the daemon is, and on which chains.",
+           {TYPE_NONE, false, NULL, NULL}),
+    METHOD("channel_list", list_channels, "Channels", "All channels.",
+           {TYPE_NONE, false, NULL, NULL}),
+    METHOD("channel_connect", connect_peer, "Bool", "Calls a peer, and keeps the connection; says whether it is there already.",
+           NEEDS(PEER, "peer", "where it is")),
+    METHOD("channel_open", open_channel, "Channel", "Opens a channel, pays into it, and waits until it can be used.",
+           NEEDS(PEER, "peer", "whom with"), NEEDS(AMOUNT, "amount", "what we pay in"), ON_CHAIN, IN_ASSET),
+    METHOD("channel_topup", top_up, "Channel", "Pays more into a channel; does not wait for it.",
+           CHANNEL, NEEDS(AMOUNT, "amount", "so much more")),
+    METHOD("channel_close", close_channel, "Channel", "Closes a channel, and waits until that is final.",
+           CHANNEL, TAKES(BOOL, "force", "without the peer")),
+    METHOD("channel_rebase", method_rebase, "Channel", "Asks for a new base, and does not wait for it.",
+           CHANNEL),
+    METHOD("channel_withdraw", method_withdraw, "Channel", "Takes money out of an open channel, and waits until that is final.",
+           CHANNEL, NEEDS(AMOUNT, "amount", "so much")),
+    METHOD("channel_keysend", method_keysend, "Keysend", "Pays the channel's other side, and waits until it has acknowledged.",
+           CHANNEL, NEEDS(AMOUNT, "amount", "of each payment"), TAKES(NUMBER, "count", "of payments, from 1 to 1000 (1)"),
+           TAKES(HASH, "payment", "what they are called; else a random name")),
+    METHOD("channel_invoice", method_invoice, "Invoice", "Makes an invoice.",
+           TAKES(AMOUNT, "amount", "else the payer chooses"), ON_CHAIN, IN_ASSET,
+           TAKES(TEXT, "description", "what it is for"), TAKES(NUMBER, "expirySeconds", "in which it can be paid (3600)")),
+    METHOD("channel_invoiceStatus", method_invoice_status, "InvoiceStatus", "Whether an invoice of ours is paid.",
+           NEEDS(HASH, "hash", "of its payment")),
+    METHOD("channel_pay", method_pay, "Payment", "Pays an invoice, or a node unasked, and waits until it is paid or has failed.",
+           TAKES(TEXT, "invoice", "else `node`, `amount` and `chainId` say what is paid to whom"),
+           TAKES(NODE, "node", "who is paid unasked"), TAKES(AMOUNT, "amount", "where the invoice has none"), ON_CHAIN,
+           TAKES(NODES, "via", "the way to the payee; else it is looked for"),
+           TAKES(CHAIN, "fromChainId", "the chain that is paid on; else the payee's"),
+           TAKES(AMOUNT, "maxFee", "for forwarding; else a hundredth")),
+    METHOD("channel_graph", method_graph, "Graph", "The network as the daemon knows it.",
+           {TYPE_NONE, false, NULL, NULL}),
+    METHOD("channel_subscribe", method_subscribe, "Quantity", "Notifications channel_subscription, over a WebSocket.",
+           NEEDS(TOPIC, "topic", "what of")),
+    METHOD("channel_unsubscribe", method_unsubscribe, "Bool", "Ends a subscription of this WebSocket's; says whether there was one.",
+           NEEDS(NUMBER, "subscription", "as channel_subscribe named it")),
+    METHOD("rpc.discover", discover, "Document", "Describes the methods.",
+           {TYPE_NONE, false, NULL, NULL}),
 };
+/* clang-format on */
+
+static const struct method_shape *shape_of(usize index)
+{
+    return index < countof(methods) ? &methods[index].shape : NULL;
+}
+
+static void discover(struct daemon_call *call)
+{
+    json_key(call->out, "result");
+    discover_put(call->out, shape_of);
+    daemon_answer(call);
+}
 
 /* --- Across threads. */
 
@@ -448,9 +514,18 @@ static void run_call(struct task *task)
 {
     struct daemon_call *call = (void *)((u8 *)task - offsetof(struct daemon_call, task));
     u64 timeout_ms = USUAL_TIMEOUT_MS;
+    bytes name;
+    const char *why;
     pthread_mutex_lock(&call->lock);
     call->begun = true;
     pthread_mutex_unlock(&call->lock);
+    if (!discover_check(&call->method->shape, arguments_of(call), &name, &why)) {
+        char text[64];
+        fmt(text, sizeof(text), "%.*s", (int)min_u64(name.size, sizeof(text) - 1),
+            (const char *)name.data);
+        method_bad(call, text, why);
+        return;
+    }
     if (!json_is(method_argument(call, "timeoutMs"), JSON_ABSENT) &&
         (json_read_number_u64(method_argument(call, "timeoutMs"), &timeout_ms) != ST_OK ||
          timeout_ms < LEAST_TIMEOUT_MS || timeout_ms > MOST_TIMEOUT_MS)) {
@@ -464,7 +539,8 @@ static void run_call(struct task *task)
 static const struct daemon_method *find_method(bytes name)
 {
     for (usize i = 0; i < countof(methods); i++)
-        if (bytes_equal(name, (bytes){(const u8 *)methods[i].name, strlen(methods[i].name)}))
+        if (bytes_equal(name,
+                        (bytes){(const u8 *)methods[i].shape.name, strlen(methods[i].shape.name)}))
             return &methods[i];
     return NULL;
 }
