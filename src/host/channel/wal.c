@@ -39,7 +39,9 @@ struct wal {
 
 static enum status write_batch(struct wal *wal, struct err *err)
 {
+    enum { ROOM = 256 << 10 };
     const struct batch *batch = &wal->flying;
+    log_make_room(wal->log, ROOM);
     for (usize at = 0; at < batch->size;) {
         u32 size;
         u64 position;

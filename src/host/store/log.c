@@ -13,6 +13,7 @@ struct log_file {
     struct file *file;
     _Atomic u64 end; /* readers on other threads look at it */
     u64 synced;
+    u64 room;    /* the file's size, where zeros follow the last record; else not above `end` */
     bool broken; /* a sync failed: what is on the disk is unknown */
     u8 *draft;   /* the record being put together */
     usize draft_size;
@@ -86,6 +87,14 @@ static void need_draft(struct log_file *log, usize size)
     assert(log->draft != NULL);
 }
 
+static bool is_zero(bytes data)
+{
+    u8 any = 0;
+    for (usize i = 0; i < data.size; i++)
+        any |= data.data[i];
+    return any == 0;
+}
+
 /* Whether the record at `position` is whole; then *next is where the one after it lies. */
 static enum status probe_record(struct log_file *log, u64 position, u64 file_size, bool *whole,
                                 u64 *next, struct err *err)
@@ -96,7 +105,8 @@ static enum status probe_record(struct log_file *log, u64 position, u64 file_siz
     u8 header[RECORD_HEADER];
     TRY(log->files->read(log->files->self, log->file, position, header, sizeof(header), err));
     usize size = load_le32(header);
-    if (size > LOG_MAX_RECORD || record_size(size) > file_size - position)
+    if (size > LOG_MAX_RECORD || record_size(size) > file_size - position ||
+        is_zero((bytes){header, sizeof(header)}))
         return ST_OK;
     need_draft(log, RECORD_HEADER + size);
     TRY(log->files->read(log->files->self, log->file, position, log->draft, RECORD_HEADER + size,
@@ -106,11 +116,25 @@ static enum status probe_record(struct log_file *log, u64 position, u64 file_siz
     return ST_OK;
 }
 
+enum { PART = 1 << 20 }; /* of a tail that is read at a time */
+
+/* Whether what follows the records is room that was made for others. */
+static enum status is_room(struct log_file *log, u64 at, u64 size, bool *room, struct err *err)
+{
+    *room = true;
+    need_draft(log, min_u64(PART, size - at));
+    for (; *room && at < size; at += PART) {
+        bytes part = {log->draft, min_u64(PART, size - at)};
+        TRY(log->files->read(log->files->self, log->file, at, log->draft, part.size, err));
+        *room = is_zero(part);
+    }
+    return ST_OK;
+}
+
 /* Copies what lies from `at` on to PATH.cut. */
 static enum status keep_tail(struct log_file *log, const char *path, u64 at, u64 size,
                              struct err *err)
 {
-    enum { PART = 1 << 20 };
     char copy_path[4096];
     if (fmt(copy_path, sizeof(copy_path), "%s.cut", path) >= sizeof(copy_path))
         return fail(err, ST_INVALID, "path too long: %s", path);
@@ -151,10 +175,14 @@ static enum status find_end(struct log_file *log, const char *path, u64 known, u
         TRY(probe_record(log, at, size, &whole, &next, err));
         at = whole ? next : at;
     }
+    bool room;
     log->end = at;
-    *cut = size - at;
-    if (*cut == 0)
+    log->room = size;
+    TRY(is_room(log, at, size, &room, err));
+    if (room)
         return ST_OK;
+    log->room = at;
+    *cut = size - at;
     TRY(keep_tail(log, path, at, size, err));
     TRY(log->files->truncate(log->files->self, log->file, at, err));
     return log->files->sync(log->files->self, log->file, err);
@@ -201,8 +229,22 @@ enum status log_clear(struct log_file *log, struct err *err)
 {
     TRY(log->files->truncate(log->files->self, log->file, FILE_HEADER, err));
     TRY(log->files->sync(log->files->self, log->file, err));
-    log->end = log->synced = FILE_HEADER;
+    log->end = log->synced = log->room = FILE_HEADER;
     return ST_OK;
+}
+
+void log_make_room(struct log_file *log, usize ahead)
+{
+    u64 end = log->end, from = max_u64(end, log->room), to = end + ahead;
+    if (log->broken || from >= end + ahead / 2)
+        return;
+    need_draft(log, (usize)(to - from));
+    bytes zeros = {log->draft, (usize)(to - from)};
+    memset(log->draft, 0, zeros.size);
+    if (log->files->write(log->files->self, log->file, from, zeros, NULL) == ST_OK)
+        log->room = to;
+    else /* a full disk has other use for it */
+        (void)!log->files->truncate(log->files->self, log->file, from, NULL);
 }
 
 u64 log_start(const struct log_file *log)
@@ -250,6 +292,7 @@ enum status log_append(struct log_file *log, u8 kind, const bytes *parts, usize 
     enum status st =
         log->files->write(log->files->self, log->file, end, (bytes){log->draft, whole}, err);
     if (st != ST_OK) { /* what did get written must not be taken for a record later */
+        log->room = 0;
         if (log->files->truncate(log->files->self, log->file, end, NULL) != ST_OK)
             log->broken = true;
         return st;

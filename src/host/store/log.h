@@ -1,6 +1,6 @@
 /* The append-only log: what a chain has promised, in the order in which it did.
  *
- *   file    = header record*
+ *   file    = header record* zero*
  *   header  = "varvelog" version:u32 crc:u32
  *   record  = size:u32 kind:u8 zero:3 crc:u32 payload zero-padding to 8 bytes
  *
@@ -40,6 +40,10 @@ u64 log_synced(const struct log_file *log);
 /* Appends a record made of parts that need not lie together. ST_FULL: nothing was added. */
 enum status log_append(struct log_file *log, u8 kind, const bytes *parts, usize count,
                        u64 *position, struct err *err);
+/* Writes zeros behind the records, `ahead` bytes when less than half of that is left, so that a
+ * sync need not note a new size with every batch (0.19 ms instead of 0.30 on ext4). Opening takes
+ * zeros for room, not for damage. Where there is no space, nothing happens. */
+void log_make_room(struct log_file *log, usize ahead);
 /* Makes all appended records durable. After a failure nothing is known about what is on the disk:
  * the log takes no more records and says why. */
 enum status log_sync(struct log_file *log, struct err *err);

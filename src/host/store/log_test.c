@@ -216,3 +216,48 @@ TEST(log_survives_a_full_disk_and_stops_after_a_failed_sync)
     CHECK(log_append(log, 7, &part, 1, &position, &err) == ST_IO);
     log_close(log);
 }
+
+TEST(log_takes_zeros_at_its_end_for_room)
+{
+    enum { ROOM = 4096 };
+    const char *path = new_path();
+    u64 cut;
+    struct log_file *log = open_log(path, &cut);
+    log_make_room(log, ROOM);
+    CHECK(file_size(path) == log_start(log) + ROOM && log_end(log) == log_start(log));
+    u64 first = append(log, "one");
+    log_make_room(log, ROOM); /* enough is left */
+    CHECK(first == log_start(log) && file_size(path) == first + ROOM);
+    for (int life = 0; life < 2; life++) {
+        log_close(log);
+        log = open_log(path, &cut);
+        CHECK(cut == 0 && holds(log, first, "one") && file_size(path) == first + ROOM);
+    }
+    u64 second = append(log, "second"), end = log_end(log);
+    log_close(log);
+    overwrite(path, second + 14,
+              'S'); /* of a record that ends in zeros the damage is cut, and they */
+    log = open_log(path, &cut);
+    CHECK(cut == first + ROOM - second && log_end(log) == second && file_size(path) == second);
+    CHECK(append(log, "again!") == second && log_end(log) == end && holds(log, second, "again!"));
+    log_close(log);
+}
+
+TEST(log_does_without_room_on_a_full_disk)
+{
+    struct files files = *files_of_system();
+    files.write = failing_write;
+    const char *path = new_path();
+    u64 cut, position;
+    struct err err;
+    struct log_file *log;
+    bytes part = BYTES_LIT("something");
+    CHECK(log_open(&files, path, 0, &log, &cut, &err) == ST_OK);
+    u64 end = log_end(log);
+    failing.write = true;
+    log_make_room(log, 4096);
+    failing.write = false;
+    CHECK(log_end(log) == end && file_size(path) == end);
+    CHECK(log_append(log, 7, &part, 1, &position, &err) == ST_OK && position == end);
+    log_close(log);
+}

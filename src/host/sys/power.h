@@ -2,7 +2,8 @@
  * rename it goes; that one is half done, later ones fail, and when the power returns the file
  * written last holds of what was not synced all, nothing, or some of its sectors.
  *
- * For files that only grow or are written anew: what was synced is not written over. */
+ * For files that only grow or are written anew: what was synced is not written over, unless that
+ * was zeros at the end; these may go too. */
 #ifndef SYS_POWER_H
 #define SYS_POWER_H
 
@@ -20,7 +21,7 @@ struct power {
         char path[POWER_PATH];
     } open[POWER_FILES];
     char dirty[POWER_PATH]; /* the file written last; "": none */
-    u64 synced;             /* bytes of it that will be there */
+    u64 synced;             /* bytes of it that will be there: up to the first unsynced write */
 };
 
 enum power_fate { POWER_KEPT, POWER_LOST, POWER_TORN, POWER_FATES };

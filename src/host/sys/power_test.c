@@ -69,6 +69,7 @@ static enum status power_write(void *self, struct file *file, u64 offset, bytes 
     if (power->left == 0)
         return no_power(err);
     soil(power, file);
+    power->synced = min_u64(power->synced, offset);
     if (--power->left > 0)
         return power->inner->write(power->inner->self, file, offset, from, err);
     (void)!power->inner->write(power->inner->self, file, offset,
