@@ -361,6 +361,7 @@ struct daemon {
     bool turn_is_posted;
     bool ticked; /* since the last turn: what could wait, waits no longer */
     struct timer tick;
+    u64 retry_ms; /* the earliest of the entries'; 0: none */
     bool replaying;
     atomic_bool ending;
     bool has_failed;

@@ -108,6 +108,14 @@ void reveals_free(struct chain_of *chain)
 
 /* --- What became of them. */
 
+/* The daemon looks at its channels when the first of them is due. */
+static void come_back(const struct entry *entry)
+{
+    u64 *first_ms = &entry->daemon->retry_ms;
+    if (*first_ms == 0 || entry->retry_ms < *first_ms)
+        *first_ms = entry->retry_ms;
+}
+
 static void failed(struct entry *entry, enum errand errand, const char *why)
 {
     static const char *const names[ERRANDS] = {"deposit",    "close",      "forced close", "answer",
@@ -118,6 +126,7 @@ static void failed(struct entry *entry, enum errand errand, const char *why)
     entry->errands[errand].failures++;
     u64 challenge_ms = (u64)channel_terms(entry->channel)->challenge_s * 1000;
     entry->retry_ms = clock_now_ms() + min_u64(RETRY_MS, challenge_ms / RETRIES);
+    come_back(entry);
 }
 
 void errand_ended(struct chain_of *chain, hash32 key, bool succeeded, const char *why)
@@ -134,10 +143,17 @@ void errand_ended(struct chain_of *chain, hash32 key, bool succeeded, const char
 
 void errands_tick(struct daemon *daemon, u64 now_ms)
 {
+    if (daemon->retry_ms == 0 || now_ms < daemon->retry_ms)
+        return;
+    daemon->retry_ms = 0;
     for (u32 i = 0; i < daemon->entry_count; i++) {
         struct entry *entry = daemon->entries[i];
-        if (entry->retry_ms == 0 || now_ms < entry->retry_ms)
+        if (entry->retry_ms == 0)
             continue;
+        if (now_ms < entry->retry_ms) {
+            come_back(entry);
+            continue;
+        }
         entry->retry_ms = 0;
         opening_fund(entry);
         ending_resume(entry);

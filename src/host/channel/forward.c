@@ -565,10 +565,11 @@ static void look_at_ours(struct entry *entry, u64 now_s)
     const struct locks *locks = channel_locks(entry->channel, channel_side(entry->channel));
     for (u32 slot = 0; slot < locks_end(locks); slot++) {
         struct lock lock = locks_get(locks, slot);
+        if (lock.amount == 0 || now_s <= lock.expiry_s + CLOCKS_S)
+            continue;
         bool paid = shown_find(entry->chain, lock.key, lock.expiry_s) != NULL;
         struct item end = {.kind = paid ? ITEM_PAID : ITEM_DROP, .slot = slot};
-        if (lock.amount != 0 && now_s > lock.expiry_s + CLOCKS_S)
-            queue(entry, &end);
+        queue(entry, &end);
     }
 }
 
