@@ -17,6 +17,7 @@ enum {
     RETRY_MS = 1000,
     CONFIRMATIONS = 64, /* reorgs out of which transactions are sent again */
     GAP_MS = 15000,
+    AGAIN_MS = 10000, /* disputes have deadlines: sooner than the sender would by itself */
     ANSWER_LIMIT = 32 << 20,
     PATH_ROOM = 4200,
 };
@@ -432,6 +433,8 @@ static enum status open_sender(struct onchain *chain, struct err *err)
                                      .chain_id = chain->chain_id,
                                      .confirmations = CONFIRMATIONS,
                                      .retry_ms = RETRY_MS,
+                                     .resend_ms = AGAIN_MS,
+                                     .bump_ms = AGAIN_MS,
                                      .gap_ms = GAP_MS,
                                      .flight_limit = ONCHAIN_FLIGHT,
                                      .intent_limit = ONCHAIN_INTENTS};
