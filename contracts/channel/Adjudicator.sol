@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {EIP712} from "@openzeppelin/contracts-shanghai/utils/cryptography/EIP712.sol";
+import {Bonds} from "./Bonds.sol";
 import {Digests} from "./Digests.sol";
 import {Locks} from "./Locks.sol";
-import {Payouts} from "./Payouts.sol";
 import {PreimageRegistry} from "./PreimageRegistry.sol";
 import {Tree} from "./Tree.sol";
 import {
@@ -41,43 +40,23 @@ import {
 ///     and `coopClose` all work, since the split counts each side's own deposits and withdrawals.
 ///
 ///     Nobody owns, pauses or changes this contract. README.md has formats and test vectors.
-contract Adjudicator is EIP712, Payouts {
-    enum Phase {
-        OPEN, // also a channel that nobody has funded yet
-        DISPUTE,
-        UNLOCKING,
-        CLOSED
+contract Adjudicator is Bonds {
+    /// A half that waits to be merged into the dispute's state.
+    struct Note {
+        uint64 epoch;
+        uint64 seq;
+        bytes32 hash; // of sent, locked, root
     }
-
-    /// Four words of storage for each channel, of which closing leaves the first.
-    struct Record {
-        // 127 bits of deposits of a's, WITHDRAWN, 127 bits of deposits of b's, SETTLED: from low to high.
-        uint256 deposits;
-        // 64 bits seqB, 64 seqA, 64 epoch, 40 time, 8 phase: from low to high. The time is the dispute's
-        // end or, when UNLOCKING, that of the settlement.
-        uint256 dispute;
-        // Hash of the State in DISPUTE, of the Pots when UNLOCKING.
-        bytes32 commitment;
-        // 128 bits of withdrawals of a's, 128 of b's: from low to high.
-        uint256 withdrawals;
-    }
-
-    /// Of the two values of s that sign the same, the smaller one is valid (EIP-2).
-    bytes32 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
-    /// Deposits of a side are below 2^127, so that the sum of both fits in uint128.
-    uint256 private constant AMOUNT = (1 << 127) - 1;
-    /// The word of withdrawals is not zero: most channels need not read it.
-    uint256 private constant WITHDRAWN = 1 << 127;
-    /// The deposits have been split: nothing can be paid in or split again. Stays for ever.
-    uint256 private constant SETTLED = 1 << 255;
 
     PreimageRegistry public immutable registry;
 
-    mapping(bytes32 id => Record) private _records;
+    mapping(bytes32 id => Note[2]) private _notes;
 
     event Deposited(bytes32 indexed id, uint8 side, uint128 total);
     event Withdrawn(bytes32 indexed id, uint8 side, uint128 total);
     event CoopClosed(bytes32 indexed id, uint128 toA, uint128 toB);
+    /// Of a half that is written down, what `merge` must be given.
+    event Noted(bytes32 indexed id, uint8 side, uint64 epoch, uint64 seq, uint128 sent, uint128 locked, bytes32 root);
     event DisputeOpened(bytes32 indexed id, bytes32 salt);
     /// The word of storage with end, epoch and seqs (see Record), and what `challenge` and `settle` must be
     /// given.
@@ -90,26 +69,24 @@ contract Adjudicator is EIP712, Payouts {
 
     error BadSide();
     error NotNewer();
-    error AmountTooLarge();
-    error AlreadySettled();
-    error WrongPhase(Phase phase);
-    error Late();
     error Early();
-    error BadSignature(address signer);
+    error WrongState();
+    error WrongRoot();
+    error AmountTooLarge();
     error NotEndorsed(uint8 side);
     error NothingNew();
     error WrongSalt();
-    error WrongState();
+    error WrongNote();
+    error NotMerged(uint8 side);
     error BaseNotZero();
     error LocksWithoutRoot();
     error AppsUnsupported();
     error MoreThanDeposited();
-    error WrongRoot();
     error AlreadyUnlocked();
     error BadProof(uint256 lock);
     error Undecided(uint256 lock);
 
-    constructor(PreimageRegistry registry_) EIP712("varve channel", "1") {
+    constructor(PreimageRegistry registry_) {
         registry = registry_;
     }
 
@@ -198,6 +175,9 @@ contract Adjudicator is EIP712, Payouts {
     /// The base of epoch 0 is implied: all zeros, by which each side has its own deposits. It needs no
     /// signature, so whoever deposits can leave although the peer signs nothing.
     ///
+    /// With ether an owner stakes it on having posted the newest that it knew (Bonds.sol). Without, the close
+    /// makes no claim, and the dispute lasts twice the challenge period.
+    ///
     /// A channel that has been closed is not refused here, which saves reading its deposits: such a dispute
     /// moves nothing, since `settle` refuses it, and the phase stays CLOSED.
     function forceClose(
@@ -207,14 +187,20 @@ contract Adjudicator is EIP712, Payouts {
         SignedBase calldata base,
         SignedHalf calldata halfA,
         SignedHalf calldata halfB
-    ) external {
+    ) external payable {
         if (block.timestamp > until) revert Late();
         if (Digests.salt(salt) != c.saltHash) revert WrongSalt();
         bytes32 id = idOf(c);
         Record storage record = _records[id];
         if (record.dispute != 0) revert WrongPhase(phaseOf(id));
         emit DisputeOpened(id, salt);
-        _rebase(id, c, block.timestamp + c.challenge, base, halfA, halfB);
+        uint256 word = uint256(Phase.DISPUTE) << 232;
+        unchecked {
+            // A time of 40 bits for the next 30,000 years.
+            word |= (block.timestamp + uint256(c.challenge) * (msg.value == 0 ? 2 : 1)) << 192;
+        }
+        if (msg.value == 0) _rebase(id, c, word, base, halfA, halfB);
+        else _stake(id, c, _rebase(id, c, word | CLAIMED, base, halfA, halfB));
     }
 
     /// Submits newer halves of the dispute's epoch, before its end. At least one must count. `state` is that
@@ -227,13 +213,14 @@ contract Adjudicator is EIP712, Payouts {
         uint256 word = _disputed(record);
         if (block.timestamp >= _time(word)) revert Late();
         if (keccak256(abi.encode(state)) != record.commitment) revert WrongState();
-        uint256 newWord = _apply(id, c, word, state, halfA, halfB);
+        State memory newest = state;
+        uint256 newWord = _take(id, c, word, newest, halfA, halfB);
         if (newWord == word) revert NothingNew();
+        _store(id, newWord, newest);
     }
 
-    /// Submits a base and halves on it, before the dispute's end: of a later epoch, or of the same with one
-    /// side's half newer and neither older. They replace all that was submitted. Unlike `challenge` this needs
-    /// no State, which a cheat can change each time just before, with one old half after another.
+    /// Submits a base of a later epoch and halves on it, before the dispute's end. They replace all that was
+    /// submitted, whatever it is.
     function challengeBase(
         Channel calldata c,
         SignedBase calldata base,
@@ -242,10 +229,56 @@ contract Adjudicator is EIP712, Payouts {
     ) external {
         bytes32 id = idOf(c);
         uint256 word = _disputed(_records[id]);
-        uint256 end = _time(word);
-        if (block.timestamp >= end) revert Late();
-        if (base.base.epoch < uint64(word >> 128)) revert NotNewer();
-        if (!_supersedes(_rebase(id, c, end, base, halfA, halfB), word)) revert NotNewer();
+        if (block.timestamp >= _time(word)) revert Late();
+        if (base.base.epoch <= uint64(word >> 128)) revert NotNewer();
+        _rebase(id, c, word >> 192 << 192, base, halfA, halfB);
+    }
+
+    /// Writes halves of the dispute's epoch down beside its state, before its end, as `challenge` would take
+    /// them. Unlike `challenge` it names no State, which a cheat can change each time just before, with one old
+    /// half after another. `merge` makes them part of the state; the settlement waits for that.
+    function note(Channel calldata c, SignedHalf calldata halfA, SignedHalf calldata halfB) external {
+        bytes32 id = idOf(c);
+        Record storage record = _records[id];
+        uint256 word = _disputed(record);
+        if (block.timestamp >= _time(word)) revert Late();
+        Note[2] storage notes = _notes[id];
+        uint256 least = word;
+        if (notes[0].epoch == uint64(word >> 128)) least = _withSeqA(least, _max(notes[0].seq, uint64(word >> 64)));
+        if (notes[1].epoch == uint64(word >> 128)) least = _withSeqB(least, _max(notes[1].seq, uint64(word)));
+        State memory state;
+        uint256 newest = _take(id, c, least, state, halfA, halfB);
+        if (newest == least) revert NothingNew();
+        record.dispute = word | NOTED;
+        if (uint64(newest >> 64) != uint64(least >> 64)) {
+            _write(notes[0], id, SIDE_A, word, halfA);
+        }
+        if (uint64(newest) != uint64(least)) {
+            _write(notes[1], id, SIDE_B, word, halfB);
+        }
+    }
+
+    /// Makes what is noted of a side part of the state; anyone may, also after the dispute's end, when nothing
+    /// else can change the state any more. `state` is that of the newest StateChanged, the rest as in Noted.
+    function merge(Channel calldata c, State calldata state, uint8 side, uint128 sent, uint128 locked, bytes32 root)
+        external
+    {
+        if (side > SIDE_B) revert BadSide();
+        bytes32 id = idOf(c);
+        Record storage record = _records[id];
+        uint256 word = _disputed(record);
+        if (keccak256(abi.encode(state)) != record.commitment) revert WrongState();
+        if (!_isAhead(_notes[id][side], word, side)) revert NothingNew();
+        if (keccak256(abi.encode(sent, locked, root)) != _notes[id][side].hash) revert WrongNote();
+        State memory merged = state;
+        if (side == SIDE_A) {
+            (merged.sentA, merged.lockedA, merged.rootA) = (sent, locked, root);
+            word = _withSeqA(word, _notes[id][side].seq);
+        } else {
+            (merged.sentB, merged.lockedB, merged.rootB) = (sent, locked, root);
+            word = _withSeqB(word, _notes[id][side].seq);
+        }
+        _store(id, word, merged);
     }
 
     /// Splits the deposits, from the dispute's end on; anyone may. `state` is that of the newest
@@ -260,7 +293,13 @@ contract Adjudicator is EIP712, Payouts {
         Record storage record = _records[id];
         uint256 word = record.deposits;
         if (word & SETTLED != 0) revert AlreadySettled();
-        if (block.timestamp < _time(_disputed(record))) revert Early();
+        uint256 dispute = _disputed(record);
+        if (block.timestamp < _time(dispute)) revert Early();
+        if (dispute & NOTED != 0) {
+            if (_isAhead(_notes[id][0], dispute, SIDE_A)) revert NotMerged(SIDE_A);
+            if (_isAhead(_notes[id][1], dispute, SIDE_B)) revert NotMerged(SIDE_B);
+            delete _notes[id];
+        }
         if (keccak256(abi.encode(state)) != record.commitment) revert WrongState();
 
         uint256 taken = word & WITHDRAWN == 0 ? 0 : record.withdrawals;
@@ -277,6 +316,7 @@ contract Adjudicator is EIP712, Payouts {
         _keep(id, record, pots);
         _push(c.asset, c.payoutA, toA);
         _push(c.asset, c.payoutB, toB);
+        if (dispute & CLAIMED != 0) _returnBond(id, c);
     }
 
     // Locks
@@ -305,7 +345,7 @@ contract Adjudicator is EIP712, Payouts {
         (uint256 toPayee, uint256 toPayer) =
             _decide(chunk.locks, _inTime(chunk.locks, proofs), _time(word), c.challenge);
         Pots memory rest = pots;
-        (toPayee, toPayer) = _take(rest, chunk, toPayee, toPayer);
+        (toPayee, toPayer) = _takeFrom(rest, chunk, toPayee, toPayer);
         emit Unlocked(id, chunk.side, uint8(chunk.index), uint128(toPayee), uint128(toPayer));
         _keep(id, record, rest);
         (uint256 toA, uint256 toB) = chunk.side == SIDE_A ? (toPayer, toPayee) : (toPayee, toPayer);
@@ -317,12 +357,6 @@ contract Adjudicator is EIP712, Payouts {
 
     function idOf(Channel calldata c) public view returns (bytes32) {
         return Digests.id(Digests.pair(c), c.asset);
-    }
-
-    function phaseOf(bytes32 id) public view returns (Phase) {
-        Phase phase = _phase(_records[id].dispute);
-        if (_records[id].deposits & SETTLED == 0) return phase;
-        return phase == Phase.UNLOCKING ? phase : Phase.CLOSED;
     }
 
     /// Cumulative. After the settlement zero.
@@ -350,11 +384,12 @@ contract Adjudicator is EIP712, Payouts {
 
     // Signed states
 
-    /// Makes a base and the halves on it the dispute's state. Returns the dispute's word.
+    /// Makes a base and the halves on it the dispute's state. `word` is the dispute's without epoch and seqs;
+    /// returns it with them.
     function _rebase(
         bytes32 id,
         Channel calldata c,
-        uint256 end,
+        uint256 word,
         SignedBase calldata signed,
         SignedHalf calldata halfA,
         SignedHalf calldata halfB
@@ -364,30 +399,27 @@ contract Adjudicator is EIP712, Payouts {
         else if (!Digests.isZero(base)) revert BaseNotZero();
         // There are no apps yet. They will reserve appsTotal before the shares are split.
         if (base.appsTotal != 0 || base.appsRoot != 0) revert AppsUnsupported();
-        State memory state = State(
-            int256(uint256(base.balA)) - int256(uint256(base.depA)) + int256(uint256(base.wdA)),
-            0,
-            base.lockedA,
-            base.rootA,
-            0,
-            base.lockedB,
-            base.rootB
-        );
+        State memory state = State(0, 0, base.lockedA, base.rootA, 0, base.lockedB, base.rootB);
+        unchecked {
+            // Three numbers of 128 bits.
+            state.credit = int256(uint256(base.balA)) - int256(uint256(base.depA)) + int256(uint256(base.wdA));
+        }
         _checkLocks(state.lockedA, state.rootA);
         _checkLocks(state.lockedB, state.rootB);
-        uint256 word = (uint256(Phase.DISPUTE) << 232) | (end << 192) | (uint256(base.epoch) << 128);
-        return _apply(id, c, word, state, halfA, halfB);
+        word = _take(id, c, word | (uint256(base.epoch) << 128), state, halfA, halfB);
+        _store(id, word, state);
+        return word;
     }
 
-    /// Takes over the halves that count, and stores and announces the state. Returns the dispute's word.
-    function _apply(
+    /// Takes the halves that count and are newer into `state`. Returns the dispute's word with their seqs.
+    function _take(
         bytes32 id,
         Channel calldata c,
         uint256 word,
         State memory state,
         SignedHalf calldata halfA,
         SignedHalf calldata halfB
-    ) private returns (uint256) {
+    ) private view returns (uint256) {
         bytes32 hashA = _checkHalf(id, SIDE_A, uint64(word >> 128), halfA, c.a);
         bytes32 hashB = _checkHalf(id, SIDE_B, uint64(word >> 128), halfB, c.b);
         bool both = hashA != 0 && hashB != 0;
@@ -396,18 +428,32 @@ contract Adjudicator is EIP712, Payouts {
         if (halfA.seq > uint64(word >> 64) && _counts(SIDE_A, c.b, hashA, halfA, ackedA, ackedB)) {
             (state.sentA, state.lockedA, state.rootA) = (halfA.sent, halfA.locked, halfA.root);
             _checkLocks(state.lockedA, state.rootA);
-            word = (word & ~(uint256(type(uint64).max) << 64)) | (uint256(halfA.seq) << 64);
+            word = _withSeqA(word, halfA.seq);
         }
         if (halfB.seq > uint64(word) && _counts(SIDE_B, c.a, hashB, halfB, ackedB, ackedA)) {
             (state.sentB, state.lockedB, state.rootB) = (halfB.sent, halfB.locked, halfB.root);
             _checkLocks(state.lockedB, state.rootB);
-            word = (word >> 64 << 64) | halfB.seq;
+            word = _withSeqB(word, halfB.seq);
         }
+        return word;
+    }
+
+    function _store(bytes32 id, uint256 word, State memory state) private {
         Record storage record = _records[id];
         record.dispute = word;
         record.commitment = Digests.state(state);
         emit StateChanged(id, word, state);
-        return word;
+    }
+
+    function _write(Note storage note_, bytes32 id, uint8 side, uint256 word, SignedHalf calldata half) private {
+        (note_.epoch, note_.seq) = (uint64(word >> 128), half.seq);
+        note_.hash = keccak256(abi.encode(half.sent, half.locked, half.root));
+        emit Noted(id, side, note_.epoch, half.seq, half.sent, half.locked, half.root);
+    }
+
+    /// Whether a note is newer than what the dispute's state has of its side.
+    function _isAhead(Note storage note_, uint256 word, uint8 side) private view returns (bool) {
+        return note_.epoch == uint64(word >> 128) && note_.seq > uint64(side == SIDE_A ? word >> 64 : word);
     }
 
     /// Whether the payee endorsed a half. One that it did not may be there to endorse the other (`acks`);
@@ -426,33 +472,9 @@ contract Adjudicator is EIP712, Payouts {
         return false;
     }
 
-    /// The struct hash of a half that its payer signed, or zero if there is none.
-    function _checkHalf(bytes32 id, uint8 side, uint64 epoch, SignedHalf calldata half, address payer)
-        private
-        view
-        returns (bytes32 hash)
-    {
-        if (half.seq == 0) return 0;
-        hash = Digests.half(id, side, epoch, half);
-        _checkSignature(payer, _hashTypedDataV4(hash), half.payer);
-    }
-
     /// Locks without a root could never be paid out. No side that checks what it signs agrees to them.
     function _checkLocks(uint128 locked, bytes32 root) private pure {
         if ((locked == 0) != (root == 0)) revert LocksWithoutRoot();
-    }
-
-    function _checkBoth(Channel calldata c, bytes32 hash, Signature calldata a, Signature calldata b) private view {
-        bytes32 digest = _hashTypedDataV4(hash);
-        _checkSignature(c.a, digest, a);
-        _checkSignature(c.b, digest, b);
-    }
-
-    /// Compact, low s; a signature that recovers to nobody is nobody's, whatever the key.
-    function _checkSignature(address signer, bytes32 digest, Signature calldata signature) private pure {
-        bytes32 s = signature.vs & bytes32(type(uint256).max >> 1);
-        address recovered = ecrecover(digest, uint8(27 + (uint256(signature.vs) >> 255)), signature.r, s);
-        if (recovered != signer || recovered == address(0) || s > HALF_ORDER) revert BadSignature(signer);
     }
 
     // Sums
@@ -490,7 +512,7 @@ contract Adjudicator is EIP712, Payouts {
     }
 
     /// Marks a chunk as done and takes its locks' sums out of the pot, as far as it reaches.
-    function _take(Pots memory pots, Chunk calldata chunk, uint256 toPayee, uint256 toPayer)
+    function _takeFrom(Pots memory pots, Chunk calldata chunk, uint256 toPayee, uint256 toPayer)
         private
         pure
         returns (uint256, uint256)
@@ -540,26 +562,15 @@ contract Adjudicator is EIP712, Payouts {
 
     // The dispute's word
 
-    function _disputed(Record storage record) private view returns (uint256 word) {
-        word = record.dispute;
-        if (_phase(word) != Phase.DISPUTE) revert WrongPhase(_phase(word));
+    function _withSeqA(uint256 word, uint64 seq) private pure returns (uint256) {
+        return (word & ~(uint256(type(uint64).max) << 64)) | (uint256(seq) << 64);
     }
 
-    /// Epoch and seqs of `word` against those of `old`.
-    function _supersedes(uint256 word, uint256 old) private pure returns (bool) {
-        if (uint64(word >> 128) != uint64(old >> 128)) return uint64(word >> 128) > uint64(old >> 128);
-        return word != old && uint64(word >> 64) >= uint64(old >> 64) && uint64(word) >= uint64(old);
+    function _withSeqB(uint256 word, uint64 seq) private pure returns (uint256) {
+        return (word >> 64 << 64) | seq;
     }
 
-    function _phase(uint256 word) private pure returns (Phase) {
-        return Phase(word >> 232);
-    }
-
-    function _time(uint256 word) private pure returns (uint256) {
-        return uint40(word >> 192);
-    }
-
-    function _min(uint256 x, uint256 y) private pure returns (uint256) {
-        return x < y ? x : y;
+    function _max(uint64 x, uint64 y) private pure returns (uint64) {
+        return x > y ? x : y;
     }
 }

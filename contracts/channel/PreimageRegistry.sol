@@ -6,7 +6,7 @@ import {Tree} from "./Tree.sol";
 
 /// @title When a secret became public
 /// @notice One for all channels of a chain, and for whatever else pays for secrets. A first reveal stands
-///         for ever, and a second one changes nothing. Keys are
+///         for ever, and a later one changes nothing. Keys are
 ///             sha256(preimage)               a preimage of 32 bytes (HTLC)
 ///             keccak256(address of s * G)    a scalar s, 0 < s < n, the address as its 20 bytes (PTLC)
 contract PreimageRegistry {
@@ -52,6 +52,16 @@ contract PreimageRegistry {
         emit BatchRevealed(root);
     }
 
+    /// Takes a preimage out of a batch: from then on it counts as revealed by itself, at the batch's time. For
+    /// whoever cannot or will not show the batch where it matters.
+    function record(bytes32 preimage, uint256 index, uint256 count, bytes32[] calldata path) external {
+        (bytes32 key, uint256 time) = provenAt(preimage, index, count, path);
+        if (time == 0) revert BadBatch();
+        if (revealedAt[key] != 0 && revealedAt[key] <= time) return;
+        revealedAt[key] = time;
+        emit Revealed(key, preimage);
+    }
+
     /// The locks of a chunk (Locks.sol) whose keys were revealed in time, not counting batches: bit i
     /// for lock i. In time is at the expiry or before.
     function inTime(bytes calldata locks) external view returns (uint256 mask) {
@@ -65,7 +75,7 @@ contract PreimageRegistry {
 
     /// The key of a preimage, and when a batch was revealed that has it where the path says; zero if none.
     function provenAt(bytes32 preimage, uint256 index, uint256 count, bytes32[] calldata path)
-        external
+        public
         view
         returns (bytes32 key, uint256 time)
     {

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Test} from "forge-std/Test.sol";
 import {Adjudicator} from "../../channel/Adjudicator.sol";
 import {PreimageRegistry} from "../../channel/PreimageRegistry.sol";
+import {Records} from "../../channel/Records.sol";
 import {
     Base,
     BatchProof,
@@ -24,6 +25,7 @@ abstract contract ChannelBase is Test {
     uint8 internal constant B = 1;
     uint32 internal constant PERIOD = 1 hours;
     uint256 internal constant START = 1_700_000_000;
+    uint256 internal constant END = START + 2 * PERIOD; // of a dispute that is opened at START without a bond
     uint256 internal constant KEY_A = 0xa11ce;
     uint256 internal constant KEY_B = 0xb0b;
     uint256 internal constant KEY_X = 0xe71;
@@ -234,11 +236,11 @@ abstract contract ChannelBase is Test {
         return abi.encode((uint256(amount) << 128) | expiry, key);
     }
 
-    function phase(Channel memory c) internal view returns (Adjudicator.Phase) {
+    function phase(Channel memory c) internal view returns (Records.Phase) {
         return adjudicator.phaseOf(idOf(c));
     }
 
-    function checkPhase(Channel memory c, Adjudicator.Phase expected) internal view {
+    function checkPhase(Channel memory c, Records.Phase expected) internal view {
         assertEq(uint8(phase(c)), uint8(expected), "phase");
     }
 

@@ -3,6 +3,8 @@ pragma solidity ^0.8.28;
 
 import {Vm} from "forge-std/Vm.sol";
 import {Adjudicator} from "../../channel/Adjudicator.sol";
+import {Records} from "../../channel/Records.sol";
+import {Signatures} from "../../channel/Signatures.sol";
 import {Base, Channel, Signature, SignedBase, SignedHalf, State} from "../../channel/Types.sol";
 import {ChannelBase} from "./Base.t.sol";
 
@@ -42,15 +44,13 @@ contract DisputeTest is ChannelBase {
         vm.expectEmit(address(adjudicator));
         emit Adjudicator.DisputeOpened(id, SALT);
         vm.expectEmit(address(adjudicator));
-        emit Adjudicator.StateChanged(
-            id, (uint256(1) << 232) | ((START + PERIOD) << 192) | (uint256(7) << 128), stateWith(0, 0)
-        );
+        emit Adjudicator.StateChanged(id, (uint256(1) << 232) | (END << 192) | (uint256(7) << 128), stateWith(0, 0));
         forceClose(ch, plainBase(7), none(), none());
-        checkPhase(ch, Adjudicator.Phase.DISPUTE);
+        checkPhase(ch, Records.Phase.DISPUTE);
         checkSeqs(7, 0, 0);
         settle(stateWith(0, 0));
         checkPaid(ETH, 10 ether, 5 ether);
-        checkPhase(ch, Adjudicator.Phase.CLOSED);
+        checkPhase(ch, Records.Phase.CLOSED);
         assertEq(address(adjudicator).balance, 0);
     }
 
@@ -107,11 +107,11 @@ contract DisputeTest is ChannelBase {
         open();
         SignedBase memory b = plainBase(1);
         vm.warp(START + 101);
-        vm.expectRevert(Adjudicator.Late.selector);
+        vm.expectRevert(Records.Late.selector);
         adjudicator.forceClose(ch, SALT, uint64(START + 100), b, none(), none());
         vm.warp(START + 100);
         adjudicator.forceClose(ch, SALT, uint64(START + 100), b, none(), none());
-        checkPhase(ch, Adjudicator.Phase.DISPUTE);
+        checkPhase(ch, Records.Phase.DISPUTE);
     }
 
     function test_both_halves_count() public {
@@ -127,13 +127,13 @@ contract DisputeTest is ChannelBase {
         SignedBase memory b = plainBase(1);
         SignedBase memory bad = plainBase(1);
         bad.a = b.b;
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         forceClose(ch, bad, none(), none());
         (bad.a, bad.b) = (b.a, b.a);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.b));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.b));
         forceClose(ch, bad, none(), none());
         (bad.a, bad.b) = (b.a, Signature(0, 0));
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.b));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.b));
         forceClose(ch, bad, none(), none());
     }
 
@@ -146,7 +146,7 @@ contract DisputeTest is ChannelBase {
             let word := add(base_, mul(which, 32))
             mstore(word, add(mload(word), 1))
         }
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         forceClose(ch, b, none(), none());
     }
 
@@ -160,7 +160,7 @@ contract DisputeTest is ChannelBase {
             let word := add(h, mul(which, 32))
             mstore(word, add(mload(word), 1))
         }
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ofA ? ch.a : ch.b));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ofA ? ch.a : ch.b));
         forceClose(ch, b, ofA ? h : none(), ofA ? none() : h);
     }
 
@@ -185,10 +185,10 @@ contract DisputeTest is ChannelBase {
         open();
         SignedBase memory b = plainBase(5);
         SignedHalf memory h = paid(ch, A, 4, 3, 4 ether);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         forceClose(ch, b, h, none());
         h = paid(ch, B, 5, 3, 4 ether);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         forceClose(ch, b, h, none());
     }
 
@@ -232,7 +232,7 @@ contract DisputeTest is ChannelBase {
         SignedBase memory b = plainBase(1);
         forceClose(ch, b, none(), none());
         SignedBase memory later = plainBase(2);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.WrongPhase.selector, Adjudicator.Phase.DISPUTE));
+        vm.expectRevert(abi.encodeWithSelector(Records.WrongPhase.selector, Records.Phase.DISPUTE));
         forceClose(ch, later, none(), none());
     }
 
@@ -258,7 +258,7 @@ contract DisputeTest is ChannelBase {
         SignedBase memory b = plainBase(1);
         SignedHalf memory h = half(ch, A, 1, 3, 4 ether);
         h.payee = h.payer;
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.b));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.b));
         forceClose(ch, b, h, none());
     }
 
@@ -305,9 +305,7 @@ contract DisputeTest is ChannelBase {
         SignedHalf memory newer = paid(ch, A, 1, 4, 6 ether);
         vm.expectEmit(address(adjudicator));
         emit Adjudicator.StateChanged(
-            id,
-            (uint256(1) << 232) | ((START + PERIOD) << 192) | (uint256(1) << 128) | (uint256(4) << 64),
-            stateWith(6 ether, 0)
+            id, (uint256(1) << 232) | (END << 192) | (uint256(1) << 128) | (uint256(4) << 64), stateWith(6 ether, 0)
         );
         adjudicator.challenge(ch, stateWith(1 ether, 0), newer, none());
         settle(stateWith(6 ether, 0));
@@ -341,34 +339,6 @@ contract DisputeTest is ChannelBase {
         adjudicator.challenge(ch, s, newer, none());
     }
 
-    /// A cheat may change the state just before each of its peer's challenges, with one old half after
-    /// another. Base and newest halves together need no state and end that.
-    function test_a_cheat_that_always_comes_first_holds_nothing_up() public {
-        open();
-        SignedBase memory b = plainBase(1);
-        SignedHalf memory newest = paid(ch, A, 1, 9, 6 ether);
-        SignedHalf memory theirs = paid(ch, B, 1, 5, 1 ether);
-        forceClose(ch, b, paid(ch, A, 1, 1, 1 ether), none());
-        State memory seen = stateWith(1 ether, 0);
-        for (uint64 seq = 2; seq < 5; seq++) {
-            SignedHalf memory old = paid(ch, A, 1, seq, seq * 1 ether);
-            adjudicator.challenge(ch, stateWith(uint128(seq - 1) * 1 ether, 0), old, none());
-            vm.expectRevert(Adjudicator.WrongState.selector);
-            adjudicator.challenge(ch, seen, newest, theirs);
-        }
-        adjudicator.challengeBase(ch, b, newest, theirs);
-        checkSeqs(1, 9, 5);
-        SignedHalf memory older = paid(ch, A, 1, 8, 2 ether);
-        SignedHalf memory newer = paid(ch, B, 1, 6, 2 ether);
-        vm.expectRevert(Adjudicator.NotNewer.selector);
-        adjudicator.challengeBase(ch, b, newest, theirs);
-        vm.expectRevert(Adjudicator.NotNewer.selector);
-        adjudicator.challengeBase(ch, b, older, newer); // one is newer, but the other gives way
-        vm.expectRevert(Adjudicator.NotNewer.selector);
-        adjudicator.challengeBase(ch, b, none(), newer);
-        settle(stateWith(6 ether, 1 ether));
-    }
-
     function test_a_later_base_replaces_everything() public {
         open();
         forceClose(ch, plainBase(1), paid(ch, A, 1, 300, 1 ether), paid(ch, B, 1, 200, 2 ether));
@@ -393,7 +363,7 @@ contract DisputeTest is ChannelBase {
         forceClose(ch, plainBase(2), none(), none());
         SignedHalf memory old = paid(ch, A, 1, 9, 6 ether);
         State memory s = stateWith(0, 0);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         adjudicator.challenge(ch, s, old, none());
     }
 
@@ -408,7 +378,7 @@ contract DisputeTest is ChannelBase {
         settle(s);
         checkPaid(ETH, 8.5 ether, 4.5 ether);
         assertEq(address(adjudicator).balance, 2 ether);
-        checkPhase(ch, Adjudicator.Phase.UNLOCKING);
+        checkPhase(ch, Records.Phase.UNLOCKING);
     }
 
     // Times
@@ -423,17 +393,17 @@ contract DisputeTest is ChannelBase {
         State memory s0 = stateWith(0, 0);
         State memory s1 = stateWith(1 ether, 0);
         forceClose(ch, first, none(), none());
-        vm.warp(START + PERIOD - 1);
+        vm.warp(END - 1);
         vm.expectRevert(Adjudicator.Early.selector);
         adjudicator.settle(ch, s0);
         adjudicator.challengeBase(ch, second, none(), none());
         adjudicator.challenge(ch, s0, h, none());
         vm.expectRevert(Adjudicator.Early.selector);
         adjudicator.settle(ch, s1);
-        vm.warp(START + PERIOD);
-        vm.expectRevert(Adjudicator.Late.selector);
+        vm.warp(END);
+        vm.expectRevert(Records.Late.selector);
         adjudicator.challenge(ch, s1, late, none());
-        vm.expectRevert(Adjudicator.Late.selector);
+        vm.expectRevert(Records.Late.selector);
         adjudicator.challengeBase(ch, third, none(), none());
         vm.expectRevert(Adjudicator.WrongState.selector);
         adjudicator.settle(ch, s0);
@@ -448,12 +418,12 @@ contract DisputeTest is ChannelBase {
         SignedHalf memory h = paid(ch, A, 1, 3, 1 ether);
         State memory s = stateWith(0, 0);
         for (uint256 i = 0; i < 2; i++) {
-            bytes memory wrong = abi.encodeWithSelector(Adjudicator.WrongPhase.selector, Adjudicator.Phase.OPEN);
+            bytes memory wrong = abi.encodeWithSelector(Records.WrongPhase.selector, Records.Phase.OPEN);
             vm.expectRevert(wrong);
             adjudicator.challenge(ch, s, h, none());
             vm.expectRevert(wrong);
             adjudicator.challengeBase(ch, b, none(), none());
-            if (i == 1) wrong = abi.encodeWithSelector(Adjudicator.AlreadySettled.selector);
+            if (i == 1) wrong = abi.encodeWithSelector(Records.AlreadySettled.selector);
             vm.expectRevert(wrong);
             adjudicator.settle(ch, s);
             if (i == 1) break;
@@ -470,11 +440,11 @@ contract DisputeTest is ChannelBase {
         forceClose(ch, b, none(), none());
         settle(stateWith(0, 0));
         forceClose(ch, b, none(), none());
-        checkPhase(ch, Adjudicator.Phase.CLOSED);
+        checkPhase(ch, Records.Phase.CLOSED);
         vm.warp(block.timestamp + PERIOD);
         State memory s = stateWith(0, 0);
         s.credit = 0;
-        vm.expectRevert(Adjudicator.AlreadySettled.selector);
+        vm.expectRevert(Records.AlreadySettled.selector);
         adjudicator.settle(ch, s);
         checkPaid(ETH, 10 ether, 5 ether);
     }
@@ -499,10 +469,10 @@ contract DisputeTest is ChannelBase {
         bytes32 hash = closeHash(id, 1 ether, uint64(START + 100));
         adjudicator.coopClose(ch, 1 ether, uint64(START + 100), sign(KEY_A, hash), sign(KEY_B, hash));
         checkPaid(ETH, 9 ether, 6 ether);
-        checkPhase(ch, Adjudicator.Phase.CLOSED);
+        checkPhase(ch, Records.Phase.CLOSED);
         State memory s = stateWith(0, 0);
-        vm.warp(START + PERIOD);
-        vm.expectRevert(Adjudicator.AlreadySettled.selector);
+        vm.warp(END);
+        vm.expectRevert(Records.AlreadySettled.selector);
         adjudicator.settle(ch, s);
     }
 
@@ -626,11 +596,11 @@ contract DisputeTest is ChannelBase {
         open();
         fund(other, A, 10 ether);
         SignedBase memory b = signed(other, base(ch, 1, 0, 15 ether));
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         forceClose(ch, b, none(), none());
         SignedHalf memory h = paid(other, A, 1, 5, 10 ether);
         b = plainBase(1);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         forceClose(ch, b, h, none());
     }
 
@@ -640,16 +610,16 @@ contract DisputeTest is ChannelBase {
         open();
         SignedBase memory b = plainBase(1);
         Adjudicator second = new Adjudicator(registry);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         second.forceClose(ch, SALT, ANYTIME, b, none(), none());
         // With an id of the second contract's in the message, the domain still differs.
         bytes32 there = keccak256(abi.encode(pairAt(ch, block.chainid, address(second)), ETH));
         bytes32 hash = baseHash(there, b.base);
         SignedBase memory mixed = SignedBase(b.base, sign(KEY_A, hash), sign(KEY_B, hash));
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         second.forceClose(ch, SALT, ANYTIME, mixed, none(), none());
         vm.chainId(block.chainid + 1);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         forceClose(ch, b, none(), none());
         // The chain's own signatures do count, after the split.
         forceClose(ch, plainBase(1), none(), none());

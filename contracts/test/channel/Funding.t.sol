@@ -3,6 +3,8 @@ pragma solidity ^0.8.28;
 
 import {Adjudicator} from "../../channel/Adjudicator.sol";
 import {Payouts} from "../../channel/Payouts.sol";
+import {Records} from "../../channel/Records.sol";
+import {Signatures} from "../../channel/Signatures.sol";
 import {Channel, Signature} from "../../channel/Types.sol";
 import {ChannelBase} from "./Base.t.sol";
 
@@ -54,7 +56,7 @@ contract FundingTest is ChannelBase {
         assertEq(a, 6 ether);
         assertEq(b, 2 ether);
         assertEq(address(adjudicator).balance, 8 ether);
-        checkPhase(ch, Adjudicator.Phase.OPEN);
+        checkPhase(ch, Records.Phase.OPEN);
     }
 
     function test_a_deposit_sent_twice_is_taken_once() public {
@@ -187,7 +189,7 @@ contract FundingTest is ChannelBase {
         Signature memory a = sign(KEY_A, hash);
         Signature memory b = sign(KEY_B, hash);
         vm.warp(UNTIL + 1);
-        vm.expectRevert(Adjudicator.Late.selector);
+        vm.expectRevert(Records.Late.selector);
         adjudicator.withdraw(ch, A, 1 ether, UNTIL, a, b);
         vm.warp(UNTIL);
         adjudicator.withdraw(ch, A, 1 ether, UNTIL, a, b);
@@ -200,19 +202,19 @@ contract FundingTest is ChannelBase {
         Signature memory b = sign(KEY_B, hash);
         Signature memory x = sign(KEY_X, hash);
         Signature memory zero;
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         adjudicator.withdraw(ch, A, 1 ether, UNTIL, b, a);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.b));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.b));
         adjudicator.withdraw(ch, A, 1 ether, UNTIL, a, a);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.b));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.b));
         adjudicator.withdraw(ch, A, 1 ether, UNTIL, a, x);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         adjudicator.withdraw(ch, A, 1 ether, UNTIL, zero, b);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         adjudicator.withdraw(ch, A, 2 ether, UNTIL, a, b);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         adjudicator.withdraw(ch, B, 1 ether, UNTIL, a, b);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         adjudicator.withdraw(ch, A, 1 ether, UNTIL + 1, a, b);
         vm.expectRevert(Adjudicator.BadSide.selector);
         adjudicator.withdraw(ch, 2, 1 ether, UNTIL, a, b);
@@ -227,7 +229,7 @@ contract FundingTest is ChannelBase {
         emit Adjudicator.CoopClosed(id, 2 ether, 4 ether);
         coopClose(ch, 3 ether, UNTIL);
         checkPaid(ETH, 2 ether, 4 ether);
-        checkPhase(ch, Adjudicator.Phase.CLOSED);
+        checkPhase(ch, Records.Phase.CLOSED);
     }
 
     function test_a_close_counts_what_was_withdrawn_and_what_came_later() public {
@@ -280,14 +282,14 @@ contract FundingTest is ChannelBase {
         bytes32 hash = closeHash(id, 1 ether, UNTIL);
         Signature memory a = sign(KEY_A, hash);
         Signature memory b = sign(KEY_B, hash);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.b));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.b));
         adjudicator.coopClose(ch, 1 ether, UNTIL, a, a);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         adjudicator.coopClose(ch, 1 ether, UNTIL, b, b);
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         adjudicator.coopClose(ch, 1 ether + 1, UNTIL, a, b);
         vm.warp(UNTIL + 1);
-        vm.expectRevert(Adjudicator.Late.selector);
+        vm.expectRevert(Records.Late.selector);
         adjudicator.coopClose(ch, 1 ether, UNTIL, a, b);
         vm.warp(UNTIL);
         adjudicator.coopClose(ch, 1 ether, UNTIL, a, b);
@@ -301,19 +303,19 @@ contract FundingTest is ChannelBase {
         bytes32 hash = closeHash(id, 0, UNTIL);
         Signature memory a = sign(KEY_A, hash);
         Signature memory b = sign(KEY_B, hash);
-        vm.expectRevert(Adjudicator.AlreadySettled.selector);
+        vm.expectRevert(Records.AlreadySettled.selector);
         adjudicator.coopClose(ch, 0, UNTIL, a, b);
         hash = withdrawHash(id, A, 1, UNTIL);
         (a, b) = (sign(KEY_A, hash), sign(KEY_B, hash));
-        vm.expectRevert(Adjudicator.AlreadySettled.selector);
+        vm.expectRevert(Records.AlreadySettled.selector);
         adjudicator.withdraw(ch, A, 1, UNTIL, a, b);
         vm.prank(funder);
-        vm.expectRevert(Adjudicator.AlreadySettled.selector);
+        vm.expectRevert(Records.AlreadySettled.selector);
         adjudicator.deposit{value: 1 ether}(pair, ETH, A, 6 ether);
         vm.prank(funder);
-        vm.expectRevert(Adjudicator.AlreadySettled.selector);
+        vm.expectRevert(Records.AlreadySettled.selector);
         adjudicator.deposit{value: 1 ether}(pair, ETH, A, 1 ether);
-        checkPhase(ch, Adjudicator.Phase.CLOSED);
+        checkPhase(ch, Records.Phase.CLOSED);
     }
 
     function test_a_signature_has_one_form() public {
@@ -326,10 +328,10 @@ contract FundingTest is ChannelBase {
         uint256 s = uint256(a.vs) & (type(uint256).max >> 1);
         uint256 parity = uint256(a.vs) >> 255;
         Signature memory high = Signature(a.r, bytes32((n - s) | ((1 - parity) << 255)));
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         adjudicator.coopClose(ch, 1 ether, UNTIL, high, b);
         Signature memory other = Signature(a.r, a.vs ^ bytes32(uint256(1) << 255));
-        vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, ch.a));
+        vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         adjudicator.coopClose(ch, 1 ether, UNTIL, other, b);
     }
 
@@ -341,7 +343,7 @@ contract FundingTest is ChannelBase {
         Signature memory b = sign(KEY_B, hash);
         Signature[2] memory forged = [Signature(0, 0), Signature(bytes32(uint256(1)), 0)];
         for (uint256 i = 0; i < 2; i++) {
-            vm.expectRevert(abi.encodeWithSelector(Adjudicator.BadSignature.selector, address(0)));
+            vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, address(0)));
             adjudicator.coopClose(c, 5 ether, UNTIL, forged[i], b);
         }
     }

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Adjudicator} from "../../channel/Adjudicator.sol";
+import {Bonds} from "../../channel/Bonds.sol";
 import {PreimageRegistry} from "../../channel/PreimageRegistry.sol";
 import {
     Base,
@@ -128,6 +129,33 @@ contract GasTest is ChannelBase {
         check("force close", abi.encodeCall(Adjudicator.forceClose, (ch, SALT, UNTIL, b, halfA, halfB)), 108_000);
     }
 
+    function test_force_close_with_a_bond() public {
+        open(ch);
+        SignedBase memory b = signedBase();
+        (SignedHalf memory halfA, SignedHalf memory halfB) = halves(70_000, true);
+        hoax(ch.a, 1 ether);
+        adjudicator.forceClose{value: 0.01 ether}(ch, SALT, UNTIL, b, halfA, halfB);
+        bytes memory data = abi.encodeCall(Adjudicator.forceClose, (ch, SALT, UNTIL, b, halfA, halfB));
+        check("force close with a bond", data, 135_000);
+        halfA.ackSeq = halfB.seq + 1;
+        halfA = halfWith(ch, A, 3, halfA);
+        vm.prank(stranger);
+        adjudicator.proveLie(ch, 3, halfA, none());
+        check("prove a lie", abi.encodeCall(Bonds.proveLie, (ch, 3, halfA, none())), 60_000);
+    }
+
+    function test_settle_with_a_bond() public {
+        open(ch);
+        SignedBase memory b = signedBase();
+        (SignedHalf memory halfA, SignedHalf memory halfB) = halves(60_000, true);
+        hoax(ch.a, 1 ether);
+        adjudicator.forceClose{value: 0.01 ether}(ch, SALT, UNTIL, b, halfA, halfB);
+        State memory s = stateOf(halfA, halfB);
+        vm.warp(START + PERIOD);
+        adjudicator.settle(ch, s);
+        check("settle, locks and a bond", abi.encodeCall(Adjudicator.settle, (ch, s)), 85_000);
+    }
+
     function test_force_close_by_anybody() public {
         open(ch);
         SignedBase memory b = signedBase();
@@ -180,16 +208,27 @@ contract GasTest is ChannelBase {
         check("tower's challenge: both halves", abi.encodeCall(Adjudicator.challenge, (ch, s, halfA, halfB)), 66_000);
     }
 
+    function test_a_note_and_its_merge() public {
+        State memory s = disputed(true);
+        (SignedHalf memory halfA, SignedHalf memory halfB) = halves(70_000, true);
+        vm.prank(stranger);
+        adjudicator.note(ch, halfA, halfB = endorsed(ch, B, 3, halfB));
+        check("note both halves", abi.encodeCall(Adjudicator.note, (ch, halfA, halfB)), 160_000);
+        adjudicator.merge(ch, s, A, halfA.sent, halfA.locked, halfA.root);
+        bytes memory data = abi.encodeCall(Adjudicator.merge, (ch, s, A, halfA.sent, halfA.locked, halfA.root));
+        check("merge one", data, 60_000);
+    }
+
     function test_settle() public {
         State memory s = disputed(false);
-        vm.warp(START + PERIOD);
+        vm.warp(END);
         adjudicator.settle(ch, s);
         check("settle, no locks", abi.encodeCall(Adjudicator.settle, (ch, s)), 72_000);
     }
 
     function test_settle_with_locks() public {
         State memory s = disputed(true);
-        vm.warp(START + PERIOD);
+        vm.warp(END);
         adjudicator.settle(ch, s);
         check("settle, locks", abi.encodeCall(Adjudicator.settle, (ch, s)), 72_000);
     }
@@ -236,7 +275,7 @@ contract GasTest is ChannelBase {
         (b.lockedA, b.rootA) = (sum + 1, keccak256(abi.encode(8, top)));
         (b.lockedB, b.rootB) = (1 ether, keccak256("locks of b's"));
         forceClose(ch, signed(ch, b), none(), none());
-        vm.warp(START + PERIOD);
+        vm.warp(END);
         adjudicator.settle(ch, stateOf(b));
         Pots memory pots = Pots(b.rootA, b.rootB, b.lockedA, b.lockedB, 0, 0);
         uint256 before = payoutB.balance;

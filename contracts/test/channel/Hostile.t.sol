@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Adjudicator} from "../../channel/Adjudicator.sol";
 import {Payouts} from "../../channel/Payouts.sol";
+import {Records} from "../../channel/Records.sol";
 import {Base, BatchProof, Channel, Chunk, Pots, Signature, SignedBase, State} from "../../channel/Types.sol";
 import {FeeToken, HookToken, IHook, MoodyToken, PlainToken, SilentToken} from "../l2/Tokens.sol";
 import {ChannelBase} from "./Base.t.sol";
@@ -215,7 +216,7 @@ contract HostileTest is ChannelBase {
         Base memory base_ = base(ch, 1, 10 ether, 5 ether);
         (base_.lockedB, base_.rootB) = (2 ether, keccak256(abi.encode(1, keccak256(chunk.locks))));
         forceClose(ch, signed(ch, base_), none(), none());
-        vm.warp(START + PERIOD);
+        vm.warp(END);
         State memory s = stateOf(base_);
         Pots memory pots = Pots(0, base_.rootB, 0, 2 ether, 0, 0);
         // A settlement within the settlement, then the unlock, which is due and closes the channel.
@@ -225,7 +226,7 @@ contract HostileTest is ChannelBase {
         recipient.plan(address(adjudicator), unlock);
         adjudicator.settle(ch, s);
         assertEq(recipient.succeeded(), 1);
-        checkPhase(ch, Adjudicator.Phase.CLOSED);
+        checkPhase(ch, Records.Phase.CLOSED);
         assertEq(address(recipient).balance, 11 ether);
         assertEq(payoutB.balance, 4 ether);
         assertEq(address(adjudicator).balance, 100 ether);
@@ -377,7 +378,7 @@ contract HostileTest is ChannelBase {
         Base memory b = base(ch, 1, 10 ether, 0);
         (b.lockedA, b.rootA) = (1 ether, keccak256("root"));
         forceClose(ch, signed(ch, b), none(), none());
-        vm.warp(START + PERIOD);
+        vm.warp(END);
         adjudicator.settle(ch, stateOf(b));
         Pots memory pots = Pots(b.rootA, 0, 1 ether, 0, 0, 0);
         Chunk memory chunk;

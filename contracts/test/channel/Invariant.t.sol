@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Test} from "forge-std/Test.sol";
 import {Vm} from "forge-std/Vm.sol";
 import {Adjudicator} from "../../channel/Adjudicator.sol";
+import {Records} from "../../channel/Records.sol";
 import {
     Base,
     BatchProof,
@@ -39,11 +40,14 @@ contract Peers is ChannelBase {
 
     struct Track {
         uint256 in_; // deposits
+        uint256 bond; // staked by one of them
         uint64 epoch; // what wins, as far as it was submitted
         uint64 seqA;
         uint64 seqB;
         State state;
         Pots pots;
+        uint64[] notes; // side and seq
+        uint64[] notedIn; // epoch
     }
 
     Channel[] internal channels;
@@ -71,8 +75,7 @@ contract Peers is ChannelBase {
 
     function deposit(uint256 i, uint8 side, uint128 amount) external {
         (Channel memory c, bytes32 id_) = pick(i);
-        if (adjudicator.phaseOf(id_) != Adjudicator.Phase.OPEN && adjudicator.phaseOf(id_) != Adjudicator.Phase.DISPUTE)
-        {
+        if (adjudicator.phaseOf(id_) != Records.Phase.OPEN && adjudicator.phaseOf(id_) != Records.Phase.DISPUTE) {
             return;
         }
         side = side & 1;
@@ -101,6 +104,17 @@ contract Peers is ChannelBase {
         try adjudicator.coopClose(c, net, until, sign(KEY_A, hash), sign(KEY_B, hash)) {} catch {}
     }
 
+    /// By one of the owners, with a bond or without.
+    function open(uint256 i, Channel memory c, uint64 epoch, SignedHalf[2] memory halves, uint256 seed)
+        internal
+        returns (uint256 bond)
+    {
+        bond = seed % 3 == 0 ? 0 : 0.1 ether;
+        SignedBase memory signed_ = baseOf(c, idOf(c), epoch);
+        hoax(seed % 2 == 0 ? c.a : c.b, bond);
+        adjudicator.forceClose{value: bond}(c, saltOf(i), ANYTIME, signed_, halves[0], halves[1]);
+    }
+
     /// A base and halves of any age, as an opening, a challenge or a replay.
     function submit(uint256 i, uint64 epoch, uint64[2] memory seqs, uint256 seed) external {
         (Channel memory c, bytes32 id_) = pick(i);
@@ -112,20 +126,16 @@ contract Peers is ChannelBase {
             if (seqs[side] != 0) halves[side] = halfOf(c, side, epoch, seqs[side]);
         }
         vm.recordLogs();
-        if (adjudicator.phaseOf(id_) == Adjudicator.Phase.OPEN) {
+        if (adjudicator.phaseOf(id_) == Records.Phase.OPEN) {
             if (seed % 4 != 0) return; // leave it open for a while
-            adjudicator.forceClose(c, saltOf(i % CHANNELS), ANYTIME, baseOf(c, id_, epoch), halves[0], halves[1]);
+            t.bond = open(i % CHANNELS, c, epoch, halves, seed / 4);
             (t.epoch, t.seqA, t.seqB) = (epoch, seqs[0], seqs[1]);
-            note(t);
+            track(t);
         } else if (seed % 2 == 0 || epoch > t.epoch) {
             try adjudicator.challengeBase(c, baseOf(c, id_, epoch), halves[0], halves[1]) {
-                assertGe(epoch, t.epoch, "an older epoch never replaces a base");
-                if (epoch == t.epoch) {
-                    assertTrue(seqs[0] >= t.seqA && seqs[1] >= t.seqB, "no half gives way to an older one");
-                    assertTrue(seqs[0] != t.seqA || seqs[1] != t.seqB, "something is newer");
-                }
+                assertGt(epoch, t.epoch, "a base is replaced by a later epoch");
                 (t.epoch, t.seqA, t.seqB) = (epoch, seqs[0], seqs[1]);
-                note(t);
+                track(t);
             } catch {}
         } else {
             try adjudicator.challenge(c, t.state, halves[0], halves[1]) {
@@ -133,20 +143,58 @@ contract Peers is ChannelBase {
                 assertTrue(seqs[0] > t.seqA || seqs[1] > t.seqB, "a challenge is newer");
                 if (seqs[0] > t.seqA) t.seqA = seqs[0];
                 if (seqs[1] > t.seqB) t.seqB = seqs[1];
-                note(t);
+                track(t);
             } catch {}
         }
+    }
+
+    /// A half beside the state, and into it. `finish` and `settle` wait for that.
+    function note(uint256 i, uint8 side, uint64 seq) external {
+        (Channel memory c,) = pick(i);
+        Track storage t = tracks[i % CHANNELS];
+        (side, seq) = (side & 1, 1 + seq % 5);
+        SignedHalf memory h = halfOf(c, side, t.epoch, seq);
+        try adjudicator.note(c, side == A ? h : none(), side == A ? none() : h) {
+            t.notes.push(side * 8 + seq);
+            t.notedIn.push(t.epoch);
+        } catch {}
+    }
+
+    function merge(uint256 i) public {
+        (Channel memory c,) = pick(i);
+        Track storage t = tracks[i % CHANNELS];
+        for (uint256 k = 0; k < t.notes.length; k++) {
+            (uint8 side, uint64 seq) = (uint8(t.notes[k] / 8), t.notes[k] % 8);
+            SignedHalf memory h = halfOf(c, side, t.epoch, seq);
+            vm.recordLogs();
+            try adjudicator.merge(c, t.state, side, h.sent, h.locked, h.root) {
+                assertEq(t.notedIn[k], t.epoch, "a note counts in its epoch");
+                assertGt(seq, side == A ? t.seqA : t.seqB, "a note is newer");
+                if (side == A) t.seqA = seq;
+                else t.seqB = seq;
+                track(t);
+            } catch {}
+        }
+    }
+
+    /// Whatever they have signed, in any order: some of it proves a lie.
+    function prove(uint256 i, uint8 side, uint64 epoch, uint64 seq) external {
+        (Channel memory c,) = pick(i);
+        (side, epoch, seq) = (side & 1, epoch % 4, seq % 5);
+        if (seq == 0) return;
+        try adjudicator.proveLie(c, epoch, halfOf(c, side, epoch, seq), none()) {} catch {}
     }
 
     function settle(uint256 i, bool atEnd) external {
         (Channel memory c, bytes32 id_) = pick(i);
         Track storage t = tracks[i % CHANNELS];
         (uint64 end,,,,) = adjudicator.disputeOf(id_);
-        if (atEnd && adjudicator.phaseOf(id_) == Adjudicator.Phase.DISPUTE && block.timestamp < end) vm.warp(end);
+        if (atEnd && adjudicator.phaseOf(id_) == Records.Phase.DISPUTE && block.timestamp < end) vm.warp(end);
+        if (atEnd) merge(i);
         vm.recordLogs();
         try adjudicator.settle(c, t.state) {
             assertGe(block.timestamp, end, "no settlement before the end");
-            note(t);
+            track(t);
         } catch {}
     }
 
@@ -163,7 +211,7 @@ contract Peers is ChannelBase {
             assertFalse(done, "a lock is paid once");
             if (side == A) t.pots.doneA |= 1 << index;
             else t.pots.doneB |= 1 << index;
-            note(t);
+            track(t);
         } catch {}
     }
 
@@ -184,6 +232,8 @@ contract Peers is ChannelBase {
         address asset = channels[(i % payouts.length) / 2].asset;
         vm.prank(who);
         try adjudicator.collect(asset, who) {} catch {}
+        vm.prank(who);
+        try adjudicator.collect(ETH, who) {} catch {}
     }
 
     /// Ether and tokens that nobody deposited are nobody's.
@@ -250,7 +300,7 @@ contract Peers is ChannelBase {
     }
 
     /// The newest state and pots from the logs.
-    function note(Track storage t) internal {
+    function track(Track storage t) internal {
         bool kept;
         Vm.Log[] memory logs = vm.getRecordedLogs();
         bool paidOut;
@@ -275,29 +325,43 @@ contract Peers is ChannelBase {
         uint256[2] memory owed; // ether, token
         for (uint256 i = 0; i < CHANNELS; i++) {
             bytes32 id_ = idOf(channels[i]);
-            Adjudicator.Phase phase_ = adjudicator.phaseOf(id_);
-            if (phase_ == Adjudicator.Phase.OPEN || phase_ == Adjudicator.Phase.DISPUTE) {
+            Records.Phase phase_ = adjudicator.phaseOf(id_);
+            if (phase_ == Records.Phase.OPEN || phase_ == Records.Phase.DISPUTE) {
                 (uint128 depA, uint128 depB) = adjudicator.depositsOf(id_);
                 (uint128 wdA, uint128 wdB) = adjudicator.withdrawalsOf(id_);
                 owed[i % 2] += uint256(depA) + depB - wdA - wdB;
-            } else if (phase_ == Adjudicator.Phase.UNLOCKING) {
+            } else if (phase_ == Records.Phase.UNLOCKING) {
                 owed[i % 2] += uint256(tracks[i].pots.potA) + tracks[i].pots.potB;
             }
-            owed[i % 2] += adjudicator.credits(channels[i].asset, channels[i].payoutA);
-            owed[i % 2] += adjudicator.credits(channels[i].asset, channels[i].payoutB);
+            (, uint256 bond) = adjudicator.bondOf(id_);
+            owed[0] += bond;
+            for (uint256 asset = 0; asset < 2; asset++) {
+                owed[asset] += adjudicator.credits(asset == 0 ? ETH : address(token), channels[i].payoutA);
+                owed[asset] += adjudicator.credits(asset == 0 ? ETH : address(token), channels[i].payoutB);
+            }
         }
         assertEq(address(adjudicator).balance, owed[0], "ether");
         assertEq(token.balanceOf(address(adjudicator)), owed[1] + donated, "tokens");
     }
 
-    /// A channel pays its two owners what was deposited in it, no more, and once closed no less.
+    /// A channel pays its two owners what was deposited in it and the bond, no more, and once closed no less.
     function checkPayouts() external view {
         for (uint256 i = 0; i < CHANNELS; i++) {
-            Channel memory c = channels[i];
-            uint256 got = balance(c.asset, c.payoutA) + balance(c.asset, c.payoutB)
-                + adjudicator.credits(c.asset, c.payoutA) + adjudicator.credits(c.asset, c.payoutB);
-            assertLe(got, tracks[i].in_, "paid");
-            if (adjudicator.phaseOf(idOf(c)) == Adjudicator.Phase.CLOSED) assertEq(got, tracks[i].in_, "paid in full");
+            (, uint256 held) = adjudicator.bondOf(idOf(channels[i]));
+            uint256 got = gotOf(i) + held;
+            assertLe(got, tracks[i].in_ + tracks[i].bond, "paid");
+            if (adjudicator.phaseOf(idOf(channels[i])) == Records.Phase.CLOSED) {
+                assertEq(got, tracks[i].in_ + tracks[i].bond, "paid in full");
+            }
+        }
+    }
+
+    /// Of both assets, since a bond is ether in any channel.
+    function gotOf(uint256 i) internal view returns (uint256 got) {
+        for (uint256 k = 0; k < 4; k++) {
+            address asset = k & 1 == 0 ? ETH : address(token);
+            address who = k < 2 ? channels[i].payoutA : channels[i].payoutB;
+            got += balance(asset, who) + adjudicator.credits(asset, who);
         }
     }
 
@@ -305,7 +369,7 @@ contract Peers is ChannelBase {
     function checkDisputes() external view {
         for (uint256 i = 0; i < CHANNELS; i++) {
             bytes32 id_ = idOf(channels[i]);
-            if (adjudicator.phaseOf(id_) != Adjudicator.Phase.DISPUTE) continue;
+            if (adjudicator.phaseOf(id_) != Records.Phase.DISPUTE) continue;
             (, uint64 epoch, uint64 seqA, uint64 seqB, bytes32 commitment) = adjudicator.disputeOf(id_);
             assertEq(epoch, tracks[i].epoch, "epoch");
             assertEq(seqA, tracks[i].seqA, "seq of a's");
@@ -322,21 +386,22 @@ contract Peers is ChannelBase {
             (payouts[2 * i + 1]).set(false);
             Channel memory c = channels[i];
             bytes32 id_ = idOf(c);
-            if (adjudicator.phaseOf(id_) == Adjudicator.Phase.OPEN) {
+            if (adjudicator.phaseOf(id_) == Records.Phase.OPEN) {
                 vm.recordLogs();
                 adjudicator.forceClose(c, saltOf(i), ANYTIME, baseOf(c, id_, 0), none(), none());
-                note(tracks[i]);
+                track(tracks[i]);
                 skip(PERIOD);
             }
-            if (adjudicator.phaseOf(id_) == Adjudicator.Phase.DISPUTE) this.settle(i, true);
+            if (adjudicator.phaseOf(id_) == Records.Phase.DISPUTE) this.settle(i, true);
             skip(365 days);
             for (uint256 k = 0; k < 2 * LOCKS; k++) {
                 this.unlock(i, uint8(k % 2), k / 2, false);
             }
-            assertEq(uint8(adjudicator.phaseOf(id_)), uint8(Adjudicator.Phase.CLOSED), "all is closed");
+            assertEq(uint8(adjudicator.phaseOf(id_)), uint8(Records.Phase.CLOSED), "all is closed");
+            try adjudicator.returnBond(c) {} catch {}
             this.collect(2 * i);
             this.collect(2 * i + 1);
-            assertEq(balance(c.asset, c.payoutA) + balance(c.asset, c.payoutB), tracks[i].in_, "all is paid");
+            assertEq(gotOf(i), tracks[i].in_ + tracks[i].bond, "all is paid");
         }
         assertEq(address(adjudicator).balance, 0);
         assertEq(token.balanceOf(address(adjudicator)), donated);
@@ -349,7 +414,7 @@ contract InvariantTest is Test {
     function setUp() public {
         peers = new Peers();
         targetContract(address(peers));
-        bytes4[] memory s = new bytes4[](17);
+        bytes4[] memory s = new bytes4[](20);
         s[0] = Peers.deposit.selector;
         s[1] = Peers.withdraw.selector;
         s[2] = Peers.coopClose.selector;
@@ -368,6 +433,9 @@ contract InvariantTest is Test {
         }
         s[15] = Peers.unlock.selector;
         s[16] = Peers.unlock.selector;
+        s[17] = Peers.prove.selector;
+        s[18] = Peers.note.selector;
+        s[19] = Peers.merge.selector;
         targetSelector(FuzzSelector(address(peers), s));
     }
 

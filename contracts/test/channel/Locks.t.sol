@@ -2,12 +2,13 @@
 pragma solidity ^0.8.28;
 
 import {Adjudicator} from "../../channel/Adjudicator.sol";
+import {Records} from "../../channel/Records.sol";
 import {Base, BatchProof, Chunk, Pots, State} from "../../channel/Types.sol";
 import {ChannelBase} from "./Base.t.sol";
 
 /// Locks after a dispute. Those of a's pay b, and those of b's pay a.
 contract LocksTest is ChannelBase {
-    uint256 internal constant SETTLED = START + PERIOD;
+    uint256 internal constant SETTLED = END;
     uint256 internal constant FOREVER = 2 * START; // an expiry far away
     uint256 internal constant HELD = 50 ether; // of another channel
 
@@ -85,7 +86,7 @@ contract LocksTest is ChannelBase {
         vm.prank(stranger);
         unlock(chunkOf(ofA, A, 0));
         checkPaid(ETH, 8 ether, 7 ether);
-        checkPhase(ch, Adjudicator.Phase.CLOSED);
+        checkPhase(ch, Records.Phase.CLOSED);
         (uint64 time,,,, bytes32 commitment) = adjudicator.disputeOf(id);
         assertEq(time, 0);
         assertEq(commitment, 0);
@@ -100,11 +101,11 @@ contract LocksTest is ChannelBase {
         vm.warp(SETTLED + PERIOD + 1);
         unlock(chunkOf(ofB, B, 0));
         checkPaid(ETH, 9 ether, 4 ether);
-        checkPhase(ch, Adjudicator.Phase.UNLOCKING);
+        checkPhase(ch, Records.Phase.UNLOCKING);
         (pots.potB, pots.doneB) = (0, 1);
         unlock(chunkOf(ofA, A, 0));
         checkPaid(ETH, 9 ether, 6 ether);
-        checkPhase(ch, Adjudicator.Phase.CLOSED);
+        checkPhase(ch, Records.Phase.CLOSED);
         assertEq(address(adjudicator).balance, HELD);
     }
 
@@ -258,7 +259,7 @@ contract LocksTest is ChannelBase {
             pots.potA -= uint128(before - address(adjudicator).balance);
             pots.doneA |= 1 << index;
             if (k + 1 < count) refused(chunk, selected(Adjudicator.AlreadyUnlocked.selector));
-            else refused(chunk, abi.encodeWithSelector(Adjudicator.WrongPhase.selector, Adjudicator.Phase.CLOSED));
+            else refused(chunk, abi.encodeWithSelector(Records.WrongPhase.selector, Records.Phase.CLOSED));
         }
         checkPaid(ETH, 10 ether - even * 0.001 ether, 5 ether + even * 0.001 ether);
         assertEq(address(adjudicator).balance, HELD);
@@ -348,11 +349,11 @@ contract LocksTest is ChannelBase {
 
     function test_nothing_unlocks_before_the_settlement() public {
         bytes[] memory ofA = one(lock(2 ether, START, keyFor(0)));
-        refused(chunkOf(ofA, A, 0), abi.encodeWithSelector(Adjudicator.WrongPhase.selector, Adjudicator.Phase.OPEN));
+        refused(chunkOf(ofA, A, 0), abi.encodeWithSelector(Records.WrongPhase.selector, Records.Phase.OPEN));
         Base memory b = base(ch, 1, 10 ether, 5 ether);
         (b.lockedA, b.rootA) = (2 ether, rootOf(ofA));
         forceClose(ch, signed(ch, b), none(), none());
-        refused(chunkOf(ofA, A, 0), abi.encodeWithSelector(Adjudicator.WrongPhase.selector, Adjudicator.Phase.DISPUTE));
+        refused(chunkOf(ofA, A, 0), abi.encodeWithSelector(Records.WrongPhase.selector, Records.Phase.DISPUTE));
     }
 
     function test_an_unlocking_channel_is_closed_to_everything_else() public {
@@ -360,19 +361,19 @@ contract LocksTest is ChannelBase {
         settleWith(ofA, 2 ether, new bytes[](0), 0);
         bytes32 pair = pairOf(ch);
         vm.prank(funder);
-        vm.expectRevert(Adjudicator.AlreadySettled.selector);
+        vm.expectRevert(Records.AlreadySettled.selector);
         adjudicator.deposit{value: 1 ether}(pair, ETH, A, 11 ether);
         Base memory zero;
         zero.epoch = 9;
         State memory s = stateOf(zero);
-        bytes memory wrong = abi.encodeWithSelector(Adjudicator.WrongPhase.selector, Adjudicator.Phase.UNLOCKING);
+        bytes memory wrong = abi.encodeWithSelector(Records.WrongPhase.selector, Records.Phase.UNLOCKING);
         vm.expectRevert(wrong);
         adjudicator.challengeBase(ch, signed(ch, zero), none(), none());
         vm.expectRevert(wrong);
         adjudicator.challenge(ch, s, none(), none());
         vm.expectRevert(wrong);
         adjudicator.forceClose(ch, SALT, ANYTIME, signed(ch, zero), none(), none());
-        vm.expectRevert(Adjudicator.AlreadySettled.selector);
+        vm.expectRevert(Records.AlreadySettled.selector);
         adjudicator.settle(ch, s);
     }
 
@@ -394,6 +395,6 @@ contract LocksTest is ChannelBase {
         settleWith(ofA, 3 ether, new bytes[](0), 0);
         unlock(chunkOf(ofA, A, 0));
         checkPaid(ETH, 9 ether, 6 ether);
-        checkPhase(ch, Adjudicator.Phase.CLOSED);
+        checkPhase(ch, Records.Phase.CLOSED);
     }
 }

@@ -92,6 +92,41 @@ contract RegistryTest is ChannelBase {
         checkUnproven(preimage(index), index, count, path);
     }
 
+    /// In a batch at START, by itself later: recorded, it counts from START.
+    function test_a_preimage_of_a_batch_is_recorded_at_the_batch_s_time(uint256 count, uint256 index, bool alone)
+        public
+    {
+        count = bound(count, 1, 256);
+        index = bound(index, 0, count - 1);
+        bytes32[] memory all = list(count);
+        (, bytes32[] memory path) = tree(all, index);
+        vm.expectRevert(PreimageRegistry.BadBatch.selector);
+        registry.record(preimage(index), index, count, path);
+        vm.prank(stranger, stranger);
+        registry.revealBatch(all);
+        vm.warp(START + 50);
+        if (alone) registry.reveal(preimage(index));
+        vm.expectEmit(address(registry));
+        emit PreimageRegistry.Revealed(keyFor(index), preimage(index));
+        registry.record(preimage(index), index, count, path);
+        assertEq(registry.revealedAt(keyFor(index)), START);
+        registry.reveal(preimage(index));
+        assertEq(registry.revealedAt(keyFor(index)), START);
+        vm.expectRevert(PreimageRegistry.BadBatch.selector);
+        registry.record(preimage(count), index, count, path);
+    }
+
+    /// By itself first, in a batch later: the first stands.
+    function test_a_record_never_makes_a_reveal_later() public {
+        registry.reveal(preimage(0));
+        vm.warp(START + 50);
+        bytes32[] memory all = list(1);
+        vm.prank(stranger, stranger);
+        registry.revealBatch(all);
+        registry.record(preimage(0), 0, 1, new bytes32[](0));
+        assertEq(registry.revealedAt(keyFor(0)), START);
+    }
+
     function checkUnproven(bytes32 secret, uint256 index, uint256 count, bytes32[] memory path) internal view {
         (, uint256 time) = registry.provenAt(secret, index, count, path);
         assertEq(time, 0);

@@ -121,7 +121,7 @@ contract VectorsTest is ChannelBase {
         vm.prank(ch.a); // endorses b's half, which endorses a's
         adjudicator.forceClose(ch, bytes32(uint256(7)), ANYTIME, base_, a, b);
         State memory s = State(-10_000, 1_500, 6_000, ROOT_3, 250, 0, 0);
-        vm.warp(START + 3600);
+        vm.warp(START + 2 * 3600);
         adjudicator.settle(ch, s);
         assertEq(address(0xa0).balance, 58_750 - 6_000);
         assertEq(address(0xb0).balance, 41_250);
