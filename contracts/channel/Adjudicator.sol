@@ -382,6 +382,13 @@ contract Adjudicator is Bonds {
         return (uint64(_time(word)), uint64(word >> 128), uint64(word >> 64), uint64(word), _records[id].commitment);
     }
 
+    /// The newest half of a side that was noted, and what `merge` has to match: keccak of sent, locked, root. It
+    /// counts if its epoch is the dispute's and its seq above that of the state.
+    function noteOf(bytes32 id, uint8 side) external view returns (uint64 epoch, uint64 seq, bytes32 hash) {
+        Note storage note_ = _notes[id][side];
+        return (note_.epoch, note_.seq, note_.hash);
+    }
+
     // Signed states
 
     /// Makes a base and the halves on it the dispute's state. `word` is the dispute's without epoch and seqs;

@@ -8,7 +8,7 @@ import {Signatures} from "./Signatures.sol";
 import {Channel, SignedHalf, SIDE_A, SIDE_B} from "./Types.sol";
 
 /// @title What a closer stakes on having posted the newest that it knew
-/// @notice An owner that opens a dispute with ether stakes it. It gets it back when the channel is settled or
+/// @notice An owner, or its payout address, that opens a dispute with ether stakes it. It gets it back when the channel is settled or
 ///         closed by both, unless somebody shows before the dispute's end that it knew better, by its own
 ///         signatures: then the bond is its peer's. Never the sender's: a cheat would prove its own lie first.
 abstract contract Bonds is Records, Signatures, Payouts {
@@ -61,20 +61,26 @@ abstract contract Bonds is Records, Signatures, Payouts {
         _returnBond(id, c);
     }
 
-    /// What is staked and not paid out, and by which side.
-    function bondOf(bytes32 id) external view returns (uint8 side, uint256 amount) {
+    /// What is staked and not paid out, by which side, and what it says to be the newest.
+    function bondOf(bytes32 id)
+        external
+        view
+        returns (uint8 side, uint256 amount, uint64 epoch, uint64 seqA, uint64 seqB)
+    {
         uint256 claim = _claims[id];
-        if (claim != 0) (side, amount) = (_side(claim), _amount(claim));
+        if (claim == 0) return (0, 0, 0, 0, 0);
+        return (_side(claim), _amount(claim), uint64(claim >> 128), uint64(claim >> 64), uint64(claim));
     }
 
     /// Takes the caller's ether as its bond. `word` is the dispute's, as the caller posted it. A channel that
-    /// is closed is refused: nothing would return the bond.
+    /// is closed is refused: nothing would return the bond. So is whoever is not a side: a cheat would claim in
+    /// its peer's name, and when it is found out be the one whom the bond goes to.
     function _stake(bytes32 id, Channel calldata c, uint256 word) internal {
         if (_records[id].deposits & SETTLED != 0) revert AlreadySettled();
         uint256 least = BOND_GAS * block.basefee;
         if (msg.value < least || msg.value % 1 gwei != 0 || msg.value >> 56 >= 1 gwei) revert BadBond(least);
-        uint8 side = msg.sender == c.a ? SIDE_A : SIDE_B;
-        if (side == SIDE_B && msg.sender != c.b) revert NotAnOwner();
+        uint8 side = msg.sender == c.a || msg.sender == c.payoutA ? SIDE_A : SIDE_B;
+        if (side == SIDE_B && msg.sender != c.b && msg.sender != c.payoutB) revert NotAnOwner();
         _claims[id] = uint192(word) | (uint256(side + 1) << 192) | ((msg.value / 1 gwei) << 200);
         emit BondStaked(id, side, msg.value);
     }

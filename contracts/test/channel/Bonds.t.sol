@@ -60,7 +60,7 @@ contract BondsTest is ChannelBase {
     }
 
     function checkBond(uint8 side, uint256 amount) internal view {
-        (uint8 side_, uint256 amount_) = adjudicator.bondOf(id);
+        (uint8 side_, uint256 amount_,,,) = adjudicator.bondOf(id);
         assertEq(side_, side, "side");
         assertEq(amount_, amount, "amount");
     }
@@ -135,6 +135,24 @@ contract BondsTest is ChannelBase {
         adjudicator.forceClose{value: most + 1 gwei}(ch, SALT, ANYTIME, based, none_, none_);
         adjudicator.forceClose{value: most}(ch, SALT, ANYTIME, based, none_, none_);
         checkBond(B, most);
+    }
+
+    /// A daemon sends from one account, which is paid in all of its channels and owns none.
+    function test_a_payout_address_stakes_for_its_owner(bool ofA) public {
+        address payout = ofA ? payoutA : payoutB;
+        hoax(payout, BOND);
+        adjudicator.forceClose{value: BOND}(ch, SALT, ANYTIME, based, none_, none_);
+        checkBond(ofA ? A : B, BOND);
+        prove(EPOCH + 1, half(ch, ofA ? A : B, EPOCH + 1, 1, 0), none_);
+        checkPaid(ETH, ofA ? 0 : BOND, ofA ? BOND : 0);
+    }
+
+    function test_a_bond_says_what_was_posted() public {
+        close();
+        (,, uint64 epoch, uint64 seqA, uint64 seqB) = adjudicator.bondOf(id);
+        assertEq(epoch, EPOCH);
+        assertEq(seqA, 3);
+        assertEq(seqB, 5);
     }
 
     function test_only_an_owner_stakes() public {

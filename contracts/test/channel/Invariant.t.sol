@@ -333,7 +333,7 @@ contract Peers is ChannelBase {
             } else if (phase_ == Records.Phase.UNLOCKING) {
                 owed[i % 2] += uint256(tracks[i].pots.potA) + tracks[i].pots.potB;
             }
-            (, uint256 bond) = adjudicator.bondOf(id_);
+            (, uint256 bond,,,) = adjudicator.bondOf(id_);
             owed[0] += bond;
             for (uint256 asset = 0; asset < 2; asset++) {
                 owed[asset] += adjudicator.credits(asset == 0 ? ETH : address(token), channels[i].payoutA);
@@ -347,7 +347,7 @@ contract Peers is ChannelBase {
     /// A channel pays its two owners what was deposited in it and the bond, no more, and once closed no less.
     function checkPayouts() external view {
         for (uint256 i = 0; i < CHANNELS; i++) {
-            (, uint256 held) = adjudicator.bondOf(idOf(channels[i]));
+            (, uint256 held,,,) = adjudicator.bondOf(idOf(channels[i]));
             uint256 got = gotOf(i) + held;
             assertLe(got, tracks[i].in_ + tracks[i].bond, "paid");
             if (adjudicator.phaseOf(idOf(channels[i])) == Records.Phase.CLOSED) {
