@@ -67,6 +67,8 @@ async function world({ start, challenge, ownClock }, count) {
     unlocked: async (channel) => (await words(channel, 'Unlocked(bytes32,uint8,uint8,uint128,uint128)'))
       .reduce(([payee, payer], each) => [payee + each.at(-2), payer + each.at(-1)], [0n, 0n]),
     disputes: async (channel) => (await words(channel, 'StateChanged(bytes32,uint256,(int256,uint128,uint128,bytes32,uint128,uint128,bytes32))')).length,
+    /** Bonds that were paid out, to this side. */
+    bonds: async (channel, side) => (await words(channel, 'BondPaid(bytes32,uint8,uint256)')).filter(([to]) => to === BigInt(side)).length,
     state: async (i, channel) => (await nodes[i].channel(channel)).state,
     /** Until a channel is closed in the eyes of node `i`; blocks come meanwhile. */
     closed: (i, channel) => until(async () => {
@@ -110,6 +112,7 @@ for (const [name, parent] of Object.entries(parents)) {
         for (const i of [0, 1]) await on.closed(i, channel);
         const paid = 3n * ether / 16n + 1n;
         assert.deepEqual(await on.settled(channel), [paid, ether - paid]);
+        assert.equal(await on.bonds(channel, closer), 1, 'who told the truth has its bond back');
       });
 
     test('a cheat that closes with any of ten old states gets what the newest says', async () => {
@@ -131,6 +134,8 @@ for (const [name, parent] of Object.entries(parents)) {
         const again = await cheat.again({ datadir: old[i], port: 0 });
         await again.rpc('channel_close', { channel: channels[i], force: true, timeoutMs: 1 }).catch(() => {});
         await until(async () => await on.disputes(channels[i]) === 2, 20_000, `the answer to state ${i}`);
+        // Of the newest answer the cheat has signed nothing: it cannot be held to that.
+        if (i < rounds - 1) await until(async () => await on.bonds(channels[i], 1) === 1, 20_000, `the bond on state ${i}`);
         await again.kill();
       }
       await on.pass(on.challenge);

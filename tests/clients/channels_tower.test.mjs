@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { deploy, hex, startDaemon, startTower } from './channels.mjs';
+import { toEventSelector } from 'viem';
 import { addresses, ether, foundry, keys, startNode, until } from './node.mjs';
 
 const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
@@ -98,9 +99,14 @@ for (const [name, program] of Object.entries(parents)) {
         await run(copy, channels[states], async (cheat, channel) => (await logs(channel)) > known);
       }
       tower = await tower.again();
-      await until(async () => (await balance(addresses[2])) === had + due, 60_000, 'the money').catch(async (error) => {
-        throw new Error(`${error.message}: ${(await balance(addresses[2])) - had} of ${due}\n${tower.output().slice(-3000)}`);
+      const bonds = async () => (await chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('BondPaid(bytes32,uint8,uint256)')] }))
+        .map(({ data }) => data.slice(2).match(/.{64}/g).map((word) => BigInt(`0x${word}`)))
+        .filter(([side]) => side === 1n).map(([, amount]) => amount);
+      const won = async () => (await bonds()).reduce((sum, amount) => sum + amount, 0n);
+      await until(async () => (await balance(addresses[2])) === had + due + (await won()), 60_000, 'the money').catch(async (error) => {
+        throw new Error(`${error.message}: ${(await balance(addresses[2])) - had} of ${due} and ${await won()}\n${tower.output().slice(-3000)}`);
       });
+      assert.ok((await bonds()).length >= states, 'the bonds of those that closed while the tower was there');
       bob = await bob.again();
       for (const channel of channels) await until(async () => (await state(bob, channel)) === 'closed', 20_000, 'the end');
       alice = await alice.again();

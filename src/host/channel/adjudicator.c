@@ -129,6 +129,13 @@ static void put_pots(struct abi_out *out, const struct adjudicator_pots *pots)
     abi_put_u256(out, pots->done[1]);
 }
 
+static void put_noted(struct abi_out *out, const struct adjudicator_note *note)
+{
+    put_u128(out, note->sent);
+    put_u128(out, note->locked);
+    abi_put_hash(out, note->root);
+}
+
 static void put_path(struct abi_out *out, const hash32 *path, usize size)
 {
     abi_open_array(out, size, 1);
@@ -152,6 +159,15 @@ hash32 adjudicator_pots_hash(const struct adjudicator_pots *pots)
     struct arena arena = arena_over(room, sizeof(room));
     struct abi_out out = abi_begin(POTS_WORDS, &arena);
     put_pots(&out, pots);
+    return keccak256(abi_end(&out));
+}
+
+hash32 adjudicator_note_hash(const struct adjudicator_note *note)
+{
+    u8 room[3 * ABI_WORD];
+    struct arena arena = arena_over(room, sizeof(room));
+    struct abi_out out = abi_begin(3, &arena);
+    put_noted(&out, note);
     return keccak256(abi_end(&out));
 }
 
@@ -240,6 +256,47 @@ bytes adjudicator_challenge_base(const struct channel_terms *terms,
     return abi_end(&out);
 }
 
+bytes adjudicator_write_note(const struct channel_terms *terms,
+                             const struct adjudicator_half half[2], struct arena *arena)
+{
+    struct abi_out out =
+        begin("note(" CHANNEL "," HALF "," HALF ")", CHANNEL_WORDS + 2 * HALF_WORDS, arena);
+    put_channel(&out, terms);
+    put_halves(&out, half);
+    return abi_end(&out);
+}
+
+bytes adjudicator_merge(const struct channel_terms *terms, const struct adjudicator_state *state,
+                        u32 side, const struct adjudicator_note *note, struct arena *arena)
+{
+    static const char of[] = "merge(" CHANNEL "," STATE ",uint8,uint128,uint128,bytes32)";
+    struct abi_out out = begin(of, CHANNEL_WORDS + STATE_WORDS + 4, arena);
+    put_channel(&out, terms);
+    put_state(&out, state);
+    abi_put_u64(&out, side);
+    put_noted(&out, note);
+    return abi_end(&out);
+}
+
+bytes adjudicator_prove_lie(const struct channel_terms *terms, const struct adjudicator_half *own,
+                            const struct adjudicator_half *acked, struct arena *arena)
+{
+    static const char of[] = "proveLie(" CHANNEL ",uint64," HALF "," HALF ")";
+    struct abi_out out = begin(of, CHANNEL_WORDS + 1 + 2 * HALF_WORDS, arena);
+    put_channel(&out, terms);
+    abi_put_u64(&out, own->half.epoch);
+    put_half(&out, own);
+    put_half(&out, acked);
+    return abi_end(&out);
+}
+
+bytes adjudicator_return_bond(const struct channel_terms *terms, struct arena *arena)
+{
+    struct abi_out out = begin("returnBond(" CHANNEL ")", CHANNEL_WORDS, arena);
+    put_channel(&out, terms);
+    return abi_end(&out);
+}
+
 bytes adjudicator_settle(const struct channel_terms *terms, const struct adjudicator_state *state,
                          struct arena *arena)
 {
@@ -299,6 +356,9 @@ static const char *const event_text[ADJUDICATOR_EVENTS] = {
     [ADJUDICATOR_SETTLED] = "Settled(bytes32,uint128,uint128)",
     [ADJUDICATOR_UNLOCKED] = "Unlocked(bytes32,uint8,uint8,uint128,uint128)",
     [ADJUDICATOR_POTS_CHANGED] = "PotsChanged(bytes32," POTS ")",
+    [ADJUDICATOR_NOTED] = "Noted(bytes32,uint8,uint64,uint64,uint128,uint128,bytes32)",
+    [ADJUDICATOR_BOND_STAKED] = "BondStaked(bytes32,uint8,uint256)",
+    [ADJUDICATOR_BOND_PAID] = "BondPaid(bytes32,uint8,uint256)",
 };
 
 static hash32 event_topic[ADJUDICATOR_EVENTS];
@@ -344,6 +404,23 @@ static void get_pots(struct abi_in *in, struct adjudicator_pots *out)
     out->done[1] = abi_get_u256(in);
 }
 
+static u32 get_side(struct abi_in *in)
+{
+    u8 side = abi_get_u8(in);
+    if (side > 1)
+        in->failed = true;
+    return side & 1;
+}
+
+static void get_note(struct abi_in *in, struct adjudicator_note *out)
+{
+    out->epoch = abi_get_u64(in);
+    out->seq = abi_get_u64(in);
+    out->sent = get_u128(in);
+    out->locked = get_u128(in);
+    out->root = abi_get_hash(in);
+}
+
 enum status adjudicator_read_event(const struct log *log, struct adjudicator_event *out,
                                    struct err *err)
 {
@@ -365,6 +442,10 @@ enum status adjudicator_read_event(const struct log *log, struct adjudicator_eve
     }
     if (kind == ADJUDICATOR_POTS_CHANGED)
         get_pots(&in, &out->pots);
+    if (kind == ADJUDICATOR_NOTED) {
+        out->noted.side = get_side(&in);
+        get_note(&in, &out->noted.note);
+    }
     return in.failed ? fail(err, ST_INVALID, "an adjudicator's event %s that is malformed",
                             event_text[kind])
                      : ST_OK;
@@ -408,6 +489,36 @@ static enum status ask_dispute(struct eth *eth, address who, hash32 id, struct e
     return contract_check(eth, &in, "disputeOf", err);
 }
 
+static enum status ask_note(struct eth *eth, address who, hash32 id, u32 side, struct eth_at at,
+                            struct adjudicator_look *out, struct arena tmp, struct err *err)
+{
+    bytes result;
+    struct eth_refusal refusal;
+    struct abi_out call = begin("noteOf(bytes32,uint8)", 2, &tmp);
+    abi_put_hash(&call, id);
+    abi_put_u64(&call, side);
+    struct eth_message message = {.to = who, .data = abi_end(&call)};
+    TRY(eth_ask_call(eth, &message, at, &result, &refusal, &tmp, err));
+    struct abi_in in = abi_over(result);
+    out->note[side].epoch = abi_get_u64(&in);
+    out->note[side].seq = abi_get_u64(&in);
+    out->note[side].hash = abi_get_hash(&in);
+    return contract_check(eth, &in, "noteOf", err);
+}
+
+static enum status ask_bond(struct eth *eth, address who, hash32 id, struct eth_at at,
+                            struct adjudicator_bond *out, struct arena tmp, struct err *err)
+{
+    struct abi_in in;
+    TRY(ask(eth, who, "bondOf(bytes32)", id, at, &in, &tmp, err));
+    out->side = get_side(&in);
+    out->amount_wei = get_u128(&in);
+    out->epoch = abi_get_u64(&in);
+    out->seq[0] = abi_get_u64(&in);
+    out->seq[1] = abi_get_u64(&in);
+    return contract_check(eth, &in, "bondOf", err);
+}
+
 static enum status ask_phase(struct eth *eth, address who, hash32 id, struct eth_at at,
                              enum adjudicator_phase *out, struct arena tmp, struct err *err)
 {
@@ -427,6 +538,10 @@ enum status adjudicator_ask(struct eth *eth, address adjudicator, hash32 id, str
     TRY(ask_phase(eth, adjudicator, id, at, &out->phase, tmp, err));
     TRY(ask_pair(eth, adjudicator, "depositsOf(bytes32)", id, at, out->deposited, tmp, err));
     TRY(ask_pair(eth, adjudicator, "withdrawalsOf(bytes32)", id, at, out->withdrawn, tmp, err));
+    if (out->phase == PHASE_DISPUTE || out->phase == PHASE_CLOSED)
+        TRY(ask_bond(eth, adjudicator, id, at, &out->bond, tmp, err));
+    for (u32 side = 0; side < 2 && out->phase == PHASE_DISPUTE; side++)
+        TRY(ask_note(eth, adjudicator, id, side, at, out, tmp, err));
     if (out->phase != PHASE_DISPUTE && out->phase != PHASE_UNLOCKING)
         return ST_OK;
     return ask_dispute(eth, adjudicator, id, at, out, tmp, err);
@@ -501,6 +616,12 @@ void adjudicator_revert_text(bytes data, char *to, usize size)
         "BadBatch()",
         "OnlyPlainAccounts()",
         "BaseNotZero()",
+        "WrongNote()",
+        "NotMerged(uint8)",
+        "BadBond(uint256)",
+        "NotAnOwner()",
+        "NoBond()",
+        "NoLie()",
     };
     for (usize i = 0; data.size >= 4 && i < countof(errors); i++) {
         if (load_be32(data.data) != abi_selector(errors[i]))

@@ -34,6 +34,22 @@ struct adjudicator_pots {
     u256 done[2]; /* bit i: chunk i is paid out */
 };
 
+/* A half that is written down beside a dispute's state. It counts while its epoch is the dispute's
+ * and its seq above that of the state; then it must be merged before the settlement. */
+struct adjudicator_note {
+    u64 epoch, seq; /* seq 0: there is none */
+    u128 sent, locked;
+    hash32 root;
+};
+
+/* What a closer has staked on having posted the newest that it knew. */
+struct adjudicator_bond {
+    u128 amount_wei; /* 0: nothing, or it is paid out */
+    u32 side;
+    u64 epoch, seq[2]; /* as it was posted */
+};
+
+hash32 adjudicator_note_hash(const struct adjudicator_note *note);
 hash32 adjudicator_state_hash(const struct adjudicator_state *state);
 hash32 adjudicator_pots_hash(const struct adjudicator_pots *pots);
 
@@ -76,6 +92,18 @@ bytes adjudicator_challenge(const struct channel_terms *terms,
 bytes adjudicator_challenge_base(const struct channel_terms *terms,
                                  const struct adjudicator_base *base,
                                  const struct adjudicator_half half[2], struct arena *arena);
+/* Writes halves of the dispute's epoch down beside its state, whatever that is. */
+bytes adjudicator_write_note(const struct channel_terms *terms,
+                             const struct adjudicator_half half[2], struct arena *arena);
+/* Makes what is noted of a side part of the state. */
+bytes adjudicator_merge(const struct channel_terms *terms, const struct adjudicator_state *state,
+                        u32 side, const struct adjudicator_note *note, struct arena *arena);
+/* Shows that a closer with a bond knew better, by a half of its own, and where that is not enough
+ * by the half of its peer's that it acknowledges. */
+bytes adjudicator_prove_lie(const struct channel_terms *terms, const struct adjudicator_half *own,
+                            const struct adjudicator_half *acked, struct arena *arena);
+/* After a close by both in a dispute. */
+bytes adjudicator_return_bond(const struct channel_terms *terms, struct arena *arena);
 bytes adjudicator_settle(const struct channel_terms *terms, const struct adjudicator_state *state,
                          struct arena *arena);
 
@@ -103,6 +131,9 @@ enum adjudicator_event_kind {
     ADJUDICATOR_SETTLED,
     ADJUDICATOR_UNLOCKED,
     ADJUDICATOR_POTS_CHANGED,
+    ADJUDICATOR_NOTED,
+    ADJUDICATOR_BOND_STAKED,
+    ADJUDICATOR_BOND_PAID,
     ADJUDICATOR_EVENTS, /* how many */
 };
 
@@ -116,6 +147,10 @@ struct adjudicator_event {
         hash32 salt;                    /* DISPUTE_OPENED */
         struct adjudicator_state state; /* STATE_CHANGED */
         struct adjudicator_pots pots;   /* POTS_CHANGED */
+        struct {
+            u32 side;
+            struct adjudicator_note note;
+        } noted; /* NOTED */
     };
 };
 /* What others carry is asked of the contract instead. ST_INVALID: no event of an adjudicator's. */
@@ -130,6 +165,11 @@ struct adjudicator_look {
     u64 time_s; /* DISPUTE: its end; UNLOCKING: when it was settled */
     u64 epoch, seq[2];
     hash32 commitment; /* hash of the state, of the pots; zero: there is neither */
+    struct {
+        u64 epoch, seq;           /* 0: there is none */
+        hash32 hash;              /* adjudicator_note_hash */
+    } note[2];                    /* DISPUTE */
+    struct adjudicator_bond bond; /* DISPUTE, CLOSED */
 };
 /* Asks, as of that block. Statuses as in client/eth.h. */
 enum status adjudicator_ask(struct eth *eth, address adjudicator, hash32 id, struct eth_at at,
@@ -155,6 +195,10 @@ enum { REGISTRY_MOST_PREIMAGES = 256 };
 
 bytes registry_reveal(hash32 preimage, struct arena *arena);
 bytes registry_reveal_batch(const hash32 *preimages, usize count, struct arena *arena);
+
+/* Takes a preimage out of a batch: it counts as revealed by itself then, at the batch's time. */
+bytes registry_record(hash32 preimage, u32 index, u32 count, const hash32 *path, usize path_size,
+                      struct arena *arena);
 
 enum registry_event_kind {
     REGISTRY_REVEALED,

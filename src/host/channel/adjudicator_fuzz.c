@@ -1,12 +1,13 @@
 /* Any bytes as an event of the two contracts, and as a transaction that revealed a batch: what is
- * read of a state or of pots hashes as the words in the event do, and a batch is of its root. */
+ * read of a state, of pots or of a note hashes as the words in the event do, and a batch is of its
+ * root. */
 #include "channel/adjudicator.h"
 
 #include "client/abi.h"
 #include "crypto/keccak.h"
 #include "harness/fuzz.h"
 
-enum { STATE_SIZE = 7 * ABI_WORD, POTS_SIZE = 6 * ABI_WORD };
+enum { STATE_SIZE = 7 * ABI_WORD, POTS_SIZE = 6 * ABI_WORD, NOTED_SIZE = 3 * ABI_WORD };
 
 static void check_event(const struct log *log)
 {
@@ -19,6 +20,11 @@ static void check_event(const struct log *log)
     if (event.kind == ADJUDICATOR_POTS_CHANGED)
         assert(hash32_equal(adjudicator_pots_hash(&event.pots),
                             keccak256(bytes_slice(log->data, 0, POTS_SIZE))));
+    if (event.kind == ADJUDICATOR_NOTED) {
+        assert(event.noted.side < 2);
+        assert(hash32_equal(adjudicator_note_hash(&event.noted.note),
+                            keccak256(bytes_slice(log->data, NOTED_SIZE, NOTED_SIZE))));
+    }
 }
 
 static void check_batch(bytes input, hash32 root, struct arena arena)

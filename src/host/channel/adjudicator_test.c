@@ -1,5 +1,5 @@
-/* Calls against what foundry's `cast calldata` makes of the vectors of contracts/channel/README.md:
- * sizes and hashes of its answers. */
+/* Calls against what foundry's `cast calldata`, or viem, makes of the vectors of
+ * contracts/channel/README.md: sizes and hashes of its answers. */
 #include "channel/adjudicator.h"
 
 #include "client/abi.h"
@@ -35,6 +35,7 @@ struct example {
     struct adjudicator_half half[2];
     struct adjudicator_state state;
     struct adjudicator_pots pots;
+    struct adjudicator_note note;
 };
 
 static signature64 signature_of(const char *digits)
@@ -90,6 +91,8 @@ static struct example *example(void)
                                             .sent = {1500, 250},
                                             .locked = {6000},
                                             .root = {hash_of(ROOT_OF_THREE)}};
+    out->note = (struct adjudicator_note){
+        .epoch = 5, .seq = 6, .sent = 300, .locked = 3000, .root = hash_of(ROOT_OF_THREE)};
     out->pots = (struct adjudicator_pots){
         .root = {hash_of(ROOT_OF_THREE)}, .pot = {6000}, .done = {u256_from_u64(5)}};
     return out;
@@ -128,6 +131,7 @@ TEST(calls_of_the_adjudicator_are_those_that_cast_makes)
     struct channel_withdraw withdraw = {1, 700, 1700001000};
     struct channel_close close = {-2500, 1700001000};
     hash32 batch[3] = {number_of(42), number_of(43), number_of(44)};
+    hash32 path[2] = {hash_of(ROOT_OF_THREE), at->name.id};
     const struct {
         bytes call;
         usize size;
@@ -147,6 +151,16 @@ TEST(calls_of_the_adjudicator_are_those_that_cast_makes)
          "e11598233c98d3107d616fc6828a370024bf66326928c7ce688dd08f3f5f5fe8"},
         {adjudicator_settle(&at->terms, &at->state, arena), 452,
          "f87cf77245dff04e3e8022776530f5f49e8435d33ebb7b9de0c5a4377841d918"},
+        {adjudicator_write_note(&at->terms, at->half, arena), 868,
+         "e6585b1e2a4a9bf05d8d1854f59e31c9d511c2d55aa331ce0ac4ea99e48a59a9"},
+        {adjudicator_merge(&at->terms, &at->state, 1, &at->note, arena), 580,
+         "4a07b9c0fd114f6e8e5ff5281267fff85ffeb20113d76656fd2e718fcb59eb2e"},
+        {adjudicator_prove_lie(&at->terms, &at->half[1], &at->half[0], arena), 900,
+         "c229386b55855c901e9bfedea3370babb89b678f32946de37214f89f8c3c16a5"},
+        {adjudicator_return_bond(&at->terms, arena), 228,
+         "5b2f663785e4cb1a588e1156a2527e312d832ea1a4f63e849d404ed9f2cfa40d"},
+        {registry_record(number_of(43), 1, 3, path, 2, arena), 228,
+         "25c17b33c9feb8f77850f1d8b276b9b1971b0de6fbb72044003f40f447b8dbde"},
         {unlock(at), 1444, "df0a7c3807667001f5cc919df51fab25903f0511f4acf6ccf0bdd3e498c4913f"},
         {registry_reveal(number_of(42), arena), 36,
          "af7b0aea3e13c259550032fd030946deb8a037c7662ec8a476d17277a3b7fda0"},
@@ -159,7 +173,7 @@ TEST(calls_of_the_adjudicator_are_those_that_cast_makes)
     }
 }
 
-TEST(states_and_pots_hash_as_the_contract_commits_to_them)
+TEST(states_pots_and_notes_hash_as_the_contract_commits_to_them)
 {
     const struct example *at = example();
     CHECK(
@@ -168,6 +182,9 @@ TEST(states_and_pots_hash_as_the_contract_commits_to_them)
     CHECK(
         hash32_equal(adjudicator_pots_hash(&at->pots),
                      hash_of("a5523d54385a62149d86abdfe8b72dea6de77b0c8685cdf8b3e86edd3382be2b")));
+    CHECK(
+        hash32_equal(adjudicator_note_hash(&at->note),
+                     hash_of("2d0e0f958eb8fc69f6b1c0483989147aa58dffedb361160c1fca373e4a1ba135")));
 }
 
 /* StateChanged: the dispute's word, then the state as a call of `settle` has it. */
@@ -195,6 +212,27 @@ TEST(state_comes_back_from_its_event_as_it_was)
     log.data.size++;
     log.topic_count = 1;
     CHECK(adjudicator_read_event(&log, &event, &err) == ST_INVALID);
+}
+
+/* Noted: side, epoch and seq, then what a call of `merge` has at its end. */
+TEST(note_comes_back_from_its_event_as_it_was)
+{
+    const struct example *at = example();
+    u8 *data = ARENA_NEW(test_arena(), u8, 6 * ABI_WORD);
+    bytes call = adjudicator_merge(&at->terms, &at->state, 1, &at->note, test_arena());
+    data[ABI_WORD - 1] = 1;
+    data[2 * ABI_WORD - 1] = (u8)at->note.epoch;
+    data[3 * ABI_WORD - 1] = (u8)at->note.seq;
+    bytes_copy(data + (usize)3 * ABI_WORD, bytes_slice(call, call.size - 3 * ABI_WORD, call.size));
+    struct log log = {.topics = {adjudicator_topics()[ADJUDICATOR_NOTED], number_of(9)},
+                      .topic_count = 2,
+                      .data = {data, 6 * ABI_WORD}};
+    struct adjudicator_event event;
+    CHECK(adjudicator_read_event(&log, &event, NULL) == ST_OK);
+    CHECK(event.noted.side == 1 && event.noted.note.epoch == 5 && event.noted.note.seq == 6);
+    CHECK(hash32_equal(adjudicator_note_hash(&event.noted.note), adjudicator_note_hash(&at->note)));
+    data[ABI_WORD - 1] = 2; /* there is no such side */
+    CHECK(adjudicator_read_event(&log, &event, NULL) == ST_INVALID);
 }
 
 TEST(amounts_beyond_128_bits_are_no_event_of_the_adjudicator)

@@ -21,6 +21,7 @@
 #ifndef CHANNEL_DAEMON_INTERNAL_H
 #define CHANNEL_DAEMON_INTERNAL_H
 
+#include "channel/answer.h"
 #include "channel/by_hash.h"
 #include "channel/channel.h"
 #include "channel/daemon.h"
@@ -74,6 +75,9 @@ enum errand {
     ERRAND_SETTLE,
     ERRAND_WITHDRAW,
     ERRAND_UNLOCK,
+    ERRAND_ACCUSE, /* the peer's bond is ours */
+    ERRAND_BOND,   /* ours returns */
+    ERRAND_RECORD,
     ERRANDS,
 };
 
@@ -129,8 +133,9 @@ struct entry {
     u64 lost_until_s;         /* the channel is lost: when it may recover; 0: not known yet */
     u64 force_until_s;        /* of our own forced close; 0: there is none */
     struct onchain_view view; /* the newest */
-    struct locks *won[2];     /* those that a dispute left, by side; NULL: not looked for yet */
-    hash32 sought[2];         /* the roots that were looked for */
+    struct answering answering;
+    struct locks *won[2]; /* those that a dispute left, by side; NULL: not looked for yet */
+    hash32 sought[2];     /* the roots that were looked for */
     struct {
         hash32 key; /* the newest's name */
         u64 failures;
@@ -488,6 +493,10 @@ void opening_seen(struct entry *entry, const struct onchain_view *view);
 void errand_deposit(struct entry *entry);
 /* A call of the adjudicator. */
 void errand_call(struct entry *entry, enum errand errand, bytes call);
+/* A forced close, `claims`: with a bond on its being the newest. */
+void errand_force(struct entry *entry, bytes call, bool claims);
+/* Takes a secret of ours out of a batch, so that it counts by itself. */
+void errand_record(struct entry *entry, const struct shown_terms *shown);
 /* Shows a secret to everybody; where that has failed, once more. */
 void errand_reveal(struct chain_of *chain, hash32 preimage);
 void reveals_free(struct chain_of *chain);

@@ -2,12 +2,11 @@
  *
  *     By both:   STFU both ways, nothing under way any more, CLOSE both ways; who began sends the
  *                transaction. From its CLOSE on a side signs nothing until that has expired.
- *     By one:    forceClose with the newest states; or the peer does it, perhaps with older ones,
- *                and gets the newest as the answer. When the time for answers is over, settle;
- *                then locks are unlocked (unlock.c). */
+ *     By one:    forceClose with the newest states, and a bond on that; or the peer does it,
+ *                perhaps with older ones, and gets the newest as the answer, and we its bond.
+ *                When the time for answers is over, settle; then locks are unlocked (unlock.c). */
 #include "channel/daemon_internal.h"
 
-#include "channel/answer.h"
 #include "sys/log.h"
 
 enum {
@@ -225,9 +224,9 @@ static void send_force(struct entry *entry)
     struct arena arena = call_arena(entry);
     if (ending_states(entry, &states) != ST_OK)
         return;
-    errand_call(entry, ERRAND_FORCE,
-                adjudicator_force_close(channel_terms(entry->channel), entry->force_until_s,
-                                        &states.base, states.half, &arena));
+    bytes call = adjudicator_force_close(channel_terms(entry->channel), entry->force_until_s,
+                                         &states.base, states.half, &arena);
+    errand_force(entry, call, !entry->tower.is_ahead); /* who knows that it is old claims nothing */
 }
 
 /* R9: nothing is signed in the channel afterwards. The journal has the decision first: the stage is
@@ -264,19 +263,36 @@ static void answer(struct entry *entry)
     struct arena arena = call_arena(entry);
     if (ending_states(entry, &states) != ST_OK)
         return;
-    bytes call = answer_call(channel_terms(entry->channel), &states, &entry->view, &arena);
-    if (call.size == 0)
-        return;
-    log_warn("channel", "a dispute with an old state is answered",
-             LOG_HEX("channel", channel_name(entry->channel)->id));
-    errand_call(entry, ERRAND_ANSWER, call);
+    const struct channel_terms *terms = channel_terms(entry->channel);
+    entry->answering.has_failed = entry->errands[ERRAND_ANSWER].failures != 0;
+    bytes newer = answer_call(terms, &states, &entry->view, &entry->answering, &arena);
+    if (newer.size != 0) {
+        log_warn("channel", "a dispute with an old state is answered",
+                 LOG_HEX("channel", channel_name(entry->channel)->id));
+        errand_call(entry, ERRAND_ANSWER, newer);
+    }
+    bytes proof = answer_to_lie(terms, &states, &entry->view, &arena);
+    if (proof.size != 0)
+        errand_call(entry, ERRAND_ACCUSE, proof);
 }
 
 static void settle(struct entry *entry)
 {
     struct arena arena = call_arena(entry);
     errand_call(entry, ERRAND_SETTLE,
-                adjudicator_settle(channel_terms(entry->channel), &entry->view.state, &arena));
+                answer_end(channel_terms(entry->channel), &entry->view, &arena));
+}
+
+/* A close by both in a dispute leaves it behind; after a settlement there is none. */
+static bool has_bond(const struct entry *entry, const struct onchain_view *view)
+{
+    return view->bond.amount_wei != 0 && view->bond.side == channel_side(entry->channel);
+}
+
+static void take_bond_back(struct entry *entry)
+{
+    struct arena arena = call_arena(entry);
+    errand_call(entry, ERRAND_BOND, adjudicator_return_bond(channel_terms(entry->channel), &arena));
 }
 
 /* R9, when the peer closes. */
@@ -307,8 +323,10 @@ static void act_on_view(struct entry *entry)
         note_dispute(entry);
         unlock_step(entry);
         break;
-    case PHASE_CLOSED:
-        break; /* when it is final: ending_final */
+    case PHASE_CLOSED: /* when it is final: ending_final */
+        if (has_bond(entry, &entry->view))
+            take_bond_back(entry);
+        break;
     }
 }
 
@@ -322,7 +340,7 @@ void ending_resume(struct entry *entry)
 
 void ending_final(struct entry *entry, const struct onchain_view *view)
 {
-    if (view->phase != PHASE_CLOSED || entry->stage == STAGE_CLOSED)
+    if (view->phase != PHASE_CLOSED || entry->stage == STAGE_CLOSED || has_bond(entry, view))
         return;
     entry->stage = STAGE_CLOSED;
     entry->peer->channels--;

@@ -38,14 +38,35 @@ void errand_deposit(struct entry *entry)
     onchain_deposit(entry->chain->chain, key, channel_terms(entry->channel), side, entry->wanted);
 }
 
-void errand_call(struct entry *entry, enum errand errand, bytes call)
+static void submit(struct entry *entry, enum errand errand, enum onchain_contract to, bytes call,
+                   bool stakes)
 {
     struct onchain_intent intent = {
         .key = errand_key(entry, errand, number_of(call.data, call.size)),
-        .to = ONCHAIN_ADJUDICATOR,
+        .to = to,
         .data = call,
+        .stakes = stakes,
     };
     onchain_submit(entry->chain->chain, &intent);
+}
+
+void errand_call(struct entry *entry, enum errand errand, bytes call)
+{
+    submit(entry, errand, ONCHAIN_ADJUDICATOR, call, false);
+}
+
+void errand_force(struct entry *entry, bytes call, bool claims)
+{
+    submit(entry, ERRAND_FORCE, ONCHAIN_ADJUDICATOR, call, claims);
+}
+
+void errand_record(struct entry *entry, const struct shown_terms *shown)
+{
+    u8 room[1024];
+    struct arena arena = arena_over(room, sizeof(room));
+    bytes call = registry_record(shown->secret, (u32)shown->index, (u32)shown->count, shown->path,
+                                 (usize)shown->path_size, &arena);
+    submit(entry, ERRAND_RECORD, ONCHAIN_REGISTRY, call, false);
 }
 
 /* --- Secrets. */
@@ -118,8 +139,16 @@ static void come_back(const struct entry *entry)
 
 static void failed(struct entry *entry, enum errand errand, const char *why)
 {
-    static const char *const names[ERRANDS] = {"deposit",    "close",      "forced close", "answer",
-                                               "settlement", "withdrawal", "unlocking"};
+    static const char *const names[ERRANDS] = {"deposit",
+                                               "close",
+                                               "forced close",
+                                               "answer",
+                                               "settlement",
+                                               "withdrawal",
+                                               "unlocking",
+                                               "proof of a lie",
+                                               "return of the bond",
+                                               "record of a secret"};
     log_warn("channel", "a transaction failed, and is tried again if it is still wanted",
              LOG_TEXT("what", names[errand]), LOG_HEX("channel", channel_name(entry->channel)->id),
              LOG_TEXT("why", why));

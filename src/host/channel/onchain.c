@@ -208,6 +208,7 @@ void onchain_submit(struct onchain *chain, const struct onchain_intent *intent)
     job->key = intent->key;
     job->to = intent->to == ONCHAIN_REGISTRY ? chain->registry : chain->adjudicator;
     job->data = (bytes){data, intent->data.size};
+    job->stakes = intent->stakes;
     put_job(chain, job);
 }
 

@@ -29,10 +29,12 @@ struct onchain_view {
     u64 block, time_s;               /* that block's */
     u128 deposited[2], withdrawn[2]; /* cumulative; deposits are zero after the settlement */
     enum adjudicator_phase phase;
-    u64 phase_time_s;               /* DISPUTE: its end; UNLOCKING: when it was settled */
-    u64 epoch, seq[2];              /* DISPUTE: of what won so far */
-    struct adjudicator_state state; /* DISPUTE: as `challenge` and `settle` take it */
-    struct adjudicator_pots pots;   /* UNLOCKING: as `unlock` takes them */
+    u64 phase_time_s;                /* DISPUTE: its end; UNLOCKING: when it was settled */
+    u64 epoch, seq[2];               /* DISPUTE: of what won so far */
+    struct adjudicator_state state;  /* DISPUTE: as `challenge` and `settle` take it */
+    struct adjudicator_note note[2]; /* DISPUTE: what is to be merged into it; seq 0: nothing */
+    struct adjudicator_bond bond;    /* DISPUTE, CLOSED */
+    struct adjudicator_pots pots;    /* UNLOCKING: as `unlock` takes them */
 };
 
 /* A secret that has become public. */
@@ -55,7 +57,8 @@ struct onchain_listener {
      * once the views are kept. */
     void (*block)(void *self, u64 number, u64 time_s, u64 final_number, u64 final_time_s);
     /* Of whatever channels; again after a reorg, a restart, or an onchain_watch of earlier blocks.
-     * Time is the newest block's word, which a reorg may change. */
+     * Time is the block's word, which a reorg may change; of what was recorded out of a batch that
+     * is later than when it counts from: the batch itself was told before. */
     void (*revealed)(void *self, const struct onchain_reveal *reveal);
     /* An intent is in a block, or will never be: then with the reason. A reorg may take it out
      * again; it is sent again then. Views show what holds. */
@@ -125,8 +128,9 @@ void onchain_tell_since(struct onchain *chain, u64 block);
  * after a failure takes another key. */
 struct onchain_intent {
     hash32 key;
-    enum { ONCHAIN_ADJUDICATOR, ONCHAIN_REGISTRY } to;
+    enum onchain_contract { ONCHAIN_ADJUDICATOR, ONCHAIN_REGISTRY } to;
     bytes data;
+    bool stakes; /* a forced close: with a bond, where the account can spare one */
 };
 void onchain_submit(struct onchain *chain, const struct onchain_intent *intent);
 

@@ -28,6 +28,7 @@ struct watched {
     bool has_state, has_pots;
     struct adjudicator_state state; /* the newest that was seen */
     struct adjudicator_pots pots;
+    struct adjudicator_note note[2]; /* seq 0: none was seen */
 };
 
 /* Something to be sent. The thread's own. */
@@ -36,6 +37,7 @@ struct job {
     hash32 key;
     address to;
     bytes data;      /* owned */
+    bool stakes;     /* a bond goes with it */
     bool is_deposit; /* of a channel with these terms: */
     struct channel_terms terms;
     u32 side;

@@ -120,6 +120,44 @@ static enum progress send(struct onchain *chain, struct job *job, hash32 key, ad
     return end(chain, job, false, text);
 }
 
+/* --- Bonds. */
+
+/* The least one at twice the newest base fee, since that may rise until the transaction is in a
+ * block; nothing where the account could not pay for gas as well, or where a server says that gas
+ * costs more than anybody pays. In whole gwei, as the contract wants it. */
+static enum status choose_bond(struct onchain *chain, u256 *out_wei, struct arena tmp,
+                               struct err *err)
+{
+    enum { BOND_GAS = 200000, HEADROOM = 2, SPARE = 6, GWEI = 1000000000, MOST_FEE_GWEI = 2000 };
+    struct eth_header newest;
+    u256 has;
+    TRY(eth_ask_header(chain->eth, eth_at_tag(ETH_LATEST), &newest, &tmp, err));
+    TRY(eth_ask_balance(chain->eth, chain->options.signer.who, eth_at_tag(ETH_LATEST), &has, err));
+    *out_wei = U256_ZERO;
+    u256 fee = newest.header.base_fee_wei;
+    if (!u256_less(fee, u256_from_u64((u64)MOST_FEE_GWEI * GWEI)))
+        return ST_OK;
+    u64 gwei = fee.w[0] / GWEI * BOND_GAS * HEADROOM + fee.w[0] % GWEI * BOND_GAS * HEADROOM / GWEI;
+    u64 bond_wei = (gwei + 1) * GWEI; /* below 2^60 */
+    if (!u256_less(has, u256_from_u64(SPARE * bond_wei)))
+        *out_wei = u256_from_u64(bond_wei);
+    return ST_OK;
+}
+
+static enum progress stake(struct onchain *chain, struct job *job, struct arena tmp)
+{
+    struct err why;
+    u256 bond_wei;
+    if (choose_bond(chain, &bond_wei, tmp, &why) != ST_OK) {
+        say_why_it_waits(job, why.text);
+        return JOB_GOES_ON;
+    }
+    if (u256_is_zero(bond_wei))
+        log_warn("channel", "a forced close goes without a bond, so it takes twice as long",
+                 LOG_HEX("intent", job->key));
+    return send(chain, job, job->key, job->to, bond_wei, job->data, tmp);
+}
+
 /* --- Deposits. */
 
 static hash32 approval_key(const struct job *job, u64 step)
@@ -207,6 +245,8 @@ static enum progress tend(struct onchain *chain, struct job *job)
         return follow(chain, job, &outcome);
     if (sender_unfinished(chain->sender) >= ONCHAIN_INTENTS)
         return JOB_GOES_ON;
+    if (job->stakes)
+        return stake(chain, job, tmp);
     return job->is_deposit ? deposit(chain, job, tmp)
                            : send(chain, job, job->key, job->to, U256_ZERO, job->data, tmp);
 }

@@ -18,6 +18,8 @@ void watched_note(struct watched *watched, const struct eth_log *log,
         watched->pots = event->pots;
         watched->has_pots = true;
     }
+    if (event->kind == ADJUDICATOR_NOTED)
+        watched->note[event->noted.side] = event->noted.note;
 }
 
 /* --- What the contract has a hash of. */
@@ -26,6 +28,8 @@ static bool matches(const struct adjudicator_event *event, hash32 id, hash32 com
 {
     if (!hash32_equal(event->id, id))
         return false;
+    if (event->kind == ADJUDICATOR_NOTED)
+        return hash32_equal(adjudicator_note_hash(&event->noted.note), commitment);
     return hash32_equal(event->kind == ADJUDICATOR_STATE_CHANGED
                             ? adjudicator_state_hash(&event->state)
                             : adjudicator_pots_hash(&event->pots),
@@ -99,6 +103,23 @@ static enum status find_pots(struct onchain *chain, struct watched *watched, has
     return ST_OK;
 }
 
+/* What is noted of a side and not part of the state. */
+static enum status find_note(struct onchain *chain, struct watched *watched, u32 side,
+                             const struct adjudicator_look *look, u64 block,
+                             struct adjudicator_note *out, struct arena tmp, struct err *err)
+{
+    struct adjudicator_event event = {.noted = {.note = watched->note[side]}};
+    hash32 hash = look->note[side].hash;
+    if (look->note[side].epoch != look->epoch || look->note[side].seq <= look->seq[side])
+        return ST_OK;
+    if (!hash32_equal(adjudicator_note_hash(&event.noted.note), hash))
+        TRY(find_event(chain, watched->name.id, ADJUDICATOR_NOTED, hash, block, &event, tmp, err));
+    *out = event.noted.note;
+    out->epoch = look->epoch; /* another note may be of as much */
+    out->seq = look->note[side].seq;
+    return ST_OK;
+}
+
 /* --- A view. */
 
 static enum status read_view(struct onchain *chain, struct watched *watched, const struct head *at,
@@ -114,9 +135,12 @@ static enum status read_view(struct onchain *chain, struct watched *watched, con
                                  .phase = look.phase,
                                  .phase_time_s = look.time_s,
                                  .epoch = look.epoch,
-                                 .seq = {look.seq[0], look.seq[1]}};
+                                 .seq = {look.seq[0], look.seq[1]},
+                                 .bond = look.bond};
     switch (look.phase) {
     case PHASE_DISPUTE:
+        for (u32 side = 0; side < 2; side++)
+            TRY(find_note(chain, watched, side, &look, at->number, &out->note[side], tmp, err));
         return find_state(chain, watched, look.commitment, at->number, &out->state, tmp, err);
     case PHASE_UNLOCKING:
         return find_pots(chain, watched, look.commitment, at->number, &out->pots, tmp, err);

@@ -25,6 +25,21 @@ bytes registry_reveal_batch(const hash32 *preimages, usize count, struct arena *
     return abi_end(&out);
 }
 
+bytes registry_record(hash32 preimage, u32 index, u32 count, const hash32 *path, usize path_size,
+                      struct arena *arena)
+{
+    static const char of[] = "record(bytes32,uint256,uint256,bytes32[])";
+    struct abi_out out = abi_begin_call(abi_selector(of), 4, arena);
+    abi_put_hash(&out, preimage);
+    abi_put_u64(&out, index);
+    abi_put_u64(&out, count);
+    abi_open_array(&out, path_size, 1);
+    for (usize i = 0; i < path_size; i++)
+        abi_put_hash(&out, path[i]);
+    abi_close(&out);
+    return abi_end(&out);
+}
+
 /* --- Keys. */
 
 hash32 registry_key(hash32 preimage)

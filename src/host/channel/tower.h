@@ -2,7 +2,7 @@
  * an old one.
  *
  *     client's daemon ── TOWER_PUT ──> tower_store.h: on disk ── TOWER_RECEIPT ──> client
- *     chain ── DisputeOpened: salt ──> hint ──> blob, opened ──> challengeBase, settle ──> chain
+ *     chain ── DisputeOpened: salt ──> hint ──> blob, opened ──> challenge, settle ──> chain
  *
  * A client is whoever connects, by its node key. What came in while a turn's messages were read is
  * made durable at once, and then receipts leave. A tower learns of a channel when its dispute

@@ -169,29 +169,110 @@ TEST(tower_answers_only_with_states_that_both_sides_signed)
 TEST(tower_answers_what_is_older_than_it_knows)
 {
     static const struct {
-        u64 epoch, seq[2];
-        enum { NOTHING, BASE, HALVES } want;
+        u64 epoch, seq[2], noted[2];
+        bool challenged, failed; /* another state of this dispute; whatever it was */
+        enum { NOTHING, BASE, HALVES, NOTE } want;
     } rows[] = {
-        {5, {9, 4}, NOTHING}, {5, {10, 4}, NOTHING}, {5, {10, 5}, NOTHING}, {6, {1, 1}, NOTHING},
-        {5, {8, 4}, BASE},    {5, {0, 0}, BASE},     {4, {20, 20}, BASE},   {0, {0, 0}, BASE},
-        {5, {8, 5}, HALVES},  {5, {10, 3}, HALVES},
+        {.epoch = 5, .seq = {9, 4}, .want = NOTHING},
+        {.epoch = 5, .seq = {10, 4}, .want = NOTHING},
+        {.epoch = 5, .seq = {10, 5}, .want = NOTHING},
+        {.epoch = 6, .seq = {1, 1}, .want = NOTHING},
+        {.epoch = 4, .seq = {20, 20}, .want = BASE},
+        {.epoch = 0, .failed = true, .want = BASE},
+        {.epoch = 5, .seq = {8, 4}, .want = HALVES},
+        {.epoch = 5, .want = HALVES},
+        {.epoch = 5, .seq = {8, 5}, .want = HALVES},
+        {.epoch = 5, .seq = {10, 3}, .want = HALVES},
+        {.epoch = 5, .seq = {8, 5}, .challenged = true, .want = NOTE},
+        {.epoch = 5, .seq = {8, 5}, .failed = true, .want = NOTE},
+        {.epoch = 5, .noted = {9, 4}, .failed = true, .want = NOTHING},
+        {.epoch = 5, .noted = {9, 3}, .failed = true, .want = NOTE},
+        {.epoch = 5, .noted = {9, 3}, .want = HALVES},
+        {.epoch = 5, .seq = {9, 4}, .failed = true, .want = NOTHING},
     };
     struct channel_terms terms = test_terms();
     struct adjudicator_states states = test_states(&terms);
     for (usize i = 0; i < countof(rows); i++) {
         struct onchain_view view = {.phase = PHASE_DISPUTE,
                                     .epoch = rows[i].epoch,
-                                    .seq = {rows[i].seq[0], rows[i].seq[1]}};
+                                    .seq = {rows[i].seq[0], rows[i].seq[1]},
+                                    .note = {{.seq = rows[i].noted[0]}, {.seq = rows[i].noted[1]}}};
+        struct answering answering = {.challenged = {{rows[i].challenged}},
+                                      .has_failed = rows[i].failed};
         u8 room[1 << 14], other[1 << 14];
         struct arena arena = arena_over(room, sizeof(room)),
                      more = arena_over(other, sizeof(other));
-        bytes want = BYTES_EMPTY, got = answer_call(&terms, &states, &view, &arena);
+        bytes want = BYTES_EMPTY, got = answer_call(&terms, &states, &view, &answering, &arena);
         if (rows[i].want == BASE)
             want = adjudicator_challenge_base(&terms, &states.base, states.half, &more);
         if (rows[i].want == HALVES)
             want = adjudicator_challenge(&terms, &view.state, states.half, &more);
+        if (rows[i].want == NOTE)
+            want = adjudicator_write_note(&terms, states.half, &more);
         CHECK_ROW(i, bytes_equal(got, want));
     }
+}
+
+/* In the same state a second challenge is the first one, said again. */
+TEST(tower_challenges_one_state_and_takes_notes_when_it_has_changed)
+{
+    struct channel_terms terms = test_terms();
+    struct adjudicator_states states = test_states(&terms);
+    struct onchain_view view = {.phase = PHASE_DISPUTE, .epoch = 5};
+    struct answering answering = {0};
+    u8 room[1 << 15];
+    struct arena arena = arena_over(room, sizeof(room));
+    bytes first = answer_call(&terms, &states, &view, &answering, &arena);
+    CHECK(bytes_equal(answer_call(&terms, &states, &view, &answering, &arena), first));
+    view.seq[0] = 1;
+    view.state.sent[0] = 1;
+    CHECK(bytes_equal(answer_call(&terms, &states, &view, &answering, &arena),
+                      adjudicator_write_note(&terms, states.half, &arena)));
+}
+
+/* The states are of b's: half 9 of a's, and half 4 of its own, which that one acknowledges. */
+TEST(lies_are_what_the_closer_s_own_acknowledgements_show)
+{
+    static const struct {
+        u32 side;
+        u64 epoch, seq[2];
+        bool is_lie;
+    } rows[] = {
+        {0, 5, {9, 4}, false}, {0, 5, {9, 3}, true},   {0, 5, {3, 4}, false}, {0, 5, {1, 4}, true},
+        {0, 6, {0, 0}, false}, {0, 4, {99, 99}, true}, {1, 5, {0, 0}, false}, {1, 4, {0, 0}, false},
+    };
+    struct channel_terms terms = test_terms();
+    struct adjudicator_states states = {.base = {.base = {.epoch = 5}}};
+    struct channel_name name = channel_name_of(&terms);
+    states.half[1].half = (struct half){.side = 1, .epoch = 5, .seq = 4, .ack_seq = 3};
+    states.half[0].half = (struct half){
+        .epoch = 5, .seq = 9, .ack_seq = 4, .ack_hash = half_hash(name.id, &states.half[1].half)};
+    states.half[0].payee.b[0] = 1;
+    for (usize i = 0; i < countof(rows); i++) {
+        u8 room[1 << 14];
+        struct arena arena = arena_over(room, sizeof(room));
+        struct onchain_view view = {.phase = PHASE_DISPUTE,
+                                    .bond = {.amount_wei = 1,
+                                             .side = rows[i].side,
+                                             .epoch = rows[i].epoch,
+                                             .seq = {rows[i].seq[0], rows[i].seq[1]}}};
+        CHECK_ROW(i, (answer_to_lie(&terms, &states, &view, &arena).size != 0) == rows[i].is_lie);
+        view.bond.amount_wei = 0;
+        CHECK_ROW(i, answer_to_lie(&terms, &states, &view, &arena).size == 0);
+    }
+}
+
+TEST(dispute_ends_with_what_was_noted_and_then_the_settlement)
+{
+    struct channel_terms terms = test_terms();
+    struct onchain_view view = {.phase = PHASE_DISPUTE, .note = {{0}, {.seq = 3, .sent = 7}}};
+    u8 room[1 << 14];
+    struct arena arena = arena_over(room, sizeof(room));
+    CHECK(bytes_equal(answer_end(&terms, &view, &arena),
+                      adjudicator_merge(&terms, &view.state, 1, &view.note[1], &arena)));
+    view.note[1].seq = 0;
+    CHECK(bytes_equal(answer_end(&terms, &view, &arena),
+                      adjudicator_settle(&terms, &view.state, &arena)));
 }
 
 TEST(tower_receipts_are_of_one_hint_sequence_and_blob)

@@ -3,6 +3,7 @@
 #ifndef CHANNEL_TOWER_INTERNAL_H
 #define CHANNEL_TOWER_INTERNAL_H
 
+#include "channel/answer.h"
 #include "channel/keyring.h"
 #include "channel/link.h"
 #include "channel/onchain.h"
@@ -27,6 +28,8 @@ struct dispute {
     u64 block; /* in which it was opened */
     struct onchain_view view;
     bool has_view;
+    struct answering answering;
+    bool has_accused;
     hash32 key;       /* of the newest call */
     bool is_underway; /* its outcome is not told yet */
     u32 calls, failures;

@@ -2,7 +2,6 @@
 #include "channel/tower_internal.h"
 
 #include "base/fmt.h"
-#include "channel/answer.h"
 #include "crypto/keccak.h"
 #include "sys/log.h"
 
@@ -70,19 +69,43 @@ static bool find_best(const struct dispute *dispute, struct adjudicator_states *
     return best->base.base.epoch != 0 || best->half[0].half.seq + best->half[1].half.seq != 0;
 }
 
-static void answer(struct dispute *dispute)
+static bool answer(struct dispute *dispute)
 {
     u8 room[CALL_ROOM];
     struct arena arena = arena_over(room, sizeof(room));
     struct adjudicator_states states;
     if (!find_best(dispute, &states))
-        return;
-    bytes call = answer_call(&dispute->terms, &states, &dispute->view, &arena);
+        return false;
+    dispute->answering.has_failed = dispute->failures != 0;
+    bytes call = answer_call(&dispute->terms, &states, &dispute->view, &dispute->answering, &arena);
     if (call.size == 0)
-        return;
+        return false;
     log_warn("tower", "a dispute with an old state is answered",
              LOG_HEX("channel", dispute->name.id));
     submit(dispute, call);
+    return true;
+}
+
+/* The closer's bond, for the client that it cheats. Tried once: the money that the dispute is about
+ * is worth more calls, this is not. */
+static void accuse(struct dispute *dispute)
+{
+    u8 room[CALL_ROOM];
+    struct arena arena = arena_over(room, sizeof(room));
+    struct channel_terms terms;
+    struct adjudicator_states states;
+    enum status st = dispute->has_accused ? ST_MISSING : ST_INVALID;
+    for (usize i = 0; st != ST_MISSING; i++) {
+        st = open_blob(dispute->chain->tower, dispute->terms.salt, dispute->name.id, i, &terms,
+                       &states);
+        bytes call =
+            st == ST_OK ? answer_to_lie(&terms, &states, &dispute->view, &arena) : BYTES_EMPTY;
+        if (call.size == 0)
+            continue;
+        dispute->has_accused = true;
+        submit(dispute, call);
+        return;
+    }
 }
 
 static void act(struct dispute *dispute)
@@ -91,10 +114,10 @@ static void act(struct dispute *dispute)
     struct arena arena = arena_over(room, sizeof(room));
     if (!dispute->has_view || dispute->view.phase != PHASE_DISPUTE || dispute->is_underway)
         return;
-    if (dispute->chain->time_s < dispute->view.phase_time_s)
-        answer(dispute);
-    else
-        submit(dispute, adjudicator_settle(&dispute->terms, &dispute->view.state, &arena));
+    if (dispute->chain->time_s >= dispute->view.phase_time_s)
+        submit(dispute, answer_end(&dispute->terms, &dispute->view, &arena));
+    else if (!answer(dispute))
+        accuse(dispute);
 }
 
 /* --- What the chain says. */

@@ -243,8 +243,31 @@ static bool unlock_next(struct entry *entry, u32 side, struct locks *locks)
     return false;
 }
 
+/* R16: a secret that is in a batch alone has to be shown with the chunk, whose other locks may keep
+ * that waiting until they are over; then the payer may come first, and show nothing. So in the
+ * second half of that time it is recorded, which names no pots and cannot be outrun. */
+static void record_late(struct entry *entry, const struct locks *locks)
+{
+    u32 side = 1 - channel_side(entry->channel);
+    u64 patience_s = channel_terms(entry->channel)->challenge_s / 2;
+    for (u32 slot = 0; slot < locks_end(locks); slot++) {
+        struct lock lock = locks_get(locks, slot);
+        u64 from_s = max_u64(lock.expiry_s, entry->view.phase_time_s);
+        if (lock.amount == 0 || is_over(entry, &lock) ||
+            entry->chain->time_s <= from_s + patience_s ||
+            is_done(&entry->view.pots, side, slot / LOCKS_PER_CHUNK))
+            continue;
+        const struct shown *shown = shown_find(entry->chain, lock.key, lock.expiry_s);
+        if (shown != NULL && shown->terms.count != 0)
+            errand_record(entry, &shown->terms);
+    }
+}
+
 void unlock_step(struct entry *entry)
 {
+    struct locks *theirs = won_locks(entry, 1 - channel_side(entry->channel));
+    if (theirs != NULL)
+        record_late(entry, theirs);
     for (u32 side = 0; side < 2; side++) {
         struct locks *locks = won_locks(entry, side);
         if (locks != NULL && unlock_next(entry, side, locks))

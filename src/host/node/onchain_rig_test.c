@@ -266,7 +266,8 @@ void dev_conclude(struct dev *at, hash32 key, const char *reason, int line)
 
 void dev_submit(struct dev *at, bytes data, const char *reason, int line)
 {
-    struct onchain_intent intent = {dev_next_key(at), ONCHAIN_ADJUDICATOR, data};
+    struct onchain_intent intent = {
+        .key = dev_next_key(at), .to = ONCHAIN_ADJUDICATOR, .data = data};
     onchain_submit(at->chain, &intent);
     dev_conclude(at, intent.key, reason, line);
 }

@@ -71,6 +71,11 @@ static bool has_three_reveals(struct dev *at)
     return at->reveal_count >= 3;
 }
 
+static bool has_four_reveals(struct dev *at)
+{
+    return at->reveal_count >= 4;
+}
+
 static bool has_no_deposits(struct dev *at)
 {
     (void)at;
@@ -185,13 +190,14 @@ TEST(dispute_is_followed_from_forced_close_to_the_last_lock)
 
     state = of->seen->newest.state;
     SUBMIT_REFUSED(at, adjudicator_settle(&of->terms, &state, test_arena()), "Early");
-    dev_pass(at, DEV_CHALLENGE_S);
+    dev_pass(at, 2 * DEV_CHALLENGE_S); /* since there is no bond */
     SUBMIT(at, adjudicator_settle(&of->terms, &state, test_arena()));
     WAIT_FOR(at, is_unlocking);
     CHECK(balance_of(at, of->terms.payout[0]) == 60000 - 1000 + 200 - 5000);
 
-    struct onchain_intent reveal = {dev_next_key(at), ONCHAIN_REGISTRY,
-                                    registry_reveal((hash32){{[31] = 42}}, test_arena())};
+    struct onchain_intent reveal = {.key = dev_next_key(at),
+                                    .to = ONCHAIN_REGISTRY,
+                                    .data = registry_reveal((hash32){{[31] = 42}}, test_arena())};
     onchain_submit(at->chain, &reveal);
     dev_conclude(at, reveal.key, NULL, __LINE__);
     struct lock_chunk chunk = locks_chunk(locks, 0, test_arena());
@@ -267,7 +273,8 @@ static bool has_third_half(struct dev *at)
 }
 
 /* What a tower would answer with, from a blob that it cannot read before the dispute. */
-static bytes answer_to(const struct dev_channel *of, const struct adjudicator_half halves[2])
+static bytes answer_to(const struct dev_channel *of, const struct adjudicator_half halves[2],
+                       struct answering *answering)
 {
     struct adjudicator_states states = {.half = {halves[0], halves[1]}}, opened;
     struct channel_terms terms;
@@ -275,7 +282,7 @@ static bytes answer_to(const struct dev_channel *of, const struct adjudicator_ha
     tower_blob_seal(&of->terms, &states, blob);
     CHECK(tower_blob_open(of->terms.salt, BYTES_OF(blob), &terms, &opened, NULL) == ST_OK);
     CHECK(answer_is_signed(&terms, &opened));
-    return answer_call(&terms, &opened, &of->seen->newest, test_arena());
+    return answer_call(&terms, &opened, &of->seen->newest, answering, test_arena());
 }
 
 TEST(answers_of_a_third_party_land_whatever_halves_the_cheat_has_shown)
@@ -294,13 +301,120 @@ TEST(answers_of_a_third_party_land_whatever_halves_the_cheat_has_shown)
     u64 until_s = dev_now_s(at) + 100;
     SUBMIT(at, adjudicator_force_close(&of->terms, until_s, &base, old, test_arena()));
     WAIT_FOR(at, is_in_dispute);
-    SUBMIT(at, answer_to(of, newer));
+    struct answering first = {0}, then = {0};
+    SUBMIT(at, answer_to(of, newer, &first));
     WAIT_FOR(at, has_second_step);
-    SUBMIT(at, answer_to(of, mixed)); /* of its a's half is older than what is there */
+    SUBMIT(at, answer_to(of, mixed, &then)); /* of its a's half is older than what is there */
     WAIT_FOR(at, has_third_half);
     CHECK(of->seen->newest.seq[0] == 5 && of->seen->newest.state.sent[0] == 1000);
     CHECK(of->seen->newest.state.sent[1] == 30);
-    CHECK(answer_to(of, newer).size == 0);
+    CHECK(answer_to(of, newer, &then).size == 0);
+    dev_end(at);
+}
+
+static const struct adjudicator_half none;
+
+static bool has_a_note(struct dev *at)
+{
+    (void)at;
+    return channel->seen->newest.note[1].seq == 4;
+}
+
+static bool has_merged(struct dev *at)
+{
+    (void)at;
+    return channel->seen->newest.seq[1] == 4;
+}
+
+/* The tower's challenge has named the state before the cheat's: what then goes by a note cannot be
+ * outrun, is found by who begins to watch later, and holds up the settlement until it is merged. */
+TEST(what_a_cheat_outruns_is_noted_and_merged_before_the_settlement)
+{
+    struct dev *at = dev_begin();
+    struct dev_channel *of = dev_example(at, 6, (address){{0}});
+    channel = of;
+    dev_open_chain(at, test_folder());
+    onchain_watch(at->chain, &of->terms, 1);
+    dev_deposit(at, of, 0, 60000);
+    dev_deposit(at, of, 1, 40000);
+    struct adjudicator_base base = {0};
+    struct adjudicator_half old[2] = {none, dev_half(of, 1, 2, 20, NULL)};
+    struct adjudicator_half less_old[2] = {none, dev_half(of, 1, 3, 30, NULL)};
+    struct adjudicator_half newest[2] = {none, dev_half(of, 1, 4, 40, NULL)};
+    struct answering answering = {0};
+    u64 until_s = dev_now_s(at) + 100;
+    SUBMIT(at, adjudicator_force_close(&of->terms, until_s, &base, old, test_arena()));
+    WAIT_FOR(at, has_second_step);
+    CHECK(of->seen->newest.bond.amount_wei == 0);
+    bytes outrun = answer_to(of, newest, &answering);
+    SUBMIT(at, adjudicator_challenge(&of->terms, &of->seen->newest.state, less_old, test_arena()));
+    WAIT_FOR(at, has_third_half);
+    SUBMIT_REFUSED(at, outrun, "WrongState");
+    SUBMIT(at, answer_to(of, newest, &answering));
+    WAIT_FOR(at, has_a_note);
+    CHECK(answer_to(of, newest, &answering).size == 0);
+    onchain_forget(at->chain, of->name.id);
+    of->seen->newest = (struct onchain_view){0};
+    dev_mine(at, 1);
+    onchain_watch(at->chain, &of->terms, dev_newest_header(at).number + 1);
+    dev_deposit(at, of, 0, 70000);
+    WAIT_FOR(at, has_a_note);
+    CHECK(of->seen->newest.note[1].sent == 40 && of->seen->newest.note[0].seq == 0);
+    dev_pass(at, 2 * DEV_CHALLENGE_S);
+    SUBMIT_REFUSED(at, adjudicator_settle(&of->terms, &of->seen->newest.state, test_arena()),
+                   "NotMerged");
+    SUBMIT(at, answer_end(&of->terms, &of->seen->newest, test_arena()));
+    WAIT_FOR(at, has_merged);
+    SUBMIT(at, answer_end(&of->terms, &of->seen->newest, test_arena()));
+    WAIT_FOR(at, is_closed);
+    CHECK(balance_of(at, of->terms.payout[0]) == 70000 + 40);
+    CHECK(balance_of(at, of->terms.payout[1]) == 40000 - 40);
+    dev_end(at);
+}
+
+static bool has_no_bond(struct dev *at)
+{
+    (void)at;
+    return channel->seen->newest.phase == PHASE_DISPUTE &&
+           channel->seen->newest.bond.amount_wei == 0;
+}
+
+/* b's account, which is paid in the channel, closes with half 2 of a's, and has acknowledged 3. */
+TEST(bond_on_an_old_state_goes_to_the_peer)
+{
+    struct dev *at = dev_begin();
+    struct dev_channel *of = dev_example(at, 7, (address){{0}});
+    channel = of;
+    dev_open_chain(at, test_folder());
+    of->terms.payout[1] = keys_address(at->keys, 0);
+    of->name = channel_name_of(&of->terms);
+    of->seen->id = of->name.id;
+    onchain_watch(at->chain, &of->terms, 1);
+    struct adjudicator_base base = {0};
+    struct adjudicator_states known = {
+        .half = {dev_half(of, 0, 3, 30, NULL), {.half = {.side = 1, .seq = 1, .ack_seq = 3}}}};
+    struct adjudicator_half old[2] = {dev_half(of, 0, 2, 20, NULL), none};
+    hash32 hash = half_hash(of->name.id, &known.half[1].half);
+    known.half[1].payer = dev_sign(of, 1, hash);
+    known.half[1].payee = dev_sign(of, 0, hash);
+    struct onchain_intent close = {
+        .key = dev_next_key(at),
+        .to = ONCHAIN_ADJUDICATOR,
+        .data = adjudicator_force_close(&of->terms, dev_now_s(at) + 100, &base, old, test_arena()),
+        .stakes = true,
+    };
+    onchain_submit(at->chain, &close);
+    dev_conclude(at, close.key, NULL, __LINE__);
+    WAIT_FOR(at, is_in_dispute);
+    const struct adjudicator_bond *bond = &of->seen->newest.bond;
+    CHECK(bond->side == 1 && bond->seq[0] == 2 && bond->seq[1] == 0 && bond->epoch == 0);
+    CHECK(bond->amount_wei >= 200000 * (u128)u256_to_u64_sat(dev_newest_header(at).base_fee_wei));
+    CHECK(of->seen->newest.phase_time_s <= dev_now_s(at) + DEV_CHALLENGE_S); /* not twice as long */
+    u64 bond_wei = (u64)bond->amount_wei;
+    SUBMIT(at, answer_to_lie(&of->terms, &known, &of->seen->newest, test_arena()));
+    WAIT_FOR(at, has_no_bond);
+    CHECK(balance_of(at, of->terms.payout[0]) == bond_wei);
+    CHECK(answer_to_lie(&of->terms, &known, &of->seen->newest, test_arena()).size == 0);
     dev_end(at);
 }
 
@@ -311,9 +425,10 @@ TEST(secrets_are_told_alone_and_in_batches)
     hash32 batch[2] = {{{[31] = 43}}, {{[31] = 44}}};
     hash32 alone = {{[31] = 45}};
     struct onchain_intent intents[2] = {
-        {dev_next_key(at), ONCHAIN_REGISTRY, registry_reveal(alone, test_arena())},
-        {dev_next_key(at), ONCHAIN_REGISTRY, registry_reveal_batch(batch, 2, test_arena())}};
+        {.to = ONCHAIN_REGISTRY, .data = registry_reveal(alone, test_arena())},
+        {.to = ONCHAIN_REGISTRY, .data = registry_reveal_batch(batch, 2, test_arena())}};
     for (usize i = 0; i < 2; i++) {
+        intents[i].key = dev_next_key(at);
         onchain_submit(at->chain, &intents[i]);
         dev_conclude(at, intents[i].key, NULL, __LINE__);
     }
@@ -326,6 +441,16 @@ TEST(secrets_are_told_alone_and_in_batches)
         CHECK_ROW(i, reveal->time_s > 0 && reveal->time_s <= dev_now_s(at));
         CHECK_ROW(i, reveal->batch_count == (i == 0 ? 0 : 2));
     }
+    const hash32 *path;
+    usize size = registry_batch_path(batch, 2, 1, &path, test_arena());
+    struct onchain_intent record = {.key = dev_next_key(at),
+                                    .to = ONCHAIN_REGISTRY,
+                                    .data =
+                                        registry_record(batch[1], 1, 2, path, size, test_arena())};
+    onchain_submit(at->chain, &record);
+    dev_conclude(at, record.key, NULL, __LINE__);
+    WAIT_FOR(at, has_four_reveals);
+    CHECK(hash32_equal(at->reveals[3].secret, batch[1]) && at->reveals[3].batch_count == 0);
     dev_end(at);
 }
 
