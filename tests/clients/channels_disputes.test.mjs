@@ -198,6 +198,7 @@ for (const [name, parent] of Object.entries(parents)) {
     };
     const showAlone = (secret, channel) => toRegistry(channel, { functionName: 'reveal', args: [secret] });
     const showBatch = (secret, channel) => toRegistry(channel, { functionName: 'revealBatch', args: [[toHex(1, { size: 32 }), secret, toHex(2, { size: 32 })]] });
+    const time = async () => Number((await on.rpc('eth_getBlockByNumber', 'latest', false)).timestamp);
 
     test('a payee that never answers: the lock comes back after its time', async () => {
       const channel = await on.open(0, 2);
@@ -335,6 +336,35 @@ for (const [name, parent] of Object.entries(parents)) {
       } finally {
         await payer.stop();
       }
+    });
+
+    onParents('a secret in a batch is recorded in time where another lock keeps its chunk waiting', async () => {
+      const channels = [await on.open(0, 1), await on.open(1, 2)];
+      const invoices = [];
+      for (let i = 0; i < 2; i++) invoices.push(await on.nodes[2].rpc('channel_invoice', { amount: hex(amount) }));
+      process.kill(on.nodes[2].pid, 'SIGSTOP');
+      for (const { invoice } of invoices) on.nodes[0].rpc('channel_pay', { invoice, via: [point(on.nodes[1])] }).catch(() => {});
+      await until(async () => BigInt((await on.nodes[1].channel(channels[1])).spendable) <= ether - 2n * amount, 10_000, 'the locks');
+      const expiry = (await time()) + life;
+      process.kill(on.nodes[1].pid, 'SIGSTOP');
+      process.kill(on.nodes[2].pid, 'SIGCONT');
+      for (const { hash } of invoices) await until(() => isPaid(2, hash), 10_000, 'the receipt');
+      await on.nodes[1].kill();
+      await on.nodes[2].kill();
+      await force(0, channels[0]);
+      await on.pass(on.challenge);
+      await until(async () => (await on.pass(1), await on.settled(channels[0])), 15_000, 'the settlement');
+      await showBatch(secretOf(2, invoices[0].hash), channels[0]);
+      on.nodes[1] = await on.nodes[1].again();
+      const before = await shown();
+      await on.pass(expiry + 0.75 * on.challenge - (await time()));
+      await until(async () => await shown() > before, 20_000, 'the record');
+      await on.pass(on.challenge);
+      for (const i of [0, 1]) await on.closed(i, channels[0]);
+      const [payee, payer] = await on.unlocked(channels[0]);
+      assert.ok(payee > amount, 'with its fee');
+      assert.equal(payer, payee);
+      on.nodes[2] = await on.nodes[2].again();
     });
 
     onParents('an old state with locks that nobody answered is unlocked by who has signed newer ones', async () => {
