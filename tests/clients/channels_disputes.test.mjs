@@ -435,4 +435,25 @@ describe('an answer on a chain that makes it hard', () => {
     await on.closed(0, channel);
     rmSync(scratch, { recursive: true });
   });
+
+  test('a close by both that comes after one by force leaves its bond to whoever staked it', async () => {
+    const channel = await on.open(0, 1);
+    await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x7' });
+    const waiting = async () => Object.values((await on.rpc('txpool_content')).pending).flatMap((each) => Object.values(each));
+    await on.rpc('evm_setAutomine', false);
+    on.nodes[0].rpc('channel_close', { channel, timeoutMs: 1 }).catch(() => {});
+    await until(async () => (await waiting()).length === 1, 15_000, 'the close by both');
+    const [close] = await waiting();
+    await on.rpc('anvil_dropAllTransactions');
+    on.nodes[1].rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
+    await until(async () => (await waiting()).length === 1, 15_000, 'the close by force');
+    await on.rpc('evm_mine');
+    await until(async () => await on.state(1, channel) === 'dispute', 15_000, 'the dispute');
+    await on.send(close.to, close.input);
+    await on.rpc('evm_setAutomine', true);
+    await on.rpc('evm_mine');
+    for (const i of [0, 1]) await on.closed(i, channel);
+    assert.equal(await on.settled(channel), undefined);
+    assert.equal(await on.bonds(channel, 1), 1);
+  });
 });
