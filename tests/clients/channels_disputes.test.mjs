@@ -56,9 +56,9 @@ async function world({ start, challenge, ownClock }, count) {
       await rpc('evm_increaseTime', hex(seconds));
       await rpc('evm_mine');
     },
-    send: async (to, data) => rpc('eth_sendRawTransaction', await privateKeyToAccount(keys[0]).signTransaction({
+    send: async (to, data, fee = 2n) => rpc('eth_sendRawTransaction', await privateKeyToAccount(keys[0]).signTransaction({
       chainId: Number(await rpc('eth_chainId')), nonce: Number(await rpc('eth_getTransactionCount', addresses[0], 'pending')),
-      gasPrice: 2n * BigInt(await rpc('eth_gasPrice')), to, data, gas: 200_000n, type: 'legacy',
+      gasPrice: fee * BigInt(await rpc('eth_gasPrice')), to, data, gas: 200_000n, type: 'legacy',
     })),
     open: (from, to, amount = ether) => nodes[from].rpc('channel_open', { peer: nodes[to].node, amount: hex(amount) }).then(({ channel }) => channel),
     /** What the settlement has paid out at once, in any order of sides. */
@@ -428,6 +428,43 @@ describe('an answer on a chain that makes it hard', () => {
       return await on.disputes(channel) === 2;
     }, 40_000, 'the answer');
     await on.rpc('evm_setAutomine', true);
+    await on.pass(on.challenge);
+    await on.closed(1, channel);
+    assert.deepEqual(await on.settled(channel), [100n, ether - 100n]);
+    on.nodes[0] = await on.nodes[0].again();
+    await on.closed(0, channel);
+    rmSync(scratch, { recursive: true });
+  });
+
+  test('gets through when the cheat changes the state just before it, by a note', async () => {
+    const channel = await on.open(0, 1);
+    const scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`);
+    const noted = async () => (await on.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('Noted(bytes32,uint8,uint64,uint64,uint128,uint128,bytes32)'), channel] })).length;
+    const waiting = async () => Object.values((await on.rpc('txpool_content')).pending).flatMap((each) => Object.values(each));
+    for (const i of [0, 1]) {
+      await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x1' });
+      cpSync(on.nodes[0].datadir, `${scratch}/${i}`, { recursive: true });
+    }
+    await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x62' });
+    await on.nodes[0].kill();
+    await on.rpc('evm_setAutomine', false);
+    let cheat = await on.nodes[0].again({ datadir: `${scratch}/0`, port: 0 });
+    await cheat.rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
+    await until(async () => (await waiting()).length === 1, 15_000, 'the cheat');
+    const [{ from }] = await waiting();
+    await cheat.kill();
+    await on.rpc('evm_mine');
+    await until(async () => (await waiting()).some((each) => each.from !== from), 15_000, 'the answer');
+    cheat = await on.nodes[0].again({ datadir: `${scratch}/1`, port: 0 });
+    let first;
+    await until(async () => (first = (await waiting()).find((each) => each.from === from)), 20_000, 'an older answer');
+    await cheat.kill();
+    await on.send(first.to, first.input, 50n);
+    await on.rpc('evm_mine');
+    assert.equal(await on.disputes(channel), 2, 'what was sent last came first, and the others to nothing');
+    await on.rpc('evm_setAutomine', true);
+    await until(async () => (await on.rpc('evm_mine'), await noted()) === 1, 40_000, 'the note');
+    assert.equal(await on.disputes(channel), 2);
     await on.pass(on.challenge);
     await on.closed(1, channel);
     assert.deepEqual(await on.settled(channel), [100n, ether - 100n]);
