@@ -417,7 +417,7 @@ describe('an answer on a chain that makes it hard', () => {
     await until(async () => await pending() === 1, 15_000, 'the cheat');
     await on.rpc('evm_mine');
     await cheat.kill();
-    await until(async () => await pending() === 1, 15_000, 'the answer');
+    await until(async () => await pending() >= 1, 15_000, 'the answer'); // and perhaps the proof of a lie
     await on.rpc('anvil_dropAllTransactions');
     const { baseFeePerGas } = await on.rpc('eth_getBlockByNumber', 'latest', false);
     await on.rpc('anvil_setNextBlockBaseFeePerGas', hex(10n * BigInt(baseFeePerGas)));
@@ -426,7 +426,7 @@ describe('an answer on a chain that makes it hard', () => {
     await until(async () => {
       await on.rpc('evm_mine');
       return await on.disputes(channel) === 2;
-    }, 40_000, 'the answer');
+    }, 90_000, 'the answer');
     await on.rpc('evm_setAutomine', true);
     await on.pass(on.challenge);
     await on.closed(1, channel);
@@ -463,7 +463,7 @@ describe('an answer on a chain that makes it hard', () => {
     await on.rpc('evm_mine');
     assert.equal(await on.disputes(channel), 2, 'what was sent last came first, and the others to nothing');
     await on.rpc('evm_setAutomine', true);
-    await until(async () => (await on.rpc('evm_mine'), await noted()) === 1, 40_000, 'the note');
+    await until(async () => (await on.rpc('evm_mine'), await noted()) > 0, 60_000, 'the note'); // of one side or both
     assert.equal(await on.disputes(channel), 2);
     await on.pass(on.challenge);
     await on.closed(1, channel);
