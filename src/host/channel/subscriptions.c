@@ -363,7 +363,7 @@ static u64 add(struct subscriptions *subscriptions, enum topic topic, const stru
 
 void method_subscribe(struct daemon_call *call)
 {
-    enum topic topic;
+    enum topic topic = 0;
     if (call->from == NULL) {
         methods_refuse(call, "there are notifications over a WebSocket only");
         return;
