@@ -226,7 +226,8 @@ static void send_force(struct entry *entry)
         return;
     bytes call = adjudicator_force_close(channel_terms(entry->channel), entry->force_until_s,
                                          &states.base, states.half, &arena);
-    errand_force(entry, call, !entry->tower.is_ahead); /* who knows that it is old claims nothing */
+    /* Who knows that it is old claims nothing. */
+    errand_force(entry, call, !entry->tower.is_ahead && !channel_is_lost(entry->channel));
 }
 
 /* R9: nothing is signed in the channel afterwards. The journal has the decision first: the stage is
