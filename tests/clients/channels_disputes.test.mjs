@@ -411,12 +411,14 @@ describe('an answer on a chain that makes it hard', () => {
     await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x63' });
     await on.nodes[0].kill();
     const pending = async () => Number((await on.rpc('txpool_status')).pending);
+    process.kill(on.nodes[1].pid, 'SIGSTOP'); // else it would tell the cheat that its copy is old
     const cheat = await on.nodes[0].again({ datadir: `${scratch}/old`, port: 0 });
     await on.rpc('evm_setAutomine', false);
     await cheat.rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
     await until(async () => await pending() === 1, 15_000, 'the cheat');
     await on.rpc('evm_mine');
     await cheat.kill();
+    process.kill(on.nodes[1].pid, 'SIGCONT');
     await until(async () => await pending() >= 1, 15_000, 'the answer'); // and perhaps the proof of a lie
     await on.rpc('anvil_dropAllTransactions');
     const { baseFeePerGas } = await on.rpc('eth_getBlockByNumber', 'latest', false);
@@ -448,17 +450,21 @@ describe('an answer on a chain that makes it hard', () => {
     await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x62' });
     await on.nodes[0].kill();
     await on.rpc('evm_setAutomine', false);
+    process.kill(on.nodes[1].pid, 'SIGSTOP'); // else it would tell the cheat that its copy is old
     let cheat = await on.nodes[0].again({ datadir: `${scratch}/0`, port: 0 });
     await cheat.rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
     await until(async () => (await waiting()).length === 1, 15_000, 'the cheat');
     const [{ from }] = await waiting();
     await cheat.kill();
     await on.rpc('evm_mine');
+    process.kill(on.nodes[1].pid, 'SIGCONT');
     await until(async () => (await waiting()).some((each) => each.from !== from), 15_000, 'the answer');
+    process.kill(on.nodes[1].pid, 'SIGSTOP');
     cheat = await on.nodes[0].again({ datadir: `${scratch}/1`, port: 0 });
     let first;
     await until(async () => (first = (await waiting()).find((each) => each.from === from)), 20_000, 'an older answer');
     await cheat.kill();
+    process.kill(on.nodes[1].pid, 'SIGCONT');
     await on.send(first.to, first.input, 50n);
     await on.rpc('evm_mine');
     assert.equal(await on.disputes(channel), 2, 'what was sent last came first, and the others to nothing');
