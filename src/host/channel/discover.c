@@ -60,8 +60,9 @@ static const struct {
     {"Chain", OBJECT("\"chainId\",\"adjudicator\",\"block\"",
                      MEMBER("chainId", "Quantity") "," MEMBER("adjudicator", "Address") "," MEMBER(
                          "block", "Quantity"))},
-    {"State", "{\"type\":\"string\",\"enum\":[\"funding\",\"open\",\"offline\",\"closing\","
-              "\"dispute\",\"closed\"]}"},
+    {"State",
+     "{\"type\":\"string\",\"enum\":[\"funding\",\"open\",\"offline\",\"closing\",\"restoring\","
+     "\"dispute\",\"closed\"]}"},
     {"Channel", /* unguarded: of a daemon with a watchtower */
      OBJECT(
          "\"channel\",\"peer\",\"state\",\"chainId\",\"asset\",\"balance\",\"spendable\","
