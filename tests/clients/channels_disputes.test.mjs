@@ -131,12 +131,15 @@ for (const [name, parent] of Object.entries(parents)) {
       }
       await cheat.kill();
       for (let i = 0; i < rounds; i++) {
+        process.kill(on.nodes[1].pid, 'SIGSTOP'); // else it would tell the cheat that its copy is old
         const again = await cheat.again({ datadir: old[i], port: 0 });
         await again.rpc('channel_close', { channel: channels[i], force: true, timeoutMs: 1 }).catch(() => {});
+        await until(async () => await on.disputes(channels[i]) === 1, 20_000, `the cheat with state ${i}`);
+        await again.kill();
+        process.kill(on.nodes[1].pid, 'SIGCONT');
         await until(async () => await on.disputes(channels[i]) === 2, 20_000, `the answer to state ${i}`);
         // Of the newest answer the cheat has signed nothing: it cannot be held to that.
         if (i < rounds - 1) await until(async () => await on.bonds(channels[i], 1) === 1, 20_000, `the bond on state ${i}`);
-        await again.kill();
       }
       await on.pass(on.challenge);
       for (const channel of channels) {
