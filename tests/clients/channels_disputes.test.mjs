@@ -373,10 +373,11 @@ for (const [name, parent] of Object.entries(parents)) {
     onParents('an old state with locks that nobody answered is unlocked by who has signed newer ones', async () => {
       const channel = await on.open(0, 2);
       const scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`);
-      await lockUp(on, [0, 2], channel, amount);
+      const hash = await lockUp(on, [0, 2], channel, amount);
       process.kill(on.nodes[0].pid, 'SIGSTOP'); // the state in which the lock is acknowledged is in the payee's journal
       process.kill(on.nodes[2].pid, 'SIGCONT');
-      await new Promise((done) => setTimeout(done, 1000));
+      await until(() => isPaid(2, hash), 15_000, 'the lock at the payee');
+      await new Promise((done) => setTimeout(done, 1000)); // and the disk has it
       cpSync(on.nodes[2].datadir, `${scratch}/old`, { recursive: true });
       process.kill(on.nodes[0].pid, 'SIGCONT');
       await until(async () => BigInt((await on.nodes[2].channel(channel)).balance) === amount, 10_000, 'the payment');
