@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Apps} from "./Apps.sol";
 import {Bonds} from "./Bonds.sol";
 import {Digests} from "./Digests.sol";
 import {Locks} from "./Locks.sol";
@@ -48,7 +49,11 @@ contract Adjudicator is Bonds {
         bytes32 hash; // of sent, locked, root
     }
 
+    /// No amount of a lock's.
+    uint256 private constant UNDECIDED = type(uint256).max;
+
     PreimageRegistry public immutable registry;
+    Apps public immutable court;
 
     mapping(bytes32 id => Note[2]) private _notes;
 
@@ -86,8 +91,9 @@ contract Adjudicator is Bonds {
     error BadProof(uint256 lock);
     error Undecided(uint256 lock);
 
-    constructor(PreimageRegistry registry_) {
+    constructor(PreimageRegistry registry_, Apps court_) {
         registry = registry_;
+        court = court_;
     }
 
     // Money in and out of a channel that goes on
@@ -323,6 +329,7 @@ contract Adjudicator is Bonds {
 
     /// Pays out a chunk of locks of one side; anyone may, once every lock of it is decided:
     ///   - revealed in time, in the registry or in one of its batches (`proofs`): to the payee;
+    ///   - an app decided at its expiry or before: as the court of apps says;
     ///   - otherwise to the payer, when a challenge period has passed after both its expiry and the
     ///     settlement. Only a batch needs that period, since the contract cannot look a key up in it; what
     ///     was revealed by itself in time is the payee's for ever.
@@ -558,13 +565,29 @@ contract Adjudicator is Bonds {
         uint256 count = locks.length / Locks.SIZE;
         for (uint256 i = 0; i < count; i++) {
             (uint128 amount, uint40 expiry,) = Locks.read(locks, i);
-            if ((inTime >> i) & 1 != 0) {
+            bool ofApp = Locks.isOfApp(locks, i);
+            if ((inTime >> i) & 1 != 0 && !ofApp) {
                 toPayee += amount;
-            } else {
-                if (block.timestamp <= (expiry > settledAt ? expiry : settledAt) + period) revert Undecided(i);
-                toPayer += amount;
+                continue;
             }
+            uint256 back = ofApp ? _keptOf(locks, i, amount, expiry) : UNDECIDED;
+            if (back == UNDECIDED) {
+                if (block.timestamp <= (expiry > settledAt ? expiry : settledAt) + period) revert Undecided(i);
+                back = amount;
+            }
+            toPayer += back;
+            toPayee += amount - back;
         }
+    }
+
+    /// What of an app's lock returns to its payer, if the app was decided at the lock's expiry or before: as
+    /// much as the payer keeps of its stake in it. A lock of less than the stake is what is left of one: the rest
+    /// was paid, so the payee gets only what exceeds that.
+    function _keptOf(bytes calldata locks, uint256 i, uint128 amount, uint40 expiry) private view returns (uint256) {
+        (uint8 kind, bytes32 app) = Locks.condition(locks, i);
+        (uint256 decidedAt, uint256 kept) = court.keptOf(app, kind == Locks.STAKE_OF_SECOND);
+        if (decidedAt == 0 || decidedAt > expiry) return UNDECIDED;
+        return _min(amount, kept);
     }
 
     // The dispute's word

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Test} from "forge-std/Test.sol";
 import {Adjudicator} from "../../channel/Adjudicator.sol";
+import {Apps} from "../../channel/Apps.sol";
 import {PreimageRegistry} from "../../channel/PreimageRegistry.sol";
 import {Records} from "../../channel/Records.sol";
 import {
@@ -34,6 +35,7 @@ abstract contract ChannelBase is Test {
     uint64 internal constant ANYTIME = type(uint64).max;
 
     PreimageRegistry internal registry;
+    Apps internal court;
     Adjudicator internal adjudicator;
     PlainToken internal token;
     address internal payoutA = makeAddr("payout of a's");
@@ -47,7 +49,8 @@ abstract contract ChannelBase is Test {
     function setUp() public virtual {
         vm.warp(START);
         registry = new PreimageRegistry();
-        adjudicator = new Adjudicator(registry);
+        court = new Apps();
+        adjudicator = new Adjudicator(registry, court);
         token = new PlainToken();
         ch = channel(ETH, SALT);
         id = idOf(ch);

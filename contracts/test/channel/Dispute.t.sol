@@ -609,7 +609,7 @@ contract DisputeTest is ChannelBase {
     function test_nothing_signed_here_counts_on_another_chain_or_contract() public {
         open();
         SignedBase memory b = plainBase(1);
-        Adjudicator second = new Adjudicator(registry);
+        Adjudicator second = new Adjudicator(registry, court);
         vm.expectRevert(abi.encodeWithSelector(Signatures.BadSignature.selector, ch.a));
         second.forceClose(ch, SALT, ANYTIME, b, none(), none());
         // With an id of the second contract's in the message, the domain still differs.

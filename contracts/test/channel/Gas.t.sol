@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {Adjudicator} from "../../channel/Adjudicator.sol";
+import {Apps} from "../../channel/Apps.sol";
+import {App, AppState} from "../../channel/apps/IApp.sol";
 import {Bonds} from "../../channel/Bonds.sol";
 import {PreimageRegistry} from "../../channel/PreimageRegistry.sol";
 import {
@@ -27,7 +29,8 @@ contract GasTest is ChannelBase {
     function setUp() public override {
         super.setUp();
         registry = PreimageRegistry(deployCode("contracts/artifacts/PreimageRegistry.json"));
-        adjudicator = Adjudicator(deployCode("contracts/artifacts/Adjudicator.json", abi.encode(registry)));
+        court = Apps(deployCode("contracts/artifacts/Apps.json"));
+        adjudicator = Adjudicator(deployCode("contracts/artifacts/Adjudicator.json", abi.encode(registry, court)));
         id = idOf(ch);
         vm.prank(funder);
         token.approve(address(adjudicator), type(uint256).max);
@@ -56,6 +59,11 @@ contract GasTest is ChannelBase {
     function open(Channel memory c) internal {
         fund(c, A, AMOUNT);
         fund(c, B, AMOUNT);
+    }
+
+    function test_code_fits_in_a_contract() public view {
+        assertLe(address(adjudicator).code.length, 24_576); // EIP-170
+        assertLe(address(court).code.length, 24_576);
     }
 
     function test_fund() public {
@@ -282,5 +290,61 @@ contract GasTest is ChannelBase {
         adjudicator.unlock(ch, pots, chunk, new BatchProof[](0));
         check("unlock 32", abi.encodeCall(Adjudicator.unlock, (ch, pots, chunk, new BatchProof[](0))), 175_000);
         assertEq(payoutB.balance - before, sum);
+    }
+
+    // The court of apps: a game of which both signed two moves.
+
+    function signApp(uint256 key, App memory app, AppState memory s) internal view returns (Signature memory out) {
+        (out.r, out.vs) = vm.signCompact(key, court.digestOf(keccak256(abi.encode(app)), s));
+    }
+
+    function test_an_app_in_the_court() public {
+        AppState memory s = AppState(0, 0, 0, 0, new bytes(9));
+        App memory app = App(
+            ch.a,
+            ch.b,
+            1 ether,
+            1 ether,
+            deployCode("contracts/artifacts/TicTacToe.json"),
+            600,
+            keccak256(abi.encode(s)),
+            SALT,
+            ""
+        );
+        s = AppState(2, 0, 0, 0, hex"010002000000000000");
+        (Signature memory a, Signature memory b) = (signApp(KEY_A, app, s), signApp(KEY_B, app, s));
+        court.appDispute(app, s, a, b);
+        check("app: show a state", abi.encodeCall(Apps.appDispute, (app, s, a, b)), 100_000);
+        vm.warp(START + 601);
+        AppState memory next = AppState(3, 1, 0, 0, hex"010102000000000000");
+        a = signApp(KEY_A, app, next);
+        court.appMove(app, s, next, a);
+        check("app: move", abi.encodeCall(Apps.appMove, (app, s, next, a)), 75_000);
+        vm.warp(START + 1202);
+        court.appSettle(app, next);
+        check("app: decide", abi.encodeCall(Apps.appSettle, (app, next)), 42_000);
+        unlockApp(keccak256(abi.encode(app)));
+    }
+
+    /// One lock, of which the court decided; other locks remain.
+    function unlockApp(bytes32 app) internal {
+        Chunk memory chunk;
+        chunk.count = 1;
+        chunk.locks = abi.encode((uint256(1 ether) << 128) | (2 << 40) | (START + 5000), app);
+        open(ch);
+        Base memory b = base(ch, 3, AMOUNT, AMOUNT);
+        (b.lockedB, b.rootB) = (1 ether, keccak256(abi.encode(1, keccak256(chunk.locks))));
+        (b.lockedA, b.rootA) = (1 ether, keccak256("locks of a's"));
+        chunk.side = B;
+        forceClose(ch, signed(ch, b), none(), none());
+        vm.warp(START + 10_000);
+        adjudicator.settle(ch, stateOf(b));
+        Pots memory pots = Pots(b.rootA, b.rootB, b.lockedA, b.lockedB, 0, 0);
+        uint256 before = payoutA.balance;
+        adjudicator.unlock(ch, pots, chunk, new BatchProof[](0));
+        check(
+            "unlock an app's lock", abi.encodeCall(Adjudicator.unlock, (ch, pots, chunk, new BatchProof[](0))), 75_000
+        );
+        assertEq(payoutA.balance - before, 1 ether); // the second did not move
     }
 }

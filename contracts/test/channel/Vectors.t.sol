@@ -31,7 +31,7 @@ contract VectorsTest is ChannelBase {
     function setUp() public override {
         super.setUp();
         vm.chainId(900);
-        deployCodeTo("Adjudicator.sol:Adjudicator", abi.encode(registry), WHERE);
+        deployCodeTo("Adjudicator.sol:Adjudicator", abi.encode(registry, court), WHERE);
         adjudicator = Adjudicator(WHERE);
         ch = Channel({
             a: 0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf,

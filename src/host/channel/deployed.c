@@ -12,15 +12,28 @@ static const struct deployed {
     const address *who;
     bytes init;
     usize runtime_at, runtime_size; /* in it */
+    const char *domain;             /* the EIP-712 name of what is signed for it */
+    const struct immutable_place *immutables;
+    usize immutable_count;
 } table[DEPLOYED_CONTRACTS] = {
-    [DEPLOYED_REGISTRY] = {&REGISTRY_ADDRESS,
-                           {registry_init, sizeof(registry_init)},
-                           REGISTRY_RUNTIME_AT,
-                           REGISTRY_RUNTIME_SIZE},
+    [DEPLOYED_REGISTRY] = {.who = &REGISTRY_ADDRESS,
+                           .init = {registry_init, sizeof(registry_init)},
+                           .runtime_at = REGISTRY_RUNTIME_AT,
+                           .runtime_size = REGISTRY_RUNTIME_SIZE},
+    [DEPLOYED_APPS] = {&APPS_ADDRESS,
+                       {apps_init, sizeof(apps_init)},
+                       APPS_RUNTIME_AT,
+                       APPS_RUNTIME_SIZE,
+                       "varve app",
+                       apps_immutables,
+                       countof(apps_immutables)},
     [DEPLOYED_ADJUDICATOR] = {&ADJUDICATOR_ADDRESS,
                               {adjudicator_init, sizeof(adjudicator_init)},
                               ADJUDICATOR_RUNTIME_AT,
-                              ADJUDICATOR_RUNTIME_SIZE},
+                              ADJUDICATOR_RUNTIME_SIZE,
+                              "varve channel",
+                              adjudicator_immutables,
+                              countof(adjudicator_immutables)},
 };
 
 address deployed_address(enum deployed_contract which)
@@ -38,8 +51,7 @@ bytes deployed_call(enum deployed_contract which, struct arena *arena)
     return (bytes){call, sizeof(salt) + init.size};
 }
 
-/* --- What the adjudicator's constructor works out (OpenZeppelin's EIP712.sol, ShortStrings.sol).
- */
+/* --- What the constructors work out (OpenZeppelin's EIP712.sol, ShortStrings.sol). */
 
 static hash32 short_string(const char *text)
 {
@@ -56,27 +68,27 @@ static hash32 hash_of(const char *text)
     return keccak256((bytes){(const u8 *)text, strlen(text)});
 }
 
-static hash32 immutable(const char *name, u64 chain_id)
+static hash32 immutable(const struct deployed *of, const char *name, u64 chain_id)
 {
-    static const char domain_name[] = "varve channel", version[] = "1";
-    struct channel_terms terms = {.chain_id = chain_id, .adjudicator = ADJUDICATOR_ADDRESS};
+    static const char version[] = "1";
     const struct {
         const char *name;
         hash32 value;
     } rows[] = {
         {"registry", u256_to_hash(u256_from_address(REGISTRY_ADDRESS))},
-        {"_name", short_string(domain_name)},
+        {"court", u256_to_hash(u256_from_address(APPS_ADDRESS))},
+        {"_name", short_string(of->domain)},
         {"_version", short_string(version)},
-        {"_hashedName", hash_of(domain_name)},
+        {"_hashedName", hash_of(of->domain)},
         {"_hashedVersion", hash_of(version)},
-        {"_cachedThis", u256_to_hash(u256_from_address(ADJUDICATOR_ADDRESS))},
+        {"_cachedThis", u256_to_hash(u256_from_address(*of->who))},
         {"_cachedChainId", u256_to_hash(u256_from_u64(chain_id))},
-        {"_cachedDomainSeparator", channel_name_of(&terms).domain},
+        {"_cachedDomainSeparator", signed_domain(of->domain, chain_id, *of->who)},
     };
     for (usize i = 0; i < countof(rows); i++)
         if (strcmp(rows[i].name, name) == 0)
             return rows[i].value;
-    bug("the adjudicator has an immutable that is not known here");
+    bug("a contract has an immutable that is not known here");
 }
 
 bytes deployed_code(enum deployed_contract which, u64 chain_id, struct arena *arena)
@@ -84,9 +96,9 @@ bytes deployed_code(enum deployed_contract which, u64 chain_id, struct arena *ar
     const struct deployed *from = &table[which];
     u8 *code = ARENA_TAKE(arena, u8, from->runtime_size);
     memcpy(code, from->init.data + from->runtime_at, from->runtime_size);
-    for (usize i = 0; which == DEPLOYED_ADJUDICATOR && i < countof(adjudicator_immutables); i++) {
-        hash32 value = immutable(adjudicator_immutables[i].name, chain_id);
-        memcpy(code + adjudicator_immutables[i].at, value.b, sizeof(value.b));
+    for (usize i = 0; i < from->immutable_count; i++) {
+        hash32 value = immutable(from, from->immutables[i].name, chain_id);
+        memcpy(code + from->immutables[i].at, value.b, sizeof(value.b));
     }
     return (bytes){code, from->runtime_size};
 }

@@ -7,17 +7,18 @@
 
 #include "base/arena.h"
 
-extern const address ADJUDICATOR_ADDRESS, REGISTRY_ADDRESS, DEPLOYMENT_PROXY_ADDRESS;
+extern const address ADJUDICATOR_ADDRESS, APPS_ADDRESS, REGISTRY_ADDRESS, DEPLOYMENT_PROXY_ADDRESS;
 
 enum deployed_contract {
     DEPLOYED_REGISTRY,
-    DEPLOYED_ADJUDICATOR, /* needs the registry */
+    DEPLOYED_APPS,
+    DEPLOYED_ADJUDICATOR, /* needs both */
     DEPLOYED_CONTRACTS,   /* how many */
 };
 
 address deployed_address(enum deployed_contract which);
 
-/* What the proxy is sent: salt zero, creation code and its argument. */
+/* What the proxy is sent: salt zero, creation code and its arguments. */
 bytes deployed_call(enum deployed_contract which, struct arena *arena);
 
 /* What is there afterwards, for a genesis that has it from the beginning. */

@@ -115,14 +115,14 @@ hash32 channel_secrets_hash(const struct channel_terms *terms)
     return hash_words(&secret);
 }
 
-static hash32 domain_of(u64 chain_id, address adjudicator)
+hash32 signed_domain(const char *name, u64 chain_id, address contract)
 {
     struct words words = {.count = 0};
     put_hash(&words, hash_text(DOMAIN_TYPE));
-    put_hash(&words, hash_text("varve channel"));
+    put_hash(&words, hash_text(name));
     put_hash(&words, hash_text("1"));
     put_u128(&words, chain_id);
-    put_address(&words, adjudicator);
+    put_address(&words, contract);
     return hash_words(&words);
 }
 
@@ -140,7 +140,7 @@ struct channel_name channel_name_of(const struct channel_terms *terms)
     put_hash(&id, name.pair);
     put_address(&id, terms->asset);
     name.id = hash_words(&id);
-    name.domain = domain_of(terms->chain_id, terms->adjudicator);
+    name.domain = signed_domain("varve channel", terms->chain_id, terms->adjudicator);
     return name;
 }
 

@@ -74,6 +74,8 @@ hash32 half_hash(hash32 id, const struct half *half);
 hash32 close_hash(hash32 id, const struct channel_close *close);
 hash32 withdraw_hash(hash32 id, const struct channel_withdraw *withdraw);
 
+/* The separator of what is signed for a contract, version 1 of its domain (EIP-712). */
+hash32 signed_domain(const char *name, u64 chain_id, address contract);
 /* What a key signs for a struct hash (secret_sign). */
 hash32 signed_digest(hash32 domain, hash32 struct_hash);
 
