@@ -70,8 +70,6 @@ contract Inbox is IInbox, ResourceMetering {
     error ItemOverdue(uint64 position);
     error NothingOverdue();
     error UnknownIndex();
-    /// An item comes with gas for the dearest case, and is charged for its own.
-    error NotEnoughGas();
     // OP's names, where there is one: clients decode them.
     error BadTarget();
     error LargeCalldata();

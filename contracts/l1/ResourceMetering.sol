@@ -23,8 +23,13 @@ abstract contract ResourceMetering {
     /// As of the last block that bought gas.
     ResourceParams internal _params;
 
+    /// More than burning takes beyond the cost, and what comes after it: the portal's event.
+    uint256 private constant AFTER_GAS = 15_000;
+
     /// The parent block has no child gas left to sell.
     error OutOfGas();
+    /// A call comes with gas for the dearest case, and is charged for its own.
+    error NotEnoughGas();
 
     constructor() {
         _params = ResourceParams(uint128(MINIMUM_BASE_FEE), 0, uint64(block.number));
@@ -48,6 +53,8 @@ abstract contract ResourceMetering {
         // Below 1 gwei that is taken as 1 gwei, as OP does, lest quiet parents ask for absurd amounts.
         uint256 parentPrice = block.basefee > 1 gwei ? block.basefee : 1 gwei;
         uint256 cost = uint256(amount) * p.prevBaseFee / parentPrice;
+        // Wallets send what they estimated, to the unit, and it ends in steps: so what is needed is a bit more.
+        if (initialGas < cost + AFTER_GAS) revert NotEnoughGas();
         while (initialGas - gasleft() < cost) {} // burns it
     }
 

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Vm} from "forge-std/Vm.sol";
 import {IInbox} from "../../interfaces/IInbox.sol";
+import {ResourceMetering} from "../../l1/ResourceMetering.sol";
 import {Inbox} from "../../l1/Inbox.sol";
 import {BlobInbox} from "../../l1/BlobInbox.sol";
 import {Base} from "./Base.t.sol";

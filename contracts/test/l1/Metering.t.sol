@@ -112,7 +112,7 @@ contract InboxMeteringTest is Base {
             inbox.enqueue(user, 0, 500_000, false, data);
             uint256 used = before - gasleft();
             vm.revertToState(snapshot);
-            vm.expectRevert(Inbox.NotEnoughGas.selector);
+            vm.expectRevert(ResourceMetering.NotEnoughGas.selector);
             inbox.enqueue{gas: 100_000 + 10 * size}(user, 0, 500_000, false, data);
             assertLt(used, 100_000 + 10 * size);
         }
