@@ -187,11 +187,11 @@ static bool read_locks(bytes in, struct locks *locks[2])
     u32 least = 0; /* side and slot of the next one, at least */
     if (in.size % LOCK_BYTES != 0)
         return false;
-    for (const u8 *at = in.data; at < in.data + in.size;) {
+    for (usize i = 0; i < in.size; i += LOCK_BYTES) {
+        const u8 *at = in.data + i;
         u32 side = (u32)read_number(&at, 1), slot = (u32)read_number(&at, 2);
         struct lock lock = {.amount = read_number(&at, 16), .expiry_s = (u64)read_number(&at, 5)};
         memcpy(lock.key.b, at, sizeof(lock.key));
-        at += sizeof(lock.key);
         if (side > 1 || slot >= LOCKS_MOST || side * LOCKS_MOST + slot < least ||
             lock.amount == 0 || lock.amount >= CHANNEL_AMOUNT_LIMIT ||
             locks_total(locks[side]) + lock.amount >= CHANNEL_AMOUNT_LIMIT)
