@@ -89,7 +89,9 @@ const { channel } = await alice.rpc('channel_open', { peer: bob.node, amount: he
 const wire = await connect(alice.url, sockets);
 await offer(wire, channel, 1000);
 
-console.log(execFileSync(fileURLToPath(new URL('build/bench_channel', root)), { encoding: 'utf8' }));
+const build = fileURLToPath(new URL('build', root));
+execFileSync('ninja', ['--quiet', '-C', build, 'bench_channel'], { stdio: 'inherit' });
+console.log(execFileSync(`${build}/bench_channel`, { encoding: 'utf8' }));
 console.log('offered/s   paid/s   p50 ms   p99 ms   p99.9 ms   CPU of payer, payee, chain (share of a core)');
 for (const rate of rates) {
   const before = [alice, bob, chain].map(({ pid }) => cpuSeconds(pid));
