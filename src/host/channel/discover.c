@@ -42,97 +42,91 @@ static const struct argument timeout = {
 /* --- Results. Members are all there, unless a schema says which are. */
 
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
-#define MEMBER(name, type) "\"" name "\":" REF(type)
+#define LIST_OF(type) "{\"type\":\"array\",\"items\":" REF(type) "}"
 #define OBJECT(required, members)                                                                  \
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[" required                  \
     "],\"properties\":{" members "}}"
-#define LIST_OF(type) "{\"type\":\"array\",\"items\":" REF(type) "}"
-#define COUNT "{\"type\":\"integer\",\"minimum\":0}"
+
+/* A row for each member; clang-format would fold them into each other. */
+/* clang-format off */
+#define IS(name, type) "\"" name "\":" REF(type)
+#define ARE(name, type) "\"" name "\":" LIST_OF(type)
 
 static const struct {
     const char *name, *schema;
 } results[] = {
     {"Quantity", "{\"type\":\"string\",\"pattern\":\"^0x(0|[1-9a-f][0-9a-f]{0,63})$\"}"},
-    {"Count", COUNT},
+    {"Count", "{\"type\":\"integer\",\"minimum\":0}"},
     {"NodeInfo", OBJECT("\"node\",\"alias\",\"account\",\"chains\"",
-                        MEMBER("node", "Peer") "," MEMBER("alias", "Text") "," MEMBER(
-                            "account", "Address") ",\"chains\":" LIST_OF("Chain"))},
+        IS("node", "Peer") ","
+        IS("alias", "Text") ","
+        IS("account", "Address") ","
+        ARE("chains", "Chain"))},
     {"Chain", OBJECT("\"chainId\",\"adjudicator\",\"block\"",
-                     MEMBER("chainId", "Quantity") "," MEMBER("adjudicator", "Address") "," MEMBER(
-                         "block", "Quantity"))},
-    {"State",
-     "{\"type\":\"string\",\"enum\":[\"funding\",\"open\",\"offline\",\"closing\",\"restoring\","
-     "\"dispute\",\"closed\"]}"},
-    {"Channel", /* unguarded: of a daemon with a watchtower */
-     OBJECT(
-         "\"channel\",\"peer\",\"state\",\"chainId\",\"asset\",\"balance\",\"spendable\","
-         "\"receivable\",\"epoch\",\"sent\",\"received\"",
-         MEMBER("channel", "Hash") "," MEMBER("peer", "Node") "," MEMBER("state", "State") "," MEMBER("chainId", "Quantity") "," MEMBER("asset", "Address") "," MEMBER(
-             "balance",
-             "Quantity") "," MEMBER("spendable",
-                                    "Quantity") "," MEMBER("receivable",
-                                                           "Quantity") "," MEMBER("unguarded",
-                                                                                  "Quantity") "," MEMBER("epoch",
-                                                                                                         "Count") "," MEMBER("sent",
-                                                                                                                             "Count") "," MEMBER("received",
-                                                                                                                                                 "Count"))},
+        IS("chainId", "Quantity") ","
+        IS("adjudicator", "Address") ","
+        IS("block", "Quantity"))},
+    {"State", "{\"type\":\"string\",\"enum\":[\"funding\",\"open\",\"offline\",\"closing\","
+              "\"restoring\",\"dispute\",\"closed\"]}"},
+    {"Channel", OBJECT("\"channel\",\"peer\",\"state\",\"chainId\",\"asset\",\"balance\","
+                       "\"spendable\",\"receivable\",\"epoch\",\"sent\",\"received\"",
+        IS("channel", "Hash") ","
+        IS("peer", "Node") ","
+        IS("state", "State") ","
+        IS("chainId", "Quantity") ","
+        IS("asset", "Address") ","
+        IS("balance", "Quantity") ","
+        IS("spendable", "Quantity") ","
+        IS("receivable", "Quantity") ","
+        IS("unguarded", "Quantity") "," /* of a daemon with a watchtower */
+        IS("epoch", "Count") ","
+        IS("sent", "Count") ","
+        IS("received", "Count"))},
     {"Channels", LIST_OF("Channel")},
-    {"Keysend",
-     OBJECT("\"payment\",\"state\",\"count\"",
-            MEMBER("payment", "Hash") "," MEMBER("state", "Text") "," MEMBER("count", "Count"))},
-    {"Invoice",
-     OBJECT("\"invoice\",\"hash\"", MEMBER("invoice", "Text") "," MEMBER("hash", "Hash"))},
+    {"Keysend", OBJECT("\"payment\",\"state\",\"count\"",
+        IS("payment", "Hash") ","
+        IS("state", "Text") ","
+        IS("count", "Count"))},
+    {"Invoice", OBJECT("\"invoice\",\"hash\"",
+        IS("invoice", "Text") ","
+        IS("hash", "Hash"))},
     {"InvoiceStatus", OBJECT("\"state\",\"received\"",
-                             "\"state\":{\"type\":\"string\",\"enum\":[\"open\",\"paid\"]}," MEMBER(
-                                 "received", "Quantity"))},
-    {"Payment",
-     OBJECT("\"payment\",\"state\",\"amount\",\"fee\",\"parts\",\"preimage\"",
-            MEMBER("payment", "Hash") "," MEMBER("state", "Text") "," MEMBER(
-                "amount",
-                "Quantity") "," MEMBER("fee", "Quantity") "," MEMBER("parts",
-                                                                     "Count") "," MEMBER("preimage",
-                                                                                         "Hash"))},
+        "\"state\":{\"type\":\"string\",\"enum\":[\"open\",\"paid\"]},"
+        IS("received", "Quantity"))},
+    {"Payment", OBJECT("\"payment\",\"state\",\"amount\",\"fee\",\"parts\",\"preimage\"",
+        IS("payment", "Hash") ","
+        IS("state", "Text") ","
+        IS("amount", "Quantity") ","
+        IS("fee", "Quantity") ","
+        IS("parts", "Count") ","
+        IS("preimage", "Hash"))},
     {"Graph", OBJECT("\"nodes\",\"channels\"",
-                     "\"nodes\":" LIST_OF("GraphNode") ",\"channels\":" LIST_OF("GraphChannel"))},
-    {"GraphNode",
-     OBJECT("\"node\",\"alias\",\"addresses\",\"channels\"",
-            MEMBER("node", "Node") "," MEMBER("alias", "Text") ",\"addresses\":" LIST_OF(
-                "Text") "," MEMBER("channels", "Count"))},
-    {"GraphChannel",
-     OBJECT(
-         "\"channel\",\"chainId\",\"asset\",\"capacity\",\"public\",\"own\",\"nodes\",\"policies\"",
-         MEMBER("channel", "Hash") "," MEMBER("chainId", "Quantity") "," MEMBER("asset", "Address") "," MEMBER(
-             "capacity",
-             "Quantity") "," MEMBER("public",
-                                    "Bool") "," MEMBER("own",
-                                                       "Bool") ",\"nodes\":" LIST_OF("Node") ",\"po"
-                                                                                             "licie"
-                                                                                             "s\":{"
-                                                                                             "\"typ"
-                                                                                             "e\":"
-                                                                                             "\"arr"
-                                                                                             "ay\","
-                                                                                             "\"ite"
-                                                                                             "ms\":"
-                                                                                             "{\"on"
-                                                                                             "eOf\""
-                                                                                             ":[{"
-                                                                                             "\"typ"
-                                                                                             "e\":"
-                                                                                             "\"nul"
-                                                                                             "l\"}"
-                                                                                             "," REF(
-                                                                                                 "P"
-                                                                                                 "o"
-                                                                                                 "l"
-                                                                                                 "i"
-                                                                                                 "c"
-                                                                                                 "y") "]}}")},
+        ARE("nodes", "GraphNode") ","
+        ARE("channels", "GraphChannel"))},
+    {"GraphNode", OBJECT("\"node\",\"alias\",\"addresses\",\"channels\"",
+        IS("node", "Node") ","
+        IS("alias", "Text") ","
+        ARE("addresses", "Text") ","
+        IS("channels", "Count"))},
+    {"GraphChannel", OBJECT("\"channel\",\"chainId\",\"asset\",\"capacity\",\"public\",\"own\","
+                            "\"nodes\",\"policies\"",
+        IS("channel", "Hash") ","
+        IS("chainId", "Quantity") ","
+        IS("asset", "Address") ","
+        IS("capacity", "Quantity") ","
+        IS("public", "Bool") ","
+        IS("own", "Bool") ","
+        ARE("nodes", "Node") ","
+        "\"policies\":{\"type\":\"array\",\"items\":"
+            "{\"oneOf\":[{\"type\":\"null\"}," REF("Policy") "]}}")},
     {"Policy", OBJECT("\"enabled\",\"baseFee\",\"feePpm\",\"timestamp\"",
-                      MEMBER("enabled", "Bool") "," MEMBER("baseFee", "Quantity") "," MEMBER(
-                          "feePpm", "Count") "," MEMBER("timestamp", "Count"))},
+        IS("enabled", "Bool") ","
+        IS("baseFee", "Quantity") ","
+        IS("feePpm", "Count") ","
+        IS("timestamp", "Count"))},
     {"Document", "{\"description\":\"this document\",\"type\":\"object\"}"},
 };
+/* clang-format on */
 
 static const struct {
     const char *code, *message;
