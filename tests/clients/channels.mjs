@@ -2,7 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { bin, keys, until } from './node.mjs';
+import { bin, freePort, keys, until } from './node.mjs';
 
 /** `varve channel` with these words; resolves to { code, out, err }. */
 export const command = (...words) => new Promise((done) => {
@@ -40,8 +40,9 @@ async function stop(server, scratch) {
 }
 
 /** A watchtower on the chains `urls`, paid for by `key`. With `datadir` and `port` of an earlier one it is that one again. */
-export async function startTower({ urls, key, datadir, port = 0 }) {
+export async function startTower({ urls, key, datadir, port }) {
   const scratch = datadir ?? scratchFolder();
+  port ??= await freePort();
   const server = await launch([
     'tower', ...urls.flatMap((url) => ['--chain', url]), '--key', key, '--datadir', scratch, '--port', String(port),
     '--confirmations', '1', '--poll', '50',
@@ -59,8 +60,9 @@ export async function startTower({ urls, key, datadir, port = 0 }) {
 /**
  * A daemon on the chains `urls`, paid for by `key`. With `datadir` and `port` of an earlier one it is that one again.
  */
-export async function startDaemon({ urls, key, datadir, port = 0, args = [], more = [], word = 'node' }) {
+export async function startDaemon({ urls, key, datadir, port, args = [], more = [], word = 'node' }) {
   const scratch = datadir ?? scratchFolder();
+  port ??= await freePort();
   const server = await launch([
     word, ...urls.flatMap((url) => ['--chain', url]), '--key', key, '--datadir', scratch, '--port', String(port),
     '--http.port', '0', '--confirmations', '1', '--poll', '50', '--challenge', '60', ...args, ...more,

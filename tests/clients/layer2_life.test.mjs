@@ -163,7 +163,7 @@ describe('the life of a layer 2', () => {
     const stack = await startStack({ args: ['--l3'] });
     try {
       const l3Url = `http://127.0.0.1:${Number(new URL(stack.url).port) + 1}`;
-      await until(() => ask(l3Url, 'eth_chainId').catch(() => null), 20_000, 'the layer 3');
+      await until(() => ask(l3Url, 'eth_chainId').catch(() => null), 60_000, 'the layer 3');
       const rollup = JSON.parse(readFileSync(`${stack.node.datadir}/902/rollup.json`, 'utf8'));
       const upper = clients(rollup, stack.url, l3Url);
       const [onL3, home] = [generatePrivateKey(), generatePrivateKey()].map((key) => stack.wallets(key).address);

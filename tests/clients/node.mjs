@@ -51,12 +51,20 @@ export function artifact(name) {
   return JSON.parse(readFileSync(new URL(`contracts/artifacts/${name}.json`, root), 'utf8'));
 }
 
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
+/**
+ * The first of `count` free ports in a row. They are below those that the system gives to whoever connects: among
+ * them, one that was free a moment ago may be the near end of some other test's connection.
+ */
+export async function freePort(count = 1) {
+  const listens = (port) => new Promise((done) => {
+    const server = createServer().once('error', () => done(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
+  });
+  for (;;) {
+    const first = 10_000 + Math.floor(Math.random() * 22_000);
+    const free = await Promise.all(Array.from({ length: count }, (_, i) => listens(first + i)));
+    if (free.every(Boolean)) return first;
+  }
 }
 
 /** Asks again every 25 ms until `question` gives something; refuses after `ms`. */

@@ -52,7 +52,7 @@ export const startParent = (program, args = []) => startNode({ program, args: ['
 
 /** `varve up` with a layer 2, on its own L1 or on `parent`, a node that runs. */
 export async function startStack({ parent, datadir, args = [] } = {}) {
-  const l2Port = await freePort();
+  const l2Port = await freePort(2); // a layer 3 listens on the next one
   const node = await startNode({ args: [...(parent ? ['--parent', parent.url] : []), ...args], l2Port, datadir });
   const rollup = JSON.parse(readFileSync(`${node.datadir}/901/rollup.json`, 'utf8'));
   const url = `http://127.0.0.1:${l2Port}`;
