@@ -47,7 +47,7 @@ contract Peers is ChannelBase {
         State state;
         Pots pots;
         uint64[] notes; // side and seq
-        uint64[] notedIn; // epoch
+        mapping(uint64 epoch => mapping(uint64 note => bool)) noted;
     }
 
     Channel[] internal channels;
@@ -156,7 +156,7 @@ contract Peers is ChannelBase {
         SignedHalf memory h = halfOf(c, side, t.epoch, seq);
         try adjudicator.note(c, side == A ? h : none(), side == A ? none() : h) {
             t.notes.push(side * 8 + seq);
-            t.notedIn.push(t.epoch);
+            t.noted[t.epoch][side * 8 + seq] = true;
         } catch {}
     }
 
@@ -168,7 +168,7 @@ contract Peers is ChannelBase {
             SignedHalf memory h = halfOf(c, side, t.epoch, seq);
             vm.recordLogs();
             try adjudicator.merge(c, t.state, side, h.sent, h.locked, h.root) {
-                assertEq(t.notedIn[k], t.epoch, "a note counts in its epoch");
+                assertTrue(t.noted[t.epoch][t.notes[k]], "a note counts in its epoch");
                 assertGt(seq, side == A ? t.seqA : t.seqB, "a note is newer");
                 if (side == A) t.seqA = seq;
                 else t.seqB = seq;
