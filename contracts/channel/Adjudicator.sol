@@ -85,7 +85,6 @@ contract Adjudicator is Bonds {
     error NotMerged(uint8 side);
     error BaseNotZero();
     error LocksWithoutRoot();
-    error AppsUnsupported();
     error MoreThanDeposited();
     error AlreadyUnlocked();
     error BadProof(uint256 lock);
@@ -411,8 +410,6 @@ contract Adjudicator is Bonds {
         Base calldata base = signed.base;
         if (base.epoch != 0) _checkBoth(c, Digests.base(id, base), signed.a, signed.b);
         else if (!Digests.isZero(base)) revert BaseNotZero();
-        // There are no apps yet. They will reserve appsTotal before the shares are split.
-        if (base.appsTotal != 0 || base.appsRoot != 0) revert AppsUnsupported();
         State memory state = State(0, 0, base.lockedA, base.rootA, 0, base.lockedB, base.rootB);
         unchecked {
             // Three numbers of 128 bits.

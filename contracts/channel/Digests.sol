@@ -6,7 +6,7 @@ import {Base, Channel, SignedHalf, State} from "./Types.sol";
 /// @title Names of channels and the EIP-712 struct hashes of all that is signed
 library Digests {
     bytes32 internal constant BASE_TYPEHASH = keccak256(
-        "Base(bytes32 id,uint64 epoch,uint128 balA,uint128 balB,uint128 depA,uint128 depB,uint128 wdA,uint128 wdB,uint128 lockedA,bytes32 rootA,uint128 lockedB,bytes32 rootB,bytes32 appsRoot,uint128 appsTotal)"
+        "Base(bytes32 id,uint64 epoch,uint128 balA,uint128 balB,uint128 depA,uint128 depB,uint128 wdA,uint128 wdB,uint128 lockedA,bytes32 rootA,uint128 lockedB,bytes32 rootB)"
     );
     bytes32 internal constant HALF_TYPEHASH = keccak256(
         "Half(bytes32 id,uint8 side,uint64 epoch,uint64 seq,uint128 sent,uint128 locked,bytes32 root,uint64 ackSeq,bytes32 ackHash)"
@@ -56,8 +56,8 @@ library Digests {
             let words := mload(0x40)
             mstore(words, typehash)
             mstore(add(words, 32), id_)
-            calldatacopy(add(words, 64), b, 416) // 13 words
-            hash := keccak256(words, 480)
+            calldatacopy(add(words, 64), b, 352) // 11 words
+            hash := keccak256(words, 416)
         }
     }
 
@@ -65,7 +65,7 @@ library Digests {
     function isZero(Base calldata b) internal pure returns (bool zero) {
         assembly ("memory-safe") {
             let any := 0
-            for { let i := 0 } lt(i, 416) { i := add(i, 32) } { any := or(any, calldataload(add(b, i))) }
+            for { let i := 0 } lt(i, 352) { i := add(i, 32) } { any := or(any, calldataload(add(b, i))) }
             zero := iszero(any)
         }
     }

@@ -39,8 +39,6 @@ struct Base {
     bytes32 rootA;
     uint128 lockedB;
     bytes32 rootB;
-    bytes32 appsRoot; // zero
-    uint128 appsTotal; // zero
 }
 
 struct SignedBase {

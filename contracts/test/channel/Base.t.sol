@@ -113,11 +113,10 @@ abstract contract ChannelBase is Test {
 
     function baseHash(bytes32 id_, Base memory b) internal pure returns (bytes32) {
         bytes32 kind = keccak256(
-            "Base(bytes32 id,uint64 epoch,uint128 balA,uint128 balB,uint128 depA,uint128 depB,uint128 wdA,uint128 wdB,uint128 lockedA,bytes32 rootA,uint128 lockedB,bytes32 rootB,bytes32 appsRoot,uint128 appsTotal)"
+            "Base(bytes32 id,uint64 epoch,uint128 balA,uint128 balB,uint128 depA,uint128 depB,uint128 wdA,uint128 wdB,uint128 lockedA,bytes32 rootA,uint128 lockedB,bytes32 rootB)"
         );
         bytes memory first = abi.encode(kind, id_, b.epoch, b.balA, b.balB, b.depA, b.depB, b.wdA, b.wdB);
-        return
-            keccak256(bytes.concat(first, abi.encode(b.lockedA, b.rootA, b.lockedB, b.rootB, b.appsRoot, b.appsTotal)));
+        return keccak256(bytes.concat(first, abi.encode(b.lockedA, b.rootA, b.lockedB, b.rootB)));
     }
 
     function halfHash(bytes32 id_, uint8 side, uint64 epoch, SignedHalf memory h) internal pure returns (bytes32) {

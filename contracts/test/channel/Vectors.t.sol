@@ -45,14 +45,14 @@ contract VectorsTest is ChannelBase {
     }
 
     function vectorBase() internal pure returns (SignedBase memory s) {
-        s.base = Base(5, 60_000, 40_000, 70_000, 30_000, 0, 0, 3_000, ROOT_1, 0, 0, 0, 0);
+        s.base = Base(5, 60_000, 40_000, 70_000, 30_000, 0, 0, 3_000, ROOT_1, 0, 0);
         s.a = Signature(
-            0x2cceb317b125490a8ef55077f55199f126772c93bc304372065efd4743990d6e,
-            0x9c15cb7f90d1f6f5574bb4081f3a095ebe8c3cffb528d1aa8b4da15930622de8
+            0xa40b6633ad8d364b670d27ba7ec361d50fac0463bb3424a5cf6430400324d521,
+            0xc4d9e48d982a5a071f14a8ec8362f9bbdd2dbca123d052e6475d613784363510
         );
         s.b = Signature(
-            0xe51a22c765bce34604d9476662987572409c84649aa76f7c7d5e3a1bd005b9d2,
-            0xdfe16af42820557d20ac96830bdd7dcf8994f9166351723d5ef89403945982a8
+            0xd8f2e928a61361ae79caaca79d6ca7682f845cf3fde4bf8105a45d9c1ac67691,
+            0xb71bf8dbbf42996c5ba59f14e5da6560b47512f86cf84d0091ab09535e768165
         );
     }
 
@@ -71,7 +71,7 @@ contract VectorsTest is ChannelBase {
     }
 
     function test_typehashes_and_names() public view {
-        assertEq(Digests.BASE_TYPEHASH, 0xecd71cdb9abdb2a6825b85e5f67eb0581cf9c4808499bc2b3e99fcb9d95b7365);
+        assertEq(Digests.BASE_TYPEHASH, 0xc65804cac60769d2dc32ff9f139c5f87a5651dd096f6d8410037bc22f0f817dd);
         assertEq(Digests.HALF_TYPEHASH, 0xbdd56dfe78fa5240941257c8eb6846a0f83922b4d80d66094f93177ff2b0d2cc);
         assertEq(Digests.CLOSE_TYPEHASH, 0xa2812c58073e0614b99f0b162da5982ace46afba67c47e2da2f3246571442f5b);
         assertEq(Digests.WITHDRAW_TYPEHASH, 0x5322725ac65860cb93467737993fda54d2b8e3753069863908b50e51a68b0ea5);
@@ -86,9 +86,9 @@ contract VectorsTest is ChannelBase {
 
     function test_struct_hashes_and_digests() public pure {
         bytes32 hash = baseHash(ID, vectorBase().base);
-        assertEq(hash, 0xc19a08a782ca200680d3bf799f63fbac1e2101049e3ffb2343778ec9c190af40);
+        assertEq(hash, 0xcd5552d88e529c4bceb56aaccbf0726b13da286184105e6eb28de53882d2c20a);
         assertEq(domainAt(900, WHERE), 0x6b7e3ab07a3ced2210a0c9b00250c682819fbd3f13924fac07429568249e7731);
-        assertEq(digestAt(hash, 900, WHERE), 0x869eb7a01d802dfff79108351b2c4d0fc6ceb00d5f373dbf7e44a81ebaad58e1);
+        assertEq(digestAt(hash, 900, WHERE), 0x19c66f7cb6bf94a90341a9873f3ee35e9118c1d1c5e3e4f4aa2a57a00cb47ae5);
         (SignedHalf memory a, SignedHalf memory b) = vectorHalves();
         assertEq(halfHash(ID, A, 5, a), b.ackHash);
         assertEq(halfHash(ID, B, 5, b), 0x449e80d22b7e653cadd73b468fce61bf4350d9491c0afd1852939874a1f02405);

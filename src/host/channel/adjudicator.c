@@ -11,8 +11,8 @@
 #define CHANNEL "(address,address,address,uint32,address,address,bytes32)"
 #define SIGNATURE "(bytes32,bytes32)"
 #define BASE                                                                                       \
-    "((uint64,uint128,uint128,uint128,uint128,uint128,uint128,uint128,bytes32,uint128,bytes32,"    \
-    "bytes32,uint128)," SIGNATURE "," SIGNATURE ")"
+    "((uint64,uint128,uint128,uint128,uint128,uint128,uint128,uint128,bytes32,uint128,bytes32)"    \
+    "," SIGNATURE "," SIGNATURE ")"
 #define HALF "(uint64,uint128,uint128,bytes32,uint64,bytes32," SIGNATURE "," SIGNATURE ")"
 #define STATE "(int256,uint128,uint128,bytes32,uint128,uint128,bytes32)"
 #define POTS "(bytes32,bytes32,uint128,uint128,uint256,uint256)"
@@ -22,7 +22,7 @@
 enum {
     CHANNEL_WORDS = 7,
     SIGNATURE_WORDS = 2,
-    BASE_WORDS = 13 + 2 * SIGNATURE_WORDS,
+    BASE_WORDS = 11 + 2 * SIGNATURE_WORDS,
     HALF_WORDS = 6 + 2 * SIGNATURE_WORDS,
     STATE_WORDS = 7,
     POTS_WORDS = 6,
@@ -85,8 +85,6 @@ static void put_base(struct abi_out *out, const struct adjudicator_base *from)
         put_u128(out, base->locked[side]);
         abi_put_hash(out, base->root[side]);
     }
-    abi_put_hash(out, base->apps_root);
-    put_u128(out, base->apps_total);
     put_signature(out, &from->signature[0]);
     put_signature(out, &from->signature[1]);
 }
@@ -602,7 +600,6 @@ void adjudicator_revert_text(bytes data, char *to, usize size)
         "WrongSalt()",
         "WrongState()",
         "LocksWithoutRoot()",
-        "AppsUnsupported()",
         "MoreThanDeposited()",
         "WrongRoot()",
         "AlreadyUnlocked()",

@@ -68,7 +68,7 @@ enum type { TYPE_BASE, TYPE_HALF, TYPE_CLOSE, TYPE_WITHDRAW, TYPES };
 static const char *const type_text[TYPES] = {
     [TYPE_BASE] = "Base(bytes32 id,uint64 epoch,uint128 balA,uint128 balB,uint128 depA,"
                   "uint128 depB,uint128 wdA,uint128 wdB,uint128 lockedA,bytes32 rootA,"
-                  "uint128 lockedB,bytes32 rootB,bytes32 appsRoot,uint128 appsTotal)",
+                  "uint128 lockedB,bytes32 rootB)",
     [TYPE_HALF] = "Half(bytes32 id,uint8 side,uint64 epoch,uint64 seq,uint128 sent,"
                   "uint128 locked,bytes32 root,uint64 ackSeq,bytes32 ackHash)",
     [TYPE_CLOSE] = "Close(bytes32 id,int128 net,uint64 until)",
@@ -157,8 +157,6 @@ hash32 base_hash(hash32 id, const struct base *base)
         put_u128(&words, base->locked[side]);
         put_hash(&words, base->root[side]);
     }
-    put_hash(&words, base->apps_root);
-    put_u128(&words, base->apps_total);
     return hash_words(&words);
 }
 

@@ -42,8 +42,6 @@ struct base {
     u128 deposited[2], withdrawn[2];
     u128 locked[2];
     hash32 root[2]; /* of the locks; zero where there are none */
-    hash32 apps_root;
-    u128 apps_total;
 };
 
 struct half {

@@ -111,7 +111,7 @@ TEST(struct_hashes_are_those_of_the_contract)
     struct half a = half_of_a();
     CHECK(
         hash32_equal(base_hash(id, &base),
-                     hash_of("c19a08a782ca200680d3bf799f63fbac1e2101049e3ffb2343778ec9c190af40")));
+                     hash_of("cd5552d88e529c4bceb56aaccbf0726b13da286184105e6eb28de53882d2c20a")));
     CHECK(
         hash32_equal(half_hash(id, &a),
                      hash_of("9bba277a175853c3c1a86f9660ba3abf4ee9cc1826173283811072a62fcd3544")));
@@ -137,12 +137,12 @@ TEST(signatures_are_those_that_the_contract_takes)
     struct base base = example_base();
     hash32 digest = signed_digest(name.domain, base_hash(name.id, &base));
     CHECK(hash32_equal(
-        digest, hash_of("869eb7a01d802dfff79108351b2c4d0fc6ceb00d5f373dbf7e44a81ebaad58e1")));
+        digest, hash_of("19c66f7cb6bf94a90341a9873f3ee35e9118c1d1c5e3e4f4aa2a57a00cb47ae5")));
     static const char *const wanted[2] = {
-        "2cceb317b125490a8ef55077f55199f126772c93bc304372065efd4743990d6e"
-        "9c15cb7f90d1f6f5574bb4081f3a095ebe8c3cffb528d1aa8b4da15930622de8",
-        "e51a22c765bce34604d9476662987572409c84649aa76f7c7d5e3a1bd005b9d2"
-        "dfe16af42820557d20ac96830bdd7dcf8994f9166351723d5ef89403945982a8"};
+        "a40b6633ad8d364b670d27ba7ec361d50fac0463bb3424a5cf6430400324d521"
+        "c4d9e48d982a5a071f14a8ec8362f9bbdd2dbca123d052e6475d613784363510",
+        "d8f2e928a61361ae79caaca79d6ca7682f845cf3fde4bf8105a45d9c1ac67691"
+        "b71bf8dbbf42996c5ba59f14e5da6560b47512f86cf84d0091ab09535e768165"};
     for (u8 side = 0; side < 2; side++) {
         secret32 secret = secret_of(side + 1);
         signature64 signature;

@@ -57,8 +57,6 @@ static void visit_base(struct cursor *cursor, struct adjudicator_base *signed_ba
         VISIT(cursor, base->root[side]);
         VISIT(cursor, signed_base->signature[side]);
     }
-    VISIT(cursor, base->apps_root);
-    VISIT_NUMBER(cursor, base->apps_total);
 }
 
 static void visit_half(struct cursor *cursor, struct adjudicator_half *signed_half)
