@@ -8,9 +8,9 @@
 
 static struct view *random_view(struct world *w)
 {
-    struct view *used[LEDGERS];
+    struct view *used[CHANNELS];
     u32 count = 0;
-    for (u32 i = 0; i < LEDGERS; i++)
+    for (u32 i = 0; i < CHANNELS; i++)
         if (w->party.view[i].used)
             used[count++] = &w->party.view[i];
     return used[random_below(w, count)];
@@ -120,7 +120,7 @@ static void send_half(struct world *w, struct view *v)
         half.sent += by;
         room -= by;
     }
-    if (v->channel != VIRTUAL && one_in(w, 2))
+    if (one_in(w, 2))
         change_locks(w, &half, room);
     if (one_in(w, 4))
         spoil(w, v, &half);
@@ -129,25 +129,10 @@ static void send_half(struct world *w, struct view *v)
 
 /* --- Bases. */
 
-static void random_stake(struct world *w, amount stake[2])
-{
-    stake[0] = 100 * random_below(w, 3);
-    stake[1] = 200 - stake[0];
-}
-
-static enum change random_change(struct world *w, const struct view *v)
-{
-    if (w->virtual_run && one_in(w, 2))
-        return view_has_leaf(&v->base, LEAF_GUARANTEE) ? FOLD_GUARANTEE : ADD_GUARANTEE;
-    if (one_in(w, 2))
-        return CARRY;
-    return v->app_open ? CLOSE_APP : OPEN_APP;
-}
-
 static void spoil_base(struct world *w, struct base *base)
 {
     u32 side = random_below(w, 2);
-    switch (random_below(w, 6)) {
+    switch (random_below(w, 4)) {
     case 0:
         base->balance[side] += 1 + random_below(w, 50);
         break;
@@ -160,12 +145,6 @@ static void spoil_base(struct world *w, struct base *base)
     case 3:
         base->locks[side] = (struct locks){0};
         break;
-    case 4:
-        base->leaf_count = 0;
-        break;
-    case 5:
-        base->apps_total += 50;
-        break;
     }
 }
 
@@ -173,14 +152,11 @@ static void spoil_base(struct world *w, struct base *base)
 static void propose_base(struct world *w, struct view *v)
 {
     struct base base;
-    amount stake[2];
-    random_stake(w, stake);
-    enum change change = random_change(w, v);
-    if (!party_expect_base(w, v, change, stake, &base))
+    if (!party_expect_base(w, v, &base))
         return;
     if (one_in(w, 6))
         spoil_base(w, &base);
-    party_sign_base(w, v, change, stake, &base, !one_in(w, 3));
+    party_sign_base(w, v, &base, !one_in(w, 3));
 }
 
 /* For a party that is LOST: any of what it has signed, or nothing. */
@@ -249,7 +225,7 @@ static void agree_to_close(struct world *w, struct view *v)
     party_sign_close(w, v, &closing);
 }
 
-/* --- Preimages and apps. */
+/* --- Preimages. */
 
 /* A key that is worth most to use now: its lock is dropped and not acknowledged, or about to
  * expire, or expired on one side only. */
@@ -290,57 +266,6 @@ void adversary_use_key(struct world *w)
         party_told(w, key);
 }
 
-static void use_app(struct world *w, struct view *v)
-{
-    if (!v->app_open)
-        return;
-    if (v->app_mine.version != v->app.version) {
-        party_app_countersigned(w, v);
-        return;
-    }
-    struct app_state next = v->app;
-    u32 mover = app_mover(&next);
-    amount by = next.share[mover] == 0 ? 0 : random_below(w, (u32)next.share[mover] + 1);
-    if (one_in(w, 5))
-        by = -by; /* takes instead of conceding */
-    next.version += one_in(w, 8) ? 2 : 1;
-    next.share[mover] -= by;
-    next.share[1 - mover] += by;
-    party_app_receive(w, v, &next);
-}
-
-/* --- The virtual channel. */
-
-static void use_virtual(struct world *w)
-{
-    struct view *v = &w->party.view[VIRTUAL];
-    const struct channel *ch = &w->channel[VIRTUAL];
-    if (!w->virtual_run)
-        return;
-    if (!v->used) {
-        amount to = random_below(w, (u32)(ch->deposited[0] + ch->deposited[1]) + 1);
-        struct final_split final = {VIRTUAL, {to, ch->deposited[0] + ch->deposited[1] - to}};
-        if (!party_sign_live(w) && one_in(w, 6))
-            party_sign_final(w, &final);
-        return;
-    }
-    const struct view *ledger = &w->party.view[v->me];
-    if (!v->live && view_has_leaf(&ledger->base, LEAF_GUARANTEE)) {
-        v->live = true; /* the hub colludes, and says so at any time */
-        return;
-    }
-    if (v->live && one_in(w, 8)) {
-        amount mine = ch->deposited[v->me] + v->theirs.sent - v->mine[0].sent;
-        struct final_split final = {.channel = VIRTUAL};
-        final.to[v->me] = mine - (one_in(w, 3) ? 1 : 0);
-        final.to[1 - v->me] = ch->deposited[0] + ch->deposited[1] - final.to[v->me];
-        party_sign_final(w, &final);
-        return;
-    }
-    if (v->live)
-        send_half(w, v);
-}
-
 static u32 focused_action(struct world *w)
 {
     switch (w->focus) {
@@ -348,10 +273,6 @@ static u32 focused_action(struct world *w)
         return one_in(w, 3) ? 11 : 0;
     case FOCUS_BASES:
         return 5 + random_below(w, 5);
-    case FOCUS_APPS:
-        return one_in(w, 3) ? 5 : 13;
-    case FOCUS_VIRTUAL:
-        return one_in(w, 3) ? 5 : 14;
     case FOCUS_NONE:
     case FOCUS_COUNT:
         break;
@@ -368,7 +289,7 @@ void adversary_act(struct world *w)
             party_complete_base(w, v);
         return;
     }
-    switch (w->focus != FOCUS_NONE && one_in(w, 3) ? focused_action(w) : random_below(w, 16)) {
+    switch (w->focus != FOCUS_NONE && one_in(w, 3) ? focused_action(w) : random_below(w, 13)) {
     case 0:
     case 1:
     case 2:
@@ -398,15 +319,8 @@ void adversary_act(struct world *w)
         if (one_in(w, 2))
             channel_deposit(&w->channel[v->channel], 1 - v->me, random_below(w, 200));
         break;
-    case 11:
-    case 12:
-        adversary_use_key(w);
-        break;
-    case 13:
-        use_app(w, v);
-        break;
     default:
-        use_virtual(w);
+        adversary_use_key(w);
         break;
     }
 }

@@ -46,9 +46,7 @@ static struct submission any_states(struct world *w, u32 channel, u32 epoch)
 {
     const struct channel *ch = &w->channel[channel];
     u32 party_side = ch->owner[0] == w->party.id ? 0 : 1, side = 1 - party_side;
-    struct submission sub = {.from = ch->owner[side], .shows_live = true};
-    if (w->party.id == ch->hub && !w->party.hub_live)
-        sub.shows_live = false;
+    struct submission sub = {.from = ch->owner[side]};
     bool newest = one_in(w, 2);
     for (u32 i = 0; i < w->half_count; i++) {
         const struct half *half = &w->half[i];
@@ -88,45 +86,11 @@ static struct submission any_submission(struct world *w, u32 channel)
     return sub;
 }
 
-/* The hub kept the rules, both owners did not: they sign in the virtual channel what they like. */
-static struct submission any_virtual(struct world *w)
-{
-    const struct channel *ch = &w->channel[VIRTUAL];
-    struct submission sub = {.from = ch->owner[random_below(w, 2)], .base.channel = VIRTUAL};
-    for (u32 side = 0; side < 2; side++) {
-        sub.has_half[side] = sub.has_endorser[side] = true;
-        sub.half[side] = (struct half){.channel = VIRTUAL,
-                                       .side = side,
-                                       .seq = 1 + random_below(w, 9),
-                                       .sent = random_below(w, 100)};
-    }
-    for (u32 side = 0; side < 2; side++)
-        sub.endorser[side] = (struct half){
-            .channel = VIRTUAL, .side = 1 - side, .ack_hash = half_digest(&sub.half[side])};
-    sub.shows_live = w->party.hub_live;
-    if (one_in(w, 2)) {
-        amount all = ch->deposited[0] + ch->deposited[1];
-        sub.has_final = true;
-        sub.final = w->party.final;
-        if (!w->party.hub_final || one_in(w, 2)) {
-            amount to = random_below(w, (u32)all + 1);
-            sub.final = (struct final_split){VIRTUAL, {to, all - to}};
-        }
-    }
-    return sub;
-}
-
-static struct submission any_of(struct world *w, u32 channel)
-{
-    bool hub_only = channel >= VIRTUAL && !w->party.view[VIRTUAL].used;
-    return hub_only ? any_virtual(w) : any_submission(w, w->channel[channel].id);
-}
-
 void adversary_force_close(struct world *w, u32 channel)
 {
     if (w->submission_count[channel] >= MAX_SUBMISSIONS - 2)
         return;
-    struct submission sub = any_of(w, channel);
+    struct submission sub = any_submission(w, channel);
     if (one_in(w, 3))
         chain_submit(w, channel, &sub, ANY_STATE);
     else
@@ -177,7 +141,7 @@ void adversary_outrun(struct world *w, u32 channel)
 {
     const struct channel *ch = &w->channel[channel];
     struct submission sub;
-    if (!w->outrunning || channel >= LEDGERS)
+    if (!w->outrunning)
         return;
     if (ch->phase == SETTLED && unlock_another(w, channel))
         trace(w, "the party is outrun by an unlock of %u", channel);
@@ -190,8 +154,6 @@ void adversary_outrun(struct world *w, u32 channel)
 static void accuse(struct world *w, u32 channel)
 {
     struct channel *ch = &w->channel[channel];
-    if (ch->closer == NOBODY || ch->hub != NOBODY)
-        return;
     u32 accuser = ch->owner[0] == w->party.id ? ch->owner[1] : ch->owner[0];
     if (ch->owner[ch->closer] != w->party.id) {
         /* It closed itself: a proof against itself, sent first, may save the bond. */
@@ -206,40 +168,18 @@ static void accuse(struct world *w, u32 channel)
                 trace(w, "half %u.%u proves a lie", w->half[i].epoch, w->half[i].seq);
 }
 
-static void dispute_app(struct world *w, u32 channel)
-{
-    struct app_record *app = chain_app(w, channel);
-    struct channel *ch = &w->channel[channel];
-    if (app == NULL)
-        return;
-    if (w->apps_count != 0)
-        app_dispute(app, ch, &w->ring, &w->apps[random_below(w, w->apps_count)], w->now);
-    struct app_state next = app->state;
-    if (ch->phase != SETTLED || ch->owner[app_mover(&next)] == w->party.id || !one_in(w, 3))
-        return;
-    next.version++;
-    app_move(app, ch, &w->ring, &next, w->now);
-}
-
 void adversary_dispute(struct world *w)
 {
     for (u32 i = 0; i < CHANNELS; i++) {
         struct channel *ch = &w->channel[i];
         bool last_moment = ch->phase == DISPUTE && w->now + 2 >= ch->dispute_end;
-        if (i < LEDGERS && (ch->phase == DISPUTE || ch->phase == SETTLED))
-            dispute_app(w, i);
         if (ch->phase == DISPUTE && one_in(w, last_moment ? 2 : 6))
             adversary_force_close(w, i);
-        if (ch->phase == DISPUTE && i < LEDGERS && one_in(w, 3))
+        if (ch->phase == DISPUTE && one_in(w, 3))
             accuse(w, i);
     }
     if (one_in(w, 3))
         adversary_use_key(w);
     if (one_in(w, 8))
         adversary_execute(w);
-    if (w->virtual_run && !w->idle_virtual && w->channel[VIRTUAL].phase == OPEN && one_in(w, 20))
-        adversary_force_close(w, VIRTUAL);
-    if (without(WITHOUT_GUARANTEE_SPLIT_BRAIN) && w->virtual_run &&
-        w->channel[VIRTUAL + 1].phase == OPEN && one_in(w, 6))
-        adversary_force_close(w, VIRTUAL + 1);
 }

@@ -34,23 +34,6 @@ bool chain_submit_first(struct world *w, u32 channel, const struct submission *s
                         sub->base.epoch == ch->base.epoch ? channel_state(ch) : ANY_STATE);
 }
 
-struct app_record *chain_app(struct world *w, u32 channel)
-{
-    const struct base *base = &w->channel[channel].base;
-    for (u32 i = 0; i < base->leaf_count; i++) {
-        if (base->leaf[i].kind != LEAF_APP)
-            continue;
-        for (u32 j = 0; j < w->app_count[channel]; j++)
-            if (w->app[channel][j].state.id == base->leaf[i].id)
-                return &w->app[channel][j];
-        assert(w->app_count[channel] < MAX_APPS);
-        struct app_record *app = &w->app[channel][w->app_count[channel]++];
-        app_init(app, &base->leaf[i]);
-        return app;
-    }
-    return NULL;
-}
-
 /* The first reveal of a key is the one that counts. */
 void chain_reveal(struct world *w, u32 key)
 {
@@ -119,43 +102,27 @@ static void unlock_due(struct world *w, u32 channel)
             chain_unlock(w, channel, side, i, ch->owner[1 - side] != w->party.id, channel_pots(ch));
 }
 
-static void resolve(struct world *w, u32 channel)
-{
-    struct channel *ch = &w->channel[channel];
-    u32 split_brain = without(WITHOUT_GUARANTEE_SPLIT_BRAIN) ? channel : 0;
-    if (!holds_back(w, channel))
-        unlock_due(w, channel);
-    for (u32 i = 0; i < ch->base.leaf_count; i++) {
-        if (ch->base.leaf[i].kind == LEAF_APP)
-            channel_resolve_app(ch, i, chain_app(w, channel), w->now);
-        else
-            channel_resolve_guarantee(ch, i, &w->channel[VIRTUAL + split_brain], w->now);
-    }
-}
-
 void chain_settle(struct world *w)
 {
     for (u32 i = 0; i < CHANNELS; i++) {
         struct channel *ch = &w->channel[i];
         if (channel_settle(ch, w->now))
-            trace(w, "channel %u settles: %ld %ld, locks %ld %ld, leaves %ld", i, ch->paid[0],
-                  ch->paid[1], ch->pool[0], ch->pool[1], ch->apps_pool);
+            trace(w, "channel %u settles: %ld %ld, locks %ld %ld", i, ch->paid[0], ch->paid[1],
+                  ch->pool[0], ch->pool[1]);
     }
-    for (u32 i = 0; i < LEDGERS; i++)
-        if (w->channel[i].phase == SETTLED)
-            resolve(w, i);
+    for (u32 i = 0; i < CHANNELS; i++)
+        if (w->channel[i].phase == SETTLED && !holds_back(w, i))
+            unlock_due(w, i);
 }
 
 bool chain_done(const struct world *w)
 {
-    for (u32 i = 0; i < LEDGERS; i++) {
+    for (u32 i = 0; i < CHANNELS; i++) {
         const struct channel *ch = &w->channel[i];
         if (ch->phase == OPEN || ch->phase == DISPUTE)
             return false;
         if (ch->phase == CLOSED)
             continue;
-        if (ch->resolved != (1u << ch->base.leaf_count) - 1)
-            return false;
         for (u32 side = 0; side < 2; side++)
             if (ch->unlocked[side] != (1u << ch->locks[side].count) - 1)
                 return false;

@@ -15,8 +15,6 @@ enum aim {
     AIM_MEDIATOR,
     AIM_RESTORE,
     AIM_RESTORED_MEDIATOR,
-    AIM_APPS,
-    AIM_VIRTUAL,
 };
 
 /*    name, what the runs without it do more of, where it is removed: what happens instead */
@@ -24,7 +22,6 @@ enum aim {
     _(NO_RESPONSE, AIM_ANY, "party: a dispute is not answered")                                    \
     _(OWN_HALF_WITHHELD, AIM_ANY, "party: answers without its own endorsed half")                  \
     _(LOCKS_NOT_CARRIED, AIM_ANY, "base: a new epoch does not inherit the locks")                  \
-    _(APPS_NOT_CARRIED, AIM_ANY, "base: a new epoch does not carry the leaves")                    \
     _(BOUND_NEWEST_ONLY, AIM_LOCKS, "R3: the bound looks at the newest own half only")             \
     _(FAIL_BEFORE_ACK, AIM_MEDIATOR, "R4: upstream is failed before the drop is acknowledged")     \
     _(NO_REVEAL, AIM_LOCKS, "R5: a preimage does not go to the registry by expiry - margin")       \
@@ -72,19 +69,7 @@ enum aim {
     _(BOND_ON_ANY_CHANGE, AIM_ANY, "bond: whoever improves the state takes it")                    \
     _(BOND_DECLARED_SEQ, AIM_ANY,                                                                  \
       "bond: a lie is a half above the sequence number that was declared")                         \
-    _(BOND_TO_SENDER, AIM_ANY, "bond: paid to whoever proves the lie")                             \
-    _(APP_ID_REUSED, AIM_APPS, "apps: an app's identity does not name the epoch that opened it")   \
-    _(APP_USED_FROZEN, AIM_APPS, "apps: moves go on after signing the base that removes the app")  \
-    _(APP_SILENT, AIM_APPS, "apps: a party does not move in time")                                 \
-    _(GUARANTEE_ONE_LEDGER, AIM_VIRTUAL, "virtual: live before both ledgers hold the guarantee")   \
-    _(FINAL_WITHOUT_HUB, AIM_VIRTUAL, "virtual: a final split needs no signature of the hub")      \
-    _(GUARANTEE_SPLIT_BRAIN, AIM_VIRTUAL,                                                          \
-      "virtual: each ledger settles the guarantee by states of its own")                           \
-    _(GUARANTEE_AGAIN, AIM_VIRTUAL,                                                                \
-      "virtual: a guarantee is signed again for a virtual channel that was used")                  \
-    _(FINAL_NOT_FROZEN, AIM_VIRTUAL, "virtual: an owner goes on after signing the final split")    \
-    _(VIRTUAL_TOO_LATE, AIM_VIRTUAL,                                                               \
-      "virtual: an owner does not dispute before the guarantee expires")
+    _(BOND_TO_SENDER, AIM_ANY, "bond: paid to whoever proves the lie")
 
 enum control {
 #define CONTROL_NAME(name, aim, text) WITHOUT_##name,

@@ -84,11 +84,9 @@ amount party_peer_spendable(const struct world *w, const struct view *v, amount 
 bool view_active(const struct world *w, const struct view *v)
 {
     bool agreed_to_close = w->now <= v->close_until && !without(WITHOUT_CLOSE_NOT_FROZEN);
-    return v->used && !v->lost && !agreed_to_close &&
-           (!v->finalised || without(WITHOUT_FINAL_NOT_FROZEN)) &&
-           w->channel[v->channel].phase != CLOSED &&
+    return v->used && !v->lost && !agreed_to_close && w->channel[v->channel].phase != CLOSED &&
            (!v->frozen || without(WITHOUT_USE_WHILE_FROZEN)) &&
-           (!v->closing || without(WITHOUT_SIGN_AFTER_CLOSE)) && (v->channel != VIRTUAL || v->live);
+           (!v->closing || without(WITHOUT_SIGN_AFTER_CLOSE));
 }
 
 /* R1: durable before it is sent or relied on. The tower's copy goes with the log. */
@@ -97,7 +95,7 @@ void party_sync(struct world *w)
     if (without(WITHOUT_SEND_BEFORE_SYNC) && !one_in(w, 3))
         return;
     w->log = w->party;
-    for (u32 i = 0; i < VIEWS && w->towered && w->unsynced; i++)
+    for (u32 i = 0; i < CHANNELS && w->towered && w->unsynced; i++)
         if (w->party.view[i].used && !without(WITHOUT_TOWER_BEHIND))
             party_upload(w, &w->party.view[i]);
     w->unsynced = false;
@@ -170,7 +168,7 @@ bool party_pay(struct world *w, struct view *v, amount by)
 
 static bool send_lock(struct world *w, struct view *v, u32 key, amount by, u32 expiry)
 {
-    if (!may_send(w, v) || v->channel == VIRTUAL || by > party_spendable(w, v))
+    if (!may_send(w, v) || by > party_spendable(w, v))
         return false;
     struct half half = next_half(v);
     if (!locks_add(&half.locks, (struct lock){by, expiry, key}) ||
@@ -421,8 +419,7 @@ bool party_receive(struct world *w, struct view *v, const struct half *half)
 {
     if (!view_active(w, v) || half->channel != v->channel || half->side != 1 - v->me ||
         half->epoch != v->base.epoch || half->seq != v->theirs.seq + 1 ||
-        half->sent < v->theirs.sent || !locks_add_up(&half->locks) || w->own_count == MAX_POOL ||
-        (v->channel == VIRTUAL && half->locks.count != 0))
+        half->sent < v->theirs.sent || !locks_add_up(&half->locks) || w->own_count == MAX_POOL)
         return false;
     u32 acked = acked_index(v, half);
     amount owed;

@@ -1,5 +1,4 @@
-/* What a party does by the clock: reveals that are due, disputes to answer, guarantees that are
- * about to expire. */
+/* What a party does by the clock: reveals that are due, disputes to answer. */
 #include "world.h"
 
 #include "base/bug.h"
@@ -44,7 +43,6 @@ struct submission party_evidence(const struct world *w, const struct view *v)
         sub.half[me] = *own;
         sub.endorser[me] = v->theirs;
     }
-    sub.shows_live = v->live;
     sub.claims = !w->restored || without(WITHOUT_RESTORED_CLAIMS);
     sub.declared = v->mine[v->mine_count - 1].seq;
     return sub;
@@ -63,14 +61,6 @@ void party_upload(struct world *w, const struct view *v)
     blob->endorser[peer] = v->mine[v->mine_count - 1];
 }
 
-static struct submission hub_evidence(const struct world *w)
-{
-    struct submission sub = {.from = w->party.id, .base.channel = VIRTUAL};
-    sub.has_final = w->party.hub_final;
-    sub.final = w->party.final;
-    return sub;
-}
-
 /* R9: logged before it is sent, and nothing is signed in this channel afterwards: a half that is
  * newer than what the close posts would prove a lie. */
 void party_force_close(struct world *w, u32 channel)
@@ -79,7 +69,7 @@ void party_force_close(struct world *w, u32 channel)
     if (w->channel[channel].phase != OPEN || v->closing)
         return;
     v->closing = true;
-    w->posting[channel] = v->used ? party_evidence(w, v) : hub_evidence(w);
+    w->posting[channel] = party_evidence(w, v);
     party_sync(w);
     queue_tx(w, (struct tx){.kind = TX_FORCE_CLOSE, .at = landing(w), .channel = channel});
     trace(w, "party sends a forced close of %u", channel);
@@ -123,10 +113,10 @@ static void forget_unshown(struct world *w, const struct view *v)
 static struct submission evidence(const struct world *w, u32 channel)
 {
     const struct view *v = &w->party.view[channel];
-    return !v->used ? hub_evidence(w) : w->towered ? w->blob[channel] : party_evidence(w, v);
+    return w->towered ? w->blob[channel] : party_evidence(w, v);
 }
 
-/* What has not to name a state: lies, states of apps. Once, with the first answer. */
+/* A lie is proved without naming a state. Once, with the first answer. */
 static void accuse(struct world *w, u32 channel)
 {
     struct view *v = &w->party.view[channel];
@@ -136,13 +126,8 @@ static void accuse(struct world *w, u32 channel)
         return;
     if (w->towered)
         forget_unshown(w, v);
-    else if (channel != VIRTUAL)
+    else
         prove_lie(w, v);
-    if (channel == VIRTUAL)
-        return;
-    struct app_record *app = chain_app(w, channel);
-    if (app != NULL && v->app_open)
-        app_dispute(app, &w->channel[channel], &w->ring, &v->app, w->now);
 }
 
 /* Whether evidence is newer than what a dispute has, in its state or noted beside it. */
@@ -169,7 +154,7 @@ static void send_answer(struct world *w, u32 channel)
     bool same = evidence(w, channel).base.epoch == ch->base.epoch;
     bool names = same && (attempt->failed == 0 || without(WITHOUT_NO_NOTE));
     attempt->at = landing(w);
-    attempt->state = names || channel == VIRTUAL ? channel_state(ch) : ANY_STATE;
+    attempt->state = names ? channel_state(ch) : ANY_STATE;
 }
 
 static void land_answer(struct world *w, u32 channel)
@@ -177,7 +162,7 @@ static void land_answer(struct world *w, u32 channel)
     struct attempt *attempt = &w->attempt[channel];
     attempt->at = 0;
     adversary_outrun(w, channel);
-    if (!w->answered[channel] && w->party.view[channel].used)
+    if (!w->answered[channel])
         accuse(w, channel);
     w->answered[channel] = true;
     if (without(WITHOUT_NO_RESPONSE))
@@ -189,9 +174,8 @@ static void land_answer(struct world *w, u32 channel)
 
 static void watch(struct world *w)
 {
-    for (u32 i = 0; i < VIEWS; i++) {
-        bool hub = i == VIRTUAL && w->virtual_run && w->party.id == 1;
-        if ((!w->party.view[i].used && !hub) || w->channel[i].phase != DISPUTE)
+    for (u32 i = 0; i < CHANNELS; i++) {
+        if (!w->party.view[i].used || w->channel[i].phase != DISPUTE)
             continue;
         if (w->attempt[i].at != 0 && w->now >= w->attempt[i].at)
             land_answer(w, i);
@@ -289,55 +273,14 @@ static void watch_registry(struct world *w)
     }
 }
 
-/* Does the guarantee still stand in one of our ledgers, under the newest base with both
- * signatures? */
-static bool guaranteed(const struct party *p)
-{
-    for (u32 i = 0; i < LEDGERS; i++)
-        if (p->view[i].used && view_has_leaf(&p->view[i].base, LEAF_GUARANTEE))
-            return true;
-    return false;
-}
-
-static void watch_guarantee(struct world *w)
-{
-    const struct party *p = &w->party;
-    bool owner = p->view[VIRTUAL].used && p->view[VIRTUAL].live;
-    if (!w->virtual_run || without(WITHOUT_VIRTUAL_TOO_LATE) || (!owner && !p->hub_final) ||
-        w->now + MARGIN < w->channel[VIRTUAL].expiry || !guaranteed(p))
-        return;
-    party_force_close(w, VIRTUAL);
-}
-
-static void play(struct world *w, u32 channel)
-{
-    struct channel *ch = &w->channel[channel];
-    if (ch->phase != SETTLED || without(WITHOUT_APP_SILENT))
-        return;
-    struct app_record *app = chain_app(w, channel);
-    if (app == NULL || app->state.version == LAST_VERSION ||
-        ch->owner[app_mover(&app->state)] != w->party.id)
-        return;
-    u32 deadline = app->deadline != 0 ? app->deadline : ch->dispute_end + MOVE_TIME;
-    if (w->now > deadline || (w->now + 4 < deadline && !one_in(w, 3)))
-        return;
-    struct app_state next = app->state;
-    next.version++;
-    party_publish(w, app_digest(&next));
-    app_move(app, ch, &w->ring, &next, w->now);
-}
-
 void party_tick(struct world *w)
 {
     if (w->unsynced)
         party_sync(w); /* R1: a tick is long beside a group commit, and what follows relies on it */
     land(w);
     watch_registry(w);
-    watch_guarantee(w);
     watch(w);
-    for (u32 i = 0; i < LEDGERS; i++)
-        if (w->party.view[i].used) {
-            play(w, i);
+    for (u32 i = 0; i < CHANNELS; i++)
+        if (w->party.view[i].used)
             show_batches(w, i);
-        }
 }

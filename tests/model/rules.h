@@ -17,12 +17,10 @@ typedef i64 amount;
 
 enum {
     MAX_LOCKS = 3,
-    MAX_LEAVES = 2,
     MAX_KEYS = 48,
     MAX_SIGNED = 640,
     NOBODY = 99,
     CHALLENGE = 28, /* ticks that a dispute lasts */
-    MOVE_TIME = 12, /* ticks that a mover has in a settled app */
 };
 
 struct keyring {
@@ -47,25 +45,11 @@ struct locks {
     struct lock list[MAX_LOCKS];
 };
 
-enum leaf_kind { LEAF_APP, LEAF_GUARANTEE };
-
-/* Money set aside in a base. An app is split by the app's own states, a guarantee by the result of
- * the virtual channel `id`. */
-struct leaf {
-    enum leaf_kind kind;
-    u32 id;
-    amount stake[2];
-    u32 expiry; /* of a guarantee: the last tick at which its virtual channel can be disputed */
-};
-
-/* Balances include the locks and exclude the leaves. */
+/* Balances include the locks. */
 struct base {
     u32 channel, epoch;
     amount balance[2], deposited[2], withdrawn[2];
     struct locks locks[2];
-    amount apps_total;
-    u32 leaf_count;
-    struct leaf leaf[MAX_LEAVES];
 };
 
 struct half {
@@ -90,26 +74,10 @@ struct closing {
     amount first; /* control CLOSE_NAMES_PAYOUT: what side 0 gets, as things were when signed */
 };
 
-/* A state of the shipped model app: movers alternate; a move concedes some of the mover's share to
- * the other and ends the mover's turn. Whoever does not move in time forfeits the pot. */
-struct app_state {
-    u32 id, version;
-    amount share[2];
-};
-
-/* What ends a virtual channel without a dispute: signed by both owners and by the hub. */
-struct final_split {
-    u32 channel;
-    amount to[2];
-};
-
 u64 base_digest(const struct base *base);
 u64 half_digest(const struct half *half);
 u64 withdrawal_digest(const struct withdrawal *withdrawal);
 u64 closing_digest(const struct closing *closing);
-u64 app_digest(const struct app_state *state);
-u64 final_digest(const struct final_split *final);
-u64 live_digest(u32 channel); /* the hub's word that both ledgers hold the guarantee */
 
 /* --- The contract's record of a channel. */
 
@@ -117,8 +85,6 @@ enum phase { OPEN, DISPUTE, SETTLED, CLOSED };
 
 struct channel {
     u32 id, owner[2];
-    u32 hub; /* of a virtual channel; NOBODY: a channel with deposits */
-    u32 expiry;
     enum phase phase;
     amount deposited[2], withdrawn[2];
 
@@ -127,9 +93,6 @@ struct channel {
     struct base base;    /* the best so far; epoch 0 with zeros is implied */
     struct half half[2]; /* by payer's side; seq 0: none */
     struct half noted[2];
-    bool live;
-    bool has_final;
-    struct final_split final;
 
     u32 closer; /* side; NOBODY: closed without a dispute */
     bool claims;
@@ -140,8 +103,6 @@ struct channel {
     amount pool[2]; /* set aside for the locks of each side */
     struct locks locks[2];
     u32 unlocked[2]; /* bitmaps */
-    amount apps_pool;
-    u32 resolved; /* bitmap of leaves */
 };
 
 /* What a transaction brings into a dispute. A half counts if its payer signed it and its payee
@@ -151,9 +112,6 @@ struct submission {
     struct base base;
     bool has_half[2], has_endorser[2];
     struct half half[2], endorser[2]; /* endorser[s] endorses half[s], signed by the other side */
-    bool shows_live;
-    bool has_final;
-    struct final_split final;
     bool claims;  /* of a forced close: the closer stakes its bond on having no newer state */
     u32 declared; /* control BOND_DECLARED_SEQ */
 };
@@ -197,30 +155,5 @@ bool channel_unlock(struct channel *ch, u32 side, u32 index, u32 revealed, u32 p
 u32 channel_pots(const struct channel *ch);
 /* The last tick at which a preimage that is only in a batch can be shown. */
 u32 channel_lock_end(const struct channel *ch, const struct lock *lock);
-
-/* --- Apps: a record is made when a channel with the app's leaf is disputed. */
-
-struct app_record {
-    struct app_state state;
-    u32 deadline; /* of the mover, once the channel is settled */
-};
-enum { LAST_VERSION = 6 }; /* the game is over and the shares stand */
-
-static inline u32 app_mover(const struct app_state *state)
-{
-    return state->version % 2;
-}
-
-void app_init(struct app_record *app, const struct leaf *leaf);
-bool app_dispute(struct app_record *app, const struct channel *ch, const struct keyring *ring,
-                 const struct app_state *state, u32 now);
-bool app_move_valid(const struct app_state *from, const struct app_state *to);
-bool app_move(struct app_record *app, const struct channel *ch, const struct keyring *ring,
-              const struct app_state *to, u32 now);
-bool channel_resolve_app(struct channel *ch, u32 index, const struct app_record *app, u32 now);
-
-/* In both ledgers, side 0 of the guarantee is side 0 of the virtual channel. */
-bool channel_resolve_guarantee(struct channel *ch, u32 index, const struct channel *virtual_channel,
-                               u32 now);
 
 #endif

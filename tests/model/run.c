@@ -41,10 +41,10 @@ void world_clear(struct world *w, u64 seed, bool verbose)
         random_below(w, 2);
 }
 
-static void open_ledger(struct world *w, u32 index)
+static void open_channel(struct world *w, u32 index)
 {
     struct channel *ch = &w->channel[index];
-    *ch = (struct channel){.id = index, .owner = {index, index + 1}, .hub = NOBODY};
+    *ch = (struct channel){.id = index, .owner = {index, index + 1}};
     ch->base.channel = index;
     ch->bond_to = ch->closer = NOBODY;
     if (w->party.id != index && w->party.id != index + 1) {
@@ -61,24 +61,6 @@ static void open_ledger(struct world *w, u32 index)
     w->party.book.due += ch->deposited[me];
 }
 
-static void open_virtual(struct world *w)
-{
-    struct channel *ch = &w->channel[VIRTUAL];
-    *ch = (struct channel){.id = VIRTUAL,
-                           .owner = {0, 2},
-                           .hub = 1,
-                           .expiry = FIRST_TICK + 50 + random_below(w, 100),
-                           .deposited = {random_below(w, 150), random_below(w, 150)}};
-    ch->base.channel = VIRTUAL;
-    w->channel[VIRTUAL + 1] = *ch;
-    if (w->party.id == 1)
-        return;
-    struct view *v = &w->party.view[VIRTUAL];
-    *v = (struct view){
-        .used = true, .channel = VIRTUAL, .me = w->party.id / 2, .base.channel = VIRTUAL};
-    view_reset(v);
-}
-
 /* Runs without a protection do more of what it protects. */
 static void take_aim(struct world *w)
 {
@@ -86,12 +68,10 @@ static void take_aim(struct world *w)
         [AIM_ANY] = FOCUS_NONE,      [AIM_LOCKS] = FOCUS_LOCKS,
         [AIM_BASES] = FOCUS_BASES,   [AIM_MEDIATOR] = FOCUS_LOCKS,
         [AIM_RESTORE] = FOCUS_BASES, [AIM_RESTORED_MEDIATOR] = FOCUS_LOCKS,
-        [AIM_APPS] = FOCUS_APPS,     [AIM_VIRTUAL] = FOCUS_VIRTUAL,
         [AIM_OUTRUN] = FOCUS_NONE,   [AIM_OUTRUN_LOCKS] = FOCUS_LOCKS,
     };
     bool restored = aim == AIM_RESTORE || aim == AIM_RESTORED_MEDIATOR;
     w->focus = focus[aim];
-    w->virtual_run = aim == AIM_VIRTUAL;
     w->greedy = true;
     w->restoring = restored;
     w->outrunning = aim == AIM_OUTRUN || aim == AIM_OUTRUN_LOCKS;
@@ -110,27 +90,22 @@ static void begin(struct world *w, u64 seed, bool verbose)
     w->party.id = who[random_below(w, countof(who))];
     w->focus = (enum focus)random_below(w, FOCUS_COUNT);
     w->restoring = one_in(w, 3);
-    w->idle_virtual = one_in(w, 2);
     w->greedy = one_in(w, 2);
     w->outrunning = one_in(w, 3);
     w->steps = STEPS;
     w->withholding = one_in(w, 3);
-    w->virtual_run = w->focus == FOCUS_VIRTUAL || one_in(w, 6);
     if (aim != AIM_ANY)
         take_aim(w);
     w->ring.keeper = w->party.id;
-    for (u32 i = 0; i < LEDGERS; i++)
-        open_ledger(w, i);
-    if (w->virtual_run)
-        open_virtual(w);
+    for (u32 i = 0; i < CHANNELS; i++)
+        open_channel(w, i);
     w->towered = !w->restoring && one_in(w, 3);
-    for (u32 i = 0; i < VIEWS; i++)
+    for (u32 i = 0; i < CHANNELS; i++)
         if (w->party.view[i].used)
             party_upload(w, &w->party.view[i]);
     w->log = w->party;
-    trace(w, "party %u%s, deposits %ld %ld, %ld %ld", w->party.id,
-          w->virtual_run ? ", virtual" : "", w->channel[0].deposited[0], w->channel[0].deposited[1],
-          w->channel[1].deposited[0], w->channel[1].deposited[1]);
+    trace(w, "party %u, deposits %ld %ld, %ld %ld", w->party.id, w->channel[0].deposited[0],
+          w->channel[0].deposited[1], w->channel[1].deposited[0], w->channel[1].deposited[1]);
 }
 
 /* --- What the party wants. */
@@ -202,14 +177,12 @@ static void party_act(struct world *w)
 {
     u32 first = w->party.id == 2 ? 1 : 0;
     struct view *v = &w->party.view[w->party.id == 1 ? random_below(w, 2) : first];
-    if (w->party.view[VIRTUAL].used && one_in(w, 3))
-        v = &w->party.view[VIRTUAL];
     amount room = party_spendable(w, v);
     if (w->focus == FOCUS_LOCKS && one_in(w, 2)) {
         use_any_key(w);
         return;
     }
-    switch (random_below(w, 12)) {
+    switch (random_below(w, 11)) {
     case 0:
     case 1:
         if (room > 0)
@@ -223,11 +196,8 @@ static void party_act(struct world *w)
         pay_by_lock(w, v);
         break;
     case 5:
-        if (v->channel != VIRTUAL && one_in(w, 2))
+        if (one_in(w, 2))
             deposit(w, v);
-        break;
-    case 6:
-        party_app_move(w, v, random_below(w, 60));
         break;
     default:
         use_any_key(w);
@@ -247,11 +217,8 @@ static void accident(struct world *w)
         party_restore(w);
     if (!one_in(w, 120))
         return;
-    u32 channel = random_below(w, w->virtual_run ? 3 : 2);
-    if (channel == VIRTUAL) {
-        if (!w->idle_virtual)
-            adversary_force_close(w, channel);
-    } else if (w->party.view[channel].used && w->channel[channel].phase == OPEN) {
+    u32 channel = random_below(w, CHANNELS);
+    if (w->party.view[channel].used && w->channel[channel].phase == OPEN) {
         if (one_in(w, 2))
             party_force_close(w, channel);
         else
@@ -263,7 +230,7 @@ static void accident(struct world *w)
 
 static void close_all(struct world *w)
 {
-    for (u32 i = 0; i < LEDGERS; i++) {
+    for (u32 i = 0; i < CHANNELS; i++) {
         if (w->channel[i].phase != OPEN)
             continue;
         if (one_in(w, 2))
@@ -301,16 +268,14 @@ static bool conserves(const struct channel *ch)
 {
     amount held = ch->deposited[0] + ch->deposited[1] - ch->withdrawn[0] - ch->withdrawn[1];
     return ch->paid[0] >= 0 && ch->paid[1] >= 0 && ch->pool[0] >= 0 && ch->pool[1] >= 0 &&
-           ch->apps_pool >= 0 &&
-           ch->paid[0] + ch->paid[1] + ch->pool[0] + ch->pool[1] + ch->apps_pool == held;
+           ch->paid[0] + ch->paid[1] + ch->pool[0] + ch->pool[1] == held;
 }
 
 static bool same_states(const struct channel *a, const struct channel *b)
 {
     return base_digest(&a->base) == base_digest(&b->base) &&
            half_digest(&a->half[0]) == half_digest(&b->half[0]) &&
-           half_digest(&a->half[1]) == half_digest(&b->half[1]) && a->live == b->live &&
-           a->has_final == b->has_final;
+           half_digest(&a->half[1]) == half_digest(&b->half[1]);
 }
 
 /* The transactions of a dispute once more, in another order, each naming the state that it meets.
@@ -363,12 +328,12 @@ static amount bound(const struct world *w, const struct view *v)
            revealed_sum(w, &v->theirs.locks) - most;
 }
 
-static const char *judge_ledger(struct world *w, u32 index)
+static const char *judge_channel(struct world *w, u32 index)
 {
     const struct channel *ch = &w->channel[index];
     const struct view *v = &w->party.view[index];
     if (!conserves(ch))
-        return "payouts, locks and apps are not deposits less withdrawals";
+        return "payouts and locks are not deposits less withdrawals";
     if (ch->claims && ch->closer == v->me && ch->bond_to != v->me)
         return "the party lost its bond";
     if (w->bond_due[index] && ch->bond_to != v->me)
@@ -377,8 +342,7 @@ static const char *judge_ledger(struct world *w, u32 index)
         return NULL;
     if (!order_is_irrelevant(w, index))
         return "the order of transactions matters";
-    if (!w->restored && !w->towered && ch->base.leaf_count == 0 && v->base.leaf_count == 0 &&
-        ch->paid[v->me] < bound(w, v))
+    if (!w->restored && !w->towered && ch->paid[v->me] < bound(w, v))
         return "the party got less than its bound";
     return NULL;
 }
@@ -386,7 +350,7 @@ static const char *judge_ledger(struct world *w, u32 index)
 static amount wealth(const struct world *w)
 {
     amount sum = 0;
-    for (u32 i = 0; i < LEDGERS; i++) {
+    for (u32 i = 0; i < CHANNELS; i++) {
         const struct view *v = &w->party.view[i];
         if (v->used)
             sum += w->channel[i].paid[v->me] + w->channel[i].withdrawn[v->me];
@@ -411,14 +375,11 @@ static const char *judge(struct world *w)
 {
     if (!chain_done(w))
         return "a channel does not come to its end";
-    for (u32 i = 0; i < LEDGERS; i++) {
-        const char *broken = w->party.view[i].used ? judge_ledger(w, i) : NULL;
+    for (u32 i = 0; i < CHANNELS; i++) {
+        const char *broken = w->party.view[i].used ? judge_channel(w, i) : NULL;
         if (broken != NULL)
             return broken;
     }
-    if (w->party.view[VIRTUAL].used && w->channel[VIRTUAL].phase == SETTLED &&
-        !order_is_irrelevant(w, VIRTUAL))
-        return "the order of transactions matters in the virtual channel";
     trace(w, "party has %ld, due %ld", wealth(w), due(w));
     if (wealth(w) < due(w))
         return "the party ends with less than its due";

@@ -28,14 +28,7 @@ u64 base_digest(const struct base *base)
     hash = mix_pair(hash, base->balance);
     hash = mix_pair(hash, base->deposited);
     hash = mix_pair(hash, base->withdrawn);
-    hash = mix_locks(mix_locks(hash, &base->locks[0]), &base->locks[1]);
-    hash = mix(mix(hash, (u64)base->apps_total), base->leaf_count);
-    for (u32 i = 0; i < base->leaf_count; i++) {
-        const struct leaf *leaf = &base->leaf[i];
-        hash = mix(mix(mix(hash, leaf->kind), leaf->id), leaf->expiry);
-        hash = mix_pair(hash, leaf->stake);
-    }
-    return hash;
+    return mix_locks(mix_locks(hash, &base->locks[0]), &base->locks[1]);
 }
 
 u64 half_digest(const struct half *half)
@@ -54,21 +47,6 @@ u64 withdrawal_digest(const struct withdrawal *w)
 u64 closing_digest(const struct closing *closing)
 {
     return mix(mix(mix(4, closing->channel), (u64)closing->net), closing->until);
-}
-
-u64 app_digest(const struct app_state *state)
-{
-    return mix_pair(mix(mix(5, state->id), state->version), state->share);
-}
-
-u64 final_digest(const struct final_split *final)
-{
-    return mix_pair(mix(6, final->channel), final->to);
-}
-
-u64 live_digest(u32 channel)
-{
-    return mix(7, channel);
 }
 
 bool signed_by(const struct keyring *ring, u32 party, u64 digest)

@@ -3,9 +3,7 @@
  * whatever it likes, orders transactions as it likes, delays those of the party by up to DELTA
  * ticks, and may complete at any time what the party has signed first.
  *
- * Channels 0 and 1 are ledgers, 2 is a virtual channel over both (3 is its double, for the control
- * GUARANTEE_SPLIT_BRAIN). Parties are 0 - 1 - 2 in a row: ledger 0 is between 0 and 1, ledger 1
- * between 1 and 2, the virtual channel between 0 and 2 with 1 as the hub. */
+ * Parties are 0 - 1 - 2 in a row: channel 0 is between 0 and 1, channel 1 between 1 and 2. */
 #ifndef MODEL_WORLD_H
 #define MODEL_WORLD_H
 
@@ -13,10 +11,7 @@
 #include "rules.h"
 
 enum {
-    LEDGERS = 2,
-    VIRTUAL = 2,
-    CHANNELS = 4,
-    VIEWS = 3,
+    CHANNELS = 2,
     WINDOW = 6, /* halves that a party has unacknowledged at most, and the acknowledged one */
     DELTA = 6,  /* ticks until a transaction of the party is on chain, at most */
     MARGIN = 9, /* reveal margin: DELTA, and what passes between two looks at the clock */
@@ -24,7 +19,6 @@ enum {
                  * transactions */
     MAX_POOL = 128,
     MAX_TXS = 64,
-    MAX_APPS = 12,
     MAX_SUBMISSIONS = 40,
 };
 static_assert(CHALLENGE >= 4 * (DELTA + 1), "there is time for three answers");
@@ -64,15 +58,6 @@ struct view {
     bool closing;    /* R9: our forced close is logged, or a dispute was seen */
     bool lost;       /* restored from a backup: signs nothing but a recovery base */
     bool recovering; /* `next` is that base */
-
-    bool guaranteed; /* has signed a guarantee: never again for this virtual channel */
-    bool app_open, app_lost;
-    struct app_state app;      /* the newest that both signed */
-    struct app_state app_mine; /* our newest move */
-
-    bool live; /* virtual: the hub has said so */
-    bool finalised;
-    struct final_split final;
 };
 
 /* What the law holds the run to: `due` is what the party must end with at least. */
@@ -83,15 +68,13 @@ struct book {
 
 struct party {
     u32 id;
-    struct view view[VIEWS];
+    struct view view[CHANNELS];
     struct note note[MAX_KEYS];
-    bool hub_live, hub_final; /* the hub has signed these */
-    struct final_split final;
     struct book book;
 };
 
 /* What a run does more of than others, so that rare combinations are met. */
-enum focus { FOCUS_NONE, FOCUS_LOCKS, FOCUS_BASES, FOCUS_APPS, FOCUS_VIRTUAL, FOCUS_COUNT };
+enum focus { FOCUS_NONE, FOCUS_LOCKS, FOCUS_BASES, FOCUS_COUNT };
 
 enum tx_kind { TX_REVEAL, TX_REVEAL_BATCH, TX_RECORD, TX_FORCE_CLOSE, TX_UNLOCK };
 
@@ -115,8 +98,6 @@ struct world {
 
     struct keyring ring;
     struct channel channel[CHANNELS];
-    struct app_record app[LEDGERS][MAX_APPS]; /* by id, made when first needed */
-    u32 app_count[LEDGERS];
     u32 revealed[MAX_KEYS]; /* when, by itself; 0: never */
     u32 batched[MAX_KEYS];  /* when first in a batch */
     bool invoice[MAX_KEYS]; /* the party made the preimage, from its seed */
@@ -130,25 +111,23 @@ struct world {
     u32 restored_at;
     struct attempt attempt[CHANNELS];
     bool answered[CHANNELS];
-    bool unlocking[LEDGERS]; /* an unlock of the party's is on its way */
+    bool unlocking[CHANNELS]; /* an unlock of the party's is on its way */
     bool recording[MAX_KEYS];
     struct submission posting[CHANNELS]; /* the party's forced close on its way */
-    struct submission blob[VIEWS];       /* what the tower holds */
+    struct submission blob[CHANNELS];    /* what the tower holds */
     struct tx tx[MAX_TXS];
     u32 tx_count;
 
     enum focus focus;
     u32 steps;
-    bool virtual_run;
-    bool restoring;    /* the party may lose its log in this run */
-    bool greedy;       /* the adversary closes with what costs the party most, not with anything */
-    bool withholding;  /* and acknowledges as little as it can */
-    bool outrunning;   /* its transactions land just before those of the party's that they spoil */
-    bool towered;      /* a tower answers disputes in the party's place */
-    bool idle_virtual; /* the adversary never disputes the virtual channel */
+    bool restoring;   /* the party may lose its log in this run */
+    bool greedy;      /* the adversary closes with what costs the party most, not with anything */
+    bool withholding; /* and acknowledges as little as it can */
+    bool outrunning;  /* its transactions land just before those of the party's that they spoil */
+    bool towered;     /* a tower answers disputes in the party's place */
     bool bond_due[CHANNELS]; /* the party held a proof in time: the bond is its due */
     amount bound[CHANNELS];  /* R3 at the time of the dispute, without the locks */
-    u32 half_count, own_count, base_count, apps_count, withdrawal_count, closing_count;
+    u32 half_count, own_count, base_count, withdrawal_count, closing_count;
     u32 submission_count[CHANNELS];
 
     /* From here on nothing is cleared between runs: the counts above say how much is in use.
@@ -157,7 +136,6 @@ struct world {
     struct half half[MAX_POOL]; /* signed by the party */
     struct half own[MAX_POOL];  /* its own that the party has accepted */
     struct base base[MAX_POOL];
-    struct app_state apps[MAX_POOL];
     struct withdrawal withdrawal[MAX_POOL];
     struct closing closing[MAX_POOL];
 
@@ -207,22 +185,13 @@ bool party_receive(struct world *w, struct view *v, const struct half *half);
 
 /* --- party_base.c: bases, withdrawals, closes, crash and restore. */
 
-enum change { CARRY, OPEN_APP, CLOSE_APP, ADD_GUARANTEE, FOLD_GUARANTEE };
-
-bool party_expect_base(const struct world *w, const struct view *v, enum change change,
-                       const amount stake[2], struct base *out);
+bool party_expect_base(const struct world *w, const struct view *v, struct base *out);
 /* Signs `proposal` if it is what the party computes itself. With the peer's signature it is in
  * force at once, else the channel is frozen until party_complete_base. */
-bool party_sign_base(struct world *w, struct view *v, enum change change, const amount stake[2],
-                     const struct base *proposal, bool with_peers);
+bool party_sign_base(struct world *w, struct view *v, const struct base *proposal, bool with_peers);
 bool party_complete_base(struct world *w, struct view *v);
 bool party_sign_withdrawal(struct world *w, struct view *v, const struct withdrawal *withdrawal);
 bool party_sign_close(struct world *w, struct view *v, const struct closing *closing);
-bool party_app_move(struct world *w, struct view *v, amount concede);
-bool party_app_countersigned(struct world *w, struct view *v);
-bool party_app_receive(struct world *w, struct view *v, const struct app_state *state);
-bool party_sign_live(struct world *w);
-bool party_sign_final(struct world *w, const struct final_split *final);
 void party_crash(struct world *w);
 void party_restore(struct world *w);
 bool party_recover(struct world *w, struct view *v, const struct base *base,
@@ -246,7 +215,6 @@ enum { ANY_STATE = 0 };
 bool chain_submit(struct world *w, u32 channel, const struct submission *sub, u64 state);
 /* By somebody who knows what state it meets. */
 bool chain_submit_first(struct world *w, u32 channel, const struct submission *sub);
-struct app_record *chain_app(struct world *w, u32 channel); /* NULL: the best base has no app */
 void chain_reveal(struct world *w, u32 key);
 void chain_reveal_batch(struct world *w, u32 key);
 void chain_record(struct world *w, u32 key); /* what is in a batch becomes a reveal by itself */
@@ -254,7 +222,7 @@ u32 chain_public_at(const struct world *w, u32 key); /* by itself or in a batch;
 bool chain_unlock(struct world *w, u32 channel, u32 side, u32 index, bool proof, u32 pots);
 /* Whether a lock that pays `party` waits for a batch to be shown. */
 bool chain_needs_proof(const struct world *w, u32 channel, u32 side, u32 index, u32 party);
-void chain_settle(struct world *w); /* settles, unlocks and resolves whatever is due */
+void chain_settle(struct world *w); /* settles and unlocks whatever is due */
 bool chain_done(const struct world *w);
 
 /* Shared by the party's files. */
@@ -264,7 +232,6 @@ void party_publish(struct world *w, u64 digest);
 void queue_tx(struct world *w, struct tx tx);
 bool locks_have(const struct locks *locks, u32 key);
 bool locks_remove(struct locks *locks, u32 key);
-bool view_has_leaf(const struct base *base, enum leaf_kind kind);
 void note_claim(struct world *w, struct note *note);
 void party_note_outgoing(struct world *w, struct view *v);
 
