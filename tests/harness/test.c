@@ -3,6 +3,7 @@
 #include "base/fmt.h"
 
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #define TEST_MEMORY ((usize)1 << 38)
 
 static struct test_case *all_tests;
+static const struct test_case *current;
 static bool current_failed;
 static const char *current_skipped; /* why, or NULL */
 static struct arena current_arena;
@@ -204,6 +206,39 @@ static struct test_case *reversed(struct test_case *list)
     return out;
 }
 
+/* --- A test that takes the program with it is named: the others of this run never came. */
+
+static void say_last_words(void)
+{
+    char line[256];
+    usize size = fmt(line, sizeof(line), "FAIL %s\n    it ended the program\n",
+                     current == NULL ? "main" : current->name);
+    if (write(STDOUT_FILENO, line, size) < 0)
+        return;
+}
+
+static void on_signal(int number)
+{
+    say_last_words();
+    raise(number); /* SA_RESETHAND: what it does by default, when this returns */
+}
+
+/* Of the sanitizers, which end the program in a way of their own. */
+[[gnu::weak]] void __sanitizer_set_death_callback(void (*callback)(void));
+
+static void watch_for_the_end(void)
+{
+    static const int signals[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    if (__sanitizer_set_death_callback != NULL) {
+        __sanitizer_set_death_callback(say_last_words);
+        sigaction(SIGABRT, &action, NULL);
+        return;
+    }
+    for (usize i = 0; i < countof(signals); i++)
+        sigaction(signals[i], &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
     usize passed = 0, failed = 0, skipped = 0;
@@ -211,9 +246,11 @@ int main(int argc, char **argv)
     void *memory = mmap(NULL, TEST_MEMORY, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert(memory != MAP_FAILED);
+    watch_for_the_end();
     for (struct test_case *test = reversed(all_tests); test != NULL; test = test->next) {
         if (!wanted(test, argc, argv))
             continue;
+        current = test;
         current_failed = false;
         current_skipped = NULL;
         current_arena = arena_over(memory, TEST_MEMORY);
