@@ -51,6 +51,7 @@ struct fake {
     bool holds_pool;              /* mines no transactions */
     bool drops_pool;              /* forgets transactions that a reorg gives back */
     bool is_poor;                 /* says that everyone is */
+    u256 balance_wei;             /* of everyone */
     u64 foreign_nonces; /* transactions of the sender that it has mined but not been sent */
     unsigned overloaded, cut, garbage, deaf; /* so many requests are answered like this */
     unsigned retry_after_s;                  /* with overloaded; 0: not said */

@@ -502,6 +502,9 @@ static void answer_call(struct fake *fake, json call, struct json_out *out)
         answer_tx(fake, params, out);
     } else if (text_is(method, "eth_getTransactionCount")) {
         answer_count(fake, params, out);
+    } else if (text_is(method, "eth_getBalance")) {
+        json_key(out, "result");
+        json_put_quantity(out, fake->balance_wei);
     } else if (text_is(method, "eth_estimateGas")) {
         answer_estimate(fake, params, out);
     } else if (text_is(method, "eth_feeHistory")) {

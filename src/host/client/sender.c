@@ -339,6 +339,7 @@ static enum status look_around(struct sender *sender, struct err *err)
     }
     TRY(later(eth_ask_header(eth, eth_at_tag(ETH_LATEST), &latest, &tmp, err)));
     sender->height = latest.header.number;
+    sender->time_s = latest.header.timestamp;
     sender->has_market = false;
     return later(
         eth_ask_nonces(eth, sender->options.signer.who, &sender->mined, &sender->pending, err));
@@ -440,6 +441,20 @@ static enum status ask_market(struct sender *sender, struct err *err)
     return ST_OK;
 }
 
+/* The account is asked only where something is urgent. */
+static enum status ask_urgency(struct sender *sender, const struct entry *entry,
+                               struct urgency *out, struct err *err)
+{
+    u256 has;
+    *out = urgency_of(sender, entry, U256_MAX);
+    if (u256_is_zero(out->fee_wei))
+        return ST_OK;
+    TRY(later(eth_ask_balance(sender->options.eth, sender->options.signer.who,
+                              eth_at_tag(ETH_LATEST), &has, err)));
+    *out = urgency_of(sender, entry, has);
+    return ST_OK;
+}
+
 static enum status need_sidecar(struct entry *entry, struct err *err)
 {
     const struct sender_intent *intent = &entry->intent;
@@ -508,7 +523,7 @@ static enum status broadcast(struct sender *sender, struct entry *entry, u64 now
     enum status st = eth_send_raw(sender->options.eth, raw, attempt->hash, &sent, &why);
     if (st == ST_OK) {
         entry->reason[0] = 0;
-        entry->due_ms = now_ms + sender->options.resend_ms;
+        entry->due_ms = now_ms + patience_ms(sender, entry, sender->options.resend_ms);
         return ST_OK;
     }
     if (st == ST_INVALID) {
@@ -612,16 +627,18 @@ static enum status launch(struct sender *sender, struct entry *entry, bool alone
 {
     bool blobs = entry->intent.blob_count > 0, ready;
     struct sender_fees fees;
+    struct urgency urgency;
     struct err why;
     if (now_ms < entry->due_ms)
         return ST_OK;
     entry->due_ms = now_ms + sender->options.retry_ms;
     TRY(ask_market(sender, err));
+    TRY(ask_urgency(sender, entry, &urgency, err));
     if (blobs && !sender->market.has_blob_fee) {
         say(entry, "%s takes no blobs", eth_name(sender->options.eth));
         return ST_OK;
     }
-    if (fees_begin(&sender->options, &sender->market, blobs, &fees, &why) != ST_OK) {
+    if (fees_begin(&sender->options, &urgency, &sender->market, blobs, &fees, &why) != ST_OK) {
         say(entry, "%.*s", SENDER_REASON - 1, why.text);
         return ST_OK;
     }
@@ -643,12 +660,15 @@ static enum status outbid(struct sender *sender, struct entry *entry, bool cance
     bool blobs = entry->intent.blob_count > 0;
     const struct attempt *newest = &entry->attempts[entry->attempt_count - 1];
     struct sender_fees fees;
+    struct urgency urgency;
     *done = false;
     TRY(ask_market(sender, err));
+    TRY(ask_urgency(sender, entry, &urgency, err));
     /* A cancellation may go beyond the factor: it has to win. */
     const struct sender_fees *begun = cancels ? NULL : &entry->attempts[0].fees;
     if (entry->attempt_count >= SENDER_MAX_ATTEMPTS ||
-        !fees_raise(&sender->options, begun, &newest->fees, &sender->market, blobs, &fees)) {
+        !fees_raise(&sender->options, &urgency, begun, &newest->fees, &sender->market, blobs,
+                    &fees)) {
         say(entry, "it waits at the highest fee that may be paid");
         return ST_OK;
     }
@@ -658,7 +678,7 @@ static enum status outbid(struct sender *sender, struct entry *entry, bool cance
 
 static bool is_slow(const struct sender *sender, const struct entry *entry, u64 now_ms)
 {
-    return now_ms >= entry->signed_ms + sender->options.bump_ms &&
+    return now_ms >= entry->signed_ms + patience_ms(sender, entry, sender->options.bump_ms) &&
            sender->height >= entry->signed_height + BUMP_BLOCKS;
 }
 
@@ -688,9 +708,10 @@ static enum status fill_nonce(struct sender *sender, u64 nonce, u64 now_ms, stru
 {
     struct sender_intent intent = {.to = sender->options.signer.who};
     struct sender_fees fees;
+    const struct urgency urgency = {.until_s = UINT64_MAX};
     random_fill(intent.key.b, sizeof(intent.key.b));
     TRY(ask_market(sender, err));
-    TRY(fees_begin(&sender->options, &sender->market, false, &fees, err));
+    TRY(fees_begin(&sender->options, &urgency, &sender->market, false, &fees, err));
     log_warn("sender", "fills a gap of nonces", LOG_U64("nonce", nonce));
     TRY(journal_intent(sender, &intent, err));
     struct entry *entry = entry_add(sender, &intent);

@@ -14,6 +14,10 @@
  * an intent is durable before sender_submit returns; what was not settled is taken up again after a
  * restart. Intents are sent in the order in which they came.
  *
+ * What has a deadline may be given a stake: then fees have no fixed limit, but what is lost without
+ * it and the time that is left. What was given before it, and has to be in blocks first, is paid
+ * for in the same way.
+ *
  * The caller names intents by a key of its own making (the hash of what it wants): submitting one
  * that is known changes nothing, so after a crash it may simply submit again. The newest 4,096
  * finished ones are remembered. The journal is locked, because two senders with one key would use
@@ -43,10 +47,11 @@ struct sender_options {
     u64 bump_ms;            /* and before it is made dearer (30,000), if blocks came meanwhile */
     u64 gap_ms;             /* before a gap of nonces below ours is filled (120,000) */
     u32 bump_percent;       /* of all its fees (12; with blobs 100, as geth's pool wants) */
-    u32 fee_limit_percent;  /* of the fees that an intent started with (1,000) */
+    u32 fee_limit_percent;  /* of the fees that an intent started with (1,000); a stake allows more
+                             */
     u32 gas_margin_percent; /* on top of the estimate (20) */
     u64 gas_cap;            /* of a transaction, EIP-7825 for one; above, it fails (none) */
-    u256 max_fee_wei;       /* per gas, and per blob gas: never more (2,000 gwei) */
+    u256 max_fee_wei;       /* per gas, and per blob gas: more for a stake alone (2,000 gwei) */
     usize flight_limit;     /* transactions sent and not yet in a block (16) */
     usize intent_limit;     /* intents not finished; more are refused (256) */
     bool cell_proofs;       /* blobs go with EIP-7594's proofs first; the other form is tried too */
@@ -58,6 +63,14 @@ enum status sender_open(const struct sender_options *options, struct sender **ou
 /* NULL is fine. Nothing is lost. */
 void sender_close(struct sender *sender);
 
+/* What is lost unless an intent is in a block in time. Little of that may be spent at first,
+ * because a peak of fees may pass; from the middle of the time on, half. */
+struct sender_stake {
+    u256 worth_wei; /* 0: there is no deadline */
+    u64 from_s,
+        until_s; /* the deadline, and when its time began: as the parent's blocks count it */
+};
+
 /* What should happen; copied. */
 struct sender_intent {
     hash32 key;
@@ -68,6 +81,7 @@ struct sender_intent {
     u64 gas_limit; /* 0: as estimated. Set it where estimating depends on what is not mined yet */
     const struct blob *blobs;
     usize blob_count;
+    struct sender_stake stake; /* counts where there is a gas_limit, and without blobs */
 };
 
 /* Durable when it returns. An intent whose key is known is left as it was.

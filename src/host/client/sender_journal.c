@@ -2,6 +2,7 @@
  *
  *   OWNER      chain id, address
  *   INTENT     key, to, creates, value, gas limit, data, blobs
+ *   STAKED     the same, then worth, from, until
  *   ATTEMPT    key, cancels, envelope
  *   WITHDRAWN  key
  *   DONE       key and its outcome
@@ -22,6 +23,7 @@ enum record_kind {
     RECORD_ATTEMPT,
     RECORD_WITHDRAWN,
     RECORD_DONE,
+    RECORD_STAKED,
 };
 
 enum { COMPACT_SIZE = 32 << 20, PATH_ROOM = 4096 };
@@ -47,7 +49,8 @@ static enum status put_owner(struct log_file *log, const struct sender *sender, 
 static enum status put_intent(struct log_file *log, const struct sender_intent *intent,
                               struct arena tmp, struct err *err)
 {
-    struct abi_out out = abi_begin(7, &tmp);
+    bool staked = !u256_is_zero(intent->stake.worth_wei);
+    struct abi_out out = abi_begin(staked ? 10 : 7, &tmp);
     abi_put_hash(&out, intent->key);
     abi_put_address(&out, intent->to);
     abi_put_bool(&out, intent->creates);
@@ -56,7 +59,12 @@ static enum status put_intent(struct log_file *log, const struct sender_intent *
     abi_put_bytes(&out, intent->data);
     abi_put_bytes(&out,
                   (bytes){(const u8 *)intent->blobs, intent->blob_count * sizeof(struct blob)});
-    return append(log, RECORD_INTENT, abi_end(&out), err);
+    if (staked) {
+        abi_put_u256(&out, intent->stake.worth_wei);
+        abi_put_u64(&out, intent->stake.from_s);
+        abi_put_u64(&out, intent->stake.until_s);
+    }
+    return append(log, staked ? RECORD_STAKED : RECORD_INTENT, abi_end(&out), err);
 }
 
 static enum status put_attempt(struct log_file *log, hash32 key, bool cancels, bytes envelope,
@@ -115,7 +123,8 @@ static enum status read_owner(const struct sender *sender, struct abi_in *in, st
     return ST_OK;
 }
 
-static enum status read_intent(struct sender *sender, struct abi_in *in, struct err *err)
+static enum status read_intent(struct sender *sender, struct abi_in *in, bool staked,
+                               struct err *err)
 {
     struct sender_intent intent = {0};
     intent.key = abi_get_hash(in);
@@ -127,6 +136,11 @@ static enum status read_intent(struct sender *sender, struct abi_in *in, struct 
     bytes blobs = abi_get_bytes(in);
     intent.blobs = (const struct blob *)blobs.data;
     intent.blob_count = blobs.size / sizeof(struct blob);
+    if (staked) {
+        intent.stake.worth_wei = abi_get_u256(in);
+        intent.stake.from_s = abi_get_u64(in);
+        intent.stake.until_s = abi_get_u64(in);
+    }
     if (in->failed || blobs.size % sizeof(struct blob) != 0 ||
         intent.blob_count > SIDECAR_MAX_BLOBS)
         return damaged(sender, err);
@@ -174,8 +188,8 @@ static enum status replay_record(struct sender *sender, const struct log_record 
     struct abi_in in = abi_over(record->payload);
     if (record->kind == RECORD_OWNER)
         return read_owner(sender, &in, tmp, err);
-    if (record->kind == RECORD_INTENT)
-        return read_intent(sender, &in, err);
+    if (record->kind == RECORD_INTENT || record->kind == RECORD_STAKED)
+        return read_intent(sender, &in, record->kind == RECORD_STAKED, err);
     hash32 key = abi_get_hash(&in);
     if (record->kind == RECORD_DONE)
         return read_done(sender, key, &in, err);

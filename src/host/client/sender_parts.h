@@ -64,7 +64,7 @@ struct sender {
 
     /* What the newest look showed. */
     bool right_chain;
-    u64 height, mined, pending;
+    u64 height, time_s, mined, pending;
     bool has_market; /* in this poll */
     struct eth_fees market;
     bool in_gap;
@@ -100,13 +100,26 @@ enum status journal_compact(struct sender *sender, struct err *err);
 
 /* --- sender_fees.c */
 
-/* What to begin with. ST_AGAIN: the parent wants more than may ever be paid. */
-enum status fees_begin(const struct sender_options *options, const struct eth_fees *market,
-                       bool blobs, struct sender_fees *out, struct err *err);
+/* What stakes are on an intent: its own, and those of what waits behind it. */
+struct urgency {
+    u256 fee_wei; /* per gas: what may be paid for them; 0: there are none */
+    u64 until_s;  /* the earliest deadline; UINT64_MAX: none */
+};
+/* `has_wei`: of the account, which has to cover what it offers. */
+struct urgency urgency_of(const struct sender *sender, const struct entry *entry, u256 has_wei);
+/* A time to wait before it is sent again or outbid: shorter than usual where a deadline is near, a
+ * sixteenth of what is left until it. */
+u64 patience_ms(const struct sender *sender, const struct entry *entry, u64 usual_ms);
+
+/* What to begin with. ST_AGAIN: the parent wants more than may be paid. */
+enum status fees_begin(const struct sender_options *options, const struct urgency *urgency,
+                       const struct eth_fees *market, bool blobs, struct sender_fees *out,
+                       struct err *err);
 /* At least so much more that a pool takes it in the old one's place, at least the market's, at most
- * the limit (`begun` times a factor; `begun` NULL: no factor). False: that cannot be. */
-bool fees_raise(const struct sender_options *options, const struct sender_fees *begun,
-                const struct sender_fees *old, const struct eth_fees *market, bool blobs,
-                struct sender_fees *out);
+ * the limit (`begun` times a factor, or what is urgent allows; `begun` NULL: no factor). False:
+ * that cannot be. */
+bool fees_raise(const struct sender_options *options, const struct urgency *urgency,
+                const struct sender_fees *begun, const struct sender_fees *old,
+                const struct eth_fees *market, bool blobs, struct sender_fees *out);
 
 #endif

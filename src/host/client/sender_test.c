@@ -325,6 +325,125 @@ TEST(sender_never_pays_above_its_ceiling)
     end(at);
 }
 
+/* --- Stakes. */
+
+enum { STAKE_GAS = 100000, STAKE_FROM_S = 1000, STAKE_UNTIL_S = 1000 + 2400 };
+
+/* Worth 1,000,000 wei per gas, for 200 blocks of the fake's. */
+static void submit_staked(struct bench *at, u8 id)
+{
+    struct sender_intent intent = intent_of(id);
+    intent.gas_limit = STAKE_GAS;
+    intent.stake =
+        (struct sender_stake){u256_from_u64((u64)STAKE_GAS * 1000000), STAKE_FROM_S, STAKE_UNTIL_S};
+    if (sender_submit(at->sender, &intent, &at->err) != ST_OK)
+        test_fail(__FILE__, __LINE__, "intent %u: %s", id, at->err.text);
+}
+
+static struct bench *begin_rich(void)
+{
+    struct bench *at = begin();
+    at->fake->balance_wei = u256_from_u64((u64)1 << 60);
+    return at;
+}
+
+static u64 newest_fee(const struct bench *at)
+{
+    return newest_tx(at)->tx.max_fee_wei.w[0];
+}
+
+/* Blocks come, and none of them takes the transaction, because it pays less than that. */
+static void pass_by(struct bench *at, u64 base_fee_wei, usize rounds)
+{
+    at->fake->base_fee_wei = u256_from_u64(base_fee_wei);
+    for (usize i = 0; i < rounds; i++) {
+        fake_mine(at->fake, 2);
+        if (poll(at, 150) != ST_OK)
+            test_fail(__FILE__, __LINE__, "%s", at->err.text);
+    }
+}
+
+TEST(sender_pays_for_a_deadline_what_its_stake_and_the_time_that_is_left_allow)
+{
+    struct bench *at = begin_rich();
+    submit_staked(at, 1);
+    CHECK(poll(at, 0) == ST_OK && newest_fee(at) == 2100);
+    pass_by(at, 20000, 1); /* twice that is 19 times the first offer, less than a twentieth */
+    CHECK(newest_fee(at) == 40100);
+    pass_by(at, 1000000, 3); /* a peak, perhaps: a twentieth, and by each block a little more */
+    CHECK(newest_fee(at) >= 50000 && newest_fee(at) < 120000);
+    for (usize i = 0; i < 60; i++)
+        pass_by(at, 1000000, 1);
+    CHECK(newest_fee(at) > 400000 && newest_fee(at) <= 500000);
+    at->fake->base_fee_wei = u256_from_u64(400000);
+    fake_mine(at->fake, 1);
+    CHECK(poll(at, 10) == ST_OK && executed(at, 1) == 1);
+    end(at);
+}
+
+TEST(sender_remembers_a_stake_after_a_restart)
+{
+    struct bench *at = begin_rich();
+    submit_staked(at, 1);
+    CHECK(poll(at, 0) == ST_OK);
+    restart(at);
+    CHECK(poll(at, 10) == ST_OK);
+    pass_by(at, 20000, 1);
+    CHECK(newest_fee(at) == 40100 && look(at, 1).nonce == 0);
+    end(at);
+}
+
+/* What has no deadline holds up what has one, by its nonce. */
+TEST(sender_pays_for_what_has_to_come_before_a_deadline)
+{
+    struct bench *at = begin_rich();
+    struct sender_intent idle = intent_of(1);
+    idle.gas_limit = STAKE_GAS;
+    CHECK(sender_submit(at->sender, &idle, &at->err) == ST_OK);
+    CHECK(poll(at, 0) == ST_OK);
+    submit_staked(at, 2);
+    CHECK(poll(at, 10) == ST_OK && in_pool(at) == 2);
+    pass_by(at, 40000, 3);
+    for (u64 nonce = 0; nonce < 2; nonce++) {
+        u64 most = 0;
+        for (usize i = 0; i < at->fake->tx_count; i++)
+            if (at->fake->txs[i]->tx.nonce == nonce)
+                most = max_u64(most, at->fake->txs[i]->tx.max_fee_wei.w[0]);
+        /* The twentieth is for both: 25,000 each at first. */
+        CHECK_ROW(nonce, nonce == 0 ? most > 21000 && most < 40000 : most == 2100);
+    }
+    at->fake->base_fee_wei = u256_from_u64(20000);
+    fake_mine(at->fake, 1);
+    CHECK(poll(at, 10) == ST_OK && executed(at, 1) == 1);
+    end(at);
+}
+
+TEST(sender_offers_no_more_for_a_deadline_than_the_account_has)
+{
+    struct bench *at = begin();
+    at->fake->balance_wei = u256_from_u64((u64)STAKE_GAS * 30000);
+    submit_staked(at, 1);
+    CHECK(poll(at, 0) == ST_OK);
+    pass_by(at, 1000000, 5);
+    CHECK(newest_fee(at) == 30000);
+    end(at);
+}
+
+TEST(sender_goes_above_its_ceiling_for_a_stake_alone)
+{
+    struct bench *at = begin_rich();
+    at->options.max_fee_wei = u256_from_u64(5000);
+    restart(at);
+    at->fake->base_fee_wei = u256_from_u64(20000);
+    submit(at, 1);
+    CHECK(poll(at, 0) == ST_OK && at->fake->tx_count == 0);
+    submit_staked(at, 2); /* and what has to come before it goes, too */
+    CHECK(poll(at, 20) == ST_OK && at->fake->tx_count == 2);
+    fake_mine(at->fake, 1);
+    CHECK(poll(at, 20) == ST_OK && executed(at, 1) == 1 && executed(at, 2) == 1);
+    end(at);
+}
+
 TEST(sender_says_what_it_waits_for_and_goes_on_when_that_comes)
 {
     struct bench *at = begin();
