@@ -228,6 +228,7 @@ static enum status start_tower(struct program *program, struct err *err)
         .chains = chains,
         .chain_count = list_chains(settings, chains),
     };
+    TRY(amount_read(settings->spend, ETHER_DECIMALS, &options.spend_wei, err));
     return tower_open(&options, &program->tower, err);
 }
 

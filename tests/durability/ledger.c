@@ -297,6 +297,12 @@ u64 onchain_first_block(const struct onchain *chain)
     return 0;
 }
 
+u64 onchain_paced_ms(const struct onchain *chain, u64 usual_ms)
+{
+    (void)chain;
+    return usual_ms;
+}
+
 /* It is told as news. */
 void onchain_look(struct onchain *chain, hash32 id)
 {

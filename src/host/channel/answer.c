@@ -19,6 +19,68 @@ bytes answer_call(const struct channel_terms *terms, const struct adjudicator_st
     return adjudicator_challenge(terms, &view->state, states->half, arena);
 }
 
+static u256 wide(u128 value)
+{
+    return (u256){{(u64)value, (u64)(value >> 64), 0, 0}};
+}
+
+/* What a side has sent once the answer is there. */
+static u256 sent_after(const struct adjudicator_states *states, const struct onchain_view *view,
+                       u32 side)
+{
+    bool newer =
+        states->base.base.epoch > view->epoch || states->half[side].half.seq > view->seq[side];
+    return wide(newer ? states->half[side].half.sent : view->state.sent[side]);
+}
+
+/* By how much a's share changes, without locks; two's complement. */
+static u256 gain_of_a(const struct adjudicator_states *states, const struct onchain_view *view)
+{
+    const struct base *base = &states->base.base;
+    u256 was = u256_add(view->state.credit,
+                        u256_sub(wide(view->state.sent[1]), wide(view->state.sent[0])));
+    u256 credit = u256_add(u256_sub(wide(base->balance[0]), wide(base->deposited[0])),
+                           wide(base->withdrawn[0]));
+    u256 is = u256_add(credit, u256_sub(sent_after(states, view, 1), sent_after(states, view, 0)));
+    return u256_sub(is, was);
+}
+
+/* What may be lost until the dispute's end. Its time counts as one challenge period, also where it
+ * has two. */
+static struct sender_stake until_end(const struct channel_terms *terms,
+                                     const struct onchain_view *view, u256 worth_wei)
+{
+    u64 until_s = view->phase_time_s;
+    return (struct sender_stake){worth_wei, until_s - min_u64(until_s, terms->challenge_s),
+                                 until_s};
+}
+
+struct sender_stake answer_stake(const struct channel_terms *terms,
+                                 const struct adjudicator_states *states,
+                                 const struct onchain_view *view)
+{
+    const struct adjudicator_state *posted = &view->state;
+    u256 worth = gain_of_a(states, view);
+    if (!address_is_zero(terms->asset))
+        return (struct sender_stake){.until_s = 0};
+    if (u256_is_negative(worth))
+        worth = u256_negate(worth);
+    for (u32 side = 0; side < 2; side++) {
+        const struct half *half = &states->half[side].half;
+        if (hash32_equal(half->root, posted->root[side]))
+            continue;
+        worth = u256_add(worth, wide(half->locked));
+        worth = u256_add(worth, wide(posted->locked[side]));
+    }
+    return until_end(terms, view, u256_min(worth, wide(view->deposited[0] + view->deposited[1])));
+}
+
+struct sender_stake answer_lie_stake(const struct channel_terms *terms,
+                                     const struct onchain_view *view)
+{
+    return until_end(terms, view, wide(view->bond.amount_wei));
+}
+
 /* As Bonds.sol judges it. */
 static bool is_lie(const struct channel_name *name, const struct adjudicator_bond *bond,
                    const struct half *own, const struct half *acked)

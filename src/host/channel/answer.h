@@ -21,11 +21,20 @@ bytes answer_call(const struct channel_terms *terms, const struct adjudicator_st
                   const struct onchain_view *view, struct answering *answering,
                   struct arena *arena);
 
+/* What an answer with these states brings its sender's side, or the other, at most, until the
+ * dispute's end. Zeros where the channel's asset is not ether: nobody says what it is worth. */
+struct sender_stake answer_stake(const struct channel_terms *terms,
+                                 const struct adjudicator_states *states,
+                                 const struct onchain_view *view);
+
 /* The call that takes the closer's bond for its peer, from states that the peer has endorsed; empty
  * where they are not, where there is no bond, or where they do not show that the closer knew better
  * than it posted. */
 bytes answer_to_lie(const struct channel_terms *terms, const struct adjudicator_states *states,
                     const struct onchain_view *view, struct arena *arena);
+/* What that brings: the bond. */
+struct sender_stake answer_lie_stake(const struct channel_terms *terms,
+                                     const struct onchain_view *view);
 
 /* What ends a dispute whose time is over: the merge of what was noted, one side after the other,
  * then the settlement. */

@@ -493,12 +493,19 @@ void opening_seen(struct entry *entry, const struct onchain_view *view);
 void errand_deposit(struct entry *entry);
 /* A call of the adjudicator. */
 void errand_call(struct entry *entry, enum errand errand, bytes call);
+/* One with a deadline. */
+void errand_urgent(struct entry *entry, enum errand errand, bytes call,
+                   const struct sender_stake *stake);
 /* A forced close, `claims`: with a bond on its being the newest. */
 void errand_force(struct entry *entry, bytes call, bool claims);
 /* Takes a secret of ours out of a batch, so that it counts by itself. */
-void errand_record(struct entry *entry, const struct shown_terms *shown);
+void errand_record(struct entry *entry, const struct shown_terms *shown,
+                   const struct sender_stake *stake);
 /* Shows a secret to everybody; where that has failed, once more. */
-void errand_reveal(struct chain_of *chain, hash32 preimage);
+void errand_reveal(struct chain_of *chain, hash32 preimage, const struct sender_stake *stake);
+/* Of a lock whose secret has to be there in time; zeros where it is not of ether. */
+struct sender_stake errand_stake_of_lock(const struct entry *entry, const struct lock *lock,
+                                         u64 from_s, u64 until_s);
 void reveals_free(struct chain_of *chain);
 void errand_ended(struct chain_of *chain, hash32 key, bool succeeded, const char *why);
 void errands_tick(struct daemon *daemon, u64 now_ms);

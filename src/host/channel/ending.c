@@ -270,11 +270,14 @@ static void answer(struct entry *entry)
     if (newer.size != 0) {
         log_warn("channel", "a dispute with an old state is answered",
                  LOG_HEX("channel", channel_name(entry->channel)->id));
-        errand_call(entry, ERRAND_ANSWER, newer);
+        struct sender_stake stake = answer_stake(terms, &states, &entry->view);
+        errand_urgent(entry, ERRAND_ANSWER, newer, &stake);
     }
     bytes proof = answer_to_lie(terms, &states, &entry->view, &arena);
-    if (proof.size != 0)
-        errand_call(entry, ERRAND_ACCUSE, proof);
+    if (proof.size != 0) {
+        struct sender_stake stake = answer_lie_stake(terms, &entry->view);
+        errand_urgent(entry, ERRAND_ACCUSE, proof, &stake);
+    }
 }
 
 static void settle(struct entry *entry)

@@ -38,35 +38,46 @@ void errand_deposit(struct entry *entry)
     onchain_deposit(entry->chain->chain, key, channel_terms(entry->channel), side, entry->wanted);
 }
 
-static void submit(struct entry *entry, enum errand errand, enum onchain_contract to, bytes call,
-                   bool stakes)
+static void submit(struct entry *entry, enum errand errand, struct onchain_intent intent)
 {
-    struct onchain_intent intent = {
-        .key = errand_key(entry, errand, number_of(call.data, call.size)),
-        .to = to,
-        .data = call,
-        .stakes = stakes,
-    };
+    intent.key = errand_key(entry, errand, number_of(intent.data.data, intent.data.size));
     onchain_submit(entry->chain->chain, &intent);
 }
 
 void errand_call(struct entry *entry, enum errand errand, bytes call)
 {
-    submit(entry, errand, ONCHAIN_ADJUDICATOR, call, false);
+    submit(entry, errand, (struct onchain_intent){.data = call});
+}
+
+void errand_urgent(struct entry *entry, enum errand errand, bytes call,
+                   const struct sender_stake *stake)
+{
+    submit(entry, errand, (struct onchain_intent){.data = call, .stake = *stake});
 }
 
 void errand_force(struct entry *entry, bytes call, bool claims)
 {
-    submit(entry, ERRAND_FORCE, ONCHAIN_ADJUDICATOR, call, claims);
+    submit(entry, ERRAND_FORCE, (struct onchain_intent){.data = call, .stakes = claims});
 }
 
-void errand_record(struct entry *entry, const struct shown_terms *shown)
+void errand_record(struct entry *entry, const struct shown_terms *shown,
+                   const struct sender_stake *stake)
 {
     u8 room[1024];
     struct arena arena = arena_over(room, sizeof(room));
     bytes call = registry_record(shown->secret, (u32)shown->index, (u32)shown->count, shown->path,
                                  (usize)shown->path_size, &arena);
-    submit(entry, ERRAND_RECORD, ONCHAIN_REGISTRY, call, false);
+    submit(entry, ERRAND_RECORD,
+           (struct onchain_intent){.to = ONCHAIN_REGISTRY, .data = call, .stake = *stake});
+}
+
+struct sender_stake errand_stake_of_lock(const struct entry *entry, const struct lock *lock,
+                                         u64 from_s, u64 until_s)
+{
+    if (!address_is_zero(channel_terms(entry->channel)->asset))
+        return (struct sender_stake){.until_s = 0};
+    return (struct sender_stake){
+        {{(u64)lock->amount, (u64)(lock->amount >> 64), 0, 0}}, from_s, until_s};
 }
 
 /* --- Secrets. */
@@ -87,7 +98,7 @@ static struct revealing *revealing_of(struct chain_of *chain, hash32 preimage)
 }
 
 /* Whoever is first; another's reveal of the same secret does as well. */
-void errand_reveal(struct chain_of *chain, hash32 preimage)
+void errand_reveal(struct chain_of *chain, hash32 preimage, const struct sender_stake *stake)
 {
     u8 room[256];
     struct arena arena = arena_over(room, sizeof(room));
@@ -99,6 +110,7 @@ void errand_reveal(struct chain_of *chain, hash32 preimage)
         .key = at->key,
         .to = ONCHAIN_REGISTRY,
         .data = registry_reveal(preimage, &arena),
+        .stake = *stake,
     };
     onchain_submit(chain->chain, &intent);
 }
@@ -154,7 +166,8 @@ static void failed(struct entry *entry, enum errand errand, const char *why)
              LOG_TEXT("why", why));
     entry->errands[errand].failures++;
     u64 challenge_ms = (u64)channel_terms(entry->channel)->challenge_s * 1000;
-    entry->retry_ms = clock_now_ms() + min_u64(RETRY_MS, challenge_ms / RETRIES);
+    entry->retry_ms = clock_now_ms() + min_u64(onchain_paced_ms(entry->chain->chain, RETRY_MS),
+                                               challenge_ms / RETRIES);
     come_back(entry);
 }
 

@@ -551,8 +551,10 @@ static void look_at_theirs(struct entry *entry, u64 now_s)
         if (lock.amount == 0 || now_s + margin_s < lock.expiry_s ||
             !channel_lock_preimage(entry->channel, slot, &preimage))
             continue;
+        struct sender_stake stake = errand_stake_of_lock(
+            entry, &lock, lock.expiry_s - min_u64(lock.expiry_s, margin_s), lock.expiry_s);
         if (now_s <= lock.expiry_s)
-            errand_reveal(entry->chain, preimage);
+            errand_reveal(entry->chain, preimage, &stake);
         else if (now_s > lock.expiry_s + margin_s)
             ending_force(entry);
     }

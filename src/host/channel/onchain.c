@@ -14,10 +14,12 @@
 enum {
     POLL_MS = 1000,
     PATIENCE_MS = 5000,
-    RETRY_MS = 1000,
     CONFIRMATIONS = 64, /* reorgs out of which transactions are sent again */
+    RETRY_MS = 1000,
+    /* Disputes have deadlines: sooner than the sender would by itself, and than this where the
+     * chain is looked at more often than once in a second. */
     GAP_MS = 15000,
-    AGAIN_MS = 10000, /* disputes have deadlines: sooner than the sender would by itself */
+    AGAIN_MS = 10000,
     ANSWER_LIMIT = 32 << 20,
     PATH_ROOM = 4200,
 };
@@ -209,6 +211,7 @@ void onchain_submit(struct onchain *chain, const struct onchain_intent *intent)
     job->to = intent->to == ONCHAIN_REGISTRY ? chain->registry : chain->adjudicator;
     job->data = (bytes){data, intent->data.size};
     job->stakes = intent->stakes;
+    job->stake = intent->stake;
     put_job(chain, job);
 }
 
@@ -420,6 +423,11 @@ static enum status check_contracts(struct onchain *chain, struct err *err)
     return check_code(chain, chain->registry, "registry", err);
 }
 
+u64 onchain_paced_ms(const struct onchain *chain, u64 usual_ms)
+{
+    return max_u64(1, usual_ms * min_u64(chain->options.poll_ms, POLL_MS) / POLL_MS);
+}
+
 static enum status open_sender(struct onchain *chain, struct err *err)
 {
     const struct files *files = files_of_system();
@@ -433,10 +441,10 @@ static enum status open_sender(struct onchain *chain, struct err *err)
                                      .path = path,
                                      .chain_id = chain->chain_id,
                                      .confirmations = CONFIRMATIONS,
-                                     .retry_ms = RETRY_MS,
-                                     .resend_ms = AGAIN_MS,
-                                     .bump_ms = AGAIN_MS,
-                                     .gap_ms = GAP_MS,
+                                     .retry_ms = onchain_paced_ms(chain, RETRY_MS),
+                                     .resend_ms = onchain_paced_ms(chain, AGAIN_MS),
+                                     .bump_ms = onchain_paced_ms(chain, AGAIN_MS),
+                                     .gap_ms = onchain_paced_ms(chain, GAP_MS),
                                      .flight_limit = ONCHAIN_FLIGHT,
                                      .intent_limit = ONCHAIN_INTENTS};
     return sender_open(&options, &chain->sender, err);

@@ -19,6 +19,7 @@
 #define CHANNEL_ONCHAIN_H
 
 #include "channel/adjudicator.h"
+#include "client/sender.h"
 #include "client/signer.h"
 #include "sys/loop.h"
 
@@ -102,6 +103,9 @@ address onchain_registry(const struct onchain *chain);
 /* The newest block when it was opened: `since` of a channel that begins before any block is told.
  */
 u64 onchain_first_block(const struct onchain *chain);
+/* A time to wait before something is tried again: the usual one, or less where the chain is looked
+ * at more often than once in a second. */
+u64 onchain_paced_ms(const struct onchain *chain, u64 usual_ms);
 
 /* --- Eyes. */
 
@@ -130,7 +134,8 @@ struct onchain_intent {
     hash32 key;
     enum onchain_contract { ONCHAIN_ADJUDICATOR, ONCHAIN_REGISTRY } to;
     bytes data;
-    bool stakes; /* a forced close: with a bond, where the account can spare one */
+    bool stakes;               /* a forced close: with a bond, where the account can spare one */
+    struct sender_stake stake; /* what is lost if it comes too late; zeros: nothing */
 };
 void onchain_submit(struct onchain *chain, const struct onchain_intent *intent);
 

@@ -4,7 +4,6 @@
 #define CHANNEL_ONCHAIN_INTERNAL_H
 
 #include "channel/onchain.h"
-#include "client/sender.h"
 #include "sys/pages.h"
 
 #include <pthread.h>
@@ -36,8 +35,9 @@ struct job {
     struct job *next;
     hash32 key;
     address to;
-    bytes data;      /* owned */
-    bool stakes;     /* a bond goes with it */
+    bytes data;  /* owned */
+    bool stakes; /* a bond goes with it */
+    struct sender_stake stake;
     bool is_deposit; /* of a channel with these terms: */
     struct channel_terms terms;
     u32 side;

@@ -108,7 +108,8 @@ static enum progress send(struct onchain *chain, struct job *job, hash32 key, ad
                                        .value_wei = value_wei,
                                        .data = data,
                                        .gas_limit =
-                                           gas + gas * GAS_MARGIN_PERCENT / 100 + GAS_EXTRA};
+                                           gas + gas * GAS_MARGIN_PERCENT / 100 + GAS_EXTRA,
+                                       .stake = job->stake};
         st = sender_submit(chain->sender, &intent, &why);
     }
     if (st != ST_INVALID) {

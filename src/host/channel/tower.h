@@ -7,7 +7,8 @@
  * A client is whoever connects, by its node key. What came in while a turn's messages were read is
  * made durable at once, and then receipts leave. A tower learns of a channel when its dispute
  * begins, and not before: it watches all disputes of the adjudicators of its chains, and answers
- * those that it has a newer state for, at its own expense. It is neither paid for that nor trusted
+ * those that it has a newer state for, at its own expense: where fees are high, for as much as the
+ * answer is worth to its client, and a limit of its own. It is neither paid for that nor trusted
  * with anything: it can do nothing with a blob that the client would not do.
  *
  * After a restart it goes on at the first block in which a dispute that it knows of was opened. */
@@ -28,6 +29,7 @@ struct tower_options {
     u16 port;                /* 0: any */
     const struct daemon_chain *chains;
     usize chain_count;
+    u256 spend_wei; /* for one answer, where that is more than ten times what it began with */
 };
 
 /* ST_AGAIN: another process has the folder.  ST_CORRUPT: its file.  ST_IO: a chain is not reached,

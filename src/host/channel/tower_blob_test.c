@@ -230,6 +230,36 @@ TEST(tower_challenges_one_state_and_takes_notes_when_it_has_changed)
                       adjudicator_write_note(&terms, states.half, &arena)));
 }
 
+/* a's share goes from 41 to 60000 - 70000 + 1 + 250 - 1500 = -11249 (of deposits, both times). */
+TEST(stake_of_an_answer_is_what_it_moves)
+{
+    struct channel_terms terms = test_terms();
+    struct adjudicator_states states = test_states(&terms);
+    struct onchain_view view = {.phase = PHASE_DISPUTE,
+                                .phase_time_s = 10000,
+                                .deposited = {70000, 30000},
+                                .epoch = 4,
+                                .seq = {99, 99},
+                                .state = {.credit = {{41}}, .root = {{{0}}, {{9}}}}};
+    CHECK(u256_is_zero(answer_stake(&terms, &states, &view).worth_wei)); /* a token's */
+    terms.asset = (address){{0}};
+    struct sender_stake stake = answer_stake(&terms, &states, &view);
+    CHECK(stake.worth_wei.w[0] == 11290 && stake.from_s == 6400 && stake.until_s == 10000);
+    view.state.root[1].b[0] = 1; /* other locks: all of them, the old ones and the new ones */
+    view.state.locked[1] = 7;
+    CHECK(answer_stake(&terms, &states, &view).worth_wei.w[0] == 11290 + 3 + 7);
+    view.epoch = 5; /* of the same base: a's half alone is newer */
+    view.seq[0] = 8;
+    view.state = (struct adjudicator_state){.sent = {500, 9000}, .root = {{{0}}, {{9}}}};
+    view.state.credit = u256_negate(u256_from_u64(9999));
+    CHECK(answer_stake(&terms, &states, &view).worth_wei.w[0] == 1000);
+    view.deposited[0] = view.deposited[1] = 300; /* never more than there is */
+    CHECK(answer_stake(&terms, &states, &view).worth_wei.w[0] == 600);
+    view.bond.amount_wei = 77;
+    stake = answer_lie_stake(&terms, &view);
+    CHECK(stake.worth_wei.w[0] == 77 && stake.until_s == 10000);
+}
+
 /* The states are of b's: half 9 of a's, and half 4 of its own, which that one acknowledges. */
 TEST(lies_are_what_the_closer_s_own_acknowledgements_show)
 {

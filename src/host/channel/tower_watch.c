@@ -31,7 +31,16 @@ static enum status open_blob(const struct tower *tower, hash32 salt, hash32 id, 
 
 /* --- Calls. */
 
-static void submit(struct dispute *dispute, bytes call)
+/* Half of a stake may be spent. Clients' states may be made up, for the tower to pay. */
+static struct sender_stake bounded(const struct tower *tower, struct sender_stake stake)
+{
+    u256 most;
+    if (!u256_mul_overflow(tower->options.spend_wei, u256_from_u64(2), &most))
+        stake.worth_wei = u256_min(stake.worth_wei, most);
+    return stake;
+}
+
+static void submit(struct dispute *dispute, bytes call, struct sender_stake stake)
 {
     struct {
         hash32 id, call;
@@ -43,7 +52,10 @@ static void submit(struct dispute *dispute, bytes call)
     dispute->key = key;
     dispute->calls++;
     dispute->is_underway = true;
-    struct onchain_intent intent = {.key = key, .to = ONCHAIN_ADJUDICATOR, .data = call};
+    struct onchain_intent intent = {.key = key,
+                                    .to = ONCHAIN_ADJUDICATOR,
+                                    .data = call,
+                                    .stake = bounded(dispute->chain->tower, stake)};
     onchain_submit(dispute->chain->chain, &intent);
 }
 
@@ -82,7 +94,7 @@ static bool answer(struct dispute *dispute)
         return false;
     log_warn("tower", "a dispute with an old state is answered",
              LOG_HEX("channel", dispute->name.id));
-    submit(dispute, call);
+    submit(dispute, call, answer_stake(&dispute->terms, &states, &dispute->view));
     return true;
 }
 
@@ -103,7 +115,7 @@ static void accuse(struct dispute *dispute)
         if (call.size == 0)
             continue;
         dispute->has_accused = true;
-        submit(dispute, call);
+        submit(dispute, call, answer_lie_stake(&terms, &dispute->view));
         return;
     }
 }
@@ -115,7 +127,8 @@ static void act(struct dispute *dispute)
     if (!dispute->has_view || dispute->view.phase != PHASE_DISPUTE || dispute->is_underway)
         return;
     if (dispute->chain->time_s >= dispute->view.phase_time_s)
-        submit(dispute, answer_end(&dispute->terms, &dispute->view, &arena));
+        submit(dispute, answer_end(&dispute->terms, &dispute->view, &arena),
+               (struct sender_stake){.until_s = 0});
     else if (!answer(dispute))
         accuse(dispute);
 }

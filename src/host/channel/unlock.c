@@ -258,8 +258,10 @@ static void record_late(struct entry *entry, const struct locks *locks)
             is_done(&entry->view.pots, side, slot / LOCKS_PER_CHUNK))
             continue;
         const struct shown *shown = shown_find(entry->chain, lock.key, lock.expiry_s);
+        struct sender_stake stake =
+            errand_stake_of_lock(entry, &lock, from_s + patience_s, from_s + 2 * patience_s);
         if (shown != NULL && shown->terms.count != 0)
-            errand_record(entry, &shown->terms);
+            errand_record(entry, &shown->terms, &stake);
     }
 }
 

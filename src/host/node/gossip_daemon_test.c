@@ -339,15 +339,16 @@ static bool is_another_shown(struct dev *at)
 TEST(secret_whose_transaction_has_failed_is_shown_under_another_name)
 {
     begin();
+    const struct sender_stake nothing = {.until_s = 0};
     struct chain_of *chain = &daemon->chains[0];
     hash32 name = keccak256(BYTES_OF(late));
     struct onchain_intent taken = {
         .key = name, .to = ONCHAIN_REGISTRY, .data = registry_reveal((hash32){{9}}, test_arena())};
     onchain_submit(chain->chain, &taken);
     WAIT_FOR(dev, is_another_shown);
-    errand_reveal(chain, late);
+    errand_reveal(chain, late, &nothing);
     errand_ended(chain, name, false, "another program used its nonce");
-    errand_reveal(chain, late);
+    errand_reveal(chain, late, &nothing);
     WAIT_FOR(dev, is_shown);
     end();
 }
