@@ -76,6 +76,13 @@ void ledger_copy(struct ledger *to, struct ledger *from)
     pthread_mutex_unlock(&live->lock);
 }
 
+void ledger_pass(u64 seconds)
+{
+    lock(ledger);
+    ledger->block += seconds;
+    pthread_mutex_unlock(&ledger->lock);
+}
+
 static struct ledger_channel *channel_of(const struct channel_name *name)
 {
     for (usize i = 0; i < ledger->channel_count; i++)

@@ -36,6 +36,8 @@ struct ledger {
 
 /* A new one, in the place of the last. Before any daemon is started. */
 struct ledger *ledger_new(void);
+/* So many blocks, of a second each, in which nothing happens. */
+void ledger_pass(u64 seconds);
 /* A copy, taken or put back as a whole. */
 void ledger_copy(struct ledger *to, struct ledger *from);
 
