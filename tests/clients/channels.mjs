@@ -1,7 +1,8 @@
 // Channel daemons, as tests drive them: the program's own commands and JSON-RPC.
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { bin, freePort, keys, until } from './node.mjs';
 
 /** `varve channel` with these words; resolves to { code, out, err }. */
@@ -16,8 +17,8 @@ export async function deploy(url) {
 }
 
 /** A server of `varve channel`, once it has said where its data is. */
-async function launch(words) {
-  const child = spawn(bin, ['channel', ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function launch(words, env = {}) {
+  const child = spawn(bin, ['channel', ...words], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let output = '';
   const server = { child, ended: null, output: () => output, line: (name) => output.match(new RegExp(`^${name}\\s+(\\S+)$`, 'm'))?.[1] };
   child.stdout.on('data', (data) => { output += data; });
@@ -39,6 +40,33 @@ async function stop(server, scratch) {
   return end;
 }
 
+/**
+ * The moments at which a daemon with this `env` touches files and sockets (tests/durability/points.h), but for what
+ * it asks a chain. It ends at the one that is chosen, with the status `ended`.
+ */
+export function startPoints() {
+  const folder = scratchFolder();
+  const file = `${folder}/points`;
+  const fd = openSync(file, 'wx+');
+  const put = (at, value) => writeSync(fd, Buffer.from(Uint32Array.of(value).buffer), 0, 4, at);
+  put(4, 0);
+  put(0, 0);
+  return {
+    env: { LD_PRELOAD: `${dirname(bin)}/tests/durability/libpoints.so`, VARVE_POINTS: file, VARVE_POINTS_EXCEPT: 'channel-chain' },
+    /** The `at`th from now on, from 1; `how`: 0 before it, 1 halfway through, 2 after it. */
+    choose: (at, how) => { put(4, how); put(0, at); },
+    /** None. Gives how many were left until the one that was chosen; 0: it has come. */
+    stop: () => {
+      const left = Buffer.alloc(4);
+      readSync(fd, left, 0, 4, 0);
+      put(0, 0);
+      return left.readUInt32LE();
+    },
+    close: () => { closeSync(fd); rmSync(folder, { recursive: true }); },
+  };
+}
+startPoints.ended = 99;
+
 /** A watchtower on the chains `urls`, paid for by `key`. With `datadir` and `port` of an earlier one it is that one again. */
 export async function startTower({ urls, key, datadir, port }) {
   const scratch = datadir ?? scratchFolder();
@@ -49,7 +77,7 @@ export async function startTower({ urls, key, datadir, port }) {
   ]);
   const name = server.line('Tower');
   const tower = {
-    name, datadir: scratch, output: server.output, port: Number(name.split(':').at(-1)),
+    name, pid: server.child.pid, datadir: scratch, output: server.output, port: Number(name.split(':').at(-1)),
     kill: async (signal = 'SIGKILL') => { server.child.kill(signal); return server.exit; },
     again: () => startTower({ urls, key, datadir: scratch, port: tower.port }),
     stop: () => stop(server, datadir ? undefined : scratch),
@@ -60,13 +88,13 @@ export async function startTower({ urls, key, datadir, port }) {
 /**
  * A daemon on the chains `urls`, paid for by `key`. With `datadir` and `port` of an earlier one it is that one again.
  */
-export async function startDaemon({ urls, key, datadir, port, args = [], more = [], word = 'node' }) {
+export async function startDaemon({ urls, key, datadir, port, args = [], more = [], word = 'node', env }) {
   const scratch = datadir ?? scratchFolder();
   port ??= await freePort();
   const server = await launch([
     word, ...urls.flatMap((url) => ['--chain', url]), '--key', key, '--datadir', scratch, '--port', String(port),
     '--http.port', '0', '--confirmations', '1', '--poll', '50', '--challenge', '60', ...args, ...more,
-  ]);
+  ], env);
   const { child, line, output, exit } = server;
   const url = line('JSON-RPC');
   const node = line('Node');
@@ -85,7 +113,7 @@ export async function startDaemon({ urls, key, datadir, port, args = [], more = 
     channel: async (channel) => (await daemon.rpc('channel_list')).find((each) => each.channel === channel),
     kill: async (signal = 'SIGKILL') => { child.kill(signal); return exit; },
     /** The same daemon, after it has ended. */
-    again: (changes = {}) => startDaemon({ urls, key, datadir: scratch, port: daemon.port, args, ...changes }),
+    again: (changes = {}) => startDaemon({ urls, key, datadir: scratch, port: daemon.port, args, env, ...changes }),
     stop: () => stop(server, datadir ? undefined : scratch),
   };
   return daemon;

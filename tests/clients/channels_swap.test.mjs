@@ -1,8 +1,8 @@
 // A payment from one chain to another through a hub that has channels on both: the payer has nothing on the payee's chain.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { command, deploy, hex, startDaemon } from './channels.mjs';
-import { ether, keys, until } from './node.mjs';
+import { command, deploy, hex, startDaemon, startPoints } from './channels.mjs';
+import { addresses, ether, keys, until } from './node.mjs';
 import { startStack } from './stack.mjs';
 
 describe('from varve\'s L1 to its layer 2', () => {
@@ -106,28 +106,91 @@ describe('from varve\'s L1 to its layer 2', () => {
     }
   });
 
-  for (const victim of ['hub', 'bob', 'alice']) {
-    test(`${victim} killed at any time on the way: both or neither`, async () => {
-      for (let delay = 0; delay < 40; delay += 8) {
-        const before = await sums();
-        const { invoice, hash } = await bob.rpc('channel_invoice', { amount: '0x3e8' });
-        const paying = pay(invoice).then(() => 'paid', (error) => error.message);
-        await new Promise((done) => setTimeout(done, delay));
-        const kill = { hub: async () => { await hub.kill(); hub = await hub.again(); }, bob: async () => { await bob.kill(); bob = await bob.again(); }, alice: async () => { await alice.kill(); alice = await alice.again(); } }[victim];
-        await kill();
-        await paying;
-        const moved = await until(async () => {
-          if (!await isQuiet().catch(() => false)) return null;
-          const after = await sums().catch(() => null);
-          if (!after) return null;
-          const [a, h1, h2, b] = after.map((x, i) => x - before[i]);
-          const neither = a === 0n && h1 === 0n && h2 === 0n && b === 0n;
-          const both = b === 1000n && h2 === -1000n && h1 === 1000n + fee(1000n) && a === -h1;
-          return (neither || both) && { both };
-        }, 15_000, `both or neither after ${delay} ms`);
-        const { state } = await bob.rpc('channel_invoiceStatus', { hash });
-        assert.equal(state === 'paid', moved.both, `delay ${delay}`);
+  describe('who ends at any of its writes, syncs, sends and receives', () => {
+    const hows = ['before it', 'halfway through it', 'after it'];
+    const points = {}, third = {};
+    const get = { alice: () => alice, hub: () => hub, bob: () => bob };
+    const set = { alice: (node) => { alice = node; }, hub: (node) => { hub = node; }, bob: (node) => { bob = node; } };
+    const both = () => [stack.node.url, stack.url];
+    before(async () => {
+      for (const who of ['alice', 'hub', 'bob']) {
+        points[who] = startPoints();
+        await get[who]().kill('SIGTERM');
+        set[who](await get[who]().again({ env: points[who].env, ...(who === 'alice' ? { urls: both() } : {}) }));
       }
+      third.id = await until(() => hub.rpc('channel_open', { peer: alice.node, amount: hex(ether / 4n), chainId: hex(901) }).then(({ channel }) => channel, () => null), 30_000, 'the channel back to alice');
+      await until(areQuiet, 30_000, 'the channels');
     });
-  }
+    after(() => { for (const each of Object.values(points)) each.close(); });
+
+    const sides = () => [[alice, first], [hub, first], [hub, second], [bob, second], [hub, third.id], [alice, third.id]];
+    const all = async () => Promise.all(sides().map(async ([node, id]) => node.channel(id)));
+    const areQuiet = async () => (await all().catch(() => [])).filter((each) => each?.state === 'open' && each.balance === each.spendable).length === 6;
+    const balances = async () => (await all()).map(({ balance }) => BigInt(balance));
+    /** What each side has more of when it has happened: alice pays bob, or herself on the other chain. */
+    const moved = (swaps, amount) => {
+      const there = swaps ? [0n, 0n, -amount, amount] : [-amount, amount, 0n, 0n];
+      return [-amount - fee(amount), amount + fee(amount), ...there];
+    };
+    const plus = (one, other) => one.map((each, i) => each + other[i]);
+
+    /** One payment, or swap, with a victim that ends at a point. False: it has fewer of them. */
+    const run = async (who, at, how, swaps) => {
+      const what = `${swaps ? 'a swap' : 'a payment'} in which ${who} ends ${hows[how]}, ${at}`;
+      const had = await balances();
+      const amount = 1000n + BigInt(at);
+      const payee = swaps ? 'alice' : 'bob';
+      const { invoice, hash } = await get[payee]().rpc('channel_invoice', { amount: hex(amount), chainId: hex(901) });
+      const victim = get[who]();
+      points[who].choose(at, how);
+      const paying = pay(invoice).then(({ state }) => state, () => 'not known');
+      await Promise.race([paying, victim.exit]);
+      await Promise.race([victim.exit, new Promise((done) => setTimeout(done, 100))]); // what follows the answer
+      const reached = points[who].stop() === 0;
+      if (reached) {
+        const { code } = await victim.exit;
+        assert.equal(code, startPoints.ended, what);
+        set[who](await victim.again());
+      }
+      const said = await paying;
+      const has = await until(async () => {
+        if (!await areQuiet()) return null;
+        const now = String(await balances().catch(() => []));
+        return [had, plus(had, moved(swaps, amount))].findIndex((each) => String(each) === now) + 1;
+      }, 60_000, `both or neither: ${what}`).catch(async (error) => {
+        throw new Error(`${error.message}: ${JSON.stringify(await all())}, were ${had}\n${victim.output().slice(-1000)}`);
+      });
+      const happened = has === 2;
+      assert.equal((await get[payee]().rpc('channel_invoiceStatus', { hash })).state === 'paid', happened, what);
+      if (said === 'paid') assert.ok(happened, `${what}: the payer was told so`);
+      if (said === 'failed') assert.ok(!happened, `${what}: the payer was told so`);
+      if (!reached) assert.equal(said, 'paid', what);
+      return reached;
+    };
+
+    // Deeper: VARVE_SWAP_EVERY=1, all points of each.
+    const every = Number(process.env.VARVE_SWAP_EVERY ?? 4);
+    for (const who of ['alice', 'hub', 'bob'])
+      test(`${who}, ${every === 1 ? 'all of them' : `one of ${every}`}: both legs or neither`, async () => {
+        for (const how of hows.keys()) {
+          let at = 1 + how % every, runs = 0;
+          for (; await run(who, at, how, who !== 'bob' && runs % 2 === 1); at += every) runs++;
+          assert.ok(at > 8, `it has a request, updates and their syncs to end in: ${at}`);
+        }
+      });
+
+    test('both chains pay out what the daemons count', async () => {
+      const counted = await balances();
+      assert.deepEqual([counted[0] + counted[1], counted[2] + counted[3], counted[4] + counted[5]], [ether, ether / 2n, ether / 4n]);
+      const balance = async (i, url) => {
+        const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_getBalance', params: [addresses[i], 'latest'] });
+        return BigInt((await (await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).json()).result);
+      };
+      const accounts = [[1, stack.node.url], [3, stack.url], [1, stack.url]]; // alice's, bob's and alice's: the hub pays for all closes
+      const had = await Promise.all(accounts.map((each) => balance(...each)));
+      for (const channel of [first, second, third.id]) await hub.rpc('channel_close', { channel, timeoutMs: 60_000 });
+      const has = await Promise.all(accounts.map((each) => balance(...each)));
+      assert.deepEqual(has.map((each, i) => each - had[i]), [counted[0], counted[3], counted[5]]);
+    });
+  });
 });

@@ -2,38 +2,58 @@
 
 #include "base/bytes.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static atomic_uint left; /* until the chosen one; 0: none is chosen */
-static enum point_how how;
+static struct points own, *points = &own;
+static const char *excepted;
+
+void points_share(struct points *shared)
+{
+    points = shared;
+}
+
+void points_except(const char *thread)
+{
+    excepted = thread;
+}
 
 void points_arm(unsigned at, enum point_how as)
 {
-    how = as;
-    left = at;
+    points->how = as;
+    points->left = at;
+}
+
+static bool is_excepted(void)
+{
+    char name[16];
+    return excepted != NULL && pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 &&
+           strcmp(name, excepted) == 0;
 }
 
 /* True: this is the one. */
 static bool is_chosen(void)
 {
-    unsigned now = left;
-    while (now != 0 && !atomic_compare_exchange_weak(&left, &now, now - 1))
+    unsigned now = points->left;
+    if (now == 0 || is_excepted())
+        return false;
+    while (now != 0 && !atomic_compare_exchange_weak(&points->left, &now, now - 1))
         ;
     return now == 1;
 }
 
 static void end_if(bool chosen, enum point_how as)
 {
-    if (chosen && how == as)
+    if (chosen && points->how == as)
         _exit(POINT_STATUS);
 }
 
 static usize part_of(bool chosen, usize size)
 {
-    return chosen && how == POINT_HALF ? size / 2 : size;
+    return chosen && points->how == POINT_HALF ? size / 2 : size;
 }
 
 ssize_t counted_pwrite(int fd, const void *data, usize size, off_t offset) __asm__("pwrite");
