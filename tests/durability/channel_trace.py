@@ -29,6 +29,13 @@ def unescape(text):
     return b"".join(bytes.fromhex(part.replace("\\x", "")) for part in HEX.findall(text))
 
 
+def records_of(written):
+    """The journal's records that one write has; none, where it makes room."""
+    while size := int.from_bytes(written[:4], "little"):
+        yield written[:HEADER + size]
+        written = written[-(-(HEADER + size) // 8) * 8:]
+
+
 class Judge:
     """Follows the journal's writes and syncs, and what goes out to the peer and to callers."""
 
@@ -57,9 +64,9 @@ class Judge:
 
     def journal(self, thread, call, rest):
         if call == "pwrite64":
-            record = unescape(rest)
-            if record[:8] != b"varvelog":
-                self.records.append(record)
+            written = unescape(rest)
+            if written[:8] != b"varvelog":
+                self.records += records_of(written)
         elif "unfinished" in rest:
             self.begun[thread] = len(self.records)
         elif rest.endswith("= 0"):

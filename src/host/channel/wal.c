@@ -47,9 +47,11 @@ static enum status write_batch(struct wal *wal, struct err *err)
         u64 position;
         memcpy(&size, batch->data + at, sizeof(size));
         bytes payload = {batch->data + at + PREFIX, size};
-        TRY(log_append(wal->log, batch->data[at + 4], &payload, 1, &position, err));
+        TRY(log_gather(wal->log, batch->data[at + 4], &payload, 1, &position, err));
         at += PREFIX + size;
     }
+    if (batch->size != 0)
+        TRY(log_append_gathered(wal->log, err));
     return log_sync(wal->log, err);
 }
 

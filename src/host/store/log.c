@@ -15,8 +15,9 @@ struct log_file {
     u64 synced;
     u64 room;    /* the file's size, where zeros follow the last record; else not above `end` */
     bool broken; /* a sync failed: what is on the disk is unknown */
-    u8 *draft;   /* the record being put together */
+    u8 *draft;   /* records being put together */
     usize draft_size;
+    usize gathered; /* bytes of it that are records which log_append_gathered will write */
 };
 
 static u64 padded(u64 size)
@@ -81,9 +82,8 @@ static void need_draft(struct log_file *log, usize size)
 {
     if (size <= log->draft_size)
         return;
-    free(log->draft);
     log->draft_size = size + size / 2;
-    log->draft = malloc(log->draft_size);
+    log->draft = realloc(log->draft, log->draft_size);
     assert(log->draft != NULL);
 }
 
@@ -263,19 +263,17 @@ u64 log_synced(const struct log_file *log)
     return log->synced;
 }
 
-enum status log_append(struct log_file *log, u8 kind, const bytes *parts, usize count,
+enum status log_gather(struct log_file *log, u8 kind, const bytes *parts, usize count,
                        u64 *position, struct err *err)
 {
-    if (log->broken)
-        return fail(err, ST_IO, "the block log takes no more records since a sync failed");
     usize size = 0;
     for (usize i = 0; i < count; i++)
         size += parts[i].size;
     if (size > LOG_MAX_RECORD)
         return fail(err, ST_FULL, "a record of %zu bytes is more than the log takes", size);
     u64 whole = record_size(size);
-    need_draft(log, whole);
-    u8 *at = log->draft;
+    need_draft(log, log->gathered + whole);
+    u8 *record = log->draft + log->gathered, *at = record;
     memset(at, 0, RECORD_HEADER);
     u32 size32 = (u32)size;
     memcpy(at, &size32, sizeof(size32));
@@ -285,21 +283,38 @@ enum status log_append(struct log_file *log, u8 kind, const bytes *parts, usize 
         bytes_copy(at, parts[i]);
         at += parts[i].size;
     }
-    memset(at, 0, (usize)(log->draft + whole - at));
+    memset(at, 0, (usize)(record + whole - at));
+    *position = log->end + log->gathered;
+    u32 crc = record_crc(*position, record, size);
+    memcpy(record + 8, &crc, sizeof(crc));
+    log->gathered += whole;
+    return ST_OK;
+}
+
+enum status log_append_gathered(struct log_file *log, struct err *err)
+{
+    bytes records = {log->draft, log->gathered};
     u64 end = log->end;
-    u32 crc = record_crc(end, log->draft, size);
-    memcpy(log->draft + 8, &crc, sizeof(crc));
-    enum status st =
-        log->files->write(log->files->self, log->file, end, (bytes){log->draft, whole}, err);
+    log->gathered = 0;
+    if (log->broken)
+        return fail(err, ST_IO, "the block log takes no more records since a sync failed");
+    enum status st = log->files->write(log->files->self, log->file, end, records, err);
     if (st != ST_OK) { /* what did get written must not be taken for a record later */
         log->room = 0;
         if (log->files->truncate(log->files->self, log->file, end, NULL) != ST_OK)
             log->broken = true;
         return st;
     }
-    *position = end;
-    log->end = end + whole;
+    log->end = end + records.size;
     return ST_OK;
+}
+
+enum status log_append(struct log_file *log, u8 kind, const bytes *parts, usize count,
+                       u64 *position, struct err *err)
+{
+    assert(log->gathered == 0);
+    TRY(log_gather(log, kind, parts, count, position, err));
+    return log_append_gathered(log, err);
 }
 
 enum status log_sync(struct log_file *log, struct err *err)

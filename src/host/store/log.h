@@ -40,6 +40,11 @@ u64 log_synced(const struct log_file *log);
 /* Appends a record made of parts that need not lie together. ST_FULL: nothing was added. */
 enum status log_append(struct log_file *log, u8 kind, const bytes *parts, usize count,
                        u64 *position, struct err *err);
+/* The same in two steps, for several records in one write: each is put behind those that wait,
+ * where it will be at *position, and log_append_gathered appends all of them, or none. */
+enum status log_gather(struct log_file *log, u8 kind, const bytes *parts, usize count,
+                       u64 *position, struct err *err);
+enum status log_append_gathered(struct log_file *log, struct err *err);
 /* Writes zeros behind the records, `ahead` bytes when less than half of that is left, so that a
  * sync need not note a new size with every batch (0.19 ms instead of 0.30 on ext4). Opening takes
  * zeros for room, not for damage. Where there is no space, nothing happens. */

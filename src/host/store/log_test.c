@@ -217,6 +217,46 @@ TEST(log_survives_a_full_disk_and_stops_after_a_failed_sync)
     log_close(log);
 }
 
+static unsigned writes;
+
+static enum status counted_write(void *self, struct file *file, u64 offset, bytes from,
+                                 struct err *err)
+{
+    writes++;
+    return failing_write(self, file, offset, from, err);
+}
+
+TEST(log_appends_several_records_by_one_write_or_none_of_them)
+{
+    static const char *const texts[] = {"one", "", "the third, which is longer"};
+    struct files files = *files_of_system();
+    files.write = counted_write;
+    const char *path = new_path();
+    u64 cut, position[3];
+    struct err err;
+    struct log_file *log;
+    CHECK(log_open(&files, path, 0, &log, &cut, &err) == ST_OK);
+    u64 end = log_end(log);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        for (usize i = 0; i < countof(texts); i++) {
+            bytes part = {(const u8 *)texts[i], strlen(texts[i])};
+            CHECK(log_gather(log, 7, &part, 1, &position[i], &err) == ST_OK);
+        }
+        CHECK(log_end(log) == end && position[0] == end);
+        writes = 0;
+        failing.write = attempt == 0;
+        CHECK(log_append_gathered(log, &err) == (attempt == 0 ? ST_FULL : ST_OK) && writes == 1);
+        failing.write = false;
+        CHECK(attempt == 1 || (log_end(log) == end && file_size(path) == end));
+    }
+    log_close(log);
+    log = open_log(path, &cut);
+    CHECK(cut == 0 && log_end(log) > position[2]);
+    for (usize i = 0; i < countof(texts); i++)
+        CHECK(holds(log, position[i], texts[i]));
+    log_close(log);
+}
+
 TEST(log_takes_zeros_at_its_end_for_room)
 {
     enum { ROOM = 4096 };
