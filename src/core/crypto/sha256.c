@@ -107,19 +107,50 @@ static void compress(u32 state[8], const u8 *blocks, usize count)
         compress_block(state, blocks);
 }
 
-hash32 sha256(bytes in)
+struct sha256 sha256_begin(void)
 {
-    u32 state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                    0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    usize rest = in.size % 64, padded = rest < 56 ? 64 : 128;
-    u8 last[128] = {0};
-    compress(state, in.data, in.size / 64);
-    bytes_copy(last, bytes_slice(in, in.size - rest, rest));
-    last[rest] = 0x80;
-    store_be64(last + padded - 8, (u64)in.size * 8);
-    compress(state, last, padded / 64);
+    return (struct sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
+                                     0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+}
+
+void sha256_add(struct sha256 *hash, bytes part)
+{
+    usize held = hash->size % 64;
+    hash->size += part.size;
+    if (held != 0) {
+        bytes first = bytes_slice(part, 0, 64 - held);
+        bytes_copy(hash->block + held, first);
+        part = bytes_slice(part, first.size, part.size);
+        if (held + first.size < 64)
+            return;
+        compress(hash->state, hash->block, 1);
+    }
+    compress(hash->state, part.data, part.size / 64);
+    usize rest = part.size % 64;
+    bytes_copy(hash->block, bytes_slice(part, part.size - rest, rest));
+}
+
+/* In its own block, so that who wipes `hash` has wiped what went into it. */
+hash32 sha256_end(struct sha256 *hash)
+{
+    usize held = hash->size % 64;
+    hash->block[held++] = 0x80;
+    memset(hash->block + held, 0, 64 - held);
+    if (held > 56) {
+        compress(hash->state, hash->block, 1);
+        memset(hash->block, 0, 64);
+    }
+    store_be64(hash->block + 56, hash->size * 8);
+    compress(hash->state, hash->block, 1);
     hash32 out;
     for (int i = 0; i < 8; i++)
-        store_be32(out.b + 4 * i, state[i]);
+        store_be32(out.b + 4 * i, hash->state[i]);
     return out;
+}
+
+hash32 sha256(bytes in)
+{
+    struct sha256 hash = sha256_begin();
+    sha256_add(&hash, in);
+    return sha256_end(&hash);
 }

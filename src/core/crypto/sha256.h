@@ -6,4 +6,14 @@
 
 hash32 sha256(bytes in);
 
+/* The same of parts that do not lie together. */
+struct sha256 {
+    u32 state[8];
+    u64 size;     /* of all parts so far */
+    u8 block[64]; /* its last size % 64 bytes */
+};
+struct sha256 sha256_begin(void);
+void sha256_add(struct sha256 *hash, bytes part);
+hash32 sha256_end(struct sha256 *hash);
+
 #endif

@@ -11,5 +11,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, usize size)
     hash32 ours = sha256((bytes){data, size}), theirs;
     SHA256(data, size, theirs.b);
     assert(hash32_equal(ours, theirs));
+    usize first = size == 0 ? 0 : data[0] % (size + 1);
+    struct sha256 parts = sha256_begin();
+    sha256_add(&parts, (bytes){data, first});
+    sha256_add(&parts, (bytes){data + first, size - first});
+    assert(hash32_equal(sha256_end(&parts), theirs));
     return 0;
 }

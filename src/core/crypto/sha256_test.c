@@ -31,3 +31,20 @@ TEST(sha256_at_the_edges_of_a_block)
     CHECK(bytes_equal(BYTES_OF(got),
                       hex("336f804345e57323baf1f65300619bc11f331671bdf18d6b5558b7704cfee8f0")));
 }
+
+TEST(sha256_of_parts_is_that_of_the_whole)
+{
+    u8 text[200];
+    for (usize i = 0; i < sizeof(text); i++)
+        text[i] = (u8)(i * 7);
+    hash32 want = sha256(BYTES_OF(text));
+    for (usize first = 0; first <= sizeof(text); first++)
+        for (usize second = first; second <= sizeof(text); second += 13) {
+            struct sha256 hash = sha256_begin();
+            sha256_add(&hash, (bytes){text, first});
+            sha256_add(&hash, (bytes){text + first, second - first});
+            sha256_add(&hash, (bytes){text + second, sizeof(text) - second});
+            hash32 got = sha256_end(&hash);
+            CHECK_ROW(first, hash32_equal(got, want));
+        }
+}

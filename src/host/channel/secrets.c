@@ -1,6 +1,7 @@
 #include "channel/secrets.h"
 
 #include "crypto/keccak.h"
+#include "crypto/sha256.h"
 #include "sys/entropy.h"
 
 #include <openssl/evp.h>
@@ -160,22 +161,41 @@ bool signature_is_of(const signature64 *signature, hash32 digest, address who)
 
 void sha256_joined(bytes first, bytes second, u8 out[static 32])
 {
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, first.data, first.size);
-    crypto_hash_sha256_update(&state, second.data, second.size);
-    crypto_hash_sha256_final(&state, out);
+    struct sha256 state = sha256_begin();
+    sha256_add(&state, first);
+    sha256_add(&state, second);
+    hash32 hash = sha256_end(&state);
+    memcpy(out, hash.b, sizeof(hash.b));
     secret_wipe(&state);
+    secret_wipe(&hash);
 }
 
 void hmac_sha256(bytes key, bytes first, bytes second, u8 out[static 32])
 {
-    crypto_auth_hmacsha256_state state;
-    crypto_auth_hmacsha256_init(&state, key.data, key.size);
-    crypto_auth_hmacsha256_update(&state, first.data, first.size);
-    crypto_auth_hmacsha256_update(&state, second.data, second.size);
-    crypto_auth_hmacsha256_final(&state, out);
+    enum { INNER = 0x36, OUTER = 0x5c };
+    u8 pad[64] = {0};
+    hash32 hash;
+    struct sha256 state = sha256_begin();
+    if (key.size > sizeof(pad))
+        sha256_joined(key, BYTES_EMPTY, pad);
+    else
+        bytes_copy(pad, key);
+    for (usize i = 0; i < sizeof(pad); i++)
+        pad[i] ^= INNER;
+    sha256_add(&state, BYTES_OF(pad));
+    sha256_add(&state, first);
+    sha256_add(&state, second);
+    hash = sha256_end(&state);
+    state = sha256_begin();
+    for (usize i = 0; i < sizeof(pad); i++)
+        pad[i] ^= INNER ^ OUTER;
+    sha256_add(&state, BYTES_OF(pad));
+    sha256_add(&state, BYTES_OF(hash));
+    hash = sha256_end(&state);
+    memcpy(out, hash.b, sizeof(hash.b));
     secret_wipe(&state);
+    secret_wipe(&pad);
+    secret_wipe(&hash);
 }
 
 void secret_derive(bytes type, const secret32 *shared, secret32 *out)

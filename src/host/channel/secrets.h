@@ -1,6 +1,6 @@
 /* Points, scalars and signatures of secp256k1, keyed hashes, key derivation: what all of a channel
- * daemon's cryptography is made of. Thin over libsecp256k1, libsodium and libcrypto; constant time
- * in its secrets as far as these are. Safe to use from any thread.
+ * daemon's cryptography is made of. Thin over libsecp256k1, libsodium, libcrypto and core's
+ * SHA-256; constant time in its secrets as far as these are. Safe to use from any thread.
  *
  * Who receives a secret32 wipes it with secret_wipe. */
 #ifndef CHANNEL_SECRETS_H
