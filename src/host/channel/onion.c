@@ -191,13 +191,14 @@ u16 onion_failure_code(enum onion_verdict verdict)
 }
 
 /* The packet for the next hop: its key, what is left of the payloads, the HMAC found there. */
-static enum status write_next(const point33 *ephemeral, const secret32 *shared, const u8 *payloads,
-                              const u8 *hmac, u8 out[static ONION_SIZE])
+static enum status write_next(const point33 *ephemeral, const struct open_point *open,
+                              const secret32 *shared, const u8 *payloads, const u8 *hmac,
+                              u8 out[static ONION_SIZE])
 {
     secret32 blinding;
-    point33 next = *ephemeral;
+    point33 next = {{0}};
     blinding_of(ephemeral, shared, &blinding);
-    enum status st = point_multiply(&next, &blinding);
+    enum status st = open_multiply(open, &blinding, &next);
     secret_wipe(&blinding);
     out[0] = 0;
     memcpy(out + AT_KEY, next.b, POINT);
@@ -212,11 +213,12 @@ enum onion_verdict onion_peel(const secret32 *node, const u8 packet[static ONION
     static const u8 last[HMAC];
     u8 open[2 * SIZE] = {0}, hmac[HMAC];
     point33 ephemeral;
+    struct open_point point;
     memset(out, 0, sizeof(*out));
     if (packet[0] != 0)
         return ONION_BAD_VERSION;
     memcpy(ephemeral.b, packet + AT_KEY, POINT);
-    if (secret_ecdh(node, &ephemeral, &out->shared) != ST_OK)
+    if (point_open(&ephemeral, &point) != ST_OK || open_ecdh(node, &point, &out->shared) != ST_OK)
         return ONION_BAD_KEY;
     hmac_of(&out->shared, packet + AT_PAYLOADS, associated, hmac);
     if (!secret_equal(hmac, packet + AT_HMAC, HMAC)) {
@@ -233,7 +235,7 @@ enum onion_verdict onion_peel(const secret32 *node, const u8 packet[static ONION
     const u8 *next_hmac = open + taken - HMAC;
     if (secret_equal(next_hmac, last, HMAC))
         return ONION_FINAL;
-    if (write_next(&ephemeral, &out->shared, open + taken, next_hmac, out->next) != ST_OK)
+    if (write_next(&ephemeral, &point, &out->shared, open + taken, next_hmac, out->next) != ST_OK)
         return ONION_BAD_KEY;
     return ONION_FORWARD;
 }

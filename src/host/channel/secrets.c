@@ -65,26 +65,56 @@ enum status point_check(const point33 *point)
     return read_point(point, &parsed) ? ST_OK : ST_INVALID;
 }
 
-enum status secret_ecdh(const secret32 *secret, const point33 *point, secret32 *out)
+static_assert(sizeof(secp256k1_pubkey) == sizeof(((struct open_point *)0)->b), "as large");
+
+enum status point_open(const point33 *point, struct open_point *out)
 {
     secp256k1_pubkey parsed;
+    if (!read_point(point, &parsed))
+        return ST_INVALID;
+    memcpy(out->b, parsed.data, sizeof(out->b));
+    return ST_OK;
+}
+
+static secp256k1_pubkey of_open(const struct open_point *point)
+{
+    secp256k1_pubkey parsed;
+    memcpy(parsed.data, point->b, sizeof(parsed.data));
+    return parsed;
+}
+
+enum status open_ecdh(const secret32 *secret, const struct open_point *point, secret32 *out)
+{
+    secp256k1_pubkey parsed = of_open(point);
     secret32 shared;
-    if (!read_point(point, &parsed) ||
-        secp256k1_ecdh(curve(), shared.b, &parsed, secret->b, NULL, NULL) != 1)
+    if (secp256k1_ecdh(curve(), shared.b, &parsed, secret->b, NULL, NULL) != 1)
         return ST_INVALID;
     *out = shared;
     secret_wipe(&shared);
     return ST_OK;
 }
 
+enum status open_multiply(const struct open_point *point, const secret32 *factor, point33 *out)
+{
+    secp256k1_pubkey parsed = of_open(point);
+    if (secp256k1_ec_pubkey_tweak_mul(curve(), &parsed, factor->b) != 1)
+        return ST_INVALID;
+    write_point(&parsed, out);
+    return ST_OK;
+}
+
+enum status secret_ecdh(const secret32 *secret, const point33 *point, secret32 *out)
+{
+    struct open_point open;
+    TRY(point_open(point, &open));
+    return open_ecdh(secret, &open, out);
+}
+
 enum status point_multiply(point33 *point, const secret32 *factor)
 {
-    secp256k1_pubkey parsed;
-    if (!read_point(point, &parsed) ||
-        secp256k1_ec_pubkey_tweak_mul(curve(), &parsed, factor->b) != 1)
-        return ST_INVALID;
-    write_point(&parsed, point);
-    return ST_OK;
+    struct open_point open;
+    TRY(point_open(point, &open));
+    return open_multiply(&open, factor, point);
 }
 
 enum status secret_multiply(secret32 *secret, const secret32 *factor)

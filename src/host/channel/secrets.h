@@ -34,6 +34,15 @@ enum status secret_ecdh(const secret32 *secret, const point33 *point, secret32 *
 enum status point_multiply(point33 *point, const secret32 *factor);
 enum status secret_multiply(secret32 *secret, const secret32 *factor);
 
+/* A point that was taken out of its compressed form, which costs a square root: for those that are
+ * used twice. */
+struct open_point {
+    u8 b[64];
+};
+enum status point_open(const point33 *point, struct open_point *out);
+enum status open_ecdh(const secret32 *secret, const struct open_point *point, secret32 *out);
+enum status open_multiply(const struct open_point *point, const secret32 *factor, point33 *out);
+
 /* r ‖ s, the highest bit being the parity; s in the lower half of the order. EIP-2098. */
 typedef struct {
     u8 b[64];
