@@ -13,6 +13,7 @@
 
 enum {
     POLL_MS = 1000,
+    WHOLE_MS = 1000, /* after which more than the newest block's number is looked at */
     PATIENCE_MS = 5000,
     CONFIRMATIONS = 64, /* reorgs out of which transactions are sent again */
     RETRY_MS = 1000,
@@ -316,13 +317,15 @@ static void add_asked(struct onchain *chain, hash32 id)
     chain->asked_end = &asked->next;
 }
 
-static void take_orders(struct onchain *chain)
+/* Whether there were any. */
+static bool take_orders(struct onchain *chain)
 {
     pthread_mutex_lock(&chain->lock);
     struct order *list = chain->orders;
     chain->orders = NULL;
     chain->orders_end = &chain->orders;
     pthread_mutex_unlock(&chain->lock);
+    bool any = list != NULL;
     while (list != NULL) {
         struct order *order = list;
         list = order->next;
@@ -350,6 +353,7 @@ static void take_orders(struct onchain *chain)
         secret_wipe(&order->terms.salt);
         free(order);
     }
+    return any;
 }
 
 /* --- The thread. */
@@ -376,15 +380,38 @@ static void say_reached(struct onchain *chain, enum status st, const struct err 
         log_info("channel", "the chain is followed again", LOG_U64("chain", chain->chain_id));
 }
 
+/* Who looks several times a second sees the same block most of the time. Then its number is enough:
+ * what we have sent comes about in a new one. That it is another one of the same number, or has
+ * become final by itself, is seen a moment later. */
+static bool is_still(struct onchain *chain)
+{
+    u64 number;
+    return clock_now_ms() < chain->looked_ms + WHOLE_MS && chain->jobs == NULL &&
+           chain->asked == NULL && eth_ask_block_number(chain->eth, &number, NULL) == ST_OK &&
+           number == chain->tip.number;
+}
+
+/* Reads and tells all that is new. */
+static enum status look(struct onchain *chain, struct err *err)
+{
+    u64 now_ms = clock_now_ms();
+    chain->looked_ms = 0;
+    TRY(onchain_scan(chain, err));
+    TRY(onchain_tell_funds(chain, err));
+    chain->looked_ms = now_ms;
+    return ST_OK;
+}
+
 static void *run(void *self)
 {
     struct onchain *chain = self;
     while (!chain->stopping) {
         struct err why;
-        take_orders(chain);
-        enum status st = onchain_scan(chain, &why);
-        if (st == ST_OK)
-            st = onchain_tell_funds(chain, &why);
+        if (!take_orders(chain) && is_still(chain)) {
+            sleep_until(chain, clock_now_ms() + chain->options.poll_ms);
+            continue;
+        }
+        enum status st = look(chain, &why);
         if (chain->stopping)
             break;
         say_reached(chain, st, &why);

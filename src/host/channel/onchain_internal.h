@@ -133,6 +133,7 @@ struct onchain {
     u64 since;            /* reveals and disputes before it are of no interest; 0: not decided */
     u64 scanned;          /* those up to here are told */
     u64 shorter_since_ms; /* the server's chain is behind ours; 0: it is not */
+    u64 looked_ms;        /* when all was read, as far as there was any; 0: something is missing */
     bool unreachable;     /* and people know */
 };
 

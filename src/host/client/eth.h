@@ -104,6 +104,9 @@ enum status eth_ask_header(struct eth *eth, struct eth_at at, struct eth_header 
 enum status eth_ask_headers(struct eth *eth, u64 first, usize count, struct eth_header *out,
                             usize *got, struct arena *arena, struct err *err);
 
+/* The newest block's, which says less than its header and costs a server and us far less. */
+enum status eth_ask_block_number(struct eth *eth, u64 *out, struct err *err);
+
 /* Latest, safe and finalised at about the same time. */
 struct eth_heads {
     struct eth_header latest, safe, finalized;

@@ -13,6 +13,16 @@ enum status eth_ask_chain_id(struct eth *eth, u64 *out, struct err *err)
     return ST_OK;
 }
 
+enum status eth_ask_block_number(struct eth *eth, u64 *out, struct err *err)
+{
+    struct arena tmp = eth_scratch(eth);
+    json result;
+    TRY(eth_one_call(eth, "eth_blockNumber", BYTES_LIT("[]"), &result, &tmp, err));
+    if (eth_json_u64(result, out) != ST_OK)
+        return eth_nonsense(eth, "eth_blockNumber", "no number", err);
+    return ST_OK;
+}
+
 enum status eth_ask_version(struct eth *eth, char *to, usize size, struct err *err)
 {
     struct arena tmp = eth_scratch(eth);
@@ -105,7 +115,8 @@ enum status eth_ask_heads(struct eth *eth, struct eth_heads *out, struct arena *
         st[i] = read_header_item(eth, &items[i], eth_at_tag(tags[i]), headers[i], arena,
                                  tags[i] == ETH_LATEST ? err : NULL);
     TRY(st[0]);
-    /* What cannot be read is not final, or not yet: anvil's genesis before Cancun is such a block. */
+    /* What cannot be read is not final, or not yet: anvil's genesis before Cancun is such a block.
+     */
     out->has_safe = st[1] == ST_OK;
     out->has_finalized = st[2] == ST_OK;
     return ST_OK;

@@ -42,8 +42,9 @@ TEST(eth_reads_headers_by_number_hash_and_tag)
     struct eth_heads heads;
     CHECK(eth_ask_heads(eth, &heads, test_arena(), &err) == ST_OK);
     CHECK(heads.latest.header.number == 5 && heads.has_safe && !heads.has_finalized);
-    u64 id = 0;
+    u64 id = 0, number = 0;
     CHECK(eth_ask_chain_id(eth, &id, &err) == ST_OK && id == 900);
+    CHECK(eth_ask_block_number(eth, &number, &err) == ST_OK && number == 5);
     eth_free(eth);
     fake_stop(fake);
 }

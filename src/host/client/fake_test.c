@@ -485,6 +485,9 @@ static void answer_call(struct fake *fake, json call, struct json_out *out)
     if (fake->override != NULL && fake->override(fake, method, params, out)) {
     } else if (text_is(method, "eth_getBlockByNumber")) {
         answer_block(fake, params, out);
+    } else if (text_is(method, "eth_blockNumber")) {
+        json_key(out, "result");
+        json_put_quantity_u64(out, fake->length - 1);
     } else if (text_is(method, "eth_getBlockByHash")) {
         const struct fake_block *block = block_by_hash(fake, json_at(params, 0));
         json_key(out, "result");
