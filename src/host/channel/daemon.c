@@ -143,10 +143,10 @@ void daemon_take_events(struct daemon *daemon, struct channel_events *events)
 
 void daemon_touch(struct daemon *daemon)
 {
-    if (daemon->turn_is_posted || daemon->replaying)
+    if (daemon->turn_is_due || daemon->replaying)
         return;
-    daemon->turn_is_posted = true;
-    loop_post(daemon->loop, &daemon->turn_task);
+    daemon->turn_is_due = true;
+    loop_set_timer(daemon->loop, &daemon->turn, 0);
 }
 
 void entry_touch(struct entry *entry)
@@ -276,10 +276,10 @@ static void take_turn(struct daemon *daemon)
         let_go(daemon, &daemon->flying);
 }
 
-static void turn_is_due(struct task *task)
+static void turn_is_due(struct timer *timer)
 {
-    struct daemon *daemon = (void *)((u8 *)task - offsetof(struct daemon, turn_task));
-    daemon->turn_is_posted = false;
+    struct daemon *daemon = (void *)((u8 *)timer - offsetof(struct daemon, turn));
+    daemon->turn_is_due = false;
     take_turn(daemon);
 }
 
@@ -487,7 +487,7 @@ enum status daemon_open(const struct daemon_options *options, struct daemon **ou
     if (options->alias == NULL)
         daemon->options.alias = "";
     daemon->loop = options->loop;
-    daemon->turn_task.run = turn_is_due;
+    daemon->turn.due = turn_is_due;
     daemon->subscriptions = subscriptions_new();
     daemon->call_room = malloc(CALL_ROOM);
     assert(daemon->call_room != NULL);
@@ -548,6 +548,7 @@ void daemon_close(struct daemon *daemon)
     outbox_free(&daemon->gathering);
     outbox_free(&daemon->flying);
     subscriptions_free(daemon->subscriptions);
+    loop_drop_timer(&daemon->turn);
     keyring_free(daemon->ring);
     free(daemon->entries);
     free(daemon->stalled);

@@ -362,8 +362,8 @@ struct daemon {
     struct payment *payments_due;
     struct network *network;
     struct subscriptions *subscriptions;
-    struct task turn_task;
-    bool turn_is_posted;
+    struct timer turn; /* when all that is ready has been seen to */
+    bool turn_is_due;
     bool ticked; /* since the last turn: what could wait, waits no longer */
     struct timer tick;
     u64 retry_ms; /* the earliest of the entries'; 0: none */
