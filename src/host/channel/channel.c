@@ -373,6 +373,20 @@ bool channel_wants_update(const struct channel *channel)
            channel->sent_count < countof(channel->sent);
 }
 
+/* A peer that has paid for locks waits for nothing: what it may spend does not depend on whether we
+ * have acknowledged that (sent + locked is the same, R3), and of its slots it has thousands. So the
+ * acknowledgement may go with the next update that says more. That is no rule's matter: when a half
+ * acknowledges was never promised, and a slow disk has always made it late. But it is not to fill
+ * the peer's window, nor to hold up what needs all of it: a new base, a close. */
+bool channel_ack_may_wait(const struct channel *channel)
+{
+    const struct rebase *rebase = &channel->rebase;
+    bool has_items = channel->queue_size != 0 && !holds_queue(channel);
+    u64 unsaid = channel->theirs.seq - newest_sent(channel)->half.ack_seq;
+    return !has_items && !channel->hurries && channel->fresh_count == 0 && !channel->stopped &&
+           !rebase->asked && !rebase->quiet[0] && !rebase->quiet[1] && unsaid < CHANNEL_WINDOW / 4;
+}
+
 struct wire_update update_of(const struct channel *channel, const struct sent *sent)
 {
     return (struct wire_update){
@@ -398,7 +412,7 @@ static void commit_own(struct channel *channel, const struct half *half,
 {
     channel->sent[channel->sent_count++] =
         sent_new(half, half_hash(channel->name.id, half), signature, items);
-    channel->owes_ack = false;
+    channel->owes_ack = channel->hurries = false;
     send_locks(channel, items);
     for (usize i = 0; i < channel->fresh_count; i++) {
         u32 slot = channel->fresh[i];

@@ -154,6 +154,9 @@ bool channel_has_room(const struct channel *channel);
 /* Whether there is something to say, and room in the window. */
 bool channel_wants_update(const struct channel *channel);
 
+/* Of one that is wanted: whether nobody waits for it, and the next that says more does as well. */
+bool channel_ack_may_wait(const struct channel *channel);
+
 /* Makes the next update of what is queued; channel_wants_update holds. It borrows from the channel
  * until it is acknowledged. Events are appended. ST_INVALID: the signer refuses; nothing has
  * changed. */

@@ -427,3 +427,81 @@ TEST(a_side_cannot_be_more_than_a_window_ahead)
     CHECK(ends[1].paid_in == CHANNEL_WINDOW + 1);
     end(ends);
 }
+
+/* A lock of the first side's from its beginning until it is paid for, and that heard. */
+static void pay_by_lock(u64 number)
+{
+    struct item lock = new_lock(1, number, NOW + 1000);
+    u32 slot;
+    CHECK(channel_queue(ends[0].channel, &lock, &slot, NULL) == ST_OK);
+    CHECK(send(&ends[0]) && receive(&ends[1], &ends[0]));
+    CHECK(!channel_ack_may_wait(ends[1].channel)); /* R15: it cannot go on before that */
+    CHECK(send(&ends[1]) && receive(&ends[0], &ends[1]));
+    queue(&ends[1], ITEM_SETTLE, slot, number);
+    CHECK(send(&ends[1]) && receive(&ends[0], &ends[1]));
+    queue(&ends[0], ITEM_PAID, slot, number);
+    CHECK(send(&ends[0]) && receive(&ends[1], &ends[0]));
+}
+
+TEST(that_locks_are_paid_for_is_acknowledged_with_what_comes_next)
+{
+    begin(ends);
+    struct channel *payer = ends[0].channel, *payee = ends[1].channel;
+    pay_by_lock(0);
+    u128 spendable = channel_spendable(payer);
+    CHECK(spendable == 999999 && channel_spendable(payee) == 500001);
+    CHECK(channel_wants_update(payee) && channel_ack_may_wait(payee));
+    pay_by_lock(1);
+    CHECK(channel_ack_may_wait(payee) && channel_spendable(payer) == spendable - 1);
+    CHECK(pay(&ends[1], 3) == ST_OK && !channel_ack_may_wait(payee));
+    settle_down(ends);
+    CHECK(!channel_wants_update(payee) && channel_is_quiet(payer) && channel_is_quiet(payee));
+
+    pay_by_lock(2);
+    CHECK(channel_ack_may_wait(payee));
+    channel_ask_rebase(payee);
+    CHECK(!channel_ack_may_wait(payee));
+    end(ends);
+    begin(ends);
+    pay_by_lock(3);
+    channel_stop(ends[1].channel);
+    CHECK(!channel_ack_may_wait(ends[1].channel));
+    end(ends);
+}
+
+TEST(of_a_drop_the_peer_hears_at_once)
+{
+    begin(ends);
+    struct item lock = new_lock(5, 0, NOW + 1000);
+    u32 slot;
+    CHECK(channel_queue(ends[0].channel, &lock, &slot, NULL) == ST_OK);
+    settle_down(ends);
+    queue(&ends[1], ITEM_FAIL, slot, 0);
+    settle_down(ends);
+    queue(&ends[0], ITEM_DROP, slot, 0);
+    CHECK(send(&ends[0]) && receive(&ends[1], &ends[0]));
+    CHECK(!channel_ack_may_wait(ends[1].channel)); /* R4: the peer fails the one before only then */
+    end(ends);
+}
+
+TEST(acknowledgements_that_wait_do_not_fill_the_peers_window)
+{
+    enum { LOCKS = CHANNEL_WINDOW / 2 };
+    begin(ends);
+    for (u64 number = 0; number < LOCKS; number++) {
+        struct item lock = new_lock(1, number, NOW + 1000);
+        CHECK(channel_queue(ends[0].channel, &lock, NULL, NULL) == ST_OK);
+    }
+    settle_down(ends);
+    for (u32 slot = 0; slot < LOCKS; slot++)
+        queue(&ends[1], ITEM_SETTLE, slot, slot);
+    settle_down(ends);
+    u32 waited = 0;
+    for (u32 slot = 0; slot < LOCKS; slot++) {
+        queue(&ends[0], ITEM_PAID, slot, slot);
+        CHECK(send(&ends[0]) && receive(&ends[1], &ends[0]));
+        waited += channel_ack_may_wait(ends[1].channel);
+    }
+    CHECK(waited != 0 && waited < CHANNEL_WINDOW / 4);
+    end(ends);
+}

@@ -172,8 +172,35 @@ static void make_update(struct entry *entry)
     }
     record_message(entry, RECORD_SENT, &message);
     daemon_say(entry->peer, &message);
+    entry->is_due = false;
     if (entry->answers != NULL)
         entry_touch(entry); /* there is room now */
+}
+
+/* An update is a signature here, a recovery there, and a batch of the journal's for each: one that
+ * only says that locks' payments have come waits for the next with more in it, or a tick. */
+static bool waits_for_more(struct entry *entry)
+{
+    struct daemon *daemon = entry->daemon;
+    if (entry->is_due || entry->withdraws != 0 || !channel_ack_may_wait(entry->channel))
+        return false;
+    if (!entry->is_late) {
+        entry->is_late = true;
+        entry->next_late = daemon->late;
+        daemon->late = entry;
+    }
+    return true;
+}
+
+static void touch_late(struct daemon *daemon)
+{
+    while (daemon->late != NULL) {
+        struct entry *entry = daemon->late;
+        daemon->late = entry->next_late;
+        entry->is_late = false;
+        entry->is_due = true;
+        entry_touch(entry);
+    }
 }
 
 static void step(struct entry *entry)
@@ -185,7 +212,7 @@ static void step(struct entry *entry)
         return; /* R9: nothing is signed any more */
     forward_answers(entry);
     if (entry->stage == STAGE_OPEN && channel_wants_update(entry->channel) && /* R11 */
-        tower_allows(entry))
+        tower_allows(entry) && !waits_for_more(entry))
         make_update(entry);
     splice_step(entry);
     ending_step(entry);
@@ -309,6 +336,7 @@ static void ticked(struct timer *timer)
     errands_tick(daemon, now_ms);
     network_tick(daemon, now_ms);
     subscriptions_tick(daemon);
+    touch_late(daemon);
     daemon->ticked = true;
     if (wal_has_more(daemon->wal))
         daemon_touch(daemon);

@@ -115,6 +115,9 @@ struct entry {
     struct wire_reestablish hello; /* then */
     bool is_dirty;                 /* in the daemon's list of those with something to say */
     struct entry *next_dirty;
+    bool is_late; /* in the daemon's list of those that owe an acknowledgement which may wait */
+    bool is_due;  /* it has waited until a tick */
+    struct entry *next_late;
     struct entry *next_of_peer;
 
     struct passage **out, **in; /* by slot: of our locks, of the peer's */
@@ -348,7 +351,7 @@ struct daemon {
     struct by_hash by_id;
     u32 next_key;
 
-    struct entry *dirty;
+    struct entry *dirty, *late;
     struct channel_events events; /* of updates taken and made, seen to in the next turn */
     struct outbox gathering, flying;
     struct daemon_call *waiting;

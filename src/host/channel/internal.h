@@ -85,6 +85,7 @@ struct channel {
     hash32 their_hash;
     signature64 their_signature;
     bool owes_ack;
+    bool hurries; /* and the peer waits for it: it has said something else than PAID */
     u128 relied;
 
     /* Our halves from the newest acknowledged on (at first a half 0 that says nothing), and the

@@ -120,7 +120,7 @@ static void adopt(struct channel *channel, struct channel_events *events)
 {
     u32 peer = peer_side(channel);
     take_ack(channel, newest_sent(channel)->half.seq, events);
-    channel->owes_ack = channel->fresh_count != 0;
+    channel->owes_ack = channel->hurries = channel->fresh_count != 0;
     channel->lost = channel->shown = channel->peer_lost = false;
     channel->base = channel->rebase.next;
     memcpy(channel->base_signature, channel->rebase.signature, sizeof(channel->base_signature));

@@ -57,12 +57,12 @@ static void put(const struct entry *entry, enum record kind, bytes content)
     wal_put(entry->daemon->wal, (u8)kind, parts, countof(parts));
 }
 
-/* The peer says again what we have not acknowledged, so an acknowledgement, which is never
- * acknowledged by itself, may be lost until something that we say rests on it. */
+/* The peer says again what we have not acknowledged, so what may be acknowledged later, or never,
+ * may be lost until something that we say rests on it. */
 static bool may_wait(enum record kind, const struct wire_message *message)
 {
     return kind == RECORD_RECEIVED && message->type == WIRE_UPDATE &&
-           message->update.items.size == 0;
+           update_only_pays_locks(message->update.items);
 }
 
 void record_message(const struct entry *entry, enum record kind, const struct wire_message *message)

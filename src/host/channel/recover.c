@@ -414,7 +414,7 @@ static void take(struct channel *channel, struct shown_state *state)
     channel->next_sent = own->sent;
     channel->queue_size = 0;
     channel->fresh_count = 0;
-    channel->owes_ack = false;
+    channel->owes_ack = channel->hurries = false;
 }
 
 void channel_know(struct channel *channel, const struct channel_proof *proof)

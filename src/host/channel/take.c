@@ -238,12 +238,12 @@ static enum status check_covered(const struct channel *channel, const struct hal
     return ST_OK;
 }
 
-static enum status check_half(const struct channel *channel, const struct half *half,
+static enum status check_half(const struct channel *channel, const struct half *half, hash32 hash,
                               const struct sent *acked, const signature64 *signature,
                               struct err *err)
 {
     TRY(check_covered(channel, half, acked, err));
-    hash32 digest = signed_digest(channel->name.domain, half_hash(channel->name.id, half));
+    hash32 digest = signed_digest(channel->name.domain, hash);
     if (!signature_is_of(signature, digest, channel->terms.owner[half->side]))
         return fail(err, ST_INVALID, "the signature is not the peer's under this half");
     return ST_OK;
@@ -285,13 +285,16 @@ static enum status take(struct channel *channel, const struct wire_update *updat
     change_locks(locks, update->items, changes);
     struct half half =
         half_after(&channel->theirs, verdict.sent, locks, update->ack_seq, acked->hash);
-    enum status st = trusted ? ST_OK : check_half(channel, &half, acked, &update->signature, err);
+    hash32 hash = half_hash(channel->name.id, &half);
+    enum status st =
+        trusted ? ST_OK : check_half(channel, &half, hash, acked, &update->signature, err);
     if (st == ST_OK) {
         channel->relied += half.sent - channel->theirs.sent + verdict.added;
         channel->theirs = half;
-        channel->their_hash = half_hash(channel->name.id, &half);
+        channel->their_hash = hash;
         channel->their_signature = update->signature;
         channel->owes_ack |= update->items.size != 0;
+        channel->hurries |= !update_only_pays_locks(update->items);
         take_ack(channel, update->ack_seq, events);
         take_items(channel, update->items, events);
     } else {

@@ -97,6 +97,15 @@ enum status item_read(bytes *in, struct item *out)
     return ST_OK;
 }
 
+bool update_only_pays_locks(bytes items)
+{
+    struct item item;
+    while (items.size != 0)
+        if (item_read(&items, &item) != ST_OK || item.kind != ITEM_PAID)
+            return false;
+    return true;
+}
+
 /* --- Writing. */
 
 static u8 *put_number(u8 *to, u64 value, usize size)

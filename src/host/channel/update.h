@@ -49,6 +49,9 @@ struct item {
  * A slot is below LOCKS_MOST, an amount below CHANNEL_AMOUNT_LIMIT and not zero. */
 enum status item_read(bytes *in, struct item *out);
 
+/* Whether they are PAID, all of them; so are none. */
+bool update_only_pays_locks(bytes items);
+
 /* Writes it to `to`, which has room for ITEM_LIMIT bytes. Returns its size. */
 usize item_write(const struct item *item, u8 *to);
 
