@@ -166,6 +166,7 @@ static enum status start_service(struct program *program, struct err *err)
                 .fee_base = settings->fee_base,
                 .fee_ppm = (u32)settings->fee_ppm,
                 .swaps = settings->swaps,
+                .journal_limit = settings->journal << 10,
                 .alias = settings->alias,
                 .is_restored = settings->is_restored != 0,
                 .is_private = settings->is_private != 0,

@@ -87,13 +87,14 @@ export async function startTower({ urls, key, datadir, port }) {
 
 /**
  * A daemon on the chains `urls`, paid for by `key`. With `datadir` and `port` of an earlier one it is that one again.
+ * Its journal is written anew all the time.
  */
 export async function startDaemon({ urls, key, datadir, port, args = [], more = [], word = 'node', env }) {
   const scratch = datadir ?? scratchFolder();
   port ??= await freePort();
   const server = await launch([
     word, ...urls.flatMap((url) => ['--chain', url]), '--key', key, '--datadir', scratch, '--port', String(port),
-    '--http.port', '0', '--confirmations', '1', '--poll', '50', '--challenge', '60', ...args, ...more,
+    '--http.port', '0', '--confirmations', '1', '--poll', '50', '--challenge', '60', '--journal', '1', ...args, ...more,
   ], env);
   const { child, line, output, exit } = server;
   const url = line('JSON-RPC');

@@ -1,6 +1,7 @@
-/* Cuts the power of two channel daemons at once, at every write and sync that their journals have
- * seen, in several ways each, and starts both on what is left. They must open, meet, count the
- * same, have all that callers were told, and go on. The same where there is no room for a record.
+/* Cuts the power of two channel daemons at once, at every write, sync and rename that their
+ * journals have seen, which are written anew meanwhile, in several ways each, and starts both on
+ * what is left. They must open, meet, count the same, have all that callers were told, and go on.
+ * The same where there is no room for a record.
  *
  *   channel_cuts [how many of the cuts: 1 of every N, 1 unless given] */
 #include "base/fmt.h"
@@ -63,6 +64,9 @@ static char folders[2][2][128]; /* the originals, the copies */
 /* Room for so many writes more; SIZE_MAX: for all. */
 static atomic_size_t room = SIZE_MAX;
 
+/* 1: journals are written anew whenever they have grown. */
+static u64 journal_limit = 1;
+
 static enum status write_in_room(void *self, struct file *file, u64 offset, bytes from,
                                  struct err *err)
 {
@@ -78,7 +82,8 @@ static enum status start(usize which, u32 side, struct err *err)
     files = which == 0 ? *party_slow_files() : *files_of_system();
     files.write = write_in_room;
     static const char *const addrs[2] = {"127.8.0.1", "127.8.0.2"};
-    struct party_options options = {(u8)(1 + side), folders[which][side], addrs[side], &files};
+    struct party_options options = {(u8)(1 + side), folders[which][side], addrs[side], &files,
+                                    journal_limit};
     return party_start(&options, &parties[side], err);
 }
 
@@ -94,6 +99,9 @@ static void must(const char *answer)
 {
     if (strstr(answer, "\"result\"") != NULL)
         return;
+    for (u32 side = 0; side < 2; side++)
+        if (parties[side] != NULL && party_failure(parties[side]) != NULL)
+            fprintf(stderr, "%c: %s\n", "ab"[side], party_failure(parties[side]));
     fprintf(stderr, "%s\n", answer);
     exit(1);
 }
@@ -130,6 +138,27 @@ static void pay(u32 side)
     tell(2 * (u64)DEPOSIT);
 }
 
+static ino_t journal_of(u32 side)
+{
+    char path[160];
+    struct stat info;
+    fmt(path, sizeof(path), "%s/channels.log", folders[0][side]);
+    return stat(path, &info) == 0 ? info.st_ino : 0;
+}
+
+/* Until the journals of both are other files. Invoices change nothing between the two. */
+static void bill_until_anew(void)
+{
+    ino_t was[2] = {journal_of(A), journal_of(B)};
+    char out[PARTY_ANSWER];
+    for (u32 side = 0; side < 2; side++)
+        while (journal_of(side) == was[side]) {
+            party_ask(parties[side], "channel_invoice", "{\"amount\":5}", out);
+            must(out);
+            usleep(20000);
+        }
+}
+
 static void play(void)
 {
     struct err err;
@@ -151,8 +180,11 @@ static void play(void)
     tell(2 * (u64)DEPOSIT);
     for (look(B, out); answer_number(out, "spendable") == 0; look(B, out))
         usleep(1000);
-    for (usize i = 0; i < 12; i++)
+    for (usize i = 0; i < 12; i++) {
+        if (i == 4)
+            bill_until_anew();
         pay(i % 3 == 2 ? B : A);
+    }
     fmt(params, sizeof(params), "{\"channel\":\"%s\"}", channel);
     party_ask(parties[B], "channel_close", params, out);
     must(out);
@@ -330,6 +362,7 @@ int main(int argc, char **argv)
         for (enum fate fate = 0; fate < FATE_COUNT; fate++, cuts++)
             judge(position, fate);
     usize last = told[told_count - 1].position; /* before the close */
+    journal_limit = 0;
     for (u32 side = 0; side < 2; side++)
         for (usize writes = 0; writes < 3; writes++, cuts++)
             judge_full(side, writes, last);

@@ -1,7 +1,8 @@
 /* Two channel daemons, each a process, over TCP: they open a channel, top it up, pay both ways,
  * sign a new base and close it. One of them ends at its n-th write, sync, send or receive, for
  * every n, or both do, and are started again. They must meet; what a caller was told must hold;
- * both must count the same; and the chain must pay out just that.
+ * both must count the same; and the chain must pay out just that. In every other run the journals
+ * are written anew whenever they have grown.
  *
  *   channel_points [1 of how many n, 1 unless given] [a single run: side, n, how] */
 #include "base/fmt.h"
@@ -35,6 +36,7 @@ struct side {
     int fd;     /* of a pair; packets, questions one way, answers the other */
     bool asked; /* in this life of its, and has not answered */
     bool ended; /* it has come to its point */
+    bool anew;  /* its journal is written anew all the time */
 };
 
 struct run {
@@ -63,7 +65,8 @@ static void answer_questions(struct party *party, int fd)
 static _Noreturn void be_daemon(const struct side *side, u8 who, int fd, unsigned point,
                                 enum point_how how)
 {
-    struct party_options options = {who, side->folder, side->addr, party_slow_files()};
+    struct party_options options = {who, side->folder, side->addr, party_slow_files(),
+                                    side->anew ? 1 : 0};
     struct party *party;
     struct err err;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -386,7 +389,8 @@ static void finish(struct run *run)
         if (!WIFEXITED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != POINT_STATUS))
             give_up(run, "a daemon does not end well");
     }
-    if (journals_agree(run->sides[A].folder, run->sides[B].folder, &err) != ST_OK)
+    bool are_whole = !run->sides[A].anew;
+    if (are_whole && journals_agree(run->sides[A].folder, run->sides[B].folder, &err) != ST_OK)
         give_up(run, err.text);
 }
 
@@ -422,6 +426,7 @@ static int run_at(u32 side, unsigned point, enum point_how how, usize number)
     fmt(run.what, sizeof(run.what), "%c ends %s its moment %u", "ab"[side], hows[how], point);
     scratch_folder("points", run.top, sizeof(run.top));
     for (usize i = 0; i < 2; i++) {
+        run.sides[i].anew = (point / 2) % 2 != 0;
         fmt(run.sides[i].folder, sizeof(run.sides[i].folder), "%s/%c", run.top, "ab"[i]);
         fmt(run.sides[i].addr, sizeof(run.sides[i].addr), "127.9.%zu.%zu", 2 * (number / 250) + i,
             1 + number % 250);

@@ -74,6 +74,8 @@ class SlowChain:
 
 
 class Daemon:
+    """Its journal is written anew all the time."""
+
     def __init__(self, folder, key, chain, *flags, log=None, wrapper=()):
         self.folder, self.key, self.chain, self.flags = folder, key, chain, flags
         self.port, self.log = free_port(), log or folder + ".log"
@@ -88,7 +90,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 [*wrapper, VARVE, "channel", "node", "--chain", self.chain.url, "--key", self.key, "--datadir",
                  self.folder, "--port", str(self.port), "--http.port", "0", "--confirmations", "1", "--poll", "50",
-                 "--challenge", "600", *self.flags], stdout=output, stderr=output)
+                 "--challenge", "600", "--journal", "1", *self.flags], stdout=output, stderr=output)
 
         def words():
             with open(self.log, encoding="utf-8") as log:

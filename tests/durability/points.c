@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -59,6 +60,7 @@ static usize part_of(bool chosen, usize size)
 ssize_t counted_pwrite(int fd, const void *data, usize size, off_t offset) __asm__("pwrite");
 ssize_t counted_pwrite64(int fd, const void *data, usize size, off_t offset) __asm__("pwrite64");
 int counted_fdatasync(int fd) __asm__("fdatasync");
+int counted_rename(const char *from, const char *to) __asm__("rename");
 ssize_t counted_send(int fd, const void *data, usize size, int flags) __asm__("send");
 ssize_t counted_recv(int fd, void *data, usize size, int flags) __asm__("recv");
 
@@ -82,6 +84,16 @@ int counted_fdatasync(int fd)
     bool chosen = is_chosen();
     end_if(chosen, POINT_BEFORE);
     int result = (int)syscall(SYS_fdatasync, fd);
+    if (chosen)
+        _exit(POINT_STATUS);
+    return result;
+}
+
+int counted_rename(const char *from, const char *to)
+{
+    bool chosen = is_chosen();
+    end_if(chosen, POINT_BEFORE);
+    int result = (int)syscall(SYS_rename, from, to);
     if (chosen)
         _exit(POINT_STATUS);
     return result;

@@ -1,5 +1,5 @@
-/* The moments at which a process touches the world: its writes and syncs of files, and what it
- * sends to and takes from sockets. It ends at the one that was chosen, as if killed.
+/* The moments at which a process touches the world: its writes, syncs and renames of files, and
+ * what it sends to and takes from sockets. It ends at the one that was chosen, as if killed.
  *
  * Stands in for libc's functions, as tape.h does. Not for threads that are being started.
  *

@@ -14,7 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { MAX_FILES = 16, SECTOR = 512 };
+enum { MAX_FILES = 128, SECTOR = 512 };
 
 enum kind {
     OP_WRITE,
@@ -60,8 +60,8 @@ static usize file_of(int fd)
     path[size] = 0;
     const char *name = path + folder + 1;
     if (strstr(name, "-lock") != NULL || strcmp(name, "lock") == 0)
-        return MAX_FILES; /* locks are made anew */
-    for (usize i = 0; i < tape.file_count; i++)
+        return MAX_FILES;                     /* locks are made anew */
+    for (usize i = tape.file_count; i-- > 0;) /* the newest of that name: others are replaced */
         if (strcmp(tape.names[i], name) == 0)
             return i;
     assert(tape.file_count < MAX_FILES && strlen(name) < sizeof(tape.names[0]));
@@ -162,9 +162,13 @@ int taped_msync(void *start, usize size, int flags)
     return (int)syscall(SYS_msync, start, size, flags);
 }
 
-static const char *last_part(const char *path)
+/* As the tape names it. */
+static const char *name_of(const char *path)
 {
+    usize folder = strlen(tape.folder);
     const char *slash = strrchr(path, '/');
+    if (strncmp(path, tape.folder, folder) == 0 && path[folder] == '/')
+        return path + folder + 1;
     return slash == NULL ? path : slash + 1;
 }
 
@@ -172,11 +176,11 @@ int taped_rename(const char *from, const char *to)
 {
     pthread_mutex_lock(&tape.lock);
     for (usize i = 0; tape.on && i < tape.file_count; i++) {
-        if (strcmp(tape.names[i], last_part(from)) != 0)
+        if (strcmp(tape.names[i], name_of(from)) != 0)
             continue;
-        assert(tape.old_names[i][0] == 0 && strlen(last_part(to)) < sizeof(tape.names[i]));
+        assert(tape.old_names[i][0] == 0 && strlen(name_of(to)) < sizeof(tape.names[i]));
         strcpy(tape.old_names[i], tape.names[i]);
-        strcpy(tape.names[i], last_part(to));
+        strcpy(tape.names[i], name_of(to));
         add_op((struct op){.kind = OP_RENAME, .file = i});
     }
     pthread_mutex_unlock(&tape.lock);
@@ -296,9 +300,33 @@ static const char *name_at(usize file, usize position)
     return tape.names[file];
 }
 
+static bool is_there(usize file, usize position)
+{
+    for (usize i = 0; i < position; i++)
+        if (tape.ops[i].file == file)
+            return true;
+    return false;
+}
+
+static void remove_all(const char *folder)
+{
+    char path[700];
+    for (usize file = 0; file < tape.file_count; file++) {
+        fmt(path, sizeof(path), "%s/%s", folder, tape.names[file]);
+        (void)unlink(path);
+        fmt(path, sizeof(path), "%s/%s", folder, tape.old_names[file]);
+        if (tape.old_names[file][0] != 0)
+            (void)unlink(path);
+    }
+}
+
+/* Of two with one name the later one has replaced the other. */
 void tape_replay(usize position, enum fate fate, u64 seed, const char *folder)
 {
+    remove_all(folder);
     for (usize file = 0; file < tape.file_count; file++) {
+        if (!is_there(file, position))
+            continue;
         struct image image = {0};
         make_image(&image, file, position, fate, seed + file);
         char path[700];

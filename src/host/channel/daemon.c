@@ -337,6 +337,7 @@ static void ticked(struct timer *timer)
     network_tick(daemon, now_ms);
     subscriptions_tick(daemon);
     touch_late(daemon);
+    anew_tick(daemon);
     daemon->ticked = true;
     if (wal_has_more(daemon->wal))
         daemon_touch(daemon);
@@ -452,6 +453,10 @@ static enum status open_wal(struct daemon *daemon, struct err *err)
         .durable = is_durable,
         .failed = has_failed,
     };
+    char shelf[4096];
+    if (fmt(shelf, sizeof(shelf), "%s/channels.past", daemon->options.folder) >= sizeof(shelf))
+        return fail(err, ST_INVALID, "path too long: %s", daemon->options.folder);
+    TRY(shelf_open(shelf, &daemon->shelf, err));
     daemon->replaying = true;
     enum status st = wal_open(&options, &daemon->wal, err);
     daemon->replaying = false;
@@ -547,16 +552,9 @@ void daemon_end(struct daemon *daemon)
     openings_end(daemon);
 }
 
-void daemon_close(struct daemon *daemon)
+void daemon_forget(struct daemon *daemon)
 {
-    if (daemon == NULL)
-        return;
-    daemon_end(daemon);
-    loop_drop_timer(&daemon->tick);
-    links_free(daemon->links);
-    wal_close(daemon->wal);
     for (usize i = 0; i < daemon->chain_count; i++) {
-        onchain_close(daemon->chains[i].chain);
         shown_free(&daemon->chains[i]);
         reveals_free(&daemon->chains[i]);
         public_free(&daemon->chains[i]);
@@ -569,21 +567,35 @@ void daemon_close(struct daemon *daemon)
         free(daemon->entries[i]);
     }
     payments_free(daemon);
-    network_free(daemon->network);
     bills_free(daemon);
     free_peers(daemon->peers);
     channel_events_free(&daemon->events);
     outbox_free(&daemon->gathering);
     outbox_free(&daemon->flying);
     subscriptions_free(daemon->subscriptions);
-    loop_drop_timer(&daemon->turn);
-    keyring_free(daemon->ring);
     free(daemon->entries);
     free(daemon->stalled);
-    free(daemon->call_room);
     by_hash_free(&daemon->by_id);
     free(daemon->chains);
     free(daemon);
+}
+
+void daemon_close(struct daemon *daemon)
+{
+    if (daemon == NULL)
+        return;
+    daemon_end(daemon);
+    loop_drop_timer(&daemon->tick);
+    loop_drop_timer(&daemon->turn);
+    links_free(daemon->links);
+    wal_close(daemon->wal);
+    shelf_close(daemon->shelf);
+    for (usize i = 0; i < daemon->chain_count; i++)
+        onchain_close(daemon->chains[i].chain);
+    network_free(daemon->network);
+    keyring_free(daemon->ring);
+    free(daemon->call_room);
+    daemon_forget(daemon);
 }
 
 void daemon_name(const struct daemon *daemon, char out[static DAEMON_NAME_SIZE])

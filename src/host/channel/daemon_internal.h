@@ -3,6 +3,7 @@
  *     daemon.c    life; turns: gather, make durable, let go
  *     peers.c     connections, and what their messages mean
  *     records.c   the journal
+ *     anew.c      the journal, written anew
  *     opening.c   from an offer to a funded channel
  *     forward.c   locks that pass through
  *     passage.c   which lock pays for which
@@ -34,6 +35,7 @@
 #include "channel/route.h"
 #include "channel/wal.h"
 #include "channel/wire.h"
+#include "store/shelf.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -338,6 +340,9 @@ struct daemon {
     struct keyring *ring;
     struct channel_signer signer;
     struct wal *wal;
+    struct shelf *shelf;
+    u64 journal_lives;                    /* bytes of its image, when it was last written anew */
+    u64 journal_failed, journal_begun_ms; /* its size when that failed; when it was begun */
     struct links *links;
     struct chain_of *chains;
     usize chain_count;
@@ -393,6 +398,9 @@ void daemon_take_events(struct daemon *daemon, struct channel_events *events);
 void daemon_say(struct peer *peer, const struct wire_message *message);
 void daemon_after(struct entry *entry, void (*run)(struct entry *entry));
 
+/* Frees what a daemon remembers, and itself: it has neither connections nor chains any more. */
+void daemon_forget(struct daemon *daemon);
+
 /* --- records.c */
 
 enum record {
@@ -413,6 +421,10 @@ enum record {
     RECORD_PEER,
     RECORD_LOST,
     RECORD_KNOWN,
+    RECORD_CHANNEL,
+    RECORD_JOINED,
+    RECORD_PAID,
+    RECORD_ANEW,
 };
 
 void record_entry(const struct entry *entry);
@@ -434,6 +446,16 @@ void record_shown(const struct chain_of *chain, const struct shown_terms *terms)
 void record_peer(const struct peer *peer);
 void record_public(const struct chain_of *chain, hash32 key);
 enum status record_replay(void *daemon, u8 kind, bytes payload, struct err *err);
+
+/* --- anew.c */
+
+/* Writes the journal anew when it is large and most of it is old. */
+void anew_tick(struct daemon *daemon);
+/* From the journal. */
+enum status anew_read_channel(struct entry *entry, bytes content, struct err *err);
+enum status anew_read_joined(struct daemon *daemon, bytes payload, struct err *err);
+enum status anew_read_paid(struct daemon *daemon, bytes payload, struct err *err);
+enum status anew_read_end(struct daemon *daemon, bytes payload, struct err *err);
 
 /* --- peers.c */
 
@@ -609,6 +631,8 @@ void public_free(struct chain_of *chain);
 
 struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u32 out_slot,
                             const struct lock *lock, struct part *part);
+/* From the journal: one like it, which does not hold a reason. */
+void passage_put_back(const struct passage *from);
 /* The newest that has this lock of ours; the one that has this lock of the peer's. NULL: none. */
 struct passage *passage_out(const struct entry *entry, u32 slot);
 struct passage *passage_in(const struct entry *entry, u32 slot);
@@ -657,6 +681,8 @@ bool bill_state(const struct daemon *daemon, hash32 hash, u128 *received);
 /* From the journal. */
 void bill_add(struct daemon *daemon, const struct bill_terms *terms);
 void bill_received(struct daemon *daemon, hash32 hash, u128 amount);
+/* All of them, into the journal. */
+void bills_record(struct daemon *daemon);
 void bills_free(struct daemon *daemon);
 /* `is_new`: it was not there before a restart. */
 void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock *lock,
@@ -682,6 +708,7 @@ struct payment *payment_find(const struct daemon *daemon, hash32 hash);
 /* From the journal. */
 struct payment *payment_add(struct daemon *daemon, const struct payment_terms *terms);
 struct part *part_add(struct payment *payment);
+struct payment *part_payment(const struct part *part);
 void payments_resume(struct daemon *daemon);
 void payments_free(struct daemon *daemon);
 void part_paid(struct part *part, hash32 preimage);

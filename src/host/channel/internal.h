@@ -6,7 +6,8 @@
  *     rebase.c     new bases
  *     withdraw.c   money taken out
  *     meeting.c    after a connection is gone
- *     recover.c    after a restore */
+ *     recover.c    after a restore
+ *     image.c      all of it, as a record */
 #ifndef CHANNEL_INTERNAL_H
 #define CHANNEL_INTERNAL_H
 
@@ -114,6 +115,8 @@ struct in_lock *in_lock(struct channel *channel, u32 slot);
 void forget_in(struct channel *channel, u32 slot);
 void forget_out(struct channel *channel, u32 slot);
 
+/* A lock of the peer's that no half of ours has acknowledged. */
+void add_fresh(struct channel *channel, u32 slot);
 void unqueue_answer(struct channel *channel, u32 slot);
 
 /* The next half of a side: `before` and what an update makes of it. */

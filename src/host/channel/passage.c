@@ -96,6 +96,17 @@ struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u3
     return passage;
 }
 
+void passage_put_back(const struct passage *from)
+{
+    struct passage *passage = malloc(sizeof(*passage));
+    assert(passage != NULL && from->reason == NULL && from->before == NULL);
+    *passage = *from;
+    if (passage->out != NULL)
+        *slot_in(&passage->out->out, &passage->out->out_room, passage->out_slot) = passage;
+    if (passage->in != NULL)
+        *slot_in(&passage->in->in, &passage->in->in_room, passage->in_slot) = passage;
+}
+
 void passages_free(struct entry *entry)
 {
     for (u32 slot = 0; slot < entry->out_room; slot++)

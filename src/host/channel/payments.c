@@ -276,6 +276,11 @@ struct part *part_add(struct payment *payment)
     return part_new(payment, &unknown);
 }
 
+struct payment *part_payment(const struct part *part)
+{
+    return part->payment;
+}
+
 void payments_resume(struct daemon *daemon)
 {
     for (struct payment *at = daemon->payments; at != NULL; at = at->next)

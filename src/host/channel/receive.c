@@ -56,6 +56,15 @@ void bill_received(struct daemon *daemon, hash32 hash, u128 amount)
         bill->received = amount;
 }
 
+void bills_record(struct daemon *daemon)
+{
+    for (const struct bill *bill = daemon->bills; bill != NULL; bill = bill->next) {
+        record_bill(daemon, &bill->terms);
+        if (bill->received != 0)
+            record_received(daemon, bill->hash, bill->received);
+    }
+}
+
 void bills_free(struct daemon *daemon)
 {
     while (daemon->bills != NULL) {

@@ -16,7 +16,8 @@
  *     PEER      node (33 bytes) ‖ port (u16) ‖ host: where it listens since somebody said so
  *     PUBLIC    chain id ‖ the key of any other that it has
  *
- * Replaying them in order brings the daemon back to where it was. */
+ * Those of a journal that was written anew are in anew.c. Replaying them in order brings the daemon
+ * back to where it was. */
 #include "channel/daemon_internal.h"
 
 #include "client/abi.h"
@@ -324,6 +325,8 @@ static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct
             break;
         bytes_copy(&lost, content);
         return replay_lost(entry, &lost, err);
+    case RECORD_CHANNEL:
+        return anew_read_channel(entry, content, err);
     case RECORD_KNOWN:
         if (content.size != sizeof(known))
             break;
@@ -477,6 +480,8 @@ static enum status (*const readers[])(struct daemon *daemon, bytes payload, stru
     [RECORD_BILL_PAID] = read_bill_paid, [RECORD_PAYMENT] = read_payment,
     [RECORD_PART] = read_part,           [RECORD_SHOWN] = read_shown,
     [RECORD_PUBLIC] = read_public,       [RECORD_PEER] = read_peer_place,
+    [RECORD_JOINED] = anew_read_joined,  [RECORD_PAID] = anew_read_paid,
+    [RECORD_ANEW] = anew_read_end,
 };
 
 enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)

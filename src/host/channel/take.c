@@ -151,6 +151,16 @@ static void change_back(struct locks *locks, const struct change *changes, usize
 
 /* --- What becomes so. */
 
+void add_fresh(struct channel *channel, u32 slot)
+{
+    if (channel->fresh_count == channel->fresh_room) {
+        channel->fresh_room = channel->fresh_room == 0 ? 16 : 2 * channel->fresh_room;
+        channel->fresh = realloc(channel->fresh, channel->fresh_room * sizeof(channel->fresh[0]));
+        assert(channel->fresh != NULL);
+    }
+    channel->fresh[channel->fresh_count++] = slot;
+}
+
 static void take_add(struct channel *channel, const struct item *item)
 {
     struct in_lock *in = in_lock(channel, item->slot);
@@ -159,12 +169,7 @@ static void take_add(struct channel *channel, const struct item *item)
     in->onion = malloc(ONION_SIZE);
     assert(in->onion != NULL);
     bytes_copy(in->onion, item->text);
-    if (channel->fresh_count == channel->fresh_room) {
-        channel->fresh_room = channel->fresh_room == 0 ? 16 : 2 * channel->fresh_room;
-        channel->fresh = realloc(channel->fresh, channel->fresh_room * sizeof(channel->fresh[0]));
-        assert(channel->fresh != NULL);
-    }
-    channel->fresh[channel->fresh_count++] = item->slot;
+    add_fresh(channel, item->slot);
 }
 
 /* A lock may be dropped before we have acknowledged it, if its time was over at once. */

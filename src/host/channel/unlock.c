@@ -6,6 +6,7 @@
  *     all of a chunk's locks shown in time, or their time over ─> unlock
  *
  * One after the other, since each unlock changes the pots that the next one names. */
+#include "channel/bygone.h"
 #include "channel/daemon_internal.h"
 
 #include "sys/log.h"
@@ -138,7 +139,8 @@ static enum status rebuild(void *self, u8 kind, bytes payload, struct err *err)
     return changed && hash32_equal(locks_root(at->locks), at->root) ? ST_FULL : ST_OK;
 }
 
-/* Any half that was ever signed is in the journal. It is read only where the newest did not win. */
+/* Any half that was ever signed is on the shelf, or in the journal since that was written anew.
+ * Both are read only where the newest did not win. */
 static struct locks *find_locks(struct entry *entry, u32 side, hash32 root)
 {
     struct err err;
@@ -152,7 +154,11 @@ static struct locks *find_locks(struct entry *entry, u32 side, hash32 root)
         .root = root,
         .locks = locks_new(),
     };
-    enum status st = wal_walk(entry->daemon->wal, &at, rebuild, &err);
+    enum status st = bygone_find(entry->daemon->shelf, entry->index, side, root, at.locks, &err);
+    if (st == ST_OK)
+        return at.locks;
+    if (st == ST_MISSING)
+        st = wal_walk(entry->daemon->wal, &at, rebuild, &err);
     if (st == ST_FULL)
         return at.locks;
     locks_free(at.locks);
@@ -161,7 +167,7 @@ static struct locks *find_locks(struct entry *entry, u32 side, hash32 root)
     else
         log_error("channel", "locks that a dispute has left are not known",
                   LOG_HEX("channel", channel_name(entry->channel)->id),
-                  LOG_TEXT("why", st == ST_OK ? "they are not in the journal" : err.text));
+                  LOG_TEXT("why", st == ST_OK ? "they are in no half that is kept" : err.text));
     return NULL;
 }
 

@@ -50,4 +50,37 @@ enum status wal_walk(struct wal *wal, void *self,
                      enum status (*take)(void *self, u8 kind, bytes payload, struct err *err),
                      struct err *err);
 
+/* --- Written anew, while it goes on.
+ *
+ *     a thread:        make reads the old file up to now, and puts what takes its place into
+ *                      PATH.new; then what came meanwhile is copied behind it
+ *     the wal's own:   before a batch, copies the rest, syncs, renames, and writes on there
+ *
+ * Wherever that ends, the old file is there, or the new one, whole. */
+
+struct wal_draft; /* the old journal as it is read, the new one as it is written */
+
+struct wal_rewrite {
+    void *self;
+    /* On a thread of its own. */
+    enum status (*make)(void *self, struct wal_draft *draft, struct err *err);
+    /* On the loop, once. Not ST_OK: the old file stays. */
+    void (*done)(void *self, enum status st, const char *why);
+};
+
+/* ST_AGAIN: it is being done already. ST_FULL: the system has no room for a thread. */
+enum status wal_rewrite(struct wal *wal, const struct wal_rewrite *how, struct err *err);
+bool wal_is_rewriting(const struct wal *wal);
+/* Bytes of durable records. */
+u64 wal_size(const struct wal *wal);
+
+/* Of `make`: every record of the old one in order, as of wal_walk. ST_AGAIN: the wal closes. */
+enum status wal_draft_walk(struct wal_draft *draft, void *self,
+                           enum status (*take)(void *self, u8 kind, bytes payload, struct err *err),
+                           struct err *err);
+/* For wal_put alone: the new one. Whether that has worked is known afterwards. */
+struct wal *wal_draft_out(struct wal_draft *draft);
+/* Bytes of records that were put so far. */
+u64 wal_draft_size(const struct wal_draft *draft);
+
 #endif

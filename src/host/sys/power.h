@@ -1,6 +1,6 @@
 /* For tests: files that end with the power. The test says at which write, truncation, sync or
- * rename it goes; that one is half done, later ones fail, and when the power returns the file
- * written last holds of what was not synced all, nothing, or some of its sectors.
+ * rename it goes; that one is half done, later ones fail, and when the power returns each file
+ * holds of what was not synced all, nothing, or some of its sectors. Threads may write at once.
  *
  * For files that only grow or are written anew: what was synced is not written over, unless that
  * was zeros at the end; these may go too. */
@@ -20,8 +20,10 @@ struct power {
         struct file *file; /* NULL: free */
         char path[POWER_PATH];
     } open[POWER_FILES];
-    char dirty[POWER_PATH]; /* the file written last; "": none */
-    u64 synced;             /* bytes of it that will be there: up to the first unsynced write */
+    struct {
+        char path[POWER_PATH]; /* of a file that was written to; "": free */
+        u64 synced;            /* bytes of it that will be there: up to the first unsynced write */
+    } dirty[POWER_FILES];
 };
 
 enum power_fate { POWER_KEPT, POWER_LOST, POWER_TORN, POWER_FATES };

@@ -4,6 +4,7 @@
 #include "harness/test.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@ static enum status no_power(struct err *err)
 {
     return fail(err, ST_IO, "no power");
 }
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards whatever is in use */
 
 /* --- Which file. */
 
@@ -21,23 +24,25 @@ static enum status power_open(void *self, const char *path, enum file_mode mode,
     if (power->left == 0)
         return no_power(err);
     TRY(power->inner->open(power->inner->self, path, mode, out, err));
-    for (usize i = 0; i < POWER_FILES; i++) {
-        if (power->open[i].file != NULL)
-            continue;
-        power->open[i].file = *out;
-        assert(strlen(path) < POWER_PATH);
-        strcpy(power->open[i].path, path);
-        return ST_OK;
-    }
-    bug("too many files are open");
+    pthread_mutex_lock(&mutex);
+    usize i = 0;
+    while (i < POWER_FILES && power->open[i].file != NULL)
+        i++;
+    assert(i < POWER_FILES && strlen(path) < POWER_PATH);
+    power->open[i].file = *out;
+    strcpy(power->open[i].path, path);
+    pthread_mutex_unlock(&mutex);
+    return ST_OK;
 }
 
 static void power_close(void *self, struct file *file)
 {
     struct power *power = self;
+    pthread_mutex_lock(&mutex);
     for (usize i = 0; i < POWER_FILES; i++)
         if (power->open[i].file == file)
             power->open[i].file = NULL;
+    pthread_mutex_unlock(&mutex);
     power->inner->close(power->inner->self, file);
 }
 
@@ -49,27 +54,45 @@ static const char *path_of(const struct power *power, const struct file *file)
     bug("the file is not open");
 }
 
-/* It is about to be written to. */
-static void soil(struct power *power, struct file *file)
+/* POWER_FILES: it is not dirty. */
+static usize dirty_of(const struct power *power, const char *path)
+{
+    usize i = 0;
+    while (i < POWER_FILES && strcmp(power->dirty[i].path, path) != 0)
+        i++;
+    return i;
+}
+
+/* It is about to be written to, from there on. */
+static void soil(struct power *power, struct file *file, u64 from)
 {
     struct err err;
     const char *path = path_of(power, file);
-    if (strcmp(power->dirty, path) == 0)
-        return;
-    strcpy(power->dirty, path);
-    CHECK(power->inner->size(power->inner->self, file, &power->synced, &err) == ST_OK);
+    usize i = dirty_of(power, path);
+    if (i == POWER_FILES) {
+        i = dirty_of(power, "");
+        assert(i < POWER_FILES);
+        strcpy(power->dirty[i].path, path);
+        CHECK(power->inner->size(power->inner->self, file, &power->dirty[i].synced, &err) == ST_OK);
+    }
+    power->dirty[i].synced = min_u64(power->dirty[i].synced, from);
+}
+
+static void clean(struct power *power, const char *path)
+{
+    usize i = dirty_of(power, path);
+    if (i < POWER_FILES)
+        power->dirty[i].path[0] = 0;
 }
 
 /* --- What is cut. */
 
-static enum status power_write(void *self, struct file *file, u64 offset, bytes from,
-                               struct err *err)
+static enum status write_now(struct power *power, struct file *file, u64 offset, bytes from,
+                             struct err *err)
 {
-    struct power *power = self;
     if (power->left == 0)
         return no_power(err);
-    soil(power, file);
-    power->synced = min_u64(power->synced, offset);
+    soil(power, file, offset);
     if (--power->left > 0)
         return power->inner->write(power->inner->self, file, offset, from, err);
     (void)!power->inner->write(power->inner->self, file, offset,
@@ -77,36 +100,86 @@ static enum status power_write(void *self, struct file *file, u64 offset, bytes 
     return no_power(err);
 }
 
-static enum status power_sync(void *self, struct file *file, struct err *err)
+static enum status power_write(void *self, struct file *file, u64 offset, bytes from,
+                               struct err *err)
 {
-    struct power *power = self;
+    pthread_mutex_lock(&mutex);
+    enum status st = write_now(self, file, offset, from, err);
+    pthread_mutex_unlock(&mutex);
+    return st;
+}
+
+static enum status sync_now(struct power *power, struct file *file, struct err *err)
+{
     if (power->left == 0 || --power->left == 0)
         return no_power(err);
-    if (strcmp(power->dirty, path_of(power, file)) == 0)
-        TRY(power->inner->size(power->inner->self, file, &power->synced, err));
-    return power->inner->sync(power->inner->self, file, err);
+    enum status st = power->inner->sync(power->inner->self, file, err);
+    if (st == ST_OK)
+        clean(power, path_of(power, file));
+    return st;
+}
+
+static enum status power_sync(void *self, struct file *file, struct err *err)
+{
+    pthread_mutex_lock(&mutex);
+    enum status st = sync_now(self, file, err);
+    pthread_mutex_unlock(&mutex);
+    return st;
+}
+
+static enum status truncate_now(struct power *power, struct file *file, u64 size, struct err *err)
+{
+    if (power->left == 0 || --power->left == 0)
+        return no_power(err);
+    soil(power, file, size);
+    return power->inner->truncate(power->inner->self, file, size, err);
 }
 
 static enum status power_truncate(void *self, struct file *file, u64 size, struct err *err)
 {
-    struct power *power = self;
+    pthread_mutex_lock(&mutex);
+    enum status st = truncate_now(self, file, size, err);
+    pthread_mutex_unlock(&mutex);
+    return st;
+}
+
+/* A file's content is no safer under another name. */
+static enum status rename_now(struct power *power, const char *from, const char *to,
+                              struct err *err)
+{
     if (power->left == 0 || --power->left == 0)
         return no_power(err);
-    soil(power, file);
-    power->synced = min_u64(power->synced, size);
-    return power->inner->truncate(power->inner->self, file, size, err);
+    assert(strlen(to) < POWER_PATH);
+    clean(power, to);
+    usize dirty = dirty_of(power, from);
+    if (dirty < POWER_FILES)
+        strcpy(power->dirty[dirty].path, to);
+    for (usize i = 0; i < POWER_FILES; i++) {
+        if (strcmp(power->open[i].path, to) == 0)
+            strcpy(power->open[i].path, "gone");
+        if (strcmp(power->open[i].path, from) == 0)
+            strcpy(power->open[i].path, to);
+    }
+    return power->inner->rename(power->inner->self, from, to, err);
 }
 
 static enum status power_rename(void *self, const char *from, const char *to, struct err *err)
 {
+    pthread_mutex_lock(&mutex);
+    enum status st = rename_now(self, from, to, err);
+    pthread_mutex_unlock(&mutex);
+    return st;
+}
+
+static enum status power_remove(void *self, const char *path, struct err *err)
+{
     struct power *power = self;
-    if (power->left == 0 || --power->left == 0)
-        return no_power(err);
-    if (strcmp(power->dirty, from) == 0) {
-        assert(strlen(to) < POWER_PATH);
-        strcpy(power->dirty, to); /* its content is no safer under another name */
-    }
-    return power->inner->rename(power->inner->self, from, to, err);
+    pthread_mutex_lock(&mutex);
+    bool has_power = power->left != 0;
+    if (has_power)
+        clean(power, path);
+    pthread_mutex_unlock(&mutex);
+    return has_power ? power->inner->remove(power->inner->self, path, err) : no_power(err);
 }
 
 void power_init(struct power *power)
@@ -120,6 +193,7 @@ void power_init(struct power *power)
     power->files.sync = power_sync;
     power->files.truncate = power_truncate;
     power->files.rename = power_rename;
+    power->files.remove = power_remove;
 }
 
 static void tear(const char *path, u64 synced, unsigned seed)
@@ -139,11 +213,14 @@ static void tear(const char *path, u64 synced, unsigned seed)
 
 void power_return(struct power *power, enum power_fate fate, unsigned seed)
 {
-    if (power->dirty[0] != 0 && fate == POWER_LOST)
-        CHECK(truncate(power->dirty, (off_t)power->synced) == 0);
-    if (power->dirty[0] != 0 && fate == POWER_TORN)
-        tear(power->dirty, power->synced, seed);
-    power->dirty[0] = 0;
+    for (usize i = 0; i < POWER_FILES; i++) {
+        const char *path = power->dirty[i].path;
+        if (path[0] != 0 && fate == POWER_LOST)
+            CHECK(truncate(path, (off_t)power->dirty[i].synced) == 0);
+        if (path[0] != 0 && fate == POWER_TORN)
+            tear(path, power->dirty[i].synced, seed);
+        power->dirty[i].path[0] = 0;
+    }
     power->left = UINT32_MAX;
 }
 
