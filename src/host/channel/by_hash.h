@@ -1,5 +1,6 @@
-/* Things by a hash that names them: channels, invoices, payments. Only grows. Keys are hashes, or
- * chosen at random by this node: nobody can make many of them collide. */
+/* Things by a hash that names them: channels, invoices, payments, locks. Peers choose some of these
+ * names, so a thing's place comes from a secret of the table's too: nobody can make many collide.
+ */
 #ifndef CHANNEL_BY_HASH_H
 #define CHANNEL_BY_HASH_H
 
@@ -10,7 +11,8 @@ struct by_hash {
         hash32 key;
         void *thing; /* NULL: free */
     } * places;
-    usize room; /* a power of two; 0: none yet */
+    usize room;  /* a power of two; 0: none yet */
+    u64 seed[4]; /* once there is room */
     usize count;
 };
 
@@ -19,5 +21,7 @@ void by_hash_free(struct by_hash *table);
 void *by_hash_get(const struct by_hash *table, hash32 key);
 /* Takes the place of what was there under the key. */
 void by_hash_put(struct by_hash *table, hash32 key, void *thing);
+/* Fine where nothing is under the key. */
+void by_hash_drop(struct by_hash *table, hash32 key);
 
 #endif

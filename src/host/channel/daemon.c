@@ -576,6 +576,8 @@ void daemon_forget(struct daemon *daemon)
     free(daemon->entries);
     free(daemon->stalled);
     by_hash_free(&daemon->by_id);
+    by_hash_free(&daemon->passages);
+    holders_free(daemon);
     free(daemon->chains);
     free(daemon);
 }

@@ -7,6 +7,7 @@
  *     opening.c   from an offer to a funded channel
  *     forward.c   locks that pass through
  *     passage.c   which lock pays for which
+ *     holders.c      which channels have locks with a key
  *     receive.c   invoices, and locks that end here
  *     payments.c  payments of ours over several hops
  *     network.c   gossip, and the graph that comes of it (network.h)
@@ -125,6 +126,7 @@ struct entry {
     struct passage **out, **in; /* by slot: of our locks, of the peer's */
     u32 out_room, in_room;
     struct answer *answers;
+    u64 due_s; /* its locks need not be looked at before */
 
     enum stage stage;
     bool ends;       /* we want that, or know that the peer does: STFU follows, if not yet said */
@@ -172,6 +174,8 @@ struct passage {
     u8 *reason; /* why it failed, from the hop after us; owned */
     usize reason_size;
     struct passage *before; /* in our slot: its lock is gone, its EVENT_DROPPED is to come */
+    struct daemon *daemon;
+    struct passage *next_of_key, *before_of_key; /* among all with its key */
 };
 
 /* An answer to a peer's lock, or an end of ours, that has found no room in the next update. */
@@ -367,6 +371,9 @@ struct daemon {
     struct bill *bills, *holding; /* all invoices; those of which parts are held */
     struct payment *payments;
     struct by_hash bills_by_hash, payments_by_hash;
+    struct by_hash passages; /* the first of each key */
+    struct by_hash keyed;    /* holders.c */
+    usize notes, notes_most; /* notes; when they are swept */
     struct payment *payments_due;
     struct network *network;
     struct subscriptions *subscriptions;
@@ -643,6 +650,21 @@ void passage_leave_in(struct passage *passage);
 void passage_leave_out(struct passage *passage);
 void passage_end(struct passage *passage);
 void passages_free(struct entry *entry);
+
+/* The first with this key, whose next_of_key are the others. */
+struct passage *passages_of_key(const struct daemon *daemon, hash32 key);
+/* Whether it is its slot's newest: whether passage_out finds it. */
+bool passage_holds_slot(const struct passage *passage);
+
+/* --- holders.c */
+
+/* A lock has come, of either side. */
+void holders_add(struct entry *entry, const struct lock *lock);
+/* All that the channel has: after a restart, a restore, a dispute. */
+void holders_add_all(struct entry *entry);
+/* Whether a channel on that chain has a lock with the key, of either side. */
+bool holders_have(const struct chain_of *chain, hash32 key);
+void holders_free(struct daemon *daemon);
 
 /* --- forward.c */
 

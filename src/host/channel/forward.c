@@ -344,29 +344,18 @@ static void take_settled(struct entry *entry, u32 slot, hash32 preimage)
         pay(passage, preimage);
 }
 
-/* Whether a lock of either side has the key. */
-static bool has_lock(const struct entry *entry, hash32 key)
-{
-    for (u32 side = 0; side < 2; side++) {
-        const struct locks *lists[] = {channel_locks(entry->channel, side), entry->won[side]};
-        for (usize i = 0; i < countof(lists); i++)
-            if (lists[i] != NULL && locks_have(lists[i], key))
-                return true;
-    }
-    return false;
-}
-
-/* Whether a lock of ours was joined to something, for whose sake the secret matters. */
-static bool pay_shown(struct entry *entry, hash32 key, hash32 secret, u64 time_s)
+/* Whether a lock of ours on that chain was joined to something, for whose sake the secret matters.
+ */
+static bool pay_shown(struct chain_of *chain, hash32 key, hash32 secret, u64 time_s)
 {
     bool matters = false;
-    for (u32 slot = 0; slot < entry->out_room; slot++) {
-        struct passage *passage = entry->out[slot];
-        if (passage == NULL || !hash32_equal(passage->key, key))
+    for (struct passage *at = passages_of_key(chain->daemon, key), *next; at != NULL; at = next) {
+        next = at->next_of_key;
+        if (!passage_holds_slot(at) || at->out->chain != chain)
             continue;
         matters = true;
-        if (time_s <= passage->expiry_s)
-            pay(passage, secret);
+        if (time_s <= at->expiry_s)
+            pay(at, secret);
     }
     return matters;
 }
@@ -375,21 +364,14 @@ static bool pay_shown(struct entry *entry, hash32 key, hash32 secret, u64 time_s
  * with the key may come. */
 void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal)
 {
-    struct daemon *daemon = chain->daemon;
-    bool matters = false;
-    for (u32 i = 0; i < daemon->entry_count; i++) {
-        struct entry *entry = daemon->entries[i];
-        if (entry->chain != chain)
-            continue;
-        matters |= has_lock(entry, reveal->key);
-        matters |= pay_shown(entry, reveal->key, reveal->secret, reveal->time_s);
-    }
+    bool matters = holders_have(chain, reveal->key);
+    matters |= pay_shown(chain, reveal->key, reveal->secret, reveal->time_s);
     bool is_new = public_add(chain, reveal->key);
     if (matters) {
         shown_note(chain, reveal);
     } else if (is_new) {
         record_public(chain, reveal->key);
-        daemon_touch(daemon);
+        daemon_touch(chain->daemon);
     }
 }
 
@@ -471,23 +453,17 @@ void forward_replay(struct entry *entry, const struct channel_event *event)
 
 void forward_shown(struct chain_of *chain, const struct shown_terms *terms)
 {
-    const struct daemon *daemon = chain->daemon;
     hash32 key = registry_key(terms->secret);
-    for (u32 i = 0; i < daemon->entry_count; i++) {
-        struct entry *entry = daemon->entries[i];
-        for (u32 slot = 0; entry->chain == chain && slot < entry->out_room; slot++) {
-            struct passage *passage = entry->out[slot];
-            if (passage != NULL && hash32_equal(passage->key, key) &&
-                terms->time_s <= passage->expiry_s)
-                replay_settled(passage, terms->secret);
-        }
-    }
+    for (struct passage *at = passages_of_key(chain->daemon, key); at != NULL; at = at->next_of_key)
+        if (passage_holds_slot(at) && at->out->chain == chain && terms->time_s <= at->expiry_s)
+            replay_settled(at, terms->secret);
 }
 
 /* A lock of ours that is gone, or that never got into an update, holds no slot; a part whose lock
  * that was, was never sent. */
 void forward_resume(struct entry *entry)
 {
+    holders_add_all(entry);
     for (u32 slot = 0; slot < entry->in_room; slot++)
         if (entry->in[slot] != NULL && !channel_lock_waits(entry->channel, slot))
             passage_leave_in(entry->in[slot]);
@@ -535,9 +511,18 @@ void forward_restored(struct entry *entry)
                (entry->out[slot]->before != NULL ||
                 !hash32_equal(locks_get(ours, slot).key, entry->out[slot]->key)))
             passage_end(passage_take_oldest(entry, slot));
+    if (!entry->daemon->replaying)
+        holders_add_all(entry);
 }
 
 /* --- Time. */
+
+/* The earliest time at which a lock has to be looked at; one that is past is looked at with every
+ * block. */
+static void note_due(struct entry *entry, u64 due_s)
+{
+    entry->due_s = min_u64(entry->due_s, due_s);
+}
 
 /* R5: a secret that we told and that the peer does not pay for is shown to everybody in time. When
  * the peer still does not pay, the adjudicator does. */
@@ -548,7 +533,10 @@ static void look_at_theirs(struct entry *entry, u64 now_s)
     hash32 preimage;
     for (u32 slot = 0; slot < locks_end(locks); slot++) {
         struct lock lock = locks_get(locks, slot);
-        if (lock.amount == 0 || now_s + margin_s < lock.expiry_s ||
+        if (lock.amount == 0)
+            continue;
+        note_due(entry, lock.expiry_s - min_u64(lock.expiry_s, margin_s));
+        if (now_s + margin_s < lock.expiry_s ||
             !channel_lock_preimage(entry->channel, slot, &preimage))
             continue;
         struct sender_stake stake = errand_stake_of_lock(
@@ -567,7 +555,10 @@ static void look_at_ours(struct entry *entry, u64 now_s)
     const struct locks *locks = channel_locks(entry->channel, channel_side(entry->channel));
     for (u32 slot = 0; slot < locks_end(locks); slot++) {
         struct lock lock = locks_get(locks, slot);
-        if (lock.amount == 0 || now_s <= lock.expiry_s + CLOCKS_S)
+        if (lock.amount == 0)
+            continue;
+        note_due(entry, lock.expiry_s);
+        if (now_s <= lock.expiry_s + CLOCKS_S)
             continue;
         bool paid = shown_find(entry->chain, lock.key, lock.expiry_s) != NULL;
         struct item end = {.kind = paid ? ITEM_PAID : ITEM_DROP, .slot = slot};
@@ -586,8 +577,10 @@ void forward_tick(struct chain_of *chain)
             forward_answers(entry);
             give_up_late(entry);
         }
-        if (entry->stage == STAGE_CLOSED || channel_is_lost(entry->channel))
+        if (chain->time_s < entry->due_s || entry->stage == STAGE_CLOSED ||
+            channel_is_lost(entry->channel))
             continue;
+        entry->due_s = UINT64_MAX;
         look_at_theirs(entry, chain->time_s);
         look_at_ours(entry, chain->time_s);
     }

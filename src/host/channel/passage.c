@@ -26,11 +26,49 @@ struct passage *passage_in(const struct entry *entry, u32 slot)
     return slot < entry->in_room ? entry->in[slot] : NULL;
 }
 
+/* --- By key. */
+
+struct passage *passages_of_key(const struct daemon *daemon, hash32 key)
+{
+    return by_hash_get(&daemon->passages, key);
+}
+
+bool passage_holds_slot(const struct passage *passage)
+{
+    return passage->out != NULL && passage_out(passage->out, passage->out_slot) == passage;
+}
+
+static void put_key(struct daemon *daemon, struct passage *passage)
+{
+    passage->daemon = daemon;
+    passage->next_of_key = passages_of_key(daemon, passage->key);
+    passage->before_of_key = NULL;
+    if (passage->next_of_key != NULL)
+        passage->next_of_key->before_of_key = passage;
+    by_hash_put(&daemon->passages, passage->key, passage);
+}
+
+static void take_key(struct passage *passage)
+{
+    struct passage *next = passage->next_of_key, *before = passage->before_of_key;
+    if (next != NULL)
+        next->before_of_key = before;
+    if (before != NULL)
+        before->next_of_key = next;
+    else if (next != NULL)
+        by_hash_put(&passage->daemon->passages, passage->key, next);
+    else
+        by_hash_drop(&passage->daemon->passages, passage->key);
+}
+
+/* --- By slot. */
+
 /* Gone when neither of its locks needs it. */
 static void drop_if_idle(struct passage *passage)
 {
     if (passage->in != NULL || passage->out != NULL)
         return;
+    take_key(passage);
     free(passage->reason);
     free(passage);
 }
@@ -93,6 +131,9 @@ struct passage *passage_new(struct entry *in, u32 in_slot, struct entry *out, u3
     *slot_in(&out->out, &out->out_room, out_slot) = passage;
     if (in != NULL)
         *slot_in(&in->in, &in->in_room, in_slot) = passage;
+    put_key(out->daemon, passage);
+    if (!out->daemon->replaying)
+        holders_add(out, lock);
     return passage;
 }
 
@@ -105,6 +146,7 @@ void passage_put_back(const struct passage *from)
         *slot_in(&passage->out->out, &passage->out->out_room, passage->out_slot) = passage;
     if (passage->in != NULL)
         *slot_in(&passage->in->in, &passage->in->in_room, passage->in_slot) = passage;
+    put_key(passage->out != NULL ? passage->out->daemon : passage->in->daemon, passage);
 }
 
 void passages_free(struct entry *entry)

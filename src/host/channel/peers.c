@@ -283,6 +283,13 @@ static enum status take_reestablish(struct entry *entry, const struct wire_messa
     return ST_OK;
 }
 
+static void note_locks(struct entry *entry, bytes items)
+{
+    for (struct item item; items.size != 0 && item_read(&items, &item) == ST_OK;)
+        if (item.kind == ITEM_ADD)
+            holders_add(entry, &item.lock);
+}
+
 static enum status take_update(struct entry *entry, const struct wire_message *message,
                                struct err *err)
 {
@@ -297,6 +304,7 @@ static enum status take_update(struct entry *entry, const struct wire_message *m
         return ST_OK;
     if (st == ST_OK) {
         record_message(entry, RECORD_RECEIVED, message);
+        note_locks(entry, message->update.items);
         entry_touch(entry);
     }
     return st;

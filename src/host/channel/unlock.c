@@ -179,6 +179,7 @@ static struct locks *won_locks(struct entry *entry, u32 side)
         locks_free(entry->won[side]);
         entry->sought[side] = root;
         entry->won[side] = hash32_is_zero(root) ? NULL : find_locks(entry, side, root);
+        holders_add_all(entry);
     }
     return entry->won[side];
 }
