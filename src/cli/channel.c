@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum { ANSWER_LIMIT = 64 << 20, ROOM = 256 << 20 };
 
@@ -134,6 +135,10 @@ static enum status list_channels(const struct channel_settings *settings, struct
     json result, key, item;
     question_begin(&question, settings);
     TRY(ask(&question, "channel_list", &result, arena, err));
+    if (settings->as_json) {
+        printf("%.*s\n", size_of(result.text), (const char *)result.text.data);
+        return ST_OK;
+    }
     usize count = 0;
     for (struct json_walk at = json_begin(result); json_next(&at, &key, &item); count++) {
         if (count != 0)
@@ -142,6 +147,66 @@ static enum status list_channels(const struct channel_settings *settings, struct
     }
     if (count == 0)
         printf("no channels\n");
+    return ST_OK;
+}
+
+static void print_entry(json entry, const struct channel_settings *settings, struct arena tmp)
+{
+    enum { SHOWN = 18 };
+    char when[32] = "-";
+    u64 begun = 0, count = 1;
+    bytes kind = json_text(json_get(entry, "kind"), &tmp);
+    bytes state = json_text(json_get(entry, "state"), &tmp);
+    bytes payment = json_text(json_get(entry, "payment"), &tmp);
+    bytes channel = json_text(json_get(entry, "channel"), &tmp);
+    bytes name = payment.size != 0 ? payment : channel;
+    struct amount_text amount = amount_of(json_get(entry, "amount"), (u8)settings->decimals);
+    struct amount_text fee = amount_of(json_get(entry, "fee"), (u8)settings->decimals);
+    (void)json_read_number_u64(json_get(entry, "count"), &count);
+    if (json_read_number_u64(json_get(entry, "begun"), &begun) == ST_OK) {
+        time_t seconds = (time_t)begun;
+        struct tm calendar;
+        strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &calendar));
+    }
+    printf("%-20s  %-9.*s  %-7.*s  %.*s  %s", when, size_of(kind), (const char *)kind.data,
+           size_of(state), (const char *)state.data, (int)min_u64(name.size, SHOWN),
+           (const char *)name.data, amount.text);
+    if (count > 1)
+        printf(" x %lu", count);
+    if (strcmp(fee.text, "0") != 0)
+        printf("  fee %s", fee.text);
+    printf("\n");
+}
+
+static void put_if_said(struct question *question, const char *key, const char *word)
+{
+    if (word[0] != 0)
+        put_word(question, key, word);
+}
+
+static enum status show_history(const struct channel_settings *settings, struct arena *arena,
+                                struct err *err)
+{
+    struct question question;
+    json result, key, item;
+    question_begin(&question, settings);
+    put_if_said(&question, "kind", settings->kind);
+    put_if_said(&question, "state", settings->state);
+    put_if_said(&question, "channel", settings->channel);
+    put_if_said(&question, "older", settings->older);
+    json_key(&question.params, "limit");
+    json_put_u64(&question.params, settings->limit);
+    TRY(ask(&question, "channel_history", &result, arena, err));
+    if (settings->as_json) {
+        printf("%.*s\n", size_of(result.text), (const char *)result.text.data);
+        return ST_OK;
+    }
+    for (struct json_walk at = json_begin(json_get(result, "entries"));
+         json_next(&at, &key, &item);)
+        print_entry(item, settings, *arena);
+    bytes older = json_text(json_get(result, "older"), arena);
+    if (older.size != 0)
+        printf("older ones: --older %.*s\n", size_of(older), (const char *)older.data);
     return ST_OK;
 }
 
@@ -430,6 +495,9 @@ static const struct command {
     {"swap", "AMOUNT --from CHAIN --to CHAIN [FLAG VALUE]...",
      "Moves one's own money from one chain to another through a hub: both or neither.", SWAP, 1,
      swap},
+    {"history", "[FLAG VALUE]...",
+     "What was paid, received and forwarded, and channels: the newest first.", HISTORY, 0,
+     show_history},
     {"graph", "[FLAG VALUE]...", "The network as the daemon knows it: nodes and channels.", GRAPH,
      0, show_graph},
     {"close", "CHANNEL [FLAG VALUE]...",

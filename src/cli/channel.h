@@ -21,8 +21,9 @@ enum channel_command {
     SPLICE = 1024,
     TOWER = 2048,
     SWAP = 4096,
+    HISTORY = 8192,
     SERVERS = DAEMON | TOWER,
-    CALLS = LIST | OPEN | TOPUP | SEND | CLOSE | INVOICING | PAY | GRAPH | SPLICE | SWAP,
+    CALLS = LIST | OPEN | TOPUP | SEND | CLOSE | INVOICING | PAY | GRAPH | SPLICE | SWAP | HISTORY,
 };
 
 struct channel_settings {

@@ -169,6 +169,8 @@ describe('a daemon\'s clients', () => {
       await ask('channel_pay', { node: `0x${bob.node.slice(0, 66)}`, amount: '0x64', via: [] });
       const graph = await ask('channel_graph');
       assert.ok(graph.channels.length > 0);
+      assert.ok((await ask('channel_history', { kind: 'sent', state: 'paid', since: 1, limit: 5 })).entries.length > 0);
+      assert.ok((await ask('channel_history', { limit: 1 })).older);
       await ask('channel_withdraw', { channel: id, amount: '0x5' });
       await ask('channel_close', { channel: id, force: false });
       const client = await connect(alice);
@@ -176,7 +178,7 @@ describe('a daemon\'s clients', () => {
       judge(methods().get('channel_subscribe').result.schema, result, 'channel_subscribe');
       judge(methods().get('channel_unsubscribe').result.schema, (await client.ask('channel_unsubscribe', { subscription: result })).result, 'channel_unsubscribe');
       await client.close();
-      const seen = new Set(['rpc.discover', 'channel_subscribe', 'channel_unsubscribe', 'channel_nodeInfo', 'channel_connect', 'channel_open', 'channel_list', 'channel_topup', 'channel_keysend', 'channel_rebase', 'channel_invoice', 'channel_invoiceStatus', 'channel_pay', 'channel_graph', 'channel_withdraw', 'channel_close']);
+      const seen = new Set(['rpc.discover', 'channel_subscribe', 'channel_unsubscribe', 'channel_nodeInfo', 'channel_connect', 'channel_open', 'channel_list', 'channel_topup', 'channel_keysend', 'channel_rebase', 'channel_invoice', 'channel_invoiceStatus', 'channel_pay', 'channel_graph', 'channel_history', 'channel_withdraw', 'channel_close']);
       assert.deepEqual([...methods().keys()].filter((name) => !seen.has(name)), [], 'methods that this test does not try');
     });
 

@@ -215,6 +215,7 @@ static struct daemon *shadow_new(const struct daemon *of)
         shadow->chains[i].daemon = shadow;
         shadow->chains[i].chain_id = of->chains[i].chain_id;
         shadow->chains[i].adjudicator = of->chains[i].adjudicator;
+        shadow->chains[i].time_s = of->chains[i].time_s;
     }
     return shadow;
 }
@@ -287,8 +288,13 @@ static void put_channels(const struct writing *at)
     }
 }
 
+/* What is over is in the history. */
 static void put_payments(const struct writing *at)
 {
+    for (u32 i = 0; i < at->shadow->entry_count; i++)
+        holders_add_all(at->shadow->entries[i]);
+    bills_forget(at->shadow);
+    payments_forget(at->shadow);
     bills_record(at->shadow);
     for (const struct payment *payment = at->shadow->payments; payment != NULL;
          payment = payment->next) {
@@ -330,6 +336,7 @@ static enum status write(struct writing *at, struct wal_draft *draft, struct err
     put_channels(at);
     put_payments(at);
     put_passages(at);
+    record_time(at->shadow);
     struct anew end = {at->shadow->next_key, wal_draft_size(draft)};
     bytes payload = BYTES_OF(end);
     wal_put(at->out, RECORD_ANEW, &payload, 1);
@@ -339,12 +346,13 @@ static enum status write(struct writing *at, struct wal_draft *draft, struct err
 static enum status make(void *self, struct wal_draft *draft, struct err *err)
 {
     const struct daemon *daemon = self;
-    struct writing at = {.shadow = shadow_new(daemon), .out = wal_draft_out(draft)};
+    struct writing at = {.shadow = daemon->shadow, .out = wal_draft_out(draft)};
     at.shadow->wal = at.out;
-    enum status st = shelf_begin(daemon->shelf, &at.change, err);
+    enum status st = history_wait(daemon->history, err);
+    if (st == ST_OK)
+        st = shelf_begin(daemon->shelf, &at.change, err);
     if (st == ST_OK)
         st = shelf_end(at.change, write(&at, draft, err), err);
-    daemon_forget(at.shadow);
     return st;
 }
 
@@ -354,11 +362,15 @@ static void made(void *self, enum status st, const char *why)
 {
     struct daemon *daemon = self;
     u64 size = wal_size(daemon->wal);
+    daemon_forget(daemon->shadow);
+    daemon->shadow = NULL;
     if (st != ST_OK) {
         daemon->journal_failed = size;
         log_warn("channel", "the journal cannot be written anew", LOG_TEXT("why", why));
         return;
     }
+    bills_forget(daemon);
+    payments_forget(daemon);
     daemon->journal_lives = size; /* or less: what came meanwhile is behind it */
     log_info("channel", "the journal is written anew", LOG_U64("bytes", size),
              LOG_U64("ms", clock_now_ms() - daemon->journal_begun_ms));
@@ -374,6 +386,7 @@ void anew_tick(struct daemon *daemon)
         size < 2 * daemon->journal_failed)
         return;
     daemon->journal_begun_ms = clock_now_ms();
+    daemon->shadow = shadow_new(daemon);
     if (wal_rewrite(daemon->wal, &how, &err) != ST_OK)
         made(daemon, ST_IO, err.text);
 }

@@ -171,6 +171,7 @@ static void make_update(struct entry *entry)
         return;
     }
     record_message(entry, RECORD_SENT, &message);
+    chronicle_update(entry, true, &message.update);
     daemon_say(entry->peer, &message);
     entry->is_due = false;
     if (entry->answers != NULL)
@@ -317,6 +318,11 @@ static void is_durable(void *self)
     take_turn(daemon);
 }
 
+static void batch_begins(void *self)
+{
+    record_time(self);
+}
+
 static void has_failed(void *self, const char *why)
 {
     struct daemon *daemon = self;
@@ -451,12 +457,14 @@ static enum status open_wal(struct daemon *daemon, struct err *err)
         .self = daemon,
         .replay = record_replay,
         .durable = is_durable,
+        .begins = batch_begins,
         .failed = has_failed,
     };
     char shelf[4096];
     if (fmt(shelf, sizeof(shelf), "%s/channels.past", daemon->options.folder) >= sizeof(shelf))
         return fail(err, ST_INVALID, "path too long: %s", daemon->options.folder);
     TRY(shelf_open(shelf, &daemon->shelf, err));
+    TRY(history_new(daemon->shelf, &daemon->history, err));
     daemon->replaying = true;
     enum status st = wal_open(&options, &daemon->wal, err);
     daemon->replaying = false;
@@ -591,6 +599,9 @@ void daemon_close(struct daemon *daemon)
     loop_drop_timer(&daemon->turn);
     links_free(daemon->links);
     wal_close(daemon->wal);
+    if (daemon->shadow != NULL)
+        daemon_forget(daemon->shadow);
+    history_free(daemon->history);
     shelf_close(daemon->shelf);
     for (usize i = 0; i < daemon->chain_count; i++)
         onchain_close(daemon->chains[i].chain);

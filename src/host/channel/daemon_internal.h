@@ -4,6 +4,7 @@
  *     peers.c     connections, and what their messages mean
  *     records.c   the journal
  *     anew.c      the journal, written anew
+ *     chronicle.c what happens, as the history has it
  *     opening.c   from an offer to a funded channel
  *     forward.c   locks that pass through
  *     passage.c   which lock pays for which
@@ -28,6 +29,7 @@
 #include "channel/channel.h"
 #include "channel/daemon.h"
 #include "channel/failure.h"
+#include "channel/history.h"
 #include "channel/keyring.h"
 #include "channel/link.h"
 #include "channel/onchain.h"
@@ -236,6 +238,7 @@ struct payment {
     struct plan *way;  /* that the caller has named, until its lock is queued; NULL: none. Owned */
     bool is_due;       /* more is to be tried in the next turn: it is in the daemon's list */
     struct payment *next_due;
+    u64 told; /* the number of its newest row in the history */
     u16 failure;
     usize failed_hop;
 };
@@ -345,7 +348,10 @@ struct daemon {
     struct channel_signer signer;
     struct wal *wal;
     struct shelf *shelf;
+    struct history *history;              /* NULL: nothing is told */
+    u64 journal_s;                        /* the newest time that the journal has */
     u64 journal_lives;                    /* bytes of its image, when it was last written anew */
+    struct daemon *shadow;                /* anew.c */
     u64 journal_failed, journal_begun_ms; /* its size when that failed; when it was begun */
     struct links *links;
     struct chain_of *chains;
@@ -432,6 +438,8 @@ enum record {
     RECORD_JOINED,
     RECORD_PAID,
     RECORD_ANEW,
+    RECORD_TIME,
+    RECORD_FAILED,
 };
 
 void record_entry(const struct entry *entry);
@@ -447,6 +455,9 @@ void record_passage(const struct passage *passage);
 void record_bill(struct daemon *daemon, const struct bill_terms *terms);
 void record_received(struct daemon *daemon, hash32 hash, u128 amount);
 void record_payment(const struct payment *payment);
+void record_failed(const struct payment *payment);
+/* The time, if it is another than that which the journal has. */
+void record_time(struct daemon *daemon);
 void record_part(const struct passage *passage, const struct payment *payment);
 void record_block(const struct chain_of *chain);
 void record_shown(const struct chain_of *chain, const struct shown_terms *terms);
@@ -463,6 +474,20 @@ enum status anew_read_channel(struct entry *entry, bytes content, struct err *er
 enum status anew_read_joined(struct daemon *daemon, bytes payload, struct err *err);
 enum status anew_read_paid(struct daemon *daemon, bytes payload, struct err *err);
 enum status anew_read_end(struct daemon *daemon, bytes payload, struct err *err);
+
+/* --- chronicle.c */
+
+void chronicle_update(const struct entry *entry, bool ours, const struct wire_update *update);
+void chronicle_payment(struct payment *payment);
+/* Returns the row's number. */
+u64 chronicle_bill(struct daemon *daemon, const struct bill_terms *terms, hash32 hash,
+                   u128 received);
+void chronicle_gift(const struct entry *entry, const struct lock *lock, hash32 preimage);
+void chronicle_forward(const struct passage *passage, hash32 preimage);
+void chronicle_channel(const struct entry *entry);
+/* What memory has no more of. */
+bool chronicle_was_paid(const struct daemon *daemon, hash32 hash);
+bool chronicle_bill_state(const struct daemon *daemon, hash32 hash, u128 *received);
 
 /* --- peers.c */
 
@@ -705,6 +730,8 @@ void bill_add(struct daemon *daemon, const struct bill_terms *terms);
 void bill_received(struct daemon *daemon, hash32 hash, u128 amount);
 /* All of them, into the journal. */
 void bills_record(struct daemon *daemon);
+/* Forgets those that are over, of which the history knows. */
+void bills_forget(struct daemon *daemon);
 void bills_free(struct daemon *daemon);
 /* `is_new`: it was not there before a restart. */
 void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock *lock,
@@ -732,6 +759,8 @@ struct payment *payment_add(struct daemon *daemon, const struct payment_terms *t
 struct part *part_add(struct payment *payment);
 struct payment *part_payment(const struct part *part);
 void payments_resume(struct daemon *daemon);
+/* Forgets those that are over, of which the history knows. */
+void payments_forget(struct daemon *daemon);
 void payments_free(struct daemon *daemon);
 void part_paid(struct part *part, hash32 preimage);
 void part_failed(struct part *part, bytes reason);

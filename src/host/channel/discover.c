@@ -100,6 +100,25 @@ static const struct {
         IS("fee", "Quantity") ","
         IS("parts", "Count") ","
         IS("preimage", "Hash"))},
+    {"History", OBJECT("\"entries\"",
+        ARE("entries", "HistoryEntry") ","
+        IS("older", "Text"))}, /* where there may be more: for the next page */
+    {"HistoryEntry", OBJECT("\"kind\",\"state\",\"chainId\",\"asset\",\"amount\",\"fee\",\"count\"",
+        "\"kind\":{\"type\":\"string\",\"enum\":[\"sent\",\"received\",\"forwarded\",\"channel\"]},"
+        "\"state\":{\"type\":\"string\",\"enum\":[\"pending\",\"paid\",\"failed\",\"open\",\"closed\"]},"
+        IS("payment", "Hash") ","
+        IS("channel", "Hash") "," /* of one channel alone, or that it came in by */
+        IS("out", "Hash") ","     /* that it was forwarded to */
+        IS("chainId", "Quantity") ","
+        IS("asset", "Address") ","
+        IS("amount", "Quantity") ","
+        IS("fee", "Quantity") ","
+        IS("count", "Count") ","
+        IS("begun", "Count") ","
+        IS("ended", "Count") ","
+        IS("expiry", "Count") "," /* of an invoice */
+        IS("node", "Node") ","
+        IS("preimage", "Hash"))},
     {"Graph", OBJECT("\"nodes\",\"channels\"",
         ARE("nodes", "GraphNode") ","
         ARE("channels", "GraphChannel"))},

@@ -350,6 +350,7 @@ void ending_final(struct entry *entry, const struct onchain_view *view)
     entry->peer->channels--;
     channel_stop(entry->channel);
     record_stage(entry);
+    chronicle_channel(entry);
     entry_touch(entry);
     methods_wake(entry->daemon, channel_name(entry->channel)->id);
 }

@@ -329,6 +329,8 @@ static void pay(struct passage *passage, hash32 preimage)
     struct entry *entry = passage->out;
     struct item paid = {.kind = ITEM_PAID, .slot = passage->out_slot};
     if (passage->in != NULL)
+        chronicle_forward(passage, preimage);
+    if (passage->in != NULL)
         lock_settle(passage->in, passage->in_slot, preimage);
     if (passage->part != NULL)
         part_paid(passage->part, preimage);
@@ -421,6 +423,8 @@ static void replay_settled(struct passage *passage, hash32 preimage)
 {
     passage->state = PASSAGE_SETTLED;
     passage->preimage = preimage;
+    if (passage->in != NULL)
+        chronicle_forward(passage, preimage);
     if (passage->part != NULL)
         part_paid(passage->part, preimage);
     passage->part = NULL; /* the passage stays: the lock is still to be paid */

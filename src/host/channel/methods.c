@@ -25,6 +25,7 @@ enum {
 
 struct daemon_method {
     void (*run)(struct daemon_call *call); /* answers by ending the call, now or later */
+    bool is_apart;                         /* on the caller's thread; at once */
     struct method_shape shape;
 };
 
@@ -440,8 +441,11 @@ static void discover(struct daemon_call *call);
         TYPE_##type, false, name, help                                                             \
     }
 #define METHOD(name, run, result, summary, ...)                                                    \
+    ROW(name, run, false, result, summary, __VA_ARGS__)
+#define APART(name, run, result, summary, ...) ROW(name, run, true, result, summary, __VA_ARGS__)
+#define ROW(name, run, is_apart, result, summary, ...)                                             \
     {                                                                                              \
-        run,                                                                                       \
+        run, is_apart,                                                                             \
         {                                                                                          \
             name, summary, result,                                                                 \
             {                                                                                      \
@@ -485,6 +489,11 @@ static const struct daemon_method methods[] = {
            TAKES(NODES, "via", "the way to the payee; else it is looked for"),
            TAKES(CHAIN, "fromChainId", "the chain that is paid on; else the payee's"),
            TAKES(AMOUNT, "maxFee", "for forwarding; else a hundredth")),
+    APART("channel_history", method_history, "History", "What was paid, received and forwarded, and channels: the newest first.",
+          TAKES(TEXT, "kind", "sent, received, forwarded or channel"), TAKES(TEXT, "state", "pending, paid, failed, open or closed"),
+          TAKES(HASH, "channel", "that it was in, or passed through"), TAKES(HASH, "payment", "by its hash, or name"),
+          TAKES(NUMBER, "since", "it began then or later, in seconds"), TAKES(NUMBER, "until", "then or before"),
+          TAKES(NUMBER, "limit", "of entries (100), at most 1000"), TAKES(TEXT, "older", "as the page before said: goes on there")),
     METHOD("channel_graph", method_graph, "Graph", "The network as the daemon knows it.",
            {TYPE_NONE, false, NULL, NULL}),
     METHOD("channel_subscribe", method_subscribe, "Quantity", "Notifications channel_subscription, over a WebSocket.",
@@ -582,7 +591,10 @@ static void answer(void *self, bytes method, json params, const struct net_peer 
     }
     pthread_mutex_init(&call.lock, NULL);
     pthread_cond_init(&call.wake, NULL);
-    loop_post(call.daemon->loop, &call.task);
+    if (call.method->is_apart)
+        run_call(&call.task);
+    else
+        loop_post(call.daemon->loop, &call.task);
     if (!wait_for(&call))
         put_error(out, CODE_REFUSED, "the daemon ends");
     pthread_cond_destroy(&call.wake);

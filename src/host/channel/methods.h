@@ -60,6 +60,7 @@ bool method_answer_withdrawal(struct daemon_call *call, const struct entry *entr
 
 /* --- subscriptions.c */
 
+void method_history(struct daemon_call *call);
 void method_subscribe(struct daemon_call *call);
 void method_unsubscribe(struct daemon_call *call);
 

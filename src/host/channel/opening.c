@@ -316,6 +316,7 @@ void opening_seen(struct entry *entry, const struct onchain_view *view)
     channel_see(entry->channel, deposited, withdrawn);
     channel_see_time(entry->channel, view->time_s);
     record_seen(entry);
+    chronicle_channel(entry);
     peer_tell_funds(entry);
     methods_wake(entry->daemon, channel_name(entry->channel)->id);
     entry_touch(entry);

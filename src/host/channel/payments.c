@@ -205,6 +205,9 @@ static void conclude(struct payment *payment, enum payment_state state)
     payment->seek = NULL;
     free(payment->way);
     payment->way = NULL;
+    chronicle_payment(payment);
+    if (state == PAYMENT_FAILED)
+        record_failed(payment);
     subscriptions_paid(payment);
     methods_wake(payment->daemon, payment->terms.hash);
 }
@@ -284,8 +287,32 @@ struct payment *part_payment(const struct part *part)
 void payments_resume(struct daemon *daemon)
 {
     for (struct payment *at = daemon->payments; at != NULL; at = at->next)
-        if (at->under_way == 0 && at->state == PAYMENT_PENDING)
+        if (at->under_way == 0 && at->state == PAYMENT_PENDING) {
             at->state = PAYMENT_FAILED;
+            record_failed(at);
+            chronicle_payment(at);
+        }
+}
+
+/* Whoever waits for one is told when it is over, so nobody waits for these. */
+void payments_forget(struct daemon *daemon)
+{
+    for (struct payment **at = &daemon->payments; *at != NULL;) {
+        struct payment *payment = *at;
+        bool is_newest = payment_find(daemon, payment->terms.hash) == payment;
+        if (payment->under_way != 0 || payment->is_due ||
+            !history_has(daemon->history, payment->told) ||
+            (is_newest && payment->state == PAYMENT_PENDING)) {
+            at = &payment->next;
+            continue;
+        }
+        if (is_newest)
+            by_hash_drop(&daemon->payments_by_hash, payment->terms.hash);
+        *at = payment->next;
+        seek_free(payment->seek);
+        free(payment->way);
+        free(payment);
+    }
 }
 
 /* --- Beginning. */
@@ -306,13 +333,15 @@ static enum status begin(struct daemon *daemon, const struct payment_terms *term
                          struct payment **out, struct err *err)
 {
     const struct payment *before = payment_find(daemon, terms->hash);
-    if (before != NULL && before->state != PAYMENT_FAILED)
+    if ((before != NULL && before->state != PAYMENT_FAILED) ||
+        (before == NULL && chronicle_was_paid(daemon, terms->hash)))
         return fail(err, ST_INVALID, "this was paid, or is being paid");
     if (public_has(daemon, terms->hash))
         return fail(err, ST_INVALID,
                     "the payment's secret is public: who is on the way could keep the money");
     *out = payment_add(daemon, terms);
     record_payment(*out);
+    chronicle_payment(*out);
     return ST_OK;
 }
 

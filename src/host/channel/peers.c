@@ -305,6 +305,7 @@ static enum status take_update(struct entry *entry, const struct wire_message *m
     if (st == ST_OK) {
         record_message(entry, RECORD_RECEIVED, message);
         note_locks(entry, message->update.items);
+        chronicle_update(entry, false, &message->update);
         entry_touch(entry);
     }
     return st;

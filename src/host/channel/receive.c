@@ -30,6 +30,7 @@ struct bill {
     struct held *held; /* MOST_PARTS; NULL: none is */
     usize held_count;
     u64 held_since_s;
+    u64 told;                  /* the number of its newest row in the history */
     struct bill *next_holding; /* in the daemon's list of those that hold parts */
 };
 
@@ -47,13 +48,16 @@ void bill_add(struct daemon *daemon, const struct bill_terms *terms)
     bill->next = daemon->bills;
     daemon->bills = bill;
     by_hash_put(&daemon->bills_by_hash, bill->hash, bill);
+    bill->told = chronicle_bill(daemon, terms, bill->hash, 0);
 }
 
 void bill_received(struct daemon *daemon, hash32 hash, u128 amount)
 {
     struct bill *bill = find_bill(daemon, hash);
-    if (bill != NULL)
-        bill->received = amount;
+    if (bill == NULL)
+        return;
+    bill->received = amount;
+    bill->told = chronicle_bill(daemon, &bill->terms, hash, amount);
 }
 
 void bills_record(struct daemon *daemon)
@@ -62,6 +66,30 @@ void bills_record(struct daemon *daemon)
         record_bill(daemon, &bill->terms);
         if (bill->received != 0)
             record_received(daemon, bill->hash, bill->received);
+    }
+}
+
+/* Paid, and no lock for it is there, which would be claimed too; or nobody can pay it any more. */
+static bool is_over(struct daemon *daemon, const struct bill *bill)
+{
+    const struct chain_of *chain = daemon_chain(daemon, bill->terms.chain_id);
+    return chain != NULL && bill->held == NULL && history_has(daemon->history, bill->told) &&
+           !holders_have(chain, bill->hash) &&
+           (bill->received != 0 || chain->time_s > bill->terms.expiry_s + LONGEST_LOCK_S);
+}
+
+void bills_forget(struct daemon *daemon)
+{
+    for (struct bill **at = &daemon->bills; *at != NULL;) {
+        struct bill *bill = *at;
+        if (!is_over(daemon, bill)) {
+            at = &bill->next;
+            continue;
+        }
+        by_hash_drop(&daemon->bills_by_hash, bill->hash);
+        *at = bill->next;
+        secret_wipe(bill);
+        free(bill);
     }
 }
 
@@ -93,7 +121,7 @@ bool bill_state(const struct daemon *daemon, hash32 hash, u128 *received)
     const struct bill *bill = find_bill(daemon, hash);
     if (bill != NULL)
         *received = bill->received;
-    return bill != NULL;
+    return bill != NULL || (!daemon->replaying && chronicle_bill_state(daemon, hash, received));
 }
 
 /* --- Locks that end here. */
@@ -131,6 +159,7 @@ static void claim(struct daemon *daemon, struct bill *bill, u128 sum)
 {
     bill->received = sum;
     record_received(daemon, bill->hash, sum);
+    bill->told = chronicle_bill(daemon, &bill->terms, bill->hash, sum);
     for (usize i = 0; i < bill->held_count; i++)
         lock_settle(bill->held[i].entry, bill->held[i].slot, bill->terms.preimage);
     end_holding(daemon, bill);
@@ -191,6 +220,7 @@ void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock 
     if (is_right && !hash32_is_zero(step->preimage) &&
         hash32_equal(registry_key(step->preimage), lock->key)) {
         lock_settle(entry, slot, step->preimage);
+        chronicle_gift(entry, lock, step->preimage);
         subscriptions_received(daemon, entry->chain, channel_terms(entry->channel)->asset,
                                lock->key, lock->amount);
     } else if (!is_for(bill, entry, step)) {

@@ -9,18 +9,20 @@
  *     BLOCK     chain id ‖ the first block that is not known to be final (u64 each)
  *     PASSAGE   a peer's lock ‖ ours for it: channel, slot (u32 each) ‖ key ‖ its expiry
  *     BILL      an invoice: preimage, secret, amount, expiry; BILL_PAID: its hash ‖ amount
- *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it ‖ expiry
+ *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it ‖ expiry; FAILED: its hash
  *     LOST      index ‖ time from which its channel may recover, 0: not known yet ‖ the next key
  *     KNOWN     index ‖ struct channel_proof, of a watchtower's blob
  *     SHOWN     chain id ‖ a secret that the chain's registry has, of a lock of ours or a peer's
  *     PEER      node (33 bytes) ‖ port (u16) ‖ host: where it listens since somebody said so
  *     PUBLIC    chain id ‖ the key of any other that it has
+ *     TIME      by the wall clock, in seconds, of what comes after it
  *
  * Those of a journal that was written anew are in anew.c. Replaying them in order brings the daemon
  * back to where it was. */
 #include "channel/daemon_internal.h"
 
 #include "client/abi.h"
+#include "sys/clock.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -168,6 +170,22 @@ void record_payment(const struct payment *payment)
     wal_put(payment->daemon->wal, RECORD_PAYMENT, &payload, 1);
 }
 
+void record_failed(const struct payment *payment)
+{
+    bytes payload = BYTES_OF(payment->terms.hash);
+    wal_put_idly(payment->daemon->wal, RECORD_FAILED, &payload, 1);
+}
+
+void record_time(struct daemon *daemon)
+{
+    u64 now_s = clock_wall_ms() / 1000;
+    bytes payload = BYTES_OF(now_s);
+    if (now_s == daemon->journal_s)
+        return;
+    daemon->journal_s = now_s;
+    wal_put_idly(daemon->wal, RECORD_TIME, &payload, 1);
+}
+
 void record_part(const struct passage *passage, const struct payment *payment)
 {
     u32 place[2] = {passage->out->index, passage->out_slot};
@@ -229,10 +247,29 @@ static enum status read_entry(struct daemon *daemon, bytes payload, struct err *
     return ST_OK;
 }
 
+/* A secret that was told for a lock which nothing else was joined to, and no invoice: it came with
+ * the lock. */
+static void tell_gifts(const struct entry *entry, bytes items)
+{
+    const struct locks *locks = channel_locks(entry->channel, 1 - channel_side(entry->channel));
+    u128 received;
+    for (struct item item; items.size != 0 && item_read(&items, &item) == ST_OK;) {
+        if (item.kind != ITEM_SETTLE)
+            continue;
+        struct lock lock = locks_get(locks, item.slot);
+        if (lock.amount != 0 && passage_in(entry, item.slot) == NULL &&
+            !bill_state(entry->daemon, lock.key, &received))
+            chronicle_gift(entry, &lock, item.reference);
+    }
+}
+
 static enum status replay_update(struct entry *entry, bool ours, const struct wire_update *update,
                                  struct err *err)
 {
     struct channel_events events = {0};
+    chronicle_update(entry, ours, update);
+    if (ours)
+        tell_gifts(entry, update->items);
     enum status st = channel_replay(entry->channel, ours, update, &events, err);
     daemon_take_events(entry->daemon, &events);
     channel_events_free(&events);
@@ -279,6 +316,8 @@ static enum status replay_stage(struct entry *entry, const struct staged *staged
     entry->stage = (enum stage)staged->stage;
     entry->force_until_s = staged->force_until_s;
     channel_stop(entry->channel);
+    if (entry->stage == STAGE_CLOSED)
+        chronicle_channel(entry);
     return ST_OK;
 }
 
@@ -309,6 +348,7 @@ static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct
         bytes_copy(&seen, content);
         channel_see(entry->channel, seen.deposited, seen.withdrawn);
         channel_see_time(entry->channel, (u64)seen.final_s);
+        chronicle_channel(entry);
         return ST_OK;
     case RECORD_WANTED:
         if (content.size != sizeof(entry->wanted))
@@ -405,7 +445,29 @@ static enum status read_payment(struct daemon *daemon, bytes payload, struct err
     if (in.failed || node.size != sizeof(terms.node))
         return fail(err, ST_CORRUPT, "the journal has a payment that does not read");
     bytes_copy(terms.node.b, node);
-    (void)payment_add(daemon, &terms);
+    chronicle_payment(payment_add(daemon, &terms));
+    return ST_OK;
+}
+
+static enum status read_failed(struct daemon *daemon, bytes payload, struct err *err)
+{
+    hash32 hash;
+    if (payload.size != sizeof(hash))
+        return fail(err, ST_CORRUPT, "the journal has a payment's end that does not read");
+    bytes_copy(hash.b, payload);
+    struct payment *payment = payment_find(daemon, hash);
+    if (payment != NULL && payment->state == PAYMENT_PENDING) {
+        payment->state = PAYMENT_FAILED;
+        chronicle_payment(payment);
+    }
+    return ST_OK;
+}
+
+static enum status read_time(struct daemon *daemon, bytes payload, struct err *err)
+{
+    if (payload.size != sizeof(daemon->journal_s))
+        return fail(err, ST_CORRUPT, "the journal has a time that does not read");
+    bytes_copy(&daemon->journal_s, payload);
     return ST_OK;
 }
 
@@ -481,7 +543,8 @@ static enum status (*const readers[])(struct daemon *daemon, bytes payload, stru
     [RECORD_PART] = read_part,           [RECORD_SHOWN] = read_shown,
     [RECORD_PUBLIC] = read_public,       [RECORD_PEER] = read_peer_place,
     [RECORD_JOINED] = anew_read_joined,  [RECORD_PAID] = anew_read_paid,
-    [RECORD_ANEW] = anew_read_end,
+    [RECORD_ANEW] = anew_read_end,       [RECORD_FAILED] = read_failed,
+    [RECORD_TIME] = read_time,
 };
 
 enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)

@@ -47,9 +47,10 @@ struct wal {
     struct task back; /* to the loop, when a batch is done */
     enum status result;
     struct err why;
-    bool idle; /* as the loop's thread knows */
-    bool due;  /* what gathers cannot wait */
-    u64 size;  /* of what is durable */
+    bool idle;   /* as the loop's thread knows */
+    bool due;    /* what gathers cannot wait */
+    u64 size;    /* of what is durable */
+    bool begins; /* options.begins is running */
 
     struct wal_draft *draft; /* NULL: it is not written anew */
     bool is_made;            /* to be put in place with the next batch; the loop's while idle */
@@ -154,6 +155,11 @@ static void flush_draft(struct wal *out)
 void wal_put_idly(struct wal *wal, u8 kind, const bytes *parts, usize count)
 {
     u32 size = 0;
+    if (wal->gathering.size == 0 && wal->options.begins != NULL && !wal->is_draft && !wal->begins) {
+        wal->begins = true;
+        wal->options.begins(wal->options.self);
+        wal->begins = false;
+    }
     for (usize i = 0; i < count; i++)
         size += (u32)parts[i].size;
     batch_add(&wal->gathering, BYTES_OF(size));

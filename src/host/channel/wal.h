@@ -23,6 +23,9 @@ struct wal_options {
     enum status (*replay)(void *self, u8 kind, bytes payload, struct err *err);
     /* The batch that was committed is durable. */
     void (*durable)(void *self);
+    /* The first record of a batch is about to be put; others may go before it. NULL: nobody is
+     * told. */
+    void (*begins)(void *self);
     /* It is not, and nobody knows what of it is: nothing more may be said. Comes once. */
     void (*failed)(void *self, const char *why);
 };

@@ -1,0 +1,333 @@
+#include "channel/history.h"
+
+#include "channel/image.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+#include "sys/thread.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    VERSION = 1,
+    MOST_WAITING = 1 << 18, /* rows; above, the journal alone has them */
+    AT_ONCE = 1 << 14,      /* rows in a change */
+    GATHER_NS = 100000000,
+};
+
+struct waiting {
+    struct history_id id;
+    struct history_row row;
+};
+
+struct history {
+    struct shelf *shelf;
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t wake, written_more;
+    struct waiting *list;
+    usize count, room;
+    u64 put, written; /* rows; written: or given up */
+    u64 awaited;      /* somebody waits for so many */
+    bool ending;
+    bool lost; /* some were given up: only a start brings them back */
+    struct err why;
+};
+
+/* --- Rows. */
+
+#define FIELDS(FIELD)                                                                              \
+    FIELD(begun_s)                                                                                 \
+    FIELD(ended_s) FIELD(name) FIELD(channel) FIELD(out) FIELD(chain_id) FIELD(asset)              \
+        FIELD(amount) FIELD(fee) FIELD(count) FIELD(preimage) FIELD(node) FIELD(expiry_s)
+
+static bool is_zero(const void *data, usize size)
+{
+    const u8 *at = data;
+    u8 any = 0;
+    for (usize i = 0; i < size; i++)
+        any |= at[i];
+    return any == 0;
+}
+
+usize history_row_write(const struct history_row *row, u8 out[static HISTORY_ROW_LIMIT])
+{
+    u8 *at = out + 5;
+    u16 flags = 0, bit = 1;
+    out[0] = VERSION;
+    out[1] = row->kind;
+    out[2] = row->state;
+#define WRITE(field)                                                                               \
+    if (!is_zero(&row->field, sizeof(row->field))) {                                               \
+        memcpy(at, &row->field, sizeof(row->field));                                               \
+        at += sizeof(row->field);                                                                  \
+        flags |= bit;                                                                              \
+    }                                                                                              \
+    bit = (u16)(bit << 1);
+    FIELDS(WRITE)
+#undef WRITE
+    memcpy(out + 3, &flags, sizeof(flags));
+    return (usize)(at - out);
+}
+
+enum status history_row_read(bytes in, struct history_row *out)
+{
+    struct image_reader from = {.left = in};
+    *out = (struct history_row){.kind = 0};
+    from.failed |= image_get_number(&from, 1) != VERSION;
+    out->kind = (u8)image_get_number(&from, 1);
+    out->state = (u8)image_get_number(&from, 1);
+    u16 flags = (u16)image_get_number(&from, 2), bit = 1;
+#define READ(field)                                                                                \
+    if ((flags & bit) != 0) {                                                                      \
+        image_get(&from, &out->field, sizeof(out->field));                                         \
+        from.failed |= is_zero(&out->field, sizeof(out->field));                                   \
+    }                                                                                              \
+    flags = (u16)(flags & ~bit);                                                                   \
+    bit = (u16)(bit << 1);
+    FIELDS(READ)
+#undef READ
+    return from.failed || flags != 0 || from.left.size != 0 || out->kind > HISTORY_CHANNEL ||
+                   out->state > HISTORY_CLOSED
+               ? ST_CORRUPT
+               : ST_OK;
+}
+
+/* --- Keys. */
+
+struct key {
+    u8 data[1 + 8 + HISTORY_ID_LIMIT];
+    usize size;
+};
+
+static struct key row_key(const struct history_id *id)
+{
+    struct key key = {.data = {'P'}, .size = (usize)1 + id->size};
+    memcpy(key.data + 1, id->data, id->size);
+    return key;
+}
+
+static struct key order_key(u64 begun_s, const struct history_id *id)
+{
+    struct key key = {.data = {'T'}, .size = (usize)9 + id->size};
+    store_be64(key.data + 1, begun_s);
+    memcpy(key.data + 9, id->data, id->size);
+    return key;
+}
+
+static bytes bytes_of(const struct key *key)
+{
+    return (bytes){key->data, key->size};
+}
+
+/* --- Writing: the thread. */
+
+/* What is there keeps its time; and what was paid, all that it says. */
+static enum status write_row(struct shelf_change *change, const struct waiting *at, struct err *err)
+{
+    struct history_row row = at->row, old;
+    struct key key = row_key(&at->id);
+    u8 room[HISTORY_ROW_LIMIT];
+    bytes value;
+    bool is_there = shelf_find(change, bytes_of(&key), &value) == ST_OK &&
+                    history_row_read(value, &old) == ST_OK;
+    if (is_there && (old.state == HISTORY_PAID || old.state == HISTORY_CLOSED))
+        return ST_OK;
+    if (is_there)
+        row.begun_s = old.begun_s;
+    TRY(shelf_put(change, bytes_of(&key), (bytes){room, history_row_write(&row, room)}, err));
+    struct key order = order_key(row.begun_s, &at->id);
+    return is_there ? ST_OK : shelf_put(change, bytes_of(&order), BYTES_EMPTY, err);
+}
+
+static enum status write_rows(struct shelf *shelf, const struct waiting *list, usize count,
+                              struct err *err)
+{
+    for (usize done = 0; done < count;) {
+        struct shelf_change *change;
+        usize end = done + AT_ONCE < count ? done + AT_ONCE : count;
+        enum status st = ST_OK;
+        TRY(shelf_begin(shelf, &change, err));
+        for (; st == ST_OK && done < end; done++)
+            st = write_row(change, &list[done], err);
+        TRY(shelf_end(change, st, err));
+    }
+    return ST_OK;
+}
+
+static void wait_a_little(struct history *history)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += GATHER_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&history->wake, &history->mutex, &until);
+}
+
+/* Called and returns with the mutex. */
+static void write_waiting(struct history *history)
+{
+    struct waiting *list = history->list;
+    usize count = history->count;
+    u64 put = history->put;
+    struct err err;
+    history->list = NULL;
+    history->count = history->room = 0;
+    pthread_mutex_unlock(&history->mutex);
+    enum status st = write_rows(history->shelf, list, count, &err);
+    free(list);
+    pthread_mutex_lock(&history->mutex);
+    if (st != ST_OK && !history->lost) {
+        log_warn("channel", "the history cannot be written", LOG_TEXT("why", err.text));
+        history->lost = true;
+        history->why = err;
+    }
+    history->written = put;
+    pthread_cond_broadcast(&history->written_more);
+}
+
+static void *run(void *self)
+{
+    struct history *history = self;
+    pthread_mutex_lock(&history->mutex);
+    while (!history->ending || history->count != 0) {
+        if (history->count == 0)
+            pthread_cond_wait(&history->wake, &history->mutex);
+        else if (!history->ending && history->awaited <= history->written)
+            wait_a_little(history);
+        if (history->count != 0)
+            write_waiting(history);
+    }
+    pthread_mutex_unlock(&history->mutex);
+    return NULL;
+}
+
+/* --- Life. */
+
+enum status history_new(struct shelf *shelf, struct history **out, struct err *err)
+{
+    struct history *history = calloc(1, sizeof(*history));
+    assert(history != NULL);
+    history->shelf = shelf;
+    pthread_mutex_init(&history->mutex, NULL);
+    pthread_cond_init(&history->wake, NULL);
+    pthread_cond_init(&history->written_more, NULL);
+    enum status st = thread_start(&history->thread, "history", run, history, err);
+    history->has_thread = st == ST_OK;
+    if (st == ST_OK)
+        *out = history;
+    else
+        history_free(history);
+    return st;
+}
+
+void history_free(struct history *history)
+{
+    if (history == NULL)
+        return;
+    pthread_mutex_lock(&history->mutex);
+    history->ending = true;
+    pthread_cond_broadcast(&history->wake);
+    pthread_mutex_unlock(&history->mutex);
+    if (history->has_thread)
+        pthread_join(history->thread, NULL);
+    pthread_cond_destroy(&history->written_more);
+    pthread_cond_destroy(&history->wake);
+    pthread_mutex_destroy(&history->mutex);
+    free(history->list);
+    free(history);
+}
+
+static void append(struct history *history, const struct waiting *row)
+{
+    if (history->count == history->room) {
+        history->room = history->room == 0 ? 256 : 2 * history->room;
+        history->list = realloc(history->list, history->room * sizeof(history->list[0]));
+        assert(history->list != NULL);
+    }
+    history->list[history->count++] = *row;
+}
+
+u64 history_put(struct history *history, const struct history_id *id, const struct history_row *row)
+{
+    if (history == NULL)
+        return 0;
+    pthread_mutex_lock(&history->mutex);
+    if (history->count < MOST_WAITING) {
+        append(history, &(struct waiting){*id, *row});
+        history->put++;
+        if (history->count == 1)
+            pthread_cond_signal(&history->wake);
+    } else if (!history->lost) {
+        history->lost = true;
+        (void)fail(&history->why, ST_FULL, "more happens than the history can note");
+    }
+    u64 number = history->put;
+    pthread_mutex_unlock(&history->mutex);
+    return number;
+}
+
+bool history_has(struct history *history, u64 number)
+{
+    if (history == NULL)
+        return true;
+    pthread_mutex_lock(&history->mutex);
+    bool has = history->written >= number && !history->lost;
+    pthread_mutex_unlock(&history->mutex);
+    return has;
+}
+
+enum status history_wait(struct history *history, struct err *err)
+{
+    pthread_mutex_lock(&history->mutex);
+    u64 until = history->put;
+    if (until > history->awaited)
+        history->awaited = until;
+    pthread_cond_signal(&history->wake);
+    while (history->written < until)
+        pthread_cond_wait(&history->written_more, &history->mutex);
+    bool lost = history->lost;
+    struct err why = history->why;
+    pthread_mutex_unlock(&history->mutex);
+    return lost ? fail(err, ST_IO, "the history is behind: %s", why.text) : ST_OK;
+}
+
+/* --- Reading. */
+
+enum status history_get(struct shelf *shelf, const struct history_id *id, struct history_row *out)
+{
+    struct shelf_read *read;
+    struct key key = row_key(id);
+    bytes value;
+    TRY(shelf_read_begin(shelf, &read, NULL));
+    enum status st = shelf_get(read, bytes_of(&key), &value);
+    if (st == ST_OK)
+        st = history_row_read(value, out);
+    shelf_read_end(read);
+    return st;
+}
+
+enum status history_older(struct shelf_read *read, struct history_cursor *cursor,
+                          struct history_row *out)
+{
+    struct shelf_row order;
+    struct key key = {.data = {'T' + 1}, .size = 1};
+    bytes value;
+    if (cursor->size != 0) {
+        memcpy(key.data, cursor->data, cursor->size);
+        key.size = cursor->size;
+    }
+    if (shelf_seek(read, bytes_of(&key), true, &order) != ST_OK || order.key.size < 9 ||
+        order.key.size > sizeof(cursor->data) || order.key.data[0] != 'T')
+        return ST_MISSING;
+    cursor->size = (u8)order.key.size;
+    bytes_copy(cursor->data, order.key);
+    struct history_id id = {.size = (u8)(order.key.size - 9)};
+    memcpy(id.data, order.key.data + 9, id.size);
+    key = row_key(&id);
+    TRY(shelf_get(read, bytes_of(&key), &value));
+    return history_row_read(value, out);
+}
