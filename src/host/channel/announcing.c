@@ -84,6 +84,14 @@ static void say_signatures(struct entry *entry, bool is_announced)
     daemon_say(entry->peer, &message);
 }
 
+static void tell_announced(struct entry *entry)
+{
+    u64 key = graph_key_of_channel(channel_name(entry->channel)->id);
+    for (u32 kind = GRAPH_ANNOUNCE; kind <= GRAPH_POLICY_B; kind++)
+        network_tell(entry->daemon, key + kind, NULL);
+    entry->told.is_announced = true;
+}
+
 static void announce(struct entry *entry, u64 now_s)
 {
     struct daemon *daemon = entry->daemon;
@@ -101,8 +109,7 @@ static void announce(struct entry *entry, u64 now_s)
         return;
     }
     network_changed(daemon);
-    for (u32 kind = GRAPH_ANNOUNCE; kind <= GRAPH_POLICY_B; kind++)
-        network_tell(daemon, graph_key_of_channel(id) + kind, NULL);
+    tell_announced(entry);
 }
 
 enum status announcing_take(struct entry *entry, const struct wire_message *message,
@@ -211,6 +218,8 @@ void announcing_look(struct entry *entry, u64 now_s)
     say_signatures(entry, channel->announce != NULL);
     if (channel->announce == NULL && entry->told.peer_signed_on != 0)
         announce(entry, now_s);
+    else if (channel->announce != NULL && !entry->told.is_announced)
+        tell_announced(entry); /* the peer was first */
 }
 
 /* --- Who we are. */

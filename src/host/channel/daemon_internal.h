@@ -158,6 +158,7 @@ struct entry {
     /* What the network is told of it: on which connection of the peer's, 0: on none. */
     struct {
         u64 signed_on, peer_signed_on, policy_on;
+        bool is_announced; /* to all peers, in this run */
         u64 policy_s; /* timestamp of the policy that the peer was told */
         signature64 node_signature, owner_signature; /* the peer's */
     } told;
