@@ -156,7 +156,7 @@ bytes channel_lock_onion(const struct channel *channel, u32 slot)
 {
     if (slot >= channel->in_room || channel->in[slot].onion == NULL)
         return BYTES_EMPTY;
-    return (bytes){channel->in[slot].onion, ONION_SIZE};
+    return (bytes){channel->in[slot].onion, channel->in[slot].onion_size};
 }
 
 bool channel_lock_lives(const struct channel *channel, u32 slot)

@@ -294,7 +294,8 @@ enum status channel_recover(struct channel *channel, u64 epoch, const struct cha
 
 /* Those of a side, by slot. */
 const struct locks *channel_locks(const struct channel *channel, u32 side);
-/* The onion that came with a lock of the peer's; empty where none is in the slot. */
+/* The onion that came with a lock of the peer's, ONION_SIZE bytes, and the path key after it where
+ * that came along a blinded path; empty where none is in the slot. */
 bytes channel_lock_onion(const struct channel *channel, u32 slot);
 /* Whether a lock of ours is in the slot, or one whose end the peer does not know yet. */
 bool channel_lock_lives(const struct channel *channel, u32 slot);

@@ -41,7 +41,8 @@ struct in_lock {
         IN_FAILED,
     } state;
     hash32 preimage; /* IN_SETTLED */
-    u8 *onion;       /* ONION_SIZE */
+    u8 *onion;       /* ONION_SIZE, or ITEM_ONION_LIMIT */
+    usize onion_size;
 };
 
 /* What the next base has come to. */

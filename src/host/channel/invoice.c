@@ -17,6 +17,7 @@ static const struct {
 } kinds[] = {
     [INVOICE] = {"the invoice", "lnv", "\x19varve invoice:\n"},
     [OFFER] = {"the offer", "lnvo", "\x19varve offer:\n"},
+    [ANSWER] = {"the offer's invoice", NULL, "\x19varve answer:\n"},
 };
 
 static bytes text_of(const char *text)
@@ -26,7 +27,7 @@ static bytes text_of(const char *text)
 
 /* --- The fields. */
 
-enum form { NUMBER, FIXED, BYTES, HINTS };
+enum form { NUMBER, FIXED, BYTES, HINTS, PATHS, WAY };
 enum presence { NEVER, MAY, NEEDED };
 
 #define PART(name) offsetof(struct invoice, name), sizeof(((struct invoice *)0)->name)
@@ -36,20 +37,23 @@ static const struct field {
     const char *name;
     enum form form;
     usize offset, size; /* in struct invoice */
-    enum presence presence[2];
+    enum presence presence[INVOICE_KINDS];
 } fields[] = {
-    {2, "chain id", NUMBER, PART(chain_id), {NEEDED, NEEDED}},
-    {4, "adjudicator", FIXED, PART(adjudicator), {NEEDED, NEEDED}},
-    {6, "asset", FIXED, PART(asset), {MAY, MAY}},
-    {8, "amount", NUMBER, PART(amount), {MAY, MAY}},
-    {10, "payment hash", FIXED, PART(payment_hash), {NEEDED, NEVER}},
-    {12, "payment secret", FIXED, PART(payment_secret), {NEEDED, NEVER}},
-    {14, "node key", FIXED, PART(node), {NEEDED, NEEDED}},
-    {15, "description", BYTES, PART(description), {MAY, MAY}},
-    {16, "creation time", NUMBER, PART(created_s), {NEEDED, NEVER}},
-    {18, "expiry", NUMBER, PART(expiry_s), {NEEDED, MAY}},
-    {19, "list of addresses", BYTES, PART(addresses), {MAY, MAY}},
-    {21, "list of hints", HINTS, PART(hints), {MAY, MAY}},
+    {2, "chain id", NUMBER, PART(chain_id), {NEEDED, NEEDED, NEEDED}},
+    {4, "adjudicator", FIXED, PART(adjudicator), {NEEDED, NEEDED, NEEDED}},
+    {6, "asset", FIXED, PART(asset), {MAY, MAY, MAY}},
+    {8, "amount", NUMBER, PART(amount), {MAY, MAY, NEEDED}},
+    {10, "payment hash", FIXED, PART(payment_hash), {NEEDED, NEVER, NEEDED}},
+    {12, "payment secret", FIXED, PART(payment_secret), {NEEDED, NEVER, NEVER}},
+    {14, "node key", FIXED, PART(node), {NEEDED, NEEDED, NEEDED}},
+    {15, "description", BYTES, PART(description), {MAY, MAY, NEVER}},
+    {16, "creation time", NUMBER, PART(created_s), {NEEDED, NEVER, NEEDED}},
+    {18, "expiry", NUMBER, PART(expiry_s), {NEEDED, MAY, NEEDED}},
+    {19, "list of addresses", BYTES, PART(addresses), {MAY, MAY, NEVER}},
+    {20, "list of paths", PATHS, PART(paths), {NEVER, MAY, NEVER}},
+    {21, "list of hints", HINTS, PART(hints), {MAY, MAY, NEVER}},
+    {22, "way to pay", WAY, PART(way), {NEVER, NEVER, NEEDED}},
+    {24, "request", FIXED, PART(request), {NEVER, NEVER, NEEDED}},
 };
 
 static const struct field *field_of(u64 type)
@@ -71,6 +75,10 @@ static bool is_there(const struct invoice *invoice, const struct field *field)
         return ((const bytes *)at)->size > 0;
     case HINTS:
         return invoice->hints.count > 0;
+    case PATHS:
+        return invoice->paths.count > 0;
+    case WAY:
+        return invoice->way.path.count > 0;
     }
     bug("unknown form");
 }
@@ -97,7 +105,10 @@ static enum status check_fields(const struct invoice *invoice, struct err *err)
         if (invoice->hints.at[i].fee_ppm > PPM_LIMIT)
             return fail(err, ST_INVALID, "%s hints at a fee of %u millionths", name,
                         invoice->hints.at[i].fee_ppm);
-    if (invoice->kind == INVOICE && invoice->expiry_s < invoice->created_s)
+    if (invoice->way.fee_ppm > PPM_LIMIT)
+        return fail(err, ST_INVALID, "%s asks for a fee of %u millionths", name,
+                    invoice->way.fee_ppm);
+    if (invoice->kind != OFFER && invoice->expiry_s < invoice->created_s)
         return fail(err, ST_INVALID, "%s expires before it was made", name);
     return ST_OK;
 }
@@ -115,6 +126,25 @@ static void put_hints(struct writer *out, u64 type, const struct invoice_hints *
         wire_put_number(out, hint->base_fee, 16);
         wire_put_number(out, hint->fee_ppm, 4);
     }
+}
+
+static void put_paths(struct writer *out, u64 type, const struct invoice_paths *paths)
+{
+    u8 room[INVOICE_LIMIT];
+    struct writer value = {.out = room, .limit = sizeof(room)};
+    for (usize i = 0; i < paths->count; i++)
+        blinded_route_write(&value, &paths->at[i]);
+    tlv_put(out, type, (bytes){room, value.size});
+}
+
+static void put_way(struct writer *out, u64 type, const struct invoice_way *way)
+{
+    u8 room[INVOICE_LIMIT];
+    struct writer value = {.out = room, .limit = sizeof(room)};
+    wire_put_number(&value, way->base_fee, 16);
+    wire_put_number(&value, way->fee_ppm, 4);
+    blinded_route_write(&value, &way->path);
+    tlv_put(out, type, (bytes){room, value.size});
 }
 
 static void put_field(struct writer *out, const struct invoice *invoice, const struct field *field)
@@ -135,6 +165,12 @@ static void put_field(struct writer *out, const struct invoice *invoice, const s
     case HINTS:
         put_hints(out, field->type, &invoice->hints);
         return;
+    case PATHS:
+        put_paths(out, field->type, &invoice->paths);
+        return;
+    case WAY:
+        put_way(out, field->type, &invoice->way);
+        return;
     }
     bug("unknown form");
 }
@@ -154,7 +190,7 @@ static void put_content(struct writer *out, const struct invoice *invoice)
         tlv_put(out, extra->type, extra->value);
 }
 
-static hash32 digest_of(const struct invoice *invoice)
+hash32 invoice_digest(const struct invoice *invoice)
 {
     u8 room[INVOICE_LIMIT];
     struct writer content = {.out = room, .limit = sizeof(room)};
@@ -171,17 +207,27 @@ enum status invoice_sign(struct invoice *invoice, const secret32 *node, struct e
     if (point_of_secret(node, &invoice->node) != ST_OK)
         return fail(err, ST_INVALID, "the node's key is none");
     TRY(check_fields(invoice, err));
-    return secret_sign(node, digest_of(invoice), &invoice->signature);
+    return secret_sign(node, invoice_digest(invoice), &invoice->signature);
+}
+
+static bytes write_to(const struct invoice *invoice, u8 room[static INVOICE_LIMIT])
+{
+    struct writer content = {.out = room, .limit = INVOICE_LIMIT};
+    put_content(&content, invoice);
+    wire_put(&content, BYTES_OF(invoice->signature));
+    return (bytes){room, content.size};
+}
+
+bytes invoice_write(const struct invoice *invoice, struct arena *arena)
+{
+    return write_to(invoice, ARENA_TAKE(arena, u8, INVOICE_LIMIT));
 }
 
 bytes invoice_encode(const struct invoice *invoice, struct arena *arena)
 {
     u8 room[INVOICE_LIMIT];
-    struct writer content = {.out = room, .limit = sizeof(room)};
-    put_content(&content, invoice);
-    wire_put(&content, BYTES_OF(invoice->signature));
-    return bech32_encode(text_of(kinds[invoice->kind].prefix),
-                         bech32_groups((bytes){room, content.size}, arena), arena);
+    bytes groups = bech32_groups(write_to(invoice, room), arena);
+    return bech32_encode(text_of(kinds[invoice->kind].prefix), groups, arena);
 }
 
 /* --- Reading. */
@@ -200,6 +246,23 @@ static bool read_hints(bytes value, struct invoice_hints *out)
         hint->fee_ppm = (u32)wire_take_number(&reader, 4);
     }
     return true;
+}
+
+static bool read_paths(bytes value, struct invoice_paths *out)
+{
+    struct reader reader = {.in = value};
+    for (out->count = 0; reader.in.size > 0; out->count++)
+        if (out->count == INVOICE_PATHS_LIMIT || !blinded_route_read(&reader, &out->at[out->count]))
+            return false;
+    return !reader.failed;
+}
+
+static bool read_way(bytes value, struct invoice_way *out)
+{
+    struct reader reader = {.in = value};
+    out->base_fee = wire_take_number(&reader, 16);
+    out->fee_ppm = (u32)wire_take_number(&reader, 4);
+    return blinded_route_read(&reader, &out->path) && reader.in.size == 0;
 }
 
 static bool read_field(bytes value, const struct field *field, struct invoice *out)
@@ -224,6 +287,14 @@ static bool read_field(bytes value, const struct field *field, struct invoice *o
         if (!read_hints(value, &out->hints))
             return false;
         break;
+    case PATHS:
+        if (!read_paths(value, &out->paths))
+            return false;
+        break;
+    case WAY:
+        if (!read_way(value, &out->way))
+            return false;
+        break;
     }
     return is_there(out, field); /* zero is said by leaving it out */
 }
@@ -244,9 +315,12 @@ static enum status read_tlv(const struct tlv *tlv, struct invoice *out, struct e
     return ST_OK;
 }
 
-static enum status read_content(bytes content, struct invoice *out, struct err *err)
+enum status invoice_read(enum invoice_kind kind, bytes content, struct invoice *out,
+                         struct err *err)
 {
-    const char *name = kinds[out->kind].name;
+    const char *name = kinds[kind].name;
+    memset(out, 0, sizeof(*out));
+    out->kind = kind;
     if (content.size > INVOICE_LIMIT)
         return fail(err, ST_INVALID, "%s is longer than %d bytes", name, INVOICE_LIMIT);
     if (content.size < 1 + SIGNATURE)
@@ -265,20 +339,30 @@ static enum status read_content(bytes content, struct invoice *out, struct err *
     return check_fields(out, err);
 }
 
+bool invoice_is_offer(bytes text)
+{
+    static const char prefix[] = "lnvo1";
+    usize i = 0;
+    while (i < text.size && prefix[i] != 0 &&
+           (text.data[i] == prefix[i] || text.data[i] + 'a' - 'A' == prefix[i]))
+        i++;
+    return prefix[i] == 0;
+}
+
 enum status invoice_decode(bytes text, struct invoice *out, struct arena *arena, struct err *err)
 {
     bytes prefix, groups, content;
     if (text.size > INVOICE_TEXT_LIMIT)
         return fail(err, ST_INVALID, "an invoice has at most %d characters", INVOICE_TEXT_LIMIT);
     TRY(bech32_decode(text, &prefix, &groups, arena, err));
-    memset(out, 0, sizeof(*out));
+    enum invoice_kind kind = INVOICE;
     if (bytes_equal(prefix, text_of(kinds[OFFER].prefix)))
-        out->kind = OFFER;
+        kind = OFFER;
     else if (!bytes_equal(prefix, text_of(kinds[INVOICE].prefix)))
         return fail(err, ST_INVALID, "an invoice begins with \"lnv1\", an offer with \"lnvo1\"");
     if (bech32_bytes(groups, &content, arena) != ST_OK)
-        return fail(err, ST_INVALID, "%s has bits too many", kinds[out->kind].name);
-    return read_content(content, out, err);
+        return fail(err, ST_INVALID, "%s has bits too many", kinds[kind].name);
+    return invoice_read(kind, content, out, err);
 }
 
 /* --- For the payer. */
@@ -289,7 +373,7 @@ enum status invoice_check(const struct invoice *invoice, u64 chain_id, address a
     const char *name = kinds[invoice->kind].name;
     address who;
     if (point_address(&invoice->node, &who) != ST_OK ||
-        !signature_is_of(&invoice->signature, digest_of(invoice), who))
+        !signature_is_of(&invoice->signature, invoice_digest(invoice), who))
         return fail(err, ST_INVALID, "%s is not signed by the node that it names", name);
     if (invoice->chain_id != chain_id)
         return fail(err, ST_INVALID, "%s is for chain %lu, not for chain %lu", name,

@@ -94,6 +94,73 @@ TEST(invoice_is_read_as_it_was_made)
     CHECK(bytes_equal(invoice_encode(&got, test_arena()), text));
 }
 
+static struct blinded_route a_path(u8 each)
+{
+    static const u8 sealed[40] = {9};
+    struct blinded_route out = {.count = 2};
+    fill(&out.first_node, sizeof(point33), each);
+    fill(&out.first_path_key, sizeof(point33), (u8)(each + 1));
+    for (usize i = 0; i < out.count; i++) {
+        fill(&out.hops[i].node, sizeof(point33), (u8)(each + 2 + i));
+        out.hops[i].payload = BYTES_OF(sealed);
+    }
+    return out;
+}
+
+static struct invoice an_answer(void)
+{
+    struct invoice out = an_invoice();
+    out.kind = ANSWER;
+    out.amount = 1000;
+    memset(&out.payment_secret, 0, sizeof(out.payment_secret));
+    fill(&out.request, sizeof(out.request), 0x77);
+    out.way = (struct invoice_way){5, 1000, a_path(0x10)};
+    return out;
+}
+
+TEST(offer_and_answer_carry_blinded_paths)
+{
+    struct invoice offer = an_offer(), answer = an_answer(), got;
+    offer.paths.count = 2;
+    offer.paths.at[0] = a_path(0x20);
+    offer.paths.at[1] = a_path(0x30);
+    bytes text = text_of(offer);
+    CHECK(invoice_is_offer(text) && !invoice_is_offer(text_of(an_invoice())));
+    CHECK(invoice_is_offer(BYTES_LIT("LNVO1Q")) && !invoice_is_offer(BYTES_LIT("lnvo")));
+    CHECK(invoice_decode(text, &got, test_arena(), NULL) == ST_OK && got.paths.count == 2);
+    CHECK(point_equal(&got.paths.at[1].hops[1].node, &offer.paths.at[1].hops[1].node));
+    CHECK(bytes_equal(invoice_encode(&got, test_arena()), text));
+    CHECK(hash32_equal(invoice_digest(&got), invoice_digest(&got)));
+
+    CHECK(invoice_sign(&answer, &node_key, NULL) == ST_OK);
+    bytes content = invoice_write(&answer, test_arena());
+    CHECK(invoice_read(ANSWER, content, &got, NULL) == ST_OK);
+    CHECK(got.way.base_fee == 5 && got.way.fee_ppm == 1000 && got.way.path.count == 2);
+    CHECK(hash32_equal(got.request, answer.request));
+    CHECK(invoice_check(&got, 900, answer.adjudicator, NOW, NULL) == ST_OK);
+    CHECK(bytes_equal(invoice_write(&got, test_arena()), content));
+    CHECK(invoice_read(INVOICE, content, &got, NULL) == ST_INVALID);
+}
+
+TEST(answer_has_to_say_what_it_answers_and_how_it_is_paid)
+{
+    struct err err;
+    struct invoice answer = an_answer();
+    memset(&answer.request, 0, sizeof(answer.request));
+    CHECK(invoice_sign(&answer, &node_key, &err) == ST_INVALID);
+    CHECK(strcmp(err.text, "the offer's invoice has no request") == 0);
+    answer = an_answer();
+    answer.way.path.count = 0;
+    CHECK(invoice_sign(&answer, &node_key, &err) == ST_INVALID);
+    CHECK(strcmp(err.text, "the offer's invoice has no way to pay") == 0);
+    answer = an_answer();
+    answer.way.fee_ppm = 1000001;
+    CHECK(invoice_sign(&answer, &node_key, &err) == ST_INVALID);
+    answer = an_answer();
+    fill(&answer.payment_secret, sizeof(answer.payment_secret), 1);
+    CHECK(invoice_sign(&answer, &node_key, &err) == ST_INVALID);
+}
+
 TEST(invoice_and_offer_are_laid_out_as_written)
 {
     point33 node;
@@ -179,9 +246,9 @@ TEST(invoice_keeps_what_it_does_not_know_if_odd)
     CHECK(invoice_check(&got, 900, full.adjudicator, NOW, &err) == ST_INVALID);
     CHECK(strcmp(err.text, "the invoice is not signed by the node that it names") == 0);
 
-    full.extras[1].type = 20;
+    full.extras[1].type = 26;
     CHECK(invoice_decode(text_of(full), &got, test_arena(), &err) == ST_INVALID);
-    CHECK(strcmp(err.text, "the invoice has a TLV of the unknown type 20") == 0);
+    CHECK(strcmp(err.text, "the invoice has a TLV of the unknown type 26") == 0);
     full.extra_count = INVOICE_EXTRAS_LIMIT;
     for (usize i = 0; i < full.extra_count; i++)
         full.extras[i] = (struct tlv){101 + 2 * i, BYTES_EMPTY};

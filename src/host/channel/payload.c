@@ -6,7 +6,10 @@ enum {
     AMOUNT = 2,
     EXPIRY = 4,
     PAYMENT_DATA = 8,
+    SEALED = 10,
+    PATH_KEY = 12,
     NEXT = 14,
+    TOTAL = 18,
     CHAIN_AND_ASSET = 7758194,
     MESSAGE = 7758195,
 };
@@ -44,6 +47,24 @@ static bool read_payment_data(bytes value, struct payload *out)
            tlv_number(total, sizeof(out->total), &out->total);
 }
 
+static bool read_sealed(bytes value, struct payload *out)
+{
+    out->sealed = value;
+    return value.size >= AEAD_TAG_SIZE && value.size <= BLINDED_SEALED_LIMIT;
+}
+
+static bool read_path_key(bytes value, struct payload *out)
+{
+    return read_fixed(value, &out->path_key, sizeof(out->path_key));
+}
+
+/* The types before it have been read. */
+static bool read_total(bytes value, struct payload *out)
+{
+    return out->sealed.size > 0 && tlv_number(value, sizeof(out->total), &out->total) &&
+           out->total != 0;
+}
+
 static bool read_next(bytes value, struct payload *out)
 {
     return read_fixed(value, &out->next, sizeof(out->next));
@@ -76,7 +97,10 @@ static const struct field {
     {AMOUNT, read_amount, {true, true}},
     {EXPIRY, read_expiry, {true, true}},
     {PAYMENT_DATA, read_payment_data, {[PAYLOAD_FINAL] = true}},
+    {SEALED, read_sealed, {true, true}},
+    {PATH_KEY, read_path_key, {true, true}},
     {NEXT, read_next, {[PAYLOAD_FORWARD] = true}},
+    {TOTAL, read_total, {[PAYLOAD_FINAL] = true}},
     {CHAIN_AND_ASSET, read_chain_and_asset, {[PAYLOAD_FORWARD] = true}},
     {MESSAGE, read_message, {[PAYLOAD_FINAL] = true}},
     {PREIMAGE, read_preimage, {[PAYLOAD_FINAL] = true}},
@@ -118,15 +142,40 @@ static enum status read_tlvs(bytes in, struct payload *out, struct failure *why,
 /* The type that is not there and has to be; 0: none is. */
 static u64 missing_of(const struct payload *payload)
 {
+    bool on_path = payload->sealed.size > 0;
+    if (on_path && payload->kind == PAYLOAD_FORWARD)
+        return 0;
     if (payload->amount == 0)
         return AMOUNT;
     if (payload->expiry_s == 0)
         return EXPIRY;
     if (payload->kind == PAYLOAD_FORWARD)
         return tlv_zero(BYTES_OF(payload->next)) ? NEXT : 0;
+    if (on_path)
+        return payload->total == 0 ? TOTAL : 0;
     if (hash32_is_zero(payload->payment_secret) && hash32_is_zero(payload->preimage))
         return PAYMENT_DATA;
     return 0;
+}
+
+/* The type that a hop must not have, on a blinded path or else; 0: none is there. */
+static u64 surplus_of(const struct payload *payload)
+{
+    if (payload->sealed.size == 0)
+        return tlv_zero(BYTES_OF(payload->path_key)) ? 0 : PATH_KEY;
+    if (payload->kind == PAYLOAD_FORWARD && payload->amount != 0)
+        return AMOUNT;
+    if (payload->kind == PAYLOAD_FORWARD && payload->expiry_s != 0)
+        return EXPIRY;
+    if (!hash32_is_zero(payload->payment_secret))
+        return PAYMENT_DATA;
+    if (!tlv_zero(BYTES_OF(payload->next)))
+        return NEXT;
+    if (payload->chain_id != 0)
+        return CHAIN_AND_ASSET;
+    if (payload->message.size > 0)
+        return MESSAGE;
+    return hash32_is_zero(payload->preimage) ? 0 : PREIMAGE;
 }
 
 enum status payload_decode(enum payload_kind kind, bytes in, struct payload *out,
@@ -140,8 +189,13 @@ enum status payload_decode(enum payload_kind kind, bytes in, struct payload *out
     why->offset = 0;
     if (why->type != 0)
         return fail(err, ST_INVALID, "an onion's payload has no TLV of type %lu", why->type);
-    if (!hash32_is_zero(out->payment_secret) && out->total < out->amount) {
-        why->type = PAYMENT_DATA;
+    why->type = surplus_of(out);
+    if (why->type != 0)
+        return fail(err, ST_INVALID, "an onion's payload has no place for its TLV of type %lu",
+                    why->type);
+    bool has_total = out->sealed.size > 0 || !hash32_is_zero(out->payment_secret);
+    if (out->kind == PAYLOAD_FINAL && has_total && out->total < out->amount) {
+        why->type = out->sealed.size > 0 ? TOTAL : PAYMENT_DATA;
         return fail(err, ST_INVALID, "a part of a payment is more than the whole");
     }
     return ST_OK;
@@ -157,6 +211,15 @@ static void put_payment_data(struct writer *writer, const struct payload *payloa
     wire_put_bigsize(writer, sizeof(payload->payment_secret) + total.size);
     wire_put(writer, BYTES_OF(payload->payment_secret));
     wire_put(writer, total);
+}
+
+static void put_path(struct writer *writer, const struct payload *payload)
+{
+    tlv_put(writer, SEALED, payload->sealed);
+    if (!tlv_zero(BYTES_OF(payload->path_key)))
+        tlv_put(writer, PATH_KEY, BYTES_OF(payload->path_key));
+    if (payload->kind == PAYLOAD_FINAL)
+        tlv_put_number(writer, TOTAL, payload->total);
 }
 
 static void put_forward(struct writer *writer, const struct payload *payload)
@@ -183,9 +246,14 @@ static void put_final(struct writer *writer, const struct payload *payload)
 usize payload_encode(const struct payload *payload, u8 out[static PAYLOAD_LIMIT])
 {
     struct writer writer = {.out = out, .limit = PAYLOAD_LIMIT};
-    tlv_put_number(&writer, AMOUNT, payload->amount);
-    tlv_put_number(&writer, EXPIRY, payload->expiry_s);
-    if (payload->kind == PAYLOAD_FORWARD)
+    bool on_path = payload->sealed.size > 0;
+    if (!on_path || payload->kind == PAYLOAD_FINAL) {
+        tlv_put_number(&writer, AMOUNT, payload->amount);
+        tlv_put_number(&writer, EXPIRY, payload->expiry_s);
+    }
+    if (on_path)
+        put_path(&writer, payload);
+    else if (payload->kind == PAYLOAD_FORWARD)
         put_forward(&writer, payload);
     else
         put_final(&writer, payload);

@@ -4,23 +4,29 @@
  *     2           amount, truncated integer                       needed    needed
  *     4           expiry, truncated integer below 2^40            needed    needed
  *     8           payment secret, 32 | total, truncated integer   never     this or preimage
+ *     10          instruction, sealed (blinded_route.h)           may be    may be
+ *     12          path key, 33                                    may be    may be
  *     14          key of the next node, 33                        needed    never
+ *     18          total, truncated integer                        never     with 10
  *     7758194     chain id, u64 | asset, 20                       may be    never
  *     7758195     message, UTF-8                                  never     may be
  *     5482373484  preimage, 32                                    never     this or secret
  *
- * Types 2, 4 and 8 are BOLT 4's, with wider amounts and with seconds instead of blocks. A hop names
+ * Types below 2^16 are BOLT 4's, with wider amounts and with seconds instead of blocks. A hop names
  * the next node rather than a channel, so that the one before it may choose among theirs. Chain and
  * asset stand where the next channel's are others than those of the one that the payment came by.
  * The preimage is that of a payment which nobody asked for ("keysend"), with the type that it has
- * on Lightning. No number, key or text is zero or empty. What is said inside blinded paths is not
- * here yet.
+ * on Lightning. No number, key or text is zero or empty.
+ *
+ * A hop of a blinded path reads the rest in its instruction: FORWARD has 10 alone, FINAL 2, 4, 10
+ * and 18; and the path's first hop 12, for which the others have a path key beside the onion.
  *
  * Amounts are in the asset's smallest unit, times in seconds since 1970.
  * Source: BOLT 4, "payload Format" and "Basic Multi-Part Payments". */
 #ifndef CHANNEL_PAYLOAD_H
 #define CHANNEL_PAYLOAD_H
 
+#include "channel/blinded_route.h"
 #include "channel/failure.h"
 #include "channel/onion.h"
 
@@ -33,8 +39,10 @@ enum payload_kind { PAYLOAD_FORWARD, PAYLOAD_FINAL }; /* as onion_peel has it, w
 
 struct payload {
     enum payload_kind kind;
-    u128 amount;  /* of the next lock; FINAL: the least that has to come in this part */
-    u64 expiry_s; /* of the next lock; FINAL: the earliest that it may have */
+    u128 amount;      /* of the next lock; FINAL: the least that has to come in this part */
+    u64 expiry_s;     /* of the next lock; FINAL: the earliest that it may have */
+    bytes sealed;     /* borrowed; empty: no hop of a blinded path, of which `total` is as below */
+    point33 path_key; /* zero: not its first hop */
     /* FORWARD */
     point33 next;
     u64 chain_id; /* 0: chain and asset stay */

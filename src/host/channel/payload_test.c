@@ -11,6 +11,7 @@
 #define TOKEN "fe00766172"   /* the type 7758194 */
 #define MESSAGE "fe00766173" /* 7758195 */
 #define KEYSEND "ff0000000146c6616c20" PREIMAGE
+#define SEALED "44444444444444444444444444444444"
 #define BASICS "020203e804046553f100" /* 1,000, at 1,700,000,000 s */
 
 static struct payload forward_of(u128 amount)
@@ -47,6 +48,12 @@ static bool row_of(usize index, struct row *out)
     all.message = BYTES_LIT("hi");
     struct payload latest = forward_of(~(u128)0);
     latest.expiry_s = ((u64)1 << 40) - 1;
+    struct payload first = {
+        .kind = PAYLOAD_FORWARD, .sealed = hex(SEALED), .path_key = latest.next};
+    struct payload inside = {.kind = PAYLOAD_FORWARD, .sealed = first.sealed};
+    struct payload end = final_of(1000, 0);
+    end.sealed = first.sealed;
+    end.total = 3000;
     const struct row rows[] = {
         {BASICS "0e21" KEY, forward_of(1000)},
         {BASICS "0e21" KEY TOKEN "1c"
@@ -60,6 +67,9 @@ static bool row_of(usize index, struct row *out)
          "0405ffffffffff"
          "0e21" KEY,
          latest},
+        {"0a10" SEALED "0c21" KEY, first},
+        {"0a10" SEALED, inside},
+        {BASICS "0a10" SEALED "12020bb8", end},
         {BASICS "0822" SECRET "03e8", final_of(1000, 1000)},
         {BASICS KEYSEND, keysend},
         {BASICS "0829" SECRET "010000000000000000" MESSAGE "026869" KEYSEND, all},
@@ -145,8 +155,37 @@ TEST(payload_that_breaks_a_rule_says_which_type_and_where)
         {PAYLOAD_FINAL, BASICS "0822" SECRET "03e80e21" KEY, 14, 46,
          "an onion's payload has a TLV of the unknown type 14"},
         {PAYLOAD_FINAL, BASICS "0600", 6, 10, "an onion's payload has a TLV of the unknown type 6"},
-        {PAYLOAD_FINAL, BASICS "0a01aa0821" SECRET "01", 10, 10,
-         "an onion's payload has a TLV of the unknown type 10"},
+        {PAYLOAD_FINAL, BASICS "0a01aa1201" SECRET "01", 10, 10,
+         "an onion's payload has a malformed TLV of type 10"},
+        {PAYLOAD_FINAL, BASICS "0c00", 12, 10, "an onion's payload has a malformed TLV of type 12"},
+        {PAYLOAD_FINAL, BASICS "0c21" KEY, 8, 0, "an onion's payload has no TLV of type 8"},
+        {PAYLOAD_FORWARD, BASICS "0c21" KEY "0e21" KEY, 12, 0,
+         "an onion's payload has no place for its TLV of type 12"},
+        {PAYLOAD_FORWARD,
+         "020203e8"
+         "0a10" SEALED,
+         2, 0, "an onion's payload has no place for its TLV of type 2"},
+        {PAYLOAD_FORWARD,
+         "04046553f100"
+         "0a10" SEALED,
+         4, 0, "an onion's payload has no place for its TLV of type 4"},
+        {PAYLOAD_FORWARD, "0a10" SEALED "0e21" KEY, 14, 0,
+         "an onion's payload has no place for its TLV of type 14"},
+        {PAYLOAD_FORWARD, "0a10" SEALED "120101", 18, 18,
+         "an onion's payload has a TLV of the unknown type 18"},
+        {PAYLOAD_FINAL, BASICS "0a10" SEALED, 18, 0, "an onion's payload has no TLV of type 18"},
+        {PAYLOAD_FINAL, BASICS "0a10" SEALED "120203e7", 18, 0,
+         "a part of a payment is more than the whole"},
+        {PAYLOAD_FINAL,
+         BASICS "0822" SECRET "03e8"
+                "120203e8",
+         18, 46, "an onion's payload has a malformed TLV of type 18"},
+        {PAYLOAD_FINAL,
+         BASICS "0822" SECRET "03e8"
+                "0a10" SEALED "120203e8",
+         8, 0, "an onion's payload has no place for its TLV of type 8"},
+        {PAYLOAD_FINAL, BASICS "0a10" SEALED "120203e8" KEYSEND, 5482373484, 0,
+         "an onion's payload has no place for its TLV of type 5482373484"},
         {PAYLOAD_FINAL, BASICS "0822" SECRET "03e7", 8, 0,
          "a part of a payment is more than the whole"},
         {PAYLOAD_FINAL, BASICS "0820" SECRET, 8, 0, "a part of a payment is more than the whole"},

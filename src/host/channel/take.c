@@ -164,9 +164,10 @@ void add_fresh(struct channel *channel, u32 slot)
 static void take_add(struct channel *channel, const struct item *item)
 {
     struct in_lock *in = in_lock(channel, item->slot);
-    assert(in->onion == NULL && item->text.size == ONION_SIZE);
+    assert(in->onion == NULL);
     in->state = IN_NEW;
-    in->onion = malloc(ONION_SIZE);
+    in->onion_size = item->text.size;
+    in->onion = malloc(in->onion_size);
     assert(in->onion != NULL);
     bytes_copy(in->onion, item->text);
     add_fresh(channel, item->slot);

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+enum { ADD_ON_PATH = 7 }; /* on the wire alone: an ADD whose onion has a path key after it */
+
 /* --- Reading. A reader that has failed gives zeros. */
 
 struct reader {
@@ -69,11 +71,13 @@ enum status item_read(bytes *in, struct item *out)
         out->reference = take_hash(&reader);
         break;
     case ITEM_ADD:
+    case ADD_ON_PATH:
+        out->kind = ITEM_ADD;
         out->slot = take_slot(&reader);
         out->lock.amount = take_amount(&reader);
         out->lock.expiry_s = take_number(&reader, 5);
         out->lock.key = take_hash(&reader);
-        out->text = take(&reader, ONION_SIZE);
+        out->text = take(&reader, kind == ITEM_ADD ? ONION_SIZE : ITEM_ONION_LIMIT);
         break;
     case ITEM_SETTLE:
         out->slot = take_slot(&reader);
@@ -135,7 +139,8 @@ static u8 *put_bytes(u8 *to, bytes from)
 
 usize item_write(const struct item *item, u8 *to)
 {
-    u8 *at = put_number(to, item->kind, 1);
+    bool on_path = item->kind == ITEM_ADD && item->text.size != ONION_SIZE;
+    u8 *at = put_number(to, on_path ? ADD_ON_PATH : item->kind, 1);
     if (item->kind != ITEM_PAY)
         at = put_number(at, item->slot, 2);
     switch (item->kind) {
@@ -144,7 +149,7 @@ usize item_write(const struct item *item, u8 *to)
         at = put_bytes(at, BYTES_OF(item->reference));
         break;
     case ITEM_ADD:
-        assert(item->text.size == ONION_SIZE);
+        assert(item->text.size == ONION_SIZE || item->text.size == ITEM_ONION_LIMIT);
         at = put_amount(at, item->lock.amount);
         at = put_number(at, item->lock.expiry_s, 5);
         at = put_bytes(at, BYTES_OF(item->lock.key));

@@ -2,6 +2,7 @@
  *
  *     PAY     amount, reference         by the payer: unconditional
  *     ADD     slot, lock, onion         by the payer: a payment that a secret decides
+ *             (, path key)              along a blinded path, under a kind of its own
  *     SETTLE  slot, preimage            by the payee: the secret
  *     FAIL    slot, reason              by the payee: take the lock back
  *     PAID    slot                      by the payer: the lock becomes money sent
@@ -29,8 +30,9 @@ enum item_kind {
 };
 
 enum {
+    ITEM_ONION_LIMIT = ONION_SIZE + (int)sizeof(point33), /* with a path key */
     ITEM_REASON_LIMIT = 4096, /* bytes; an encrypted error is 292 or more */
-    ITEM_ADD_LIMIT = 1 + 2 + 17 + 5 + 32 + ONION_SIZE,
+    ITEM_ADD_LIMIT = 1 + 2 + 17 + 5 + 32 + ITEM_ONION_LIMIT,
     ITEM_LIMIT = 1 + 2 + 2 + ITEM_REASON_LIMIT, /* the largest of all */
 };
 
@@ -42,7 +44,7 @@ struct item {
     u32 slot;
     struct lock lock; /* ADD; PAY: its amount alone */
     hash32 reference; /* PAY: what the payee knows it by; SETTLE: the preimage */
-    bytes text;       /* ADD: the onion, ONION_SIZE; FAIL: the reason */
+    bytes text;       /* ADD: the onion, ONION_SIZE or ITEM_ONION_LIMIT; FAIL: the reason */
 };
 
 /* Reads one item off the front; its text borrows from `in`. ST_INVALID: none begins here.

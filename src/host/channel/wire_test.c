@@ -76,6 +76,9 @@ static bool row_of(usize index, struct row *out)
         {"0007"
          "0000",
          {WIRE_PONG, {.pong = {BYTES_EMPTY}}}},
+        {"0201" POINT "0003"
+         "aabbcc",
+         {WIRE_ONION_MESSAGE, {.onion_message = {point_of(0x66, 0x66), hex("aabbcc")}}}},
         {"0020" ID "0000000000000384" ADDRESS "0000000000000000000000000000000000000000"
          "00015180" ADDRESS ADDRESS OTHER,
          {WIRE_OPEN, {.open = {id, 900, who, {{0}}, 86400, who, who, other}}}},

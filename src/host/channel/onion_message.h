@@ -1,0 +1,42 @@
+/* What an onion message says to a hop.
+ *
+ *     type  value                                             forward   final
+ *       2   path for the answer (blinded_route.h)             never     may be
+ *       4   instruction, sealed (blinded_route.h)             needed    needed
+ *      64   request for an invoice (invoice_request.h)        never     one of these three
+ *      66   invoice (invoice.h, an ANSWER)
+ *      68   error (invoice_request.h)
+ *
+ * Every hop is one of a blinded path; whom it goes on to is in the instruction. The onion is of the
+ * payments' size alone: BOLT 4 has a larger one, too.
+ *
+ * Source: BOLT 4, "Onion Messages". */
+#ifndef CHANNEL_ONION_MESSAGE_H
+#define CHANNEL_ONION_MESSAGE_H
+
+#include "channel/blinded_route.h"
+
+enum message_content {
+    MESSAGE_REQUEST = 64,
+    MESSAGE_INVOICE = 66,
+    MESSAGE_ERROR = 68,
+};
+
+/* Its bytes are borrowed. */
+struct onion_message {
+    struct blinded_route reply; /* without hops: there is none */
+    bytes sealed;
+    enum message_content type; /* FINAL */
+    bytes content;
+};
+
+/* ST_INVALID: malformed, something is missing or more than one content is there, or an even type is
+ * not known. */
+enum status onion_message_decode(bool is_final, bytes in, struct onion_message *out,
+                                 struct err *err);
+
+/* Returns the size; 0: more than an onion has room for. */
+usize onion_message_encode(bool is_final, const struct onion_message *message,
+                           u8 out[static ONION_PAYLOAD_LIMIT]);
+
+#endif
