@@ -266,11 +266,10 @@ static enum status send_money(const struct channel_settings *settings, struct ar
     return ST_OK;
 }
 
-static enum status ask_for_money(const struct channel_settings *settings, struct arena *arena,
-                                 struct err *err)
+static enum status describe_money(const struct channel_settings *settings, const char *method,
+                                  json *result, struct arena *arena, struct err *err)
 {
     struct question question;
-    json result;
     question_begin(&question, settings);
     if (settings->words.count > 0)
         TRY(put_amount(&question, "amount", settings->words.list[0], err));
@@ -281,9 +280,26 @@ static enum status ask_for_money(const struct channel_settings *settings, struct
         json_put_u64(&question.params, settings->expiry);
     }
     put_chain(&question, "chainId", settings->chain_id);
-    TRY(ask(&question, "channel_invoice", &result, arena, err));
+    return ask(&question, method, result, arena, err);
+}
+
+static enum status ask_for_money(const struct channel_settings *settings, struct arena *arena,
+                                 struct err *err)
+{
+    json result;
+    TRY(describe_money(settings, "channel_invoice", &result, arena, err));
     print_member(result, "invoice", "Invoice", *arena);
     print_member(result, "hash", "Payment", *arena);
+    return ST_OK;
+}
+
+static enum status make_offer(const struct channel_settings *settings, struct arena *arena,
+                              struct err *err)
+{
+    json result;
+    TRY(describe_money(settings, "channel_offer", &result, arena, err));
+    print_member(result, "offer", "Offer", *arena);
+    print_member(result, "id", "Id", *arena);
     return ST_OK;
 }
 
@@ -319,7 +335,7 @@ static void print_payment(json payment, const struct channel_settings *settings,
     print_member(payment, "preimage", "Receipt", tmp);
 }
 
-/* `amount`, where the invoice has none; NULL: it has. */
+/* `amount`, where the invoice or offer has none; NULL: it has. */
 static enum status pay_invoice(const struct channel_settings *settings, const char *invoice,
                                const char *amount, struct arena *arena, struct err *err)
 {
@@ -489,8 +505,11 @@ static const struct command {
      2, send_money},
     {"invoice", "[AMOUNT] [FLAG VALUE]...", "Makes an invoice, for so much or for what one likes.",
      INVOICING, OR_ONE_MORE, ask_for_money},
+    {"offer", "[AMOUNT] [FLAG VALUE]...",
+     "Makes an offer: a text that can be paid to again and again, and does not name this node.",
+     INVOICING, OR_ONE_MORE, make_offer},
     {"pay", "INVOICE [AMOUNT] [FLAG VALUE]...",
-     "Pays an invoice, by whatever way is found, in several parts if need be.", PAY,
+     "Pays an invoice, or to an offer, by whatever way is found, in several parts if need be.", PAY,
      1 | OR_ONE_MORE, pay},
     {"swap", "AMOUNT --from CHAIN --to CHAIN [FLAG VALUE]...",
      "Moves one's own money from one chain to another through a hub: both or neither.", SWAP, 1,

@@ -166,6 +166,8 @@ describe('a daemon\'s clients', () => {
       await ask('channel_invoiceStatus', { hash });
       const { invoice } = await bob.rpc('channel_invoice', {});
       await ask('channel_pay', { invoice, amount: '0x64', maxFee: '0x1', timeoutMs: 30_000 });
+      await ask('channel_offer', { amount: '0x64', description: 'tea', expirySeconds: 60 });
+      await ask('channel_pay', { invoice: (await bob.rpc('channel_offer', {})).offer, amount: '0x64', timeoutMs: 30_000 });
       await ask('channel_pay', { node: `0x${bob.node.slice(0, 66)}`, amount: '0x64', via: [] });
       const graph = await ask('channel_graph');
       assert.ok(graph.channels.length > 0);
@@ -178,7 +180,7 @@ describe('a daemon\'s clients', () => {
       judge(methods().get('channel_subscribe').result.schema, result, 'channel_subscribe');
       judge(methods().get('channel_unsubscribe').result.schema, (await client.ask('channel_unsubscribe', { subscription: result })).result, 'channel_unsubscribe');
       await client.close();
-      const seen = new Set(['rpc.discover', 'channel_subscribe', 'channel_unsubscribe', 'channel_nodeInfo', 'channel_connect', 'channel_open', 'channel_list', 'channel_topup', 'channel_keysend', 'channel_rebase', 'channel_invoice', 'channel_invoiceStatus', 'channel_pay', 'channel_graph', 'channel_history', 'channel_withdraw', 'channel_close']);
+      const seen = new Set(['rpc.discover', 'channel_subscribe', 'channel_unsubscribe', 'channel_nodeInfo', 'channel_connect', 'channel_open', 'channel_list', 'channel_topup', 'channel_keysend', 'channel_rebase', 'channel_invoice', 'channel_invoiceStatus', 'channel_offer', 'channel_pay', 'channel_graph', 'channel_history', 'channel_withdraw', 'channel_close']);
       assert.deepEqual([...methods().keys()].filter((name) => !seen.has(name)), [], 'methods that this test does not try');
     });
 

@@ -206,6 +206,7 @@ static struct daemon *shadow_new(const struct daemon *of)
     struct daemon *shadow = calloc(1, sizeof(*shadow));
     assert(shadow != NULL);
     shadow->options = of->options;
+    shadow->ring = of->ring; /* whose secrets it derives */
     shadow->replaying = true;
     shadow->subscriptions = subscriptions_new();
     shadow->chain_count = of->chain_count;
@@ -334,6 +335,7 @@ static enum status write(struct writing *at, struct wal_draft *draft, struct err
     for (usize i = 0; i < at->shadow->chain_count; i++)
         put_chain(&at->shadow->chains[i]);
     put_channels(at);
+    offers_record(at->shadow);
     put_payments(at);
     put_passages(at);
     record_time(at->shadow);

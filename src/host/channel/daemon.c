@@ -1,4 +1,4 @@
-#include "channel/network.h"
+#include "channel/messages.h"
 #include "channel/subscriptions.h"
 
 #include "base/fmt.h"
@@ -339,6 +339,7 @@ static void ticked(struct timer *timer)
     peers_tick(daemon, now_ms);
     openings_tick(daemon, now_ms);
     methods_tick(daemon, now_ms);
+    methods_offer_tick(daemon, now_ms);
     errands_tick(daemon, now_ms);
     network_tick(daemon, now_ms);
     subscriptions_tick(daemon);
@@ -576,6 +577,7 @@ void daemon_forget(struct daemon *daemon)
     }
     payments_free(daemon);
     bills_free(daemon);
+    offers_free(daemon);
     free_peers(daemon->peers);
     channel_events_free(&daemon->events);
     outbox_free(&daemon->gathering);

@@ -11,6 +11,8 @@
  *     holders.c      which channels have locks with a key
  *     receive.c   invoices, and locks that end here
  *     payments.c  payments of ours over several hops
+ *     messages.c  onion messages (messages.h)
+ *     offers.c    offers of ours
  *     network.c   gossip, and the graph that comes of it (network.h)
  *     errand.c    transactions
  *     ending.c    closes, by both and by one
@@ -29,6 +31,7 @@
 #include "channel/channel.h"
 #include "channel/daemon.h"
 #include "channel/failure.h"
+#include "channel/gossip.h"
 #include "channel/history.h"
 #include "channel/keyring.h"
 #include "channel/link.h"
@@ -59,6 +62,7 @@ struct peer {
     bool wanted;          /* somebody asked for a connection */
     u64 opened_ms;
     struct gossip_sync *gossip; /* NULL: it is not greeted */
+    struct gossip_bucket messages;
     u64 retry_ms, wait_ms;
     u32 channels;          /* with it, not closed */
     struct entry *entries; /* all with it */
@@ -159,7 +163,7 @@ struct entry {
     struct {
         u64 signed_on, peer_signed_on, policy_on;
         bool is_announced; /* to all peers, in this run */
-        u64 policy_s; /* timestamp of the policy that the peer was told */
+        u64 policy_s;      /* timestamp of the policy that the peer was told */
         signature64 node_signature, owner_signature; /* the peer's */
     } told;
 };
@@ -203,6 +207,14 @@ struct bill_terms {
     u128 amount;
 };
 
+/* What is kept of an offer. */
+struct offer_terms {
+    hash32 id, nonce;
+    u64 chain_id, expiry_s; /* 0: it does not expire */
+    address asset;
+    u128 amount; /* 0: the payer chooses */
+};
+
 /* A route: nodes, and what each of them gets locked. */
 enum { PLAN_HOPS = 20 };
 struct plan {
@@ -224,6 +236,15 @@ struct payment_terms {
     hash32 preimage; /* of a keysend */
 };
 
+/* The end of a payment's way, as its payee has blinded it. The last hop of its plans stands for it,
+ * under `name` instead of a channel's id. */
+struct blind_end {
+    struct blinded_route path; /* its bytes are below */
+    bool is_inside;            /* we were its first hop: the path key goes with our lock */
+    hash32 name;
+    u8 room[BLINDED_ROUTE_LIMIT];
+};
+
 enum payment_state { PAYMENT_PENDING, PAYMENT_PAID, PAYMENT_FAILED };
 
 struct payment {
@@ -232,12 +253,13 @@ struct payment {
     struct payment_terms terms;
     enum payment_state state;
     hash32 preimage;
-    u32 under_way;     /* parts */
-    u128 sent, fee;    /* in these, and in those that were paid */
-    u32 parts;         /* that have begun */
-    struct seek *seek; /* NULL: nothing further is looked for */
-    struct plan *way;  /* that the caller has named, until its lock is queued; NULL: none. Owned */
-    bool is_due;       /* more is to be tried in the next turn: it is in the daemon's list */
+    u32 under_way;         /* parts */
+    u128 sent, fee;        /* in these, and in those that were paid */
+    u32 parts;             /* that have begun */
+    struct seek *seek;     /* NULL: nothing further is looked for */
+    struct blind_end *end; /* NULL: the payee is known. Owned */
+    struct plan *way; /* that the caller has named, until its lock is queued; NULL: none. Owned */
+    bool is_due;      /* more is to be tried in the next turn: it is in the daemon's list */
     struct payment *next_due;
     u64 told; /* the number of its newest row in the history */
     u16 failure;
@@ -314,6 +336,7 @@ enum daemon_wait {
     WAITS_FOR_CHANNEL,
     WAITS_FOR_PAYMENT,
     WAITS_FOR_ROUTED,
+    WAITS_FOR_ANSWER,
     WAITS_FOR_CLOSE,
     WAITS_FOR_WITHDRAWAL
 };
@@ -332,7 +355,10 @@ struct daemon_call {
     struct daemon_call *next;
     u64 until_ms;
     enum daemon_wait waits;
-    hash32 key;          /* a channel's id, a payment's reference */
+    hash32 key;          /* a channel's id, a payment's reference, an answer's path id */
+    hash32 request;      /* WAITS_FOR_ANSWER: its id, and */
+    bytes asks;          /* the request itself */
+    u64 again_ms;        /* when it is sent again */
     struct entry *entry; /* WAITS_FOR_PAYMENT: `count` payments of `amount`, of which */
     u128 amount;
     u64 count, left, unqueued; /* so many are not acknowledged, so many not in an update yet */
@@ -381,6 +407,9 @@ struct daemon {
     struct by_hash passages; /* the first of each key */
     struct by_hash keyed;    /* holders.c */
     usize notes, notes_most; /* notes; when they are swept */
+    struct offer *offers;
+    struct by_hash offers_by_path; /* by the secret id of its paths */
+    struct gossip_bucket messages; /* onion messages of all peers */
     struct payment *payments_due;
     struct network *network;
     struct subscriptions *subscriptions;
@@ -441,6 +470,7 @@ enum record {
     RECORD_ANEW,
     RECORD_TIME,
     RECORD_FAILED,
+    RECORD_OFFER,
 };
 
 void record_entry(const struct entry *entry);
@@ -455,6 +485,7 @@ void record_known(const struct entry *entry, const struct channel_proof *proof);
 void record_passage(const struct passage *passage);
 void record_bill(struct daemon *daemon, const struct bill_terms *terms);
 void record_received(struct daemon *daemon, hash32 hash, u128 amount);
+void record_offer(struct daemon *daemon, const struct offer_terms *terms);
 void record_payment(const struct payment *payment);
 void record_failed(const struct payment *payment);
 /* The time, if it is another than that which the journal has. */
@@ -510,6 +541,8 @@ void peers_tick(struct daemon *daemon, u64 now_ms);
 /* The chain's first block: its channels are taken up. */
 void peers_begin(struct chain_of *chain);
 struct link_events peers_events(struct daemon *daemon);
+/* What promises nothing need not wait for the disk. */
+void peer_say_at_once(struct peer *peer, const struct wire_message *message);
 /* Tells the peer what we count of deposits and withdrawals. */
 void peer_tell_funds(const struct entry *entry);
 
@@ -724,6 +757,8 @@ void lock_fail(struct entry *entry, u32 slot, const struct failure *why);
 
 /* Chooses preimage and secret of what is asked for. False: there are too many. */
 bool bill_new(struct daemon *daemon, struct bill_terms *terms);
+/* The same, with these; one that is there already stays as it is. */
+bool bill_put(struct daemon *daemon, const struct bill_terms *terms);
 /* False: no such invoice. */
 bool bill_state(const struct daemon *daemon, hash32 hash, u128 *received);
 /* From the journal. */
@@ -740,16 +775,29 @@ void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock 
 /* A block has come. */
 void receive_tick(struct chain_of *chain);
 
+/* --- offers.c; messages.h has the rest */
+
+/* From the journal. */
+void offer_add(struct daemon *daemon, const struct offer_terms *terms);
+/* All of them, into the journal. */
+void offers_record(struct daemon *daemon);
+void offers_free(struct daemon *daemon);
+/* A lock with this hash has come along the way to pay of an invoice of ours; *secret is that of its
+ * bill, which is kept from here on. ST_INVALID: it is none of ours. */
+enum status offer_take(struct daemon *daemon, bytes path_id, hash32 hash, hash32 *secret);
+
 /* --- payments.c */
 
-/* Along a way that is given. While the first channel's next update is full, it waits.
+/* Along a way that is given. While the first channel's next update is full, it waits. `end`, or
+ * NULL, is the payment's from here on, whatever comes of it.
  * ST_INVALID: it was made before. ST_MISSING: there is no such way. */
 enum status payment_begin(struct daemon *daemon, const struct payment_terms *terms,
-                          const struct plan *way, struct err *err);
+                          const struct plan *way, struct blind_end *end, struct err *err);
 /* The same, along ways that are looked for, until it is paid or nothing is left to try. */
 struct seek_options;
 enum status payment_seek(struct daemon *daemon, const struct payment_terms *terms,
-                         const struct seek_options *options, struct err *err);
+                         const struct seek_options *options, struct blind_end *end,
+                         struct err *err);
 /* Of its locks, from now to their expiry. */
 u64 payment_life_s(const struct daemon *daemon);
 /* Parts for what has come back. */

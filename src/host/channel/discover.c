@@ -90,6 +90,9 @@ static const struct {
     {"Invoice", OBJECT("\"invoice\",\"hash\"",
         IS("invoice", "Text") ","
         IS("hash", "Hash"))},
+    {"Offer", OBJECT("\"offer\",\"id\"",
+        IS("offer", "Text") ","
+        IS("id", "Hash"))},
     {"InvoiceStatus", OBJECT("\"state\",\"received\"",
         "\"state\":{\"type\":\"string\",\"enum\":[\"open\",\"paid\"]},"
         IS("received", "Quantity"))},

@@ -84,27 +84,81 @@ static void lock_fail_with(struct entry *entry, u32 slot, bytes reason)
     queue(entry, &item);
 }
 
+/* Whether the lock came along a blinded path, after its first hop. */
+static bool is_on_path(const struct entry *entry, u32 slot, point33 *path_key)
+{
+    bytes onion = channel_lock_onion(entry->channel, slot);
+    if (onion.size != ITEM_ONION_LIMIT)
+        return false;
+    bytes_copy(path_key->b, bytes_slice(onion, ONION_SIZE, sizeof(*path_key)));
+    return true;
+}
+
 /* What the lock's onion says; its secrets are the caller's to wipe. */
 static enum onion_verdict peel(const struct entry *entry, u32 slot, struct onion_peeled *out)
 {
     bytes onion = channel_lock_onion(entry->channel, slot);
     u32 peer = 1 - channel_side(entry->channel);
     hash32 key = locks_get(channel_locks(entry->channel, peer), slot).key;
-    return onion_peel(keyring_node_secret(entry->daemon->ring), onion.data, BYTES_OF(key), out);
+    const secret32 *node = keyring_node_secret(entry->daemon->ring);
+    point33 path_key;
+    if (!is_on_path(entry, slot, &path_key))
+        return onion_peel(node, onion.data, BYTES_OF(key), out);
+    secret32 blinded;
+    if (blinded_path_key(node, &path_key, &blinded) != ST_OK) {
+        memset(out, 0, sizeof(*out));
+        return ONION_BAD_KEY;
+    }
+    enum onion_verdict verdict = onion_peel(&blinded, onion.data, BYTES_OF(key), out);
+    secret_wipe(&blinded);
+    return verdict;
+}
+
+/* Whether a blinded path begins here. */
+static bool begins_path(enum onion_verdict verdict, const struct onion_peeled *peeled)
+{
+    enum payload_kind kind = verdict == ONION_FINAL ? PAYLOAD_FINAL : PAYLOAD_FORWARD;
+    struct payload step;
+    struct failure why;
+    return (verdict == ONION_FINAL || verdict == ONION_FORWARD) &&
+           payload_decode(kind, (bytes){peeled->payload, peeled->payload_size}, &step, &why,
+                          NULL) == ST_OK &&
+           step.sealed.size > 0;
+}
+
+/* Whatever is wrong on a blinded path or behind it, the payer hears the same, from its first hop:
+ * else it could find out by trying who is on it (BOLT 4, "Route Blinding"). */
+static struct failure path_failure(const struct entry *entry, u32 slot)
+{
+    bytes onion = bytes_slice(channel_lock_onion(entry->channel, slot), 0, ONION_SIZE);
+    struct failure out = {.code = FAILURE_INVALID_ONION_BLINDING};
+    sha256_joined(onion, BYTES_EMPTY, out.onion_hash.b);
+    return out;
+}
+
+static void lock_fail_by_code(struct entry *entry, u32 slot, u16 code)
+{
+    u8 short_code[2] = {(u8)(code >> 8), (u8)code};
+    lock_fail_with(entry, slot, BYTES_OF(short_code));
 }
 
 void lock_fail(struct entry *entry, u32 slot, const struct failure *why)
 {
     struct onion_peeled peeled;
+    point33 path_key;
     u8 message[FAILURE_LIMIT], packet[ONION_ERROR_OVERHEAD + ONION_ERROR_PADDED + FAILURE_LIMIT];
+    if (is_on_path(entry, slot, &path_key)) {
+        lock_fail_by_code(entry, slot, FAILURE_INVALID_ONION_BLINDING);
+        return;
+    }
     enum onion_verdict verdict = peel(entry, slot, &peeled);
     if (verdict == ONION_FORWARD || verdict == ONION_FINAL || verdict == ONION_BAD_PAYLOAD) {
-        usize size = failure_encode(why, message);
+        struct failure said = begins_path(verdict, &peeled) ? path_failure(entry, slot) : *why;
+        usize size = failure_encode(&said, message);
         onion_error_build(&peeled.shared, (bytes){message, size}, packet);
         lock_fail_with(entry, slot, (bytes){packet, onion_error_size(size)});
     } else { /* the origin cannot be told: the peer is */
-        u8 short_code[2] = {(u8)(why->code >> 8), (u8)why->code};
-        lock_fail_with(entry, slot, BYTES_OF(short_code));
+        lock_fail_by_code(entry, slot, why->code);
     }
     secret_wipe(&peeled);
 }
@@ -119,8 +173,11 @@ static void lock_fail_for_now(struct entry *entry, u32 slot)
 static void pass_back(struct passage *passage)
 {
     struct onion_peeled peeled;
+    point33 path_key;
     if (passage->reason_size < ONION_ERROR_OVERHEAD ||
-        peel(passage->in, passage->in_slot, &peeled) != ONION_FORWARD) {
+        is_on_path(passage->in, passage->in_slot, &path_key) ||
+        peel(passage->in, passage->in_slot, &peeled) != ONION_FORWARD ||
+        begins_path(ONION_FORWARD, &peeled)) {
         lock_fail_for_now(passage->in, passage->in_slot);
         return;
     }
@@ -210,7 +267,7 @@ static void stall(struct entry *entry, u32 slot, bool is_new)
 }
 
 static void forward(struct entry *from, u32 slot, bool is_new, const struct lock *lock,
-                    const struct payload *step, const u8 *onion)
+                    const struct payload *step, bytes onion)
 {
     struct failure why = {
         .code = objection(from, lock, step),
@@ -226,7 +283,7 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
     struct item item = {
         .kind = ITEM_ADD,
         .lock = {step->amount, step->expiry_s, lock->key},
-        .text = {onion, ONION_SIZE},
+        .text = onion,
     };
     struct entry *out = choose_out(from, step);
     u32 out_slot;
@@ -248,11 +305,53 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
     entry_touch(out);
 }
 
+/* Does what a blinded path's instruction says, as if the onion had: `step` becomes that, `next` the
+ * path key for the next hop. Without a path, both stay. ST_INVALID: it cannot be done. */
+static enum status follow_path(struct entry *entry, u32 slot, const struct lock *lock,
+                               struct payload *step, point33 *next)
+{
+    bool is_final = step->kind == PAYLOAD_FINAL;
+    u8 room[BLINDED_SEALED_LIMIT];
+    struct instruction said;
+    point33 path_key;
+    bool is_inside = is_on_path(entry, slot, &path_key);
+    if (step->sealed.size == 0)
+        return is_inside ? ST_INVALID : ST_OK;
+    if (is_inside != tlv_zero(BYTES_OF(step->path_key)))
+        return ST_INVALID;
+    TRY(instruction_open(keyring_node_secret(entry->daemon->ring),
+                         is_inside ? &path_key : &step->path_key, step->sealed, is_final, room,
+                         &said, NULL));
+    if (said.latest_s == 0 || lock->expiry_s > said.latest_s || lock->amount < said.least)
+        return ST_INVALID;
+    if (is_final)
+        return offer_take(entry->daemon, said.path_id, lock->key, &step->payment_secret);
+    if (!said.has_fee)
+        return ST_INVALID;
+    step->amount = instruction_onward(&said, lock->amount);
+    step->expiry_s = lock->expiry_s;
+    step->next = said.next;
+    *next = said.next_path_key;
+    return ST_OK;
+}
+
+/* Where it goes on, with a path key where it follows a blinded path. */
+static void forward_peeled(struct entry *entry, u32 slot, bool is_new, const struct lock *lock,
+                           const struct payload *step, const u8 *onion, const point33 *path_key)
+{
+    u8 text[ITEM_ONION_LIMIT];
+    bool on_path = step->sealed.size > 0;
+    memcpy(text, onion, ONION_SIZE);
+    memcpy(text + ONION_SIZE, path_key->b, sizeof(*path_key));
+    forward(entry, slot, is_new, lock, step, (bytes){text, on_path ? sizeof(text) : ONION_SIZE});
+}
+
 static void take_unjoined(struct entry *entry, u32 slot, bool is_new, const struct lock *lock)
 {
     struct onion_peeled peeled;
     struct payload step;
     struct failure why = {.code = 0};
+    point33 path_key = {{0}};
     if (entry->chain->time_s == 0) { /* no block was seen yet: nobody knows what is late */
         stall(entry, slot, is_new);
         return;
@@ -264,10 +363,12 @@ static void take_unjoined(struct entry *entry, u32 slot, bool is_new, const stru
         lock_fail(entry, slot, &(struct failure){.code = onion_failure_code(verdict)});
     else if (payload_decode(kind, payload, &step, &why, NULL) != ST_OK)
         lock_fail(entry, slot, &why);
+    else if (follow_path(entry, slot, lock, &step, &path_key) != ST_OK)
+        lock_fail(entry, slot, &(struct failure){.code = FAILURE_INVALID_ONION_PAYLOAD});
     else if (verdict == ONION_FINAL)
         receive_lock(entry, slot, is_new, lock, &step);
     else
-        forward(entry, slot, is_new, lock, &step, peeled.next);
+        forward_peeled(entry, slot, is_new, lock, &step, peeled.next, &path_key);
     secret_wipe(&peeled.shared);
 }
 

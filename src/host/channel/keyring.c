@@ -103,6 +103,14 @@ secret32 keyring_note_key(const struct keyring *ring)
     return derive(&ring->root, "note", 0, false);
 }
 
+secret32 keyring_offer_secret(const struct keyring *ring, const char *use, bytes of)
+{
+    secret32 root = derive(&ring->root, "offer", 0, false), out;
+    hmac_sha256(BYTES_OF(root), (bytes){(const u8 *)use, strlen(use)}, of, out.b);
+    secret_wipe(&root);
+    return out;
+}
+
 hash32 keyring_salt(const struct keyring *ring, u32 index)
 {
     secret32 secret = derive(&ring->root, "salt", index, true);

@@ -5,6 +5,7 @@
  *     channel key  "channel" ‖ i    signs for channel i; its address is one of the channel's owners
  *     note key     "note"           seals what a watchtower keeps for us alone (tower_note.h)
  *     salt         "salt" ‖ i       hides channel i's terms until a dispute
+ *     offer key    "offer"          of it come the secrets of offers (offers.c)
  *
  * Each is HMAC-SHA-256 of the words before it under HMAC-SHA-256("varve channels") of the account's
  * secret. Keys are wiped when the ring is freed. */
@@ -29,6 +30,8 @@ address keyring_owner(struct keyring *ring, u32 index);
 /* To be wiped. */
 secret32 keyring_note_key(const struct keyring *ring);
 hash32 keyring_salt(const struct keyring *ring, u32 index);
+/* HMAC of `use` and what it is of, under the offer key. To be wiped. */
+secret32 keyring_offer_secret(const struct keyring *ring, const char *use, bytes of);
 
 /* By the key of channel `index`, which signs states of that channel too: an announcement's digest
  * is of another kind (gossip.h). */

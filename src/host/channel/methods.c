@@ -5,6 +5,7 @@
  * in the asset's smallest unit, as quantities ("0x5"). */
 #include "channel/methods.h"
 #include "channel/discover.h"
+#include "channel/messages.h"
 #include "channel/subscriptions.h"
 
 #include "base/fmt.h"
@@ -251,6 +252,8 @@ static bool is_answered(struct daemon_call *call)
         return method_answer_withdrawal(call, entry);
     case WAITS_FOR_ROUTED:
         return method_answer_payment(call);
+    case WAITS_FOR_ANSWER:
+        return false; /* offers_take sees to it */
     case WAITS_FOR_PAYMENT:
         if (--call->left != 0)
             return false;
@@ -282,6 +285,8 @@ static const char *overdue(const struct daemon_call *call)
         return "the withdrawal is not final yet; it goes on";
     case WAITS_FOR_ROUTED:
         return "the payment is under way, and neither paid nor failed yet";
+    case WAITS_FOR_ANSWER:
+        return "the payee has not answered; nothing is paid";
     case WAITS_FOR_PAYMENT:
         return "the peer has not acknowledged the payment yet; it is on its way and not taken back";
     }
@@ -483,9 +488,12 @@ static const struct daemon_method methods[] = {
            TAKES(TEXT, "description", "what it is for"), TAKES(NUMBER, "expirySeconds", "in which it can be paid (3600)")),
     METHOD("channel_invoiceStatus", method_invoice_status, "InvoiceStatus", "Whether an invoice of ours is paid.",
            NEEDS(HASH, "hash", "of its payment")),
-    METHOD("channel_pay", method_pay, "Payment", "Pays an invoice, or a node unasked, and waits until it is paid or has failed.",
-           TAKES(TEXT, "invoice", "else `node`, `amount` and `chainId` say what is paid to whom"),
-           TAKES(NODE, "node", "who is paid unasked"), TAKES(AMOUNT, "amount", "where the invoice has none"), ON_CHAIN,
+    METHOD("channel_offer", method_offer, "Offer", "Makes an offer: a text that any number of payments can be made to.",
+           TAKES(AMOUNT, "amount", "of each payment; else the payer chooses"), ON_CHAIN, IN_ASSET,
+           TAKES(TEXT, "description", "what it is for"), TAKES(NUMBER, "expirySeconds", "in which it can be paid; else for ever")),
+    METHOD("channel_pay", method_pay, "Payment", "Pays an invoice, to an offer, or a node unasked, and waits until it is paid or has failed.",
+           TAKES(TEXT, "invoice", "or an offer; else `node`, `amount` and `chainId` say what is paid to whom"),
+           TAKES(NODE, "node", "who is paid unasked"), TAKES(AMOUNT, "amount", "where the invoice or the offer has none"), ON_CHAIN,
            TAKES(NODES, "via", "the way to the payee; else it is looked for"),
            TAKES(CHAIN, "fromChainId", "the chain that is paid on; else the payee's"),
            TAKES(AMOUNT, "maxFee", "for forwarding; else a hundredth")),

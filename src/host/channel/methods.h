@@ -1,5 +1,6 @@
 /* What methods of JSON-RPC are made of: methods.c has the frame, methods_pay.c those that pay,
- * methods_splice.c those that change a channel, methods_swap.c what crosses chains. */
+ * methods_offer.c what is done with offers, methods_splice.c those that change a channel,
+ * methods_swap.c what crosses chains. */
 #ifndef CHANNEL_METHODS_H
 #define CHANNEL_METHODS_H
 
@@ -13,6 +14,11 @@ bool method_read_amount(struct daemon_call *call, const char *name, u128 *out);
 bool method_read_entry(struct daemon_call *call, struct entry **out);
 bool method_read_chain(struct daemon_call *call, struct chain_of **out);
 bool method_read_asset(struct daemon_call *call, address *out);
+/* Absent: empty. */
+bool method_read_text(struct daemon_call *call, const char *name, usize limit, bytes *out);
+bool method_read_seconds(struct daemon_call *call, const char *name, u64 usual, u64 most, u64 *out);
+/* Absent: a hundredth of the amount, and a little. */
+bool method_read_fee_limit(struct daemon_call *call, u128 amount, u128 *out);
 /* Refuses. Always false. */
 bool method_bad(struct daemon_call *call, const char *name, const char *what);
 

@@ -1,6 +1,6 @@
 /* Methods that pay and are paid. */
+#include "channel/messages.h"
 #include "channel/methods.h"
-#include "channel/network.h"
 
 #include "base/fmt.h"
 #include "base/hex.h"
@@ -110,13 +110,13 @@ void methods_turn(struct daemon *daemon)
 
 /* --- Being paid. */
 
-static bool read_text(struct daemon_call *call, const char *name, usize limit, bytes *out)
+bool method_read_text(struct daemon_call *call, const char *name, usize limit, bytes *out)
 {
     *out = json_text(method_argument(call, name), &call->arena);
     return out->size <= limit || method_bad(call, name, "too long");
 }
 
-static bool read_seconds(struct daemon_call *call, const char *name, u64 usual, u64 most, u64 *out)
+bool method_read_seconds(struct daemon_call *call, const char *name, u64 usual, u64 most, u64 *out)
 {
     json value = method_argument(call, name);
     *out = usual;
@@ -135,8 +135,8 @@ void method_invoice(struct daemon_call *call)
     struct err err;
     u64 life_s;
     if (!method_read_chain(call, &chain) ||
-        !read_text(call, "description", INVOICE_DESCRIPTION_LIMIT, &invoice.description) ||
-        !read_seconds(call, "expirySeconds", USUAL_EXPIRY_S, MOST_EXPIRY_S, &life_s) ||
+        !method_read_text(call, "description", INVOICE_DESCRIPTION_LIMIT, &invoice.description) ||
+        !method_read_seconds(call, "expirySeconds", USUAL_EXPIRY_S, MOST_EXPIRY_S, &life_s) ||
         !method_read_asset(call, &invoice.asset))
         return;
     if (!json_is(method_argument(call, "amount"), JSON_ABSENT) &&
@@ -249,12 +249,11 @@ static struct chain_of *paying_chain(const struct daemon_call *call, u64 payee_c
 }
 
 /* What is to be paid, out of an invoice, or to a node unasked. */
-static bool read_invoice(struct daemon_call *call, struct payment_terms *out,
+static bool read_invoice(struct daemon_call *call, bytes text, struct payment_terms *out,
                          struct invoice_hints *hints)
 {
     struct invoice invoice;
     struct err err;
-    bytes text = json_text(method_argument(call, "invoice"), &call->arena);
     if (invoice_decode(text, &invoice, &call->arena, &err) != ST_OK)
         return method_bad(call, "invoice", err.text);
     const struct chain_of *chain = paying_chain(call, invoice.chain_id);
@@ -264,9 +263,8 @@ static bool read_invoice(struct daemon_call *call, struct payment_terms *out,
         return method_bad(call, "invoice", "of a chain that is none of this daemon's");
     address adjudicator =
         chain->chain_id == invoice.chain_id ? chain->adjudicator : invoice.adjudicator;
-    if (invoice.kind != INVOICE ||
-        invoice_check(&invoice, invoice.chain_id, adjudicator, chain->time_s, &err) != ST_OK)
-        return method_bad(call, "invoice", invoice.kind != INVOICE ? "an offer" : err.text);
+    if (invoice_check(&invoice, invoice.chain_id, adjudicator, chain->time_s, &err) != ST_OK)
+        return method_bad(call, "invoice", err.text);
     *out = (struct payment_terms){
         .hash = invoice.payment_hash,
         .secret = invoice.payment_secret,
@@ -294,7 +292,7 @@ static bool read_gift(struct daemon_call *call, struct payment_terms *out)
 }
 
 /* By default a hundredth, and a little for small amounts. */
-static bool read_fee_limit(struct daemon_call *call, u128 amount, u128 *out)
+bool method_read_fee_limit(struct daemon_call *call, u128 amount, u128 *out)
 {
     enum { PART = 100, LITTLE = 1000 };
     *out = amount / PART + LITTLE;
@@ -306,7 +304,7 @@ static void pay_by_plan(struct daemon_call *call, const struct payment_terms *te
                         const struct plan *plan)
 {
     struct err err;
-    if (payment_begin(call->daemon, terms, plan, &err) != ST_OK)
+    if (payment_begin(call->daemon, terms, plan, NULL, &err) != ST_OK)
         methods_refuse(call, err.text);
     else
         method_park(call, WAITS_FOR_ROUTED, terms->hash);
@@ -328,7 +326,7 @@ static void pay_by_hub(struct daemon_call *call, const struct payment_terms *ter
 {
     struct plan plan;
     u128 fee_limit;
-    if (read_fee_limit(call, terms->amount, &fee_limit) &&
+    if (method_read_fee_limit(call, terms->amount, &fee_limit) &&
         method_find_hub(call, terms, from_chain, hints, fee_limit, &plan))
         pay_by_plan(call, terms, &plan);
 }
@@ -337,10 +335,10 @@ static void pay_by_any_way(struct daemon_call *call, const struct payment_terms 
                            struct seek_options *options)
 {
     struct err err;
-    if (!read_fee_limit(call, terms->amount, &options->fee_limit))
+    if (!method_read_fee_limit(call, terms->amount, &options->fee_limit))
         return;
     options->until_ms = call->until_ms;
-    if (payment_seek(call->daemon, terms, options, &err) != ST_OK)
+    if (payment_seek(call->daemon, terms, options, NULL, &err) != ST_OK)
         methods_refuse(call, err.text);
     else
         method_park(call, WAITS_FOR_ROUTED, terms->hash);
@@ -351,7 +349,12 @@ void method_pay(struct daemon_call *call)
     struct payment_terms terms;
     struct seek_options options = {.fee_limit = 0};
     bool by_invoice = !json_is(method_argument(call, "invoice"), JSON_ABSENT);
-    if (!(by_invoice ? read_invoice(call, &terms, &options.hints) : read_gift(call, &terms)))
+    bytes text = json_text(method_argument(call, "invoice"), &call->arena);
+    if (invoice_is_offer(text)) {
+        method_pay_offer(call);
+        return;
+    }
+    if (!(by_invoice ? read_invoice(call, text, &terms, &options.hints) : read_gift(call, &terms)))
         return;
     if (terms.amount == 0 || terms.amount >= CHANNEL_AMOUNT_LIMIT) {
         method_bad(call, "amount", "nothing, or more than there is");

@@ -19,7 +19,7 @@ struct part {
     struct payment *payment;
     struct plan plan;
     secret32 shared[PLAN_HOPS]; /* with each hop; zeros after a restart */
-    bool knows_secrets;
+    usize shared_count;         /* 0: after a restart. A blinded end has more hops than the plan */
 };
 
 struct payment *payment_find(const struct daemon *daemon, hash32 hash)
@@ -45,6 +45,7 @@ void payments_free(struct daemon *daemon)
         struct payment *next = daemon->payments->next;
         seek_free(daemon->payments->seek);
         free(daemon->payments->way);
+        free(daemon->payments->end);
         free(daemon->payments);
         daemon->payments = next;
     }
@@ -104,39 +105,107 @@ static u64 expiry_of_hop(const struct part *part, usize hop, u64 expiry_s)
     return expiry_s;
 }
 
-/* What each hop reads, then the onion around all of it. */
-static enum status build_onion(struct part *part, u64 expiry_s, u8 out[static ONION_SIZE],
-                               struct err *err)
-{
-    const struct plan *plan = &part->plan;
-    const struct payment_terms *terms = &part->payment->terms;
+/* The hops of a route's onion, and what each of them reads. */
+struct layers {
     struct onion_hop hops[PLAN_HOPS];
     u8 room[PLAN_HOPS][PAYLOAD_LIMIT];
-    secret32 session;
-    for (usize i = 0; i < plan->count; i++) {
-        bool last = i + 1 == plan->count;
+    usize count;
+};
+
+static void add_layer(struct layers *layers, const point33 *node, const struct payload *step)
+{
+    u8 *room = layers->room[layers->count];
+    layers->hops[layers->count++] = (struct onion_hop){*node, {room, payload_encode(step, room)}};
+}
+
+/* The hops up to `count`, each of which forwards to the next of the plan. */
+static void add_forwarders(struct layers *layers, const struct part *part, usize count,
+                           u64 expiry_s)
+{
+    const struct plan *plan = &part->plan;
+    for (usize i = 0; i < count; i++) {
         struct payload step = {
-            .kind = last ? PAYLOAD_FINAL : PAYLOAD_FORWARD,
-            .amount = plan->amount[last ? i : i + 1],
-            .expiry_s = expiry_of_hop(part, last ? i : i + 1, expiry_s),
+            .kind = PAYLOAD_FORWARD,
+            .amount = plan->amount[i + 1],
+            .expiry_s = expiry_of_hop(part, i + 1, expiry_s),
+            .next = plan->node[i + 1],
         };
-        if (!last) {
-            step.next = plan->node[i + 1];
-            if (chain_of_hop(part, i) != chain_of_hop(part, i + 1))
-                step.chain_id = chain_of_hop(part, i + 1);
-        } else if (terms->is_keysend) {
-            step.preimage = terms->preimage;
-        } else {
-            step.payment_secret = terms->secret;
-            step.total = terms->amount;
-        }
-        hops[i] = (struct onion_hop){plan->node[i], {room[i], payload_encode(&step, room[i])}};
+        if (chain_of_hop(part, i) != chain_of_hop(part, i + 1))
+            step.chain_id = chain_of_hop(part, i + 1);
+        add_layer(layers, &plan->node[i], &step);
     }
+}
+
+static struct payload final_step(const struct part *part, u64 expiry_s)
+{
+    const struct payment_terms *terms = &part->payment->terms;
+    struct payload step = {
+        .kind = PAYLOAD_FINAL, .amount = arrives(&part->plan), .expiry_s = expiry_s};
+    if (part->payment->end != NULL) /* in one part; hops of a path may have to take their fees */
+        step.amount = terms->amount;
+    if (terms->is_keysend) {
+        step.preimage = terms->preimage;
+        return step;
+    }
+    step.total = terms->amount;
+    step.payment_secret = terms->secret;
+    return step;
+}
+
+/* The plan's last node but one, if it is not we, begins the path, under its own key. */
+static void add_blind_end(struct layers *layers, const struct part *part, u64 expiry_s)
+{
+    const struct blind_end *end = part->payment->end;
+    const struct blinded_route *path = &end->path;
+    for (usize i = 0; i < path->count; i++) {
+        bool last = i + 1 == path->count, first = i == 0 && !end->is_inside;
+        struct payload step = {.kind = PAYLOAD_FORWARD};
+        if (last)
+            step = final_step(part, expiry_s);
+        step.sealed = path->hops[i].payload;
+        if (first)
+            step.path_key = path->first_path_key;
+        add_layer(layers, first ? &path->first_node : &path->hops[i].node, &step);
+    }
+}
+
+static void add_layers(struct layers *layers, const struct part *part, u64 expiry_s)
+{
+    const struct plan *plan = &part->plan;
+    const struct blind_end *end = part->payment->end;
+    layers->count = 0;
+    if (end != NULL) {
+        add_forwarders(layers, part, end->is_inside ? 0 : plan->count - 2, expiry_s);
+        add_blind_end(layers, part, expiry_s);
+        return;
+    }
+    add_forwarders(layers, part, plan->count - 1, expiry_s);
+    struct payload last = final_step(part, expiry_s);
+    add_layer(layers, &plan->node[plan->count - 1], &last);
+}
+
+/* What each hop reads, then the onion around all of it, with a path key where one belongs beside
+ * it. */
+static enum status build_onion(struct part *part, u64 expiry_s, u8 out[static ITEM_ONION_LIMIT],
+                               usize *size, struct err *err)
+{
+    const struct payment *payment = part->payment;
+    const struct blind_end *end = payment->end;
+    struct layers layers;
+    secret32 session;
+    if (end != NULL && part->plan.count + end->path.count > PLAN_HOPS)
+        return fail(err, ST_FULL, "the way is too long");
+    add_layers(&layers, part, expiry_s);
     random_fill(session.b, sizeof(session.b));
-    enum status st =
-        onion_build(&session, hops, plan->count, BYTES_OF(terms->hash), out, part->shared, err);
-    part->knows_secrets = st == ST_OK;
+    enum status st = onion_build(&session, layers.hops, layers.count, BYTES_OF(payment->terms.hash),
+                                 out, part->shared, err);
+    part->shared_count = st == ST_OK ? layers.count : 0;
     secret_wipe(&session);
+    *size = ONION_SIZE;
+    if (end != NULL && end->is_inside) {
+        memcpy(out + ONION_SIZE, end->path.first_path_key.b, sizeof(point33));
+        *size = ITEM_ONION_LIMIT;
+    }
     return st;
 }
 
@@ -175,14 +244,15 @@ static enum status send_part(struct payment *payment, const struct plan *plan, u
         return fail(err, ST_MISSING, "no open channel to the first hop has so much to spend");
     if (!channel_has_room(out->channel)) /* an onion is dear */
         return fail(err, ST_AGAIN, "the channel's next update is full");
-    u8 onion[ONION_SIZE];
+    u8 onion[ITEM_ONION_LIMIT];
+    usize size;
     u32 slot;
     struct part *part = part_new(payment, plan);
-    enum status st = build_onion(part, expiry_s, onion, err);
+    enum status st = build_onion(part, expiry_s, onion, &size, err);
     struct item item = {
         .kind = ITEM_ADD,
         .lock = {plan->amount[0], expiry_of_hop(part, 0, expiry_s), payment->terms.hash},
-        .text = BYTES_OF(onion),
+        .text = {onion, size},
     };
     if (st == ST_OK)
         st = channel_queue(out->channel, &item, &slot, err);
@@ -208,6 +278,8 @@ static void conclude(struct payment *payment, enum payment_state state)
     chronicle_payment(payment);
     if (state == PAYMENT_FAILED)
         record_failed(payment);
+    free(payment->end);
+    payment->end = NULL;
     subscriptions_paid(payment);
     methods_wake(payment->daemon, payment->terms.hash);
 }
@@ -224,7 +296,7 @@ void part_paid(struct part *part, hash32 preimage)
 }
 
 /* Returns who says so; count: nobody knows. A code that is not in the table is the hop's too: its
- * flags say what it means. */
+ * flags say what it means. Of a blinded end all hops are one. */
 static usize explain(struct part *part, bytes reason)
 {
     u8 memory[2 * ITEM_REASON_LIMIT + 64];
@@ -234,10 +306,12 @@ static usize explain(struct part *part, bytes reason)
     struct failure failure;
     bytes message;
     payment->failure = FAILURE_TEMPORARY_CHANNEL_FAILURE;
-    if (!part->knows_secrets || reason.size > ITEM_REASON_LIMIT ||
-        onion_error_read(part->shared, count, reason, &hop, &message, &arena) != ST_OK ||
+    if (part->shared_count == 0 || reason.size > ITEM_REASON_LIMIT ||
+        onion_error_read(part->shared, part->shared_count, reason, &hop, &message, &arena) !=
+            ST_OK ||
         failure_decode(message, &failure) == ST_INVALID)
         return count;
+    hop = hop < count ? hop : count - 1;
     payment->failure = failure.code;
     payment->failed_hop = hop;
     return hop;
@@ -329,8 +403,8 @@ static u64 expiry_of(const struct payment *payment, const struct plan *plan)
            payment_life_s(daemon);
 }
 
-static enum status begin(struct daemon *daemon, const struct payment_terms *terms,
-                         struct payment **out, struct err *err)
+static enum status check_new(struct daemon *daemon, const struct payment_terms *terms,
+                             struct err *err)
 {
     const struct payment *before = payment_find(daemon, terms->hash);
     if ((before != NULL && before->state != PAYMENT_FAILED) ||
@@ -339,7 +413,19 @@ static enum status begin(struct daemon *daemon, const struct payment_terms *term
     if (public_has(daemon, terms->hash))
         return fail(err, ST_INVALID,
                     "the payment's secret is public: who is on the way could keep the money");
+    return ST_OK;
+}
+
+static enum status begin(struct daemon *daemon, const struct payment_terms *terms,
+                         struct blind_end *end, struct payment **out, struct err *err)
+{
+    enum status st = check_new(daemon, terms, err);
+    if (st != ST_OK) {
+        free(end);
+        return st;
+    }
     *out = payment_add(daemon, terms);
+    (*out)->end = end;
     record_payment(*out);
     chronicle_payment(*out);
     return ST_OK;
@@ -398,10 +484,10 @@ static enum status send_first(struct payment *payment, struct err *err)
 }
 
 enum status payment_begin(struct daemon *daemon, const struct payment_terms *terms,
-                          const struct plan *way, struct err *err)
+                          const struct plan *way, struct blind_end *end, struct err *err)
 {
     struct payment *payment;
-    TRY(begin(daemon, terms, &payment, err));
+    TRY(begin(daemon, terms, end, &payment, err));
     payment->way = malloc(sizeof(*way));
     assert(payment->way != NULL);
     *payment->way = *way;
@@ -409,10 +495,10 @@ enum status payment_begin(struct daemon *daemon, const struct payment_terms *ter
 }
 
 enum status payment_seek(struct daemon *daemon, const struct payment_terms *terms,
-                         const struct seek_options *options, struct err *err)
+                         const struct seek_options *options, struct blind_end *end, struct err *err)
 {
     struct payment *payment;
-    TRY(begin(daemon, terms, &payment, err));
+    TRY(begin(daemon, terms, end, &payment, err));
     payment->seek = seek_new(payment, options);
     return send_first(payment, err);
 }

@@ -1,5 +1,5 @@
 /* Peers: who they are, when they are called, and what their messages mean. */
-#include "channel/network.h"
+#include "channel/messages.h"
 
 #include "base/fmt.h"
 #include "base/hex.h"
@@ -152,9 +152,8 @@ static void part(struct entry *entry)
     channel_part(entry->channel);
 }
 
-/* What promises nothing need not wait for the disk; INIT must not, since it comes before all else.
- */
-static void say_at_once(struct peer *peer, const struct wire_message *message)
+/* INIT must not wait for the disk, since it comes before all else. */
+void peer_say_at_once(struct peer *peer, const struct wire_message *message)
 {
     u8 room[WIRE_LIMIT];
     if (peer->link != NULL)
@@ -197,7 +196,7 @@ static void on_opened(void *self, struct link *link)
     if (old != NULL)
         link_close(old, "a newer connection of the same peer");
     struct wire_message hello = {.type = WIRE_INIT, .init = {INIT_VERSION, BYTES_EMPTY}};
-    say_at_once(peer, &hello);
+    peer_say_at_once(peer, &hello);
 }
 
 static void on_gone(void *self, struct link *link, const char *why)
@@ -386,6 +385,7 @@ static const struct {
     {WIRE_REBASE, NULL, splice_take_rebase},
     {WIRE_WITHDRAW, NULL, splice_take_withdraw},
     {WIRE_CLOSE, NULL, ending_take_close},
+    {WIRE_ONION_MESSAGE, messages_take, NULL},
     {WIRE_ANNOUNCE_SIGN, NULL, announcing_take},
     {WIRE_ANNOUNCE, network_take, NULL},
     {WIRE_POLICY, network_take, NULL},
@@ -425,7 +425,7 @@ static void complain(struct peer *peer, const char *why)
 {
     struct wire_message message = {.type = WIRE_ERROR};
     message.error.text = (bytes){(const u8 *)why, strlen(why)};
-    say_at_once(peer, &message);
+    peer_say_at_once(peer, &message);
 }
 
 static void breaks_rules(struct peer *peer, const struct err *why)

@@ -105,15 +105,26 @@ void bills_free(struct daemon *daemon)
     by_hash_free(&daemon->bills_by_hash);
 }
 
-bool bill_new(struct daemon *daemon, struct bill_terms *terms)
+bool bill_put(struct daemon *daemon, const struct bill_terms *terms)
 {
+    hash32 hash = registry_key(terms->preimage);
+    u128 received = 0;
+    if (find_bill(daemon, hash) != NULL)
+        return true;
+    if (bill_state(daemon, hash, &received) && received != 0)
+        return false; /* an offer's, forgotten since: its secret is told */
     if (daemon->bills_by_hash.count >= MOST_INVOICES)
         return false;
-    random_fill(terms->preimage.b, sizeof(terms->preimage.b));
-    random_fill(terms->secret.b, sizeof(terms->secret.b));
     bill_add(daemon, terms);
     record_bill(daemon, terms);
     return true;
+}
+
+bool bill_new(struct daemon *daemon, struct bill_terms *terms)
+{
+    random_fill(terms->preimage.b, sizeof(terms->preimage.b));
+    random_fill(terms->secret.b, sizeof(terms->secret.b));
+    return bill_put(daemon, terms);
 }
 
 bool bill_state(const struct daemon *daemon, hash32 hash, u128 *received)

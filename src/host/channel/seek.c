@@ -177,7 +177,9 @@ enum status seek_find(struct seek *seek, struct plan plans[static ROUTE_PARTS_LI
         .avoid_nodes = seek->nodes,
         .avoid_node_count = seek->node_count,
     };
-    enum status st = ask(graph, &query, plans, count, err);
+    /* A blinded payee is none that the graph could know: its path is a hint. */
+    enum status st = payment->end != NULL ? fail(err, ST_MISSING, "the invoice's way is used up")
+                                          : ask(graph, &query, plans, count, err);
     for (usize i = 0; i < seek->options.hints.count && st == ST_MISSING; i++)
         if (is_usable(&query, &seek->options.hints.at[i])) {
             st = ask_by_hint(graph, &query, &seek->options.hints.at[i], plans, err);

@@ -1,0 +1,292 @@
+/* Offers: payments that may be asked for again and again, by whoever has a text, of a payee that
+ * the text does not name.
+ *
+ *     payer                         blinded path of the offer            payee
+ *     request, path for the answer ─────────────────────────────> knows its offer by the path
+ *     holds it against its request <───────────────────────────── invoice with a way to pay
+ *     lock ── that way ─────────────────────────────────────────> makes the preimage
+ *
+ * The offer is in the journal; a request leaves nothing behind. The last hop of the way to pay
+ * says, sealed, what the invoice was for, and all of its secrets are derived from that, so that
+ * asking takes no room and the same request gets the same payment, which is taken once. The id of
+ * an offer's path is known to nobody else: who guesses at the payee's node, and asks or pays that
+ * without the path, is not answered (BOLT 4, "Route Blinding"). */
+#include "channel/invoice_request.h"
+#include "channel/messages.h"
+
+#include "sys/entropy.h"
+#include "sys/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    MOST_OFFERS = 10000,
+    LIFE_S = 3600,            /* of an invoice */
+    LATEST_S = LIFE_S + 86400 /* from now on, of the locks for it: above what payers take */
+};
+
+struct offer {
+    struct offer *next;
+    struct offer_terms terms;
+    hash32 path; /* the id of its paths */
+};
+
+/* What the last hop of the way to pay is told, as the bytes of its path id. */
+struct promise {
+    u8 path[32], request[32], amount[16], expiry_s[8];
+};
+
+static void derive(const struct daemon *daemon, const char *use, bytes of, u8 out[static 32])
+{
+    secret32 secret = keyring_offer_secret(daemon->ring, use, of);
+    memcpy(out, secret.b, sizeof(secret.b));
+    secret_wipe(&secret);
+}
+
+void offer_add(struct daemon *daemon, const struct offer_terms *terms)
+{
+    struct offer *offer = calloc(1, sizeof(*offer));
+    assert(offer != NULL);
+    offer->terms = *terms;
+    derive(daemon, "path", BYTES_OF(terms->nonce), offer->path.b);
+    offer->next = daemon->offers;
+    daemon->offers = offer;
+    by_hash_put(&daemon->offers_by_path, offer->path, offer);
+}
+
+void offers_record(struct daemon *daemon)
+{
+    for (const struct offer *offer = daemon->offers; offer != NULL; offer = offer->next)
+        record_offer(daemon, &offer->terms);
+}
+
+void offers_free(struct daemon *daemon)
+{
+    while (daemon->offers != NULL) {
+        struct offer *next = daemon->offers->next;
+        free(daemon->offers);
+        daemon->offers = next;
+    }
+    by_hash_free(&daemon->offers_by_path);
+}
+
+static enum status sign(const struct daemon *daemon, hash32 nonce, struct invoice *invoice,
+                        struct err *err)
+{
+    secret32 key = keyring_offer_secret(daemon->ring, "key", BYTES_OF(nonce));
+    enum status st = invoice_sign(invoice, &key, err);
+    secret_wipe(&key);
+    return st;
+}
+
+enum status offer_new(struct daemon *daemon, struct invoice *offer, struct arena *arena,
+                      struct err *err)
+{
+    struct offer_terms terms = {.chain_id = offer->chain_id,
+                                .expiry_s = offer->expiry_s,
+                                .asset = offer->asset,
+                                .amount = offer->amount};
+    hash32 path;
+    if (daemon->offers_by_path.count >= MOST_OFFERS)
+        return fail(err, ST_FULL, "there are too many offers");
+    random_fill(terms.nonce.b, sizeof(terms.nonce.b));
+    derive(daemon, "path", BYTES_OF(terms.nonce), path.b);
+    offer->paths.count =
+        messages_paths(daemon, BYTES_OF(path), offer->paths.at, INVOICE_PATHS_LIMIT, arena);
+    if (offer->paths.count == 0)
+        return fail(err, ST_MISSING, "no peer with a channel is there, by whom one could be asked");
+    TRY(sign(daemon, terms.nonce, offer, err));
+    terms.id = invoice_digest(offer);
+    offer_add(daemon, &terms);
+    record_offer(daemon, &terms);
+    return ST_OK;
+}
+
+bool offer_is_own(const struct daemon *daemon, hash32 id)
+{
+    const struct offer *at = daemon->offers;
+    while (at != NULL && !hash32_equal(at->terms.id, id))
+        at = at->next;
+    return at != NULL;
+}
+
+/* --- Being asked. */
+
+/* The channel by which most can come; NULL: none can take so much. *policy is its other side's. */
+static const struct entry *receiving(struct daemon *daemon, const struct offer_terms *terms,
+                                     u128 amount, struct graph_policy *policy)
+{
+    const struct entry *best = NULL;
+    struct graph *graph = network_graph(daemon);
+    for (u32 i = 0; i < daemon->entry_count; i++) {
+        const struct entry *at = daemon->entries[i];
+        const struct channel_terms *channel = channel_terms(at->channel);
+        const struct graph_channel *known = graph_channel(graph, channel_name(at->channel)->id);
+        if (at->stage != STAGE_OPEN || at->ends || !at->here || !at->there || known == NULL ||
+            channel->chain_id != terms->chain_id || !address_equal(channel->asset, terms->asset) ||
+            channel_receivable(at->channel) < amount)
+            continue;
+        const struct graph_policy *asks = &known->policy[1 - channel_side(at->channel)];
+        if (asks->timestamp_s == 0 || !asks->enabled || amount < asks->least ||
+            (best != NULL && channel_receivable(at->channel) <= channel_receivable(best->channel)))
+            continue;
+        best = at;
+        *policy = *asks;
+    }
+    return best;
+}
+
+static enum status make_way(struct daemon *daemon, const struct offer_terms *terms, u128 amount,
+                            u64 now_s, bytes path_id, struct invoice_way *out, struct arena *arena,
+                            struct err *err)
+{
+    struct graph_policy policy;
+    const struct entry *entry = receiving(daemon, terms, amount, &policy);
+    if (entry == NULL)
+        return fail(err, ST_MISSING, "the payee cannot receive so much now");
+    point33 nodes[2] = {entry->peer->node, keyring_node(daemon->ring)};
+    struct instruction said[2] = {{.next = nodes[1],
+                                   .has_fee = true,
+                                   .fee_ppm = policy.fee_ppm,
+                                   .base_fee = policy.base_fee,
+                                   .latest_s = now_s + LATEST_S,
+                                   .least = 1},
+                                  {.path_id = path_id, .latest_s = now_s + LATEST_S, .least = 1}};
+    secret32 session;
+    random_fill(session.b, sizeof(session.b));
+    out->base_fee = policy.base_fee;
+    out->fee_ppm = policy.fee_ppm;
+    enum status st = blinded_route_make(&session, nodes, said, 2, &out->path, arena);
+    secret_wipe(&session);
+    return st == ST_OK ? ST_OK : fail(err, st, "the payee has no key");
+}
+
+static enum status check_request(const struct offer *offer, const struct invoice_request *request,
+                                 u64 now_s, u128 *amount, struct err *err)
+{
+    u128 asked = offer->terms.amount;
+    *amount = request->amount == 0 ? asked : request->amount;
+    if (!hash32_equal(request->offer, offer->terms.id))
+        return fail(err, ST_INVALID, "the request is for another offer");
+    if (offer->terms.expiry_s != 0 && now_s > offer->terms.expiry_s)
+        return fail(err, ST_INVALID, "the offer expired %lu s ago", now_s - offer->terms.expiry_s);
+    if (*amount == 0 || *amount < asked || (asked != 0 && *amount - asked > asked) ||
+        *amount >= CHANNEL_AMOUNT_LIMIT)
+        return fail(err, ST_INVALID, "that is not an amount that the offer is for");
+    return ST_OK;
+}
+
+/* The payment that the promise stands for. */
+static void make_bill(const struct daemon *daemon, const struct offer_terms *offer,
+                      const struct promise *promise, struct bill_terms *out)
+{
+    *out = (struct bill_terms){
+        .chain_id = offer->chain_id,
+        .asset = offer->asset,
+        .amount = (u128)load_be64(promise->amount) << 64 | load_be64(promise->amount + 8),
+        .expiry_s = load_be64(promise->expiry_s),
+    };
+    derive(daemon, "preimage", BYTES_OF(*promise), out->preimage.b);
+    derive(daemon, "secret", BYTES_OF(*promise), out->secret.b);
+}
+
+/* All that comes of one request is the same for the life of an invoice, so that a repeated one is
+ * not another payment: times go in steps of that. */
+static u64 expiry_of(u64 now_s)
+{
+    return (now_s / LIFE_S + 2) * LIFE_S;
+}
+
+static enum status answer(struct daemon *daemon, const struct offer *offer,
+                          const struct invoice_request *request, struct invoice *out,
+                          struct arena *arena, struct err *err)
+{
+    struct chain_of *chain = daemon_chain(daemon, offer->terms.chain_id);
+    struct promise promise;
+    struct bill_terms bill;
+    u128 amount, received = 0;
+    if (chain == NULL || chain->time_s == 0)
+        return fail(err, ST_AGAIN, "the payee does not reach its chain");
+    TRY(check_request(offer, request, chain->time_s, &amount, err));
+    memcpy(promise.path, offer->path.b, sizeof(promise.path));
+    memcpy(promise.request, request->id.b, sizeof(promise.request));
+    store_be64(promise.amount, (u64)(amount >> 64));
+    store_be64(promise.amount + 8, (u64)amount);
+    store_be64(promise.expiry_s, expiry_of(chain->time_s));
+    make_bill(daemon, &offer->terms, &promise, &bill);
+    *out = (struct invoice){.kind = ANSWER,
+                            .chain_id = chain->chain_id,
+                            .adjudicator = chain->adjudicator,
+                            .asset = bill.asset,
+                            .amount = amount,
+                            .payment_hash = registry_key(bill.preimage),
+                            .created_s = chain->time_s,
+                            .expiry_s = bill.expiry_s,
+                            .request = request->id};
+    secret_wipe(&bill);
+    if (bill_state(daemon, out->payment_hash, &received) && received != 0)
+        return fail(err, ST_INVALID, "this request was paid");
+    TRY(make_way(daemon, &offer->terms, amount, chain->time_s, BYTES_OF(promise), &out->way, arena,
+                 err));
+    return sign(daemon, offer->terms.nonce, out, err);
+}
+
+static void take_request(struct daemon *daemon, const struct offer *offer,
+                         const struct onion_message *message)
+{
+    enum { ROOM = INVOICE_LIMIT + 2 * BLINDED_SEALED_LIMIT };
+    u8 memory[ROOM], error[INVOICE_ERROR_LIMIT];
+    struct arena arena = arena_over(memory, sizeof(memory));
+    struct invoice_request request;
+    struct invoice invoice;
+    struct err err;
+    struct onion_message reply = {.type = MESSAGE_INVOICE};
+    if (message->reply.count == 0 ||
+        invoice_request_decode(message->content, &request, NULL) != ST_OK)
+        return;
+    if (answer(daemon, offer, &request, &invoice, &arena, &err) == ST_OK) {
+        reply.content = invoice_write(&invoice, &arena);
+    } else {
+        reply.type = MESSAGE_ERROR;
+        reply.content = (bytes){error, invoice_error_encode(err.text, error)};
+    }
+    if (messages_send(daemon, &message->reply, &reply, &err) != ST_OK)
+        log_debug("channel", "a request for an invoice is not answered", LOG_TEXT("why", err.text));
+}
+
+void offers_take(struct daemon *daemon, bytes path_id, const struct onion_message *message)
+{
+    hash32 path;
+    if (path_id.size != sizeof(path))
+        return;
+    bytes_copy(path.b, path_id);
+    const struct offer *offer = by_hash_get(&daemon->offers_by_path, path);
+    if (message->type != MESSAGE_REQUEST)
+        method_take_answer(daemon, path, message);
+    else if (offer != NULL)
+        take_request(daemon, offer, message);
+}
+
+/* --- Being paid. */
+
+enum status offer_take(struct daemon *daemon, bytes path_id, hash32 hash, hash32 *secret)
+{
+    struct promise promise;
+    hash32 path;
+    struct bill_terms bill;
+    if (path_id.size != sizeof(promise))
+        return ST_INVALID;
+    bytes_copy(&promise, path_id);
+    memcpy(path.b, promise.path, sizeof(promise.path));
+    const struct offer *offer = by_hash_get(&daemon->offers_by_path, path);
+    if (offer == NULL)
+        return ST_INVALID;
+    make_bill(daemon, &offer->terms, &promise, &bill);
+    *secret = bill.secret;
+    enum status st = hash32_equal(registry_key(bill.preimage), hash) && bill_put(daemon, &bill)
+                         ? ST_OK
+                         : ST_INVALID;
+    secret_wipe(&bill);
+    return st;
+}

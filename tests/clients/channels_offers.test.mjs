@@ -1,0 +1,122 @@
+// Offers: a text that names nobody, invoices for it over onion messages, and payments along a blinded path.
+import { after, before, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { command, deploy, hex, startDaemon } from './channels.mjs';
+import { ether, startNode, until } from './node.mjs';
+
+describe('an offer, four nodes in a row', () => {
+  let chain;
+  const nodes = [];
+  const channels = []; // channels[i] is between node i and i + 1
+  before(async () => {
+    chain = await startNode();
+    await deploy(chain.url);
+    for (let i = 0; i < 4; i++) nodes.push(await startDaemon({ urls: [chain.url], key: `test:${i + 1}`, args: ['--margin', '10'] }));
+    for (let i = 0; i < 3; i++)
+      channels.push((await nodes[i].rpc('channel_open', { peer: nodes[i + 1].node, amount: hex(ether) })).channel);
+    await knowAll();
+  });
+  after(async () => {
+    for (const node of nodes) await node.stop();
+    await chain?.stop();
+  });
+  /** Every node knows every channel, and what both sides ask for forwarding. */
+  const knowAll = () => until(async () => {
+    for (const node of nodes) {
+      const graph = await node.rpc('channel_graph');
+      if (graph.channels.length < 3 || !graph.channels.every((each) => each.policies.every(Boolean))) return false;
+    }
+    return true;
+  }, 60_000, 'the network to be known');
+  const key = (i) => nodes[i].node.slice(0, 66);
+  const balance = async (i, j) => BigInt((await nodes[i].channel(channels[j])).balance);
+  const fee = (amount) => (amount * 1000n + 999_999n) / 1_000_000n;
+  const offerOf = async (i, terms) => (await nodes[i].rpc('channel_offer', terms)).offer;
+
+  test('is paid twice, over two mediators who earn their fees; the payer never hears the payee\'s name', async () => {
+    const amount = ether / 100n;
+    const offer = await offerOf(3, { amount: hex(amount), description: 'tea' });
+    assert.match(offer, /^lnvo1/);
+    const news = [];
+    for (let i = 0; i < 2; i++) {
+      const before = await balance(3, 2);
+      const paid = await nodes[0].rpc('channel_pay', { invoice: offer });
+      assert.equal(paid.state, 'paid');
+      assert.equal(BigInt(paid.amount), amount);
+      assert.equal(BigInt(paid.fee), fee(amount) + fee(amount + fee(amount)));
+      await until(async () => await balance(3, 2) === before + amount, 10_000, 'the payment');
+      assert.deepEqual(await nodes[3].rpc('channel_invoiceStatus', { hash: paid.payment }), { state: 'paid', received: hex(amount) });
+      news.push(paid);
+    }
+    assert.notEqual(news[0].payment, news[1].payment, 'another payment each time');
+    // Its key is in the offer no more than in what the payer's journal keeps of the payments.
+    const { readFileSync } = await import('node:fs');
+    const journal = readFileSync(`${nodes[0].datadir}/channels.log`).toString('latin1');
+    const raw = Buffer.from(key(3), 'hex').toString('latin1');
+    assert.ok(!journal.includes(raw), 'the journal names the payee');
+    assert.ok(journal.includes(Buffer.from(key(1), 'hex').toString('latin1')), 'it would be found');
+    const letters = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
+    let bits = '';
+    for (const letter of offer.slice(offer.lastIndexOf('1') + 1, -6)) bits += letters.indexOf(letter).toString(2).padStart(5, '0');
+    const bytes = Buffer.from(bits.match(/.{8}/g).map((each) => parseInt(each, 2)));
+    assert.ok(!bytes.includes(Buffer.from(key(3), 'hex')), 'the offer names the payee');
+    assert.ok(bytes.includes(Buffer.from(key(2), 'hex')), 'it names the first node of the path');
+  });
+
+  test('is paid by the payee\'s own neighbour, by a node that is none, and by commands', async () => {
+    const amount = ether / 1000n;
+    const offer = await offerOf(3, {});
+    await assert.rejects(nodes[2].rpc('channel_pay', { invoice: offer }), /amount/);
+    for (const payer of [2, 1]) {
+      const before = await balance(3, 2);
+      const paid = await nodes[payer].rpc('channel_pay', { invoice: offer, amount: hex(amount) });
+      assert.equal(BigInt(paid.fee), payer === 2 ? 0n : fee(amount));
+      await until(async () => await balance(3, 2) === before + amount, 10_000, 'the payment');
+    }
+    const made = await command('offer', '0.001', '--daemon', nodes[3].url, '--description', 'cake');
+    const [, text] = made.out.match(/^Offer\s+(lnvo1\S+)$/m);
+    const paid = await command('pay', text, '--daemon', nodes[0].url);
+    assert.equal(paid.code, 0, paid.err);
+    assert.match(paid.out, /State\s+paid/);
+  });
+
+  test('a request that comes again and again is charged once', async () => {
+    const offer = await offerOf(3, { amount: '0x3e8' });
+    const [before, received] = [await balance(0, 0), await balance(3, 2)];
+    process.kill(nodes[2].pid, 'SIGSTOP'); // the first node of the path: requests gather before it
+    const paying = nodes[0].rpc('channel_pay', { invoice: offer, timeoutMs: 60_000 });
+    await new Promise((done) => setTimeout(done, 7_000)); // asked again every three seconds
+    process.kill(nodes[2].pid, 'SIGCONT');
+    const paid = await paying;
+    await until(async () => await balance(3, 2) === received + 1000n, 10_000, 'the payment');
+    // Whatever else had been asked has been answered by the time that a later request is.
+    await nodes[0].rpc('channel_pay', { invoice: await offerOf(3, { amount: '0x1' }) });
+    await until(async () => await balance(3, 2) === received + 1001n, 10_000, 'the later payment');
+    assert.equal(before - await balance(0, 0), 1001n + BigInt(paid.fee) + 2n);
+  });
+
+  test('one that has expired is refused with a sentence, as is what it is not for', async () => {
+    const offer = await offerOf(3, { amount: '0x3e8', expirySeconds: 30 });
+    await chain.rpc('evm_increaseTime', 40);
+    await chain.rpc('evm_mine');
+    const refusal = async () => (await nodes[0].ask('channel_pay', { invoice: offer })).error?.message;
+    await until(async () => /the offer expired \d+ s ago/.test(await refusal() ?? ''), 30_000, 'the refusal');
+    await assert.rejects(nodes[3].rpc('channel_pay', { invoice: await offerOf(3, { amount: '0x1' }) }), /an offer of this daemon's own/);
+    await assert.rejects(nodes[0].rpc('channel_pay', { invoice: await offerOf(3, { amount: '0x1' }), via: [`0x${key(1)}`] }), /by a way that is looked for/);
+    await assert.rejects(nodes[0].rpc('channel_pay', { invoice: await offerOf(3, { amount: hex(5n * ether) }) }), /the payee says: the payee cannot receive so much/);
+    await assert.rejects(nodes[0].rpc('channel_pay', { invoice: await offerOf(3, { amount: hex(ether / 100n) }), maxFee: '0x1' }), /limit of fees|no way|no reason|none/);
+  });
+
+  test('outlives restarts of all who are on the way; without them, nothing is paid', async () => {
+    const offer = await offerOf(3, { amount: '0x3e8' });
+    await nodes[3].kill();
+    await assert.rejects(nodes[0].rpc('channel_pay', { invoice: offer, timeoutMs: 1_000 }), /has not answered; nothing is paid/);
+    for (let i = 0; i < 3; i++) await nodes[i].kill();
+    for (let i = 0; i < 4; i++) nodes[i] = await nodes[i].again();
+    await until(async () => (await Promise.all([nodes[0].channel(channels[0]), nodes[2].channel(channels[1]), nodes[3].channel(channels[2])])).every((each) => each.state === 'open'), 30_000, 'the channels');
+    await knowAll();
+    const before = await balance(3, 2);
+    await until(async () => (await nodes[0].ask('channel_pay', { invoice: offer, timeoutMs: 10_000 })).result, 60_000, 'the payment');
+    await until(async () => await balance(3, 2) === before + 1000n, 10_000, 'the money');
+  });
+});
