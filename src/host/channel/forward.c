@@ -305,34 +305,23 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
     entry_touch(out);
 }
 
-/* Does what a blinded path's instruction says, as if the onion had: `step` becomes that, `next` the
- * path key for the next hop. Without a path, both stay. ST_INVALID: it cannot be done. */
+/* What a blinded path's instruction says becomes the step; *next is the path key for the next hop.
+ * Without a path, both stay. ST_INVALID: it cannot be done. */
 static enum status follow_path(struct entry *entry, u32 slot, const struct lock *lock,
                                struct payload *step, point33 *next)
 {
-    bool is_final = step->kind == PAYLOAD_FINAL;
     u8 room[BLINDED_SEALED_LIMIT];
-    struct instruction said;
     point33 path_key;
     bool is_inside = is_on_path(entry, slot, &path_key);
+    struct instruction said;
     if (step->sealed.size == 0)
         return is_inside ? ST_INVALID : ST_OK;
-    if (is_inside != tlv_zero(BYTES_OF(step->path_key)))
-        return ST_INVALID;
-    TRY(instruction_open(keyring_node_secret(entry->daemon->ring),
-                         is_inside ? &path_key : &step->path_key, step->sealed, is_final, room,
-                         &said, NULL));
-    if (said.latest_s == 0 || lock->expiry_s > said.latest_s || lock->amount < said.least)
-        return ST_INVALID;
-    if (is_final)
-        return offer_take(entry->daemon, said.path_id, lock->key, &step->payment_secret);
-    if (!said.has_fee)
-        return ST_INVALID;
-    step->amount = instruction_onward(&said, lock->amount);
-    step->expiry_s = lock->expiry_s;
-    step->next = said.next;
+    TRY(payload_follow(step, keyring_node_secret(entry->daemon->ring), is_inside ? &path_key : NULL,
+                       lock->amount, lock->expiry_s, room, &said));
     *next = said.next_path_key;
-    return ST_OK;
+    return step->kind == PAYLOAD_FORWARD
+               ? ST_OK
+               : offer_take(entry->daemon, said.path_id, lock->key, &step->payment_secret);
 }
 
 /* Where it goes on, with a path key where it follows a blinded path. */

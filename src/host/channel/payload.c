@@ -201,6 +201,29 @@ enum status payload_decode(enum payload_kind kind, bytes in, struct payload *out
     return ST_OK;
 }
 
+/* --- Blinded paths. */
+
+enum status payload_follow(struct payload *step, const secret32 *node, const point33 *beside,
+                           u128 amount, u64 expiry_s, u8 room[static BLINDED_SEALED_LIMIT],
+                           struct instruction *said)
+{
+    bool is_final = step->kind == PAYLOAD_FINAL, is_first = !tlv_zero(BYTES_OF(step->path_key));
+    if (is_first == (beside != NULL)) /* one of the two, and no more */
+        return ST_INVALID;
+    TRY(instruction_open(node, is_first ? &step->path_key : beside, step->sealed, is_final, room,
+                         said, NULL));
+    if (said->latest_s == 0 || expiry_s > said->latest_s || amount < said->least)
+        return ST_INVALID;
+    if (is_final)
+        return ST_OK;
+    if (!said->has_fee)
+        return ST_INVALID;
+    step->amount = instruction_onward(said, amount);
+    step->expiry_s = expiry_s;
+    step->next = said->next;
+    return ST_OK;
+}
+
 /* --- Writing. */
 
 static void put_payment_data(struct writer *writer, const struct payload *payload)

@@ -59,6 +59,15 @@ struct payload {
 enum status payload_decode(enum payload_kind kind, bytes in, struct payload *out,
                            struct failure *why, struct err *err);
 
+/* What the instruction of a blinded path's hop says, which has `sealed`, of a lock that came with
+ * this amount and expiry: FORWARD gets amount, expiry and next node as if the onion had them, FINAL
+ * stays. `beside` is the path key that came beside the onion; NULL: none did. What *said borrows is
+ * in `room`. ST_INVALID: it does not open, is not for a payment, or the lock is outside its limits.
+ */
+enum status payload_follow(struct payload *step, const secret32 *node, const point33 *beside,
+                           u128 amount, u64 expiry_s, u8 room[static BLINDED_SEALED_LIMIT],
+                           struct instruction *said);
+
 /* Returns the size. The fields are as decode would have them. */
 usize payload_encode(const struct payload *payload, u8 out[static PAYLOAD_LIMIT]);
 

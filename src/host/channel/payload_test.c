@@ -252,6 +252,116 @@ TEST(payload_of_each_hop_comes_out_of_the_onion)
     }
 }
 
+/* --- Along a blinded path: the payer, a forwarder that it knows, and three that the payee chose.
+ */
+
+enum { PATH = 3, LATEST = 1700000000 };
+
+static const secret32 path_keys[PATH] = {{{11}}, {{12}}, {{13}}};
+
+static void make_path(struct blinded_route *out, struct instruction said[static PATH])
+{
+    static const secret32 session = {{8}};
+    point33 nodes[PATH];
+    for (usize i = 0; i < PATH; i++)
+        CHECK(point_of_secret(&path_keys[i], &nodes[i]) == ST_OK);
+    for (usize i = 0; i < PATH; i++)
+        said[i] = (struct instruction){.latest_s = LATEST, .least = 900};
+    for (usize i = 0; i + 1 < PATH; i++) {
+        said[i].next = nodes[i + 1];
+        said[i].has_fee = true;
+        said[i].fee_ppm = 10000;
+        said[i].base_fee = 5;
+    }
+    said[PATH - 1].path_id = BYTES_LIT("tea");
+    CHECK(blinded_route_make(&session, nodes, said, PATH, out, test_arena()) == ST_OK);
+}
+
+static void build_along(const struct blinded_route *path, u8 packet[static ONION_SIZE])
+{
+    static const secret32 session = {{9}};
+    static u8 rooms[PATH][PAYLOAD_LIMIT];
+    struct onion_hop hops[PATH];
+    secret32 shared[PATH];
+    for (usize i = 0; i < PATH; i++) {
+        struct payload step = {.kind = PAYLOAD_FORWARD};
+        if (i + 1 == PATH)
+            step = (struct payload){
+                .kind = PAYLOAD_FINAL, .amount = 1000, .expiry_s = LATEST, .total = 1000};
+        step.sealed = path->hops[i].payload;
+        if (i == 0)
+            step.path_key = path->first_path_key;
+        hops[i] = (struct onion_hop){i == 0 ? path->first_node : path->hops[i].node,
+                                     {rooms[i], payload_encode(&step, rooms[i])}};
+    }
+    CHECK(onion_build(&session, hops, PATH, BYTES_EMPTY, packet, shared, NULL) == ST_OK);
+}
+
+TEST(payload_of_a_blinded_path_says_where_to_and_how_much_by_its_instruction)
+{
+    struct blinded_route path;
+    struct instruction made[PATH], said;
+    u8 packet[ONION_SIZE], room[BLINDED_SEALED_LIMIT];
+    u128 amount = 5 + 1000 + 5 + 1000 / 100 + (5 + 1000 + 10) / 100 + 1; /* both fees, rounded up */
+    point33 path_key;
+    make_path(&path, made);
+    build_along(&path, packet);
+    for (usize i = 0; i < PATH; i++) {
+        struct onion_peeled peeled;
+        struct payload got;
+        struct failure why;
+        secret32 key = path_keys[i];
+        if (i > 0)
+            CHECK_ROW(i, blinded_path_key(&path_keys[i], &path_key, &key) == ST_OK);
+        bool is_final = onion_peel(&key, packet, BYTES_EMPTY, &peeled) == ONION_FINAL;
+        CHECK_ROW(i, is_final == (i + 1 == PATH));
+        CHECK_ROW(i, payload_decode(is_final ? PAYLOAD_FINAL : PAYLOAD_FORWARD,
+                                    (bytes){peeled.payload, peeled.payload_size}, &got, &why,
+                                    NULL) == ST_OK);
+        const point33 *beside = i == 0 ? NULL : &path_key;
+        const secret32 *node = &path_keys[i];
+        /* A lock outside the limits, a path key too many or none, another node: nothing is done. */
+        CHECK_ROW(i, payload_follow(&got, node, beside, amount, LATEST + 1, room, &said) != ST_OK);
+        CHECK_ROW(i, payload_follow(&got, node, beside, 899, LATEST, room, &said) != ST_OK);
+        CHECK_ROW(i, payload_follow(&got, node, i == 0 ? &path.first_path_key : NULL, amount,
+                                    LATEST, room, &said) != ST_OK);
+        CHECK_ROW(i, payload_follow(&got, &path_keys[(i + 1) % PATH], beside, amount, LATEST, room,
+                                    &said) != ST_OK);
+        CHECK_ROW(i, payload_follow(&got, node, beside, amount, LATEST, room, &said) == ST_OK);
+        if (is_final)
+            break;
+        CHECK_ROW(i, got.amount < amount && got.amount + 5 + got.amount / 100 <= amount);
+        CHECK_ROW(i, got.expiry_s == LATEST && point_equal(&got.next, &made[i].next));
+        amount = got.amount;
+        path_key = said.next_path_key;
+        memcpy(packet, peeled.next, sizeof(packet));
+    }
+    CHECK(amount >= 1000 && bytes_equal(said.path_id, BYTES_LIT("tea")));
+}
+
+TEST(payload_follows_no_path_that_is_for_messages)
+{
+    static const secret32 session = {{8}};
+    struct blinded_route path;
+    struct instruction said;
+    u8 room[BLINDED_SEALED_LIMIT];
+    point33 nodes[2];
+    for (usize i = 0; i < 2; i++)
+        CHECK(point_of_secret(&path_keys[i], &nodes[i]) == ST_OK);
+    struct instruction words[3] = {{.next = nodes[1]},
+                                   {.next = nodes[1], .latest_s = LATEST},
+                                   {.next = nodes[1], .has_fee = true}};
+    for (usize i = 0; i < countof(words); i++) {
+        struct instruction both[2] = {words[i], {.path_id = BYTES_LIT("tea")}};
+        CHECK(blinded_route_make(&session, nodes, both, 2, &path, test_arena()) == ST_OK);
+        struct payload step = {.kind = PAYLOAD_FORWARD,
+                               .sealed = path.hops[0].payload,
+                               .path_key = path.first_path_key};
+        CHECK_ROW(i, payload_follow(&step, &path_keys[0], NULL, 1000, LATEST, room, &said) ==
+                         ST_INVALID);
+    }
+}
+
 TEST(payload_fits_with_all_that_it_may_have)
 {
     static u8 letters[PAYLOAD_MESSAGE_LIMIT], out[PAYLOAD_LIMIT];
