@@ -107,6 +107,35 @@ describe('an offer, four nodes in a row', () => {
     await assert.rejects(nodes[0].rpc('channel_pay', { invoice: await offerOf(3, { amount: hex(ether / 100n) }), maxFee: '0x1' }), /limit of fees|no way|no reason|none/);
   });
 
+  test('payee and mediator that are killed under load lose nothing, and nobody is charged for what did not come', async () => {
+    const total = async () => {
+      let sum = 0n;
+      for (let j = 0; j < 3; j++) sum += await balance(j, j) + await balance(j + 1, j);
+      return sum;
+    };
+    const offer = await offerOf(3, { amount: '0x64' });
+    const before = await balance(3, 2), results = [];
+    const load = (async () => {
+      for (let i = 0; i < 40; i++) {
+        results.push(nodes[0].rpc('channel_pay', { invoice: offer, timeoutMs: 30_000 }).then((paid) => paid.payment, (error) => error.message));
+        await new Promise((done) => setTimeout(done, 30));
+      }
+    })();
+    for (const victim of [3, 2]) {
+      await new Promise((done) => setTimeout(done, 300));
+      await nodes[victim].kill();
+      nodes[victim] = await nodes[victim].again();
+    }
+    await load;
+    const ends = await Promise.all(results), paid = ends.filter((end) => /^0x/.test(end));
+    assert.ok(paid.length > 0, ends.join('\n'));
+    assert.equal(new Set(paid).size, paid.length, 'each is a payment of its own');
+    assert.ok(ends.every((end) => /^0x|failed at hop|no open channel|has not answered|no way|used up|cannot receive|no peer/.test(end)), ends.filter((end) => !/^0x/.test(end)).join('\n'));
+    for (const hash of paid) assert.equal((await nodes[3].rpc('channel_invoiceStatus', { hash })).state, 'paid');
+    await until(async () => await balance(3, 2) >= before + 100n * BigInt(paid.length), 20_000, 'what was paid');
+    await until(async () => await total() === 3n * ether, 20_000, 'both sides of each channel to agree');
+  });
+
   test('outlives restarts of all who are on the way; without them, nothing is paid', async () => {
     const offer = await offerOf(3, { amount: '0x3e8' });
     await nodes[3].kill();
