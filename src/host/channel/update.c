@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-enum { ADD_ON_PATH = 7 }; /* on the wire alone: an ADD whose onion has a path key after it */
+enum { ADD_ON_PATH = 0x80 | ITEM_ADD }; /* on the wire alone: a path key comes after the onion */
 
 /* --- Reading. A reader that has failed gives zeros. */
 
