@@ -250,21 +250,33 @@ enum status messages_send(struct daemon *daemon, const struct blinded_route *pat
 
 /* --- Paths to us. */
 
+static bool is_public(const struct daemon *daemon, const struct peer *peer)
+{
+    const struct graph_node *node = graph_node(network_graph(daemon), &peer->node);
+    return node != NULL && node->public_channels > 0;
+}
+
+static enum status make_path(const struct daemon *daemon, const point33 *peer, bytes path_id,
+                             struct blinded_route *out, struct arena *arena)
+{
+    point33 nodes[2] = {*peer, keyring_node(daemon->ring)};
+    struct instruction said[2] = {{.next = nodes[1]}, {.path_id = path_id}};
+    secret32 session;
+    random_fill(session.b, sizeof(session.b));
+    enum status st = blinded_route_make(&session, nodes, said, 2, out, arena);
+    secret_wipe(&session);
+    return st;
+}
+
+/* First over those that everybody can find. */
 usize messages_paths(struct daemon *daemon, bytes path_id, struct blinded_route *out, usize limit,
                      struct arena *arena)
 {
     usize count = 0;
-    point33 own = keyring_node(daemon->ring);
-    for (struct peer *peer = daemon->peers; peer != NULL && count < limit; peer = peer->next) {
-        if (talkable(daemon, &peer->node) == NULL)
-            continue;
-        point33 nodes[2] = {peer->node, own};
-        struct instruction said[2] = {{.next = own}, {.path_id = path_id}};
-        secret32 session;
-        random_fill(session.b, sizeof(session.b));
-        if (blinded_route_make(&session, nodes, said, 2, &out[count], arena) == ST_OK)
-            count++;
-        secret_wipe(&session);
-    }
+    for (u32 hidden = 0; hidden < 2; hidden++)
+        for (struct peer *peer = daemon->peers; peer != NULL && count < limit; peer = peer->next)
+            if (talkable(daemon, &peer->node) != NULL && is_public(daemon, peer) != (hidden == 1) &&
+                make_path(daemon, &peer->node, path_id, &out[count], arena) == ST_OK)
+                count++;
     return count;
 }
