@@ -286,7 +286,7 @@ void network_stirred(struct chain_of *chain, hash32 id)
 {
     struct network *network = chain->daemon->network;
     const struct graph_channel *channel = graph_channel(network->graph, id);
-    if (channel != NULL && channel->confirmed)
+    if (channel != NULL) /* also where an answer is under way: it may be older */
         ask_chain(network, id);
 }
 
