@@ -107,6 +107,22 @@ describe('an offer, four nodes in a row', () => {
     await assert.rejects(nodes[0].rpc('channel_pay', { invoice: await offerOf(3, { amount: hex(ether / 100n) }), maxFee: '0x1' }), /limit of fees|no way|no reason|none/);
   });
 
+  test('a lock that would outlast what the payee allows is refused by the path\'s first node, in the words that stand for all of the path', async () => {
+    const restart = async (margin) => {
+      await nodes[0].kill('SIGTERM');
+      nodes[0] = await nodes[0].again({ args: ['--margin', margin] });
+      await until(async () => (await nodes[0].channel(channels[0])).state === 'open', 30_000, 'the channel');
+    };
+    const offer = await offerOf(3, { amount: '0x3e8' });
+    const { invoice } = await nodes[3].rpc('channel_invoice', { amount: '0x3e8' });
+    const before = await balance(3, 2);
+    await restart('40000'); // its locks last two days; the path is for one
+    await assert.rejects(nodes[0].rpc('channel_pay', { invoice: offer }), /failed at hop 2: the blinded path did not work/);
+    await nodes[0].rpc('channel_pay', { invoice });
+    await until(async () => await balance(3, 2) === before + 1000n, 10_000, 'the invoice\'s payment alone');
+    await restart('10');
+  });
+
   test('payee and mediator that are killed under load lose nothing, and nobody is charged for what did not come', async () => {
     const total = async () => {
       let sum = 0n;
