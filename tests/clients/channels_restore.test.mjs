@@ -14,7 +14,7 @@ for (const [name, program] of Object.entries(parents)) {
   describe(`a restore on ${name}`, () => {
     let chain, tower, alice, bob, scratch;
     before(async () => {
-      chain = await startNode({ program, blockTime: 1000 });
+      chain = await startNode({ program, blockTime: 250 });
       await deploy(chain.url);
       scratch = mkdtempSync(`${tmpdir()}/varve-restore-`);
       tower = await startTower({ urls: [chain.url], key: keys[3] });

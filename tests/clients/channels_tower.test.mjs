@@ -9,14 +9,15 @@ import { toEventSelector } from 'viem';
 import { addresses, ether, foundry, keys, startNode, until } from './node.mjs';
 
 const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
-const args = ['--challenge', '20'];
+const challenge = 20_000; // of the chain's time, which is moved on when all is there that should be
+const args = ['--challenge', String(challenge)];
 const states = 4;
 
 for (const [name, program] of Object.entries(parents)) {
   describe(`a watchtower on ${name}`, () => {
     let chain, tower, alice, bob, scratch;
     before(async () => {
-      chain = await startNode({ program, blockTime: 1000 });
+      chain = await startNode({ program, blockTime: 250 });
       await deploy(chain.url);
       scratch = mkdtempSync(`${tmpdir()}/varve-tower-`);
       tower = await startTower({ urls: [chain.url], key: keys[3] });
@@ -31,6 +32,7 @@ for (const [name, program] of Object.entries(parents)) {
       rmSync(scratch, { recursive: true, force: true });
     });
     const balance = async (who) => BigInt(await chain.rpc('eth_getBalance', who, 'latest'));
+    const pass = (seconds) => chain.rpc('evm_increaseTime', seconds);
     const open = async () => (await alice.rpc('channel_open', { peer: bob.node, amount: hex(ether) })).channel;
     const pay = (from, channel, amount, more = {}) => from.rpc('channel_keysend', { channel, amount: hex(amount), ...more });
     const state = async (daemon, channel) => (await daemon.channel(channel)).state;
@@ -89,7 +91,8 @@ for (const [name, program] of Object.entries(parents)) {
         await cheat.ask('channel_close', { channel, force: true, timeoutMs: 1 });
         return (await state(cheat, channel)) === 'dispute';
       };
-      const logs = async (channel) => (await chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [null, channel] })).length;
+      const news = ['StateChanged(bytes32,uint256,(int256,uint128,uint128,bytes32,uint128,uint128,bytes32))', 'Noted(bytes32,uint8,uint64,uint64,uint128,uint128,bytes32)'];
+      const logs = async (channel) => (await chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [news.map(toEventSelector), channel] })).length;
       for (let i = 0; i < states; i++) await run(i, channels[i], publish);
       // In the last channel one old state after another, begun while the tower is not there.
       await tower.kill();
@@ -98,15 +101,21 @@ for (const [name, program] of Object.entries(parents)) {
         const known = await logs(channels[states]);
         await run(copy, channels[states], async (cheat, channel) => (await logs(channel)) > known);
       }
+      const published = await logs(channels[states]);
       tower = await tower.again();
       const bonds = async () => (await chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('BondPaid(bytes32,uint8,uint256)')] }))
         .map(({ data }) => data.slice(2).match(/.{64}/g).map((word) => BigInt(`0x${word}`)))
         .filter(([side]) => side === 1n).map(([, amount]) => amount);
       const won = async () => (await bonds()).reduce((sum, amount) => sum + amount, 0n);
+      const answered = async () => {
+        for (const [i, channel] of channels.entries()) if (await logs(channel) <= (i < states ? 1 : published)) return false;
+        return (await bonds()).length >= states; // of those that closed while the tower was there
+      };
+      await until(answered, 60_000, 'the answers').catch((error) => { throw new Error(`${error.message}\n${tower.output().slice(-3000)}`); });
+      await pass(2 * challenge);
       await until(async () => (await balance(addresses[2])) === had + due + (await won()), 60_000, 'the money').catch(async (error) => {
         throw new Error(`${error.message}: ${(await balance(addresses[2])) - had} of ${due} and ${await won()}\n${tower.output().slice(-3000)}`);
       });
-      assert.ok((await bonds()).length >= states, 'the bonds of those that closed while the tower was there');
       bob = await bob.again();
       for (const channel of channels) await until(async () => (await state(bob, channel)) === 'closed', 20_000, 'the end');
       alice = await alice.again();
@@ -117,7 +126,10 @@ for (const [name, program] of Object.entries(parents)) {
       await pay(alice, channel, ether / 4n);
       await alice.kill();
       const had = await balance(addresses[2]);
-      await bob.rpc('channel_close', { channel, force: true });
+      const closing = bob.rpc('channel_close', { channel, force: true });
+      await until(async () => await state(bob, channel) === 'dispute', 20_000, 'the dispute');
+      await pass(challenge);
+      await closing;
       const gained = (await balance(addresses[2])) - had; // less gas
       assert.ok(gained > ether / 4n - ether / 100n && gained <= ether / 4n, `${gained}`);
       alice = await alice.again();
