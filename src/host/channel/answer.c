@@ -19,6 +19,12 @@ bytes answer_call(const struct channel_terms *terms, const struct adjudicator_st
     return adjudicator_challenge(terms, &view->state, states->half, arena);
 }
 
+static bool is_given(const signature64 *signature)
+{
+    static const signature64 nobody;
+    return memcmp(signature, &nobody, sizeof(nobody)) != 0;
+}
+
 static u256 wide(u128 value)
 {
     return (u256){{(u64)value, (u64)(value >> 64), 0, 0}};
@@ -55,24 +61,35 @@ static struct sender_stake until_end(const struct channel_terms *terms,
                                  until_s};
 }
 
+u32 answer_client(const struct adjudicator_states *states)
+{
+    for (u32 side = 0; side < 2; side++)
+        if (is_given(&states->half[side].payee))
+            return 1 - side;
+    return ANSWER_FOR_EITHER;
+}
+
 struct sender_stake answer_stake(const struct channel_terms *terms,
                                  const struct adjudicator_states *states,
-                                 const struct onchain_view *view)
+                                 const struct onchain_view *view, u32 side)
 {
     const struct adjudicator_state *posted = &view->state;
     u256 worth = gain_of_a(states, view);
-    if (!address_is_zero(terms->asset))
-        return (struct sender_stake){.until_s = 0};
-    if (u256_is_negative(worth))
+    if (side == 1 || (side == ANSWER_FOR_EITHER && u256_is_negative(worth)))
         worth = u256_negate(worth);
-    for (u32 side = 0; side < 2; side++) {
-        const struct half *half = &states->half[side].half;
-        if (hash32_equal(half->root, posted->root[side]))
+    if (u256_is_negative(worth))
+        worth = U256_ZERO;
+    for (u32 of = 0; of < 2; of++) {
+        const struct half *half = &states->half[of].half;
+        if (hash32_equal(half->root, posted->root[of]))
             continue;
         worth = u256_add(worth, wide(half->locked));
-        worth = u256_add(worth, wide(posted->locked[side]));
+        worth = u256_add(worth, wide(posted->locked[of]));
     }
-    return until_end(terms, view, u256_min(worth, wide(view->deposited[0] + view->deposited[1])));
+    worth = u256_min(worth, wide(view->deposited[0] + view->deposited[1]));
+    if (!address_is_zero(terms->asset) || u256_is_zero(worth))
+        return (struct sender_stake){.until_s = 0};
+    return until_end(terms, view, worth);
 }
 
 struct sender_stake answer_lie_stake(const struct channel_terms *terms,
@@ -95,13 +112,12 @@ static bool is_lie(const struct channel_name *name, const struct adjudicator_bon
 bytes answer_to_lie(const struct channel_terms *terms, const struct adjudicator_states *states,
                     const struct onchain_view *view, struct arena *arena)
 {
-    static const signature64 nobody;
     struct channel_name name = channel_name_of(terms);
     const struct adjudicator_bond *bond = &view->bond;
     const struct adjudicator_half *own = &states->half[bond->side];
     const struct adjudicator_half *acked = &states->half[1 - bond->side];
     if (view->phase != PHASE_DISPUTE || bond->amount_wei == 0 || own->half.seq == 0 ||
-        memcmp(&own->payee, &nobody, sizeof(nobody)) == 0)
+        !is_given(&own->payee))
         return BYTES_EMPTY; /* the closer's own states are not for us to turn against it */
     return is_lie(&name, bond, &own->half, &acked->half)
                ? adjudicator_prove_lie(terms, own, acked, arena)

@@ -21,11 +21,16 @@ bytes answer_call(const struct channel_terms *terms, const struct adjudicator_st
                   const struct onchain_view *view, struct answering *answering,
                   struct arena *arena);
 
-/* What an answer with these states brings its sender's side, or the other, at most, until the
- * dispute's end. Zeros where the channel's asset is not ether: nobody says what it is worth. */
+/* Whose states they are: the side that has endorsed the other's half by itself. EITHER: that does
+ * not show. */
+enum { ANSWER_FOR_EITHER = 2 };
+u32 answer_client(const struct adjudicator_states *states);
+
+/* What an answer with these states brings the side at most, until the dispute's end. Zeros where
+ * that is nothing, and where the channel's asset is not ether: nobody says what it is worth. */
 struct sender_stake answer_stake(const struct channel_terms *terms,
                                  const struct adjudicator_states *states,
-                                 const struct onchain_view *view);
+                                 const struct onchain_view *view, u32 side);
 
 /* The call that takes the closer's bond for its peer, from states that the peer has endorsed; empty
  * where they are not, where there is no bond, or where they do not show that the closer knew better

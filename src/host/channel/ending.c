@@ -270,7 +270,8 @@ static void answer(struct entry *entry)
     if (newer.size != 0) {
         log_warn("channel", "a dispute with an old state is answered",
                  LOG_HEX("channel", channel_name(entry->channel)->id));
-        struct sender_stake stake = answer_stake(terms, &states, &entry->view);
+        struct sender_stake stake =
+            answer_stake(terms, &states, &entry->view, channel_side(entry->channel));
         errand_urgent(entry, ERRAND_ANSWER, newer, &stake);
     }
     bytes proof = answer_to_lie(terms, &states, &entry->view, &arena);

@@ -241,20 +241,23 @@ TEST(stake_of_an_answer_is_what_it_moves)
                                 .epoch = 4,
                                 .seq = {99, 99},
                                 .state = {.credit = {{41}}, .root = {{{0}}, {{9}}}}};
-    CHECK(u256_is_zero(answer_stake(&terms, &states, &view).worth_wei)); /* a token's */
+    CHECK(u256_is_zero(answer_stake(&terms, &states, &view, 1).worth_wei)); /* a token's */
     terms.asset = (address){{0}};
-    struct sender_stake stake = answer_stake(&terms, &states, &view);
+    struct sender_stake stake = answer_stake(&terms, &states, &view, 1);
     CHECK(stake.worth_wei.w[0] == 11290 && stake.from_s == 6400 && stake.until_s == 10000);
     view.state.root[1].b[0] = 1; /* other locks: all of them, the old ones and the new ones */
     view.state.locked[1] = 7;
-    CHECK(answer_stake(&terms, &states, &view).worth_wei.w[0] == 11290 + 3 + 7);
+    CHECK(answer_stake(&terms, &states, &view, 1).worth_wei.w[0] == 11290 + 3 + 7);
     view.epoch = 5; /* of the same base: a's half alone is newer */
     view.seq[0] = 8;
     view.state = (struct adjudicator_state){.sent = {500, 9000}, .root = {{{0}}, {{9}}}};
     view.state.credit = u256_negate(u256_from_u64(9999));
-    CHECK(answer_stake(&terms, &states, &view).worth_wei.w[0] == 1000);
+    CHECK(answer_stake(&terms, &states, &view, 1).worth_wei.w[0] == 1000);
     view.deposited[0] = view.deposited[1] = 300; /* never more than there is */
-    CHECK(answer_stake(&terms, &states, &view).worth_wei.w[0] == 600);
+    CHECK(answer_stake(&terms, &states, &view, 1).worth_wei.w[0] == 600);
+    CHECK(answer_client(&states) == 1); /* it has endorsed a's half; what a gains is not b's */
+    CHECK(u256_is_zero(answer_stake(&terms, &states, &view, 0).worth_wei));
+    CHECK(answer_stake(&terms, &states, &view, ANSWER_FOR_EITHER).worth_wei.w[0] == 600);
     view.bond.amount_wei = 77;
     stake = answer_lie_stake(&terms, &view);
     CHECK(stake.worth_wei.w[0] == 77 && stake.until_s == 10000);

@@ -94,7 +94,8 @@ static bool answer(struct dispute *dispute)
         return false;
     log_warn("tower", "a dispute with an old state is answered",
              LOG_HEX("channel", dispute->name.id));
-    submit(dispute, call, answer_stake(&dispute->terms, &states, &dispute->view));
+    submit(dispute, call,
+           answer_stake(&dispute->terms, &states, &dispute->view, answer_client(&states)));
     return true;
 }
 
