@@ -27,11 +27,12 @@ static void world_pay(struct world *w, u32 side)
 /* The preimage is the amount's, which keeps secrets and locks together. */
 static void world_lock(struct world *w, u32 side)
 {
-    static const u8 onion[ONION_SIZE];
+    static const u8 onion[ITEM_ONION_LIMIT];
     struct channel *channel = w->side[side].channel;
     u128 room = channel_spendable(channel);
-    struct item item = {.kind = ITEM_ADD, .text = BYTES_OF(onion)};
+    struct item item = {.kind = ITEM_ADD};
     item.lock.amount = world_number(w, (u64)room + 1);
+    item.text = (bytes){onion, item.lock.amount % 2 == 0 ? ONION_SIZE : sizeof(onion)};
     item.lock.expiry_s = w->now_s + WORLD_LOCK_LIFE;
     hash32 preimage = world_preimage((u64)item.lock.amount);
     sha256_joined(BYTES_OF(preimage), BYTES_EMPTY, item.lock.key.b);

@@ -241,7 +241,7 @@ hash32 world_digest(const struct channel *channel)
     struct channel_progress progress = channel_progress(channel);
     struct wire_reestablish hello = channel_hello(channel);
     struct {
-        hash32 base, half[2], received;
+        hash32 base, half[2], received, onions;
         signature64 signature[4];
         u64 numbers[6];
         u128 money[3];
@@ -256,6 +256,8 @@ hash32 world_digest(const struct channel *channel)
         .money = {channel_receivable(channel), locks_total(channel_locks(channel, 0)),
                   locks_total(channel_locks(channel, 1))},
     };
+    for (u32 slot = 0; slot < WORLD_SLOTS; slot++)
+        sha256_joined(BYTES_OF(all.onions), channel_lock_onion(channel, slot), all.onions.b);
     sha256_joined(BYTES_OF(all), BYTES_EMPTY, out.b);
     return out;
 }

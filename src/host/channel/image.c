@@ -363,9 +363,8 @@ static void put_in_locks(struct image *out, const struct channel *channel)
         image_put_number(out, slot, 2);
         image_put_number(out, lock->state, 1);
         put_hash(out, lock->preimage);
-        image_put_number(out, lock->onion != NULL, 1);
-        if (lock->onion != NULL)
-            image_put(out, (bytes){lock->onion, ONION_SIZE});
+        image_put_number(out, lock->onion_size, 2);
+        image_put(out, (bytes){lock->onion, lock->onion_size});
     }
     image_put_number(out, channel->fresh_count, 2);
     for (usize i = 0; i < channel->fresh_count; i++)
@@ -390,7 +389,9 @@ static void get_in_locks(struct image_reader *in, struct channel *channel)
     for (u32 i = 0, least = 0; i < count && !in->failed; i++) {
         u32 slot = get_slot(in, least), state = (u32)image_get_number(in, 1);
         hash32 preimage = get_hash(in);
-        bytes onion = image_get_bytes(in, get_flag(in) ? ONION_SIZE : 0);
+        usize onion_size = (usize)image_get_number(in, 2);
+        in->failed |= onion_size != 0 && onion_size != ONION_SIZE && onion_size != ITEM_ONION_LIMIT;
+        bytes onion = image_get_bytes(in, in->failed ? 0 : onion_size);
         in->failed |= state == IN_NONE || state > IN_FAILED ||
                       (!in->failed && locks_get(locks, slot).amount == 0);
         if (in->failed)
@@ -399,6 +400,7 @@ static void get_in_locks(struct image_reader *in, struct channel *channel)
         lock->state = (int)state;
         lock->preimage = preimage;
         lock->onion = copy_of(onion);
+        lock->onion_size = onion.size;
         least = slot + 1;
     }
     get_fresh(in, channel);

@@ -10,10 +10,11 @@
 
 static void live(struct world *w)
 {
-    static const u8 onion[ONION_SIZE];
+    static const u8 onion[ITEM_ONION_LIMIT];
     for (u32 side = 0; side < 2; side++) {
-        struct item item = {.kind = ITEM_ADD, .text = BYTES_OF(onion)};
+        struct item item = {.kind = ITEM_ADD};
         for (u8 i = 0; i < 3; i++) {
+            item.text = (bytes){onion, i == 0 ? sizeof(onion) : ONION_SIZE};
             item.lock =
                 (struct lock){.amount = 70 + i, .expiry_s = w->now_s + 900, .key = {{4, i}}};
             enum status st = channel_queue(w->side[side].channel, &item, NULL, NULL);
