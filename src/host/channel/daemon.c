@@ -315,7 +315,7 @@ static void is_durable(void *self)
 {
     struct daemon *daemon = self;
     let_go(daemon, &daemon->flying);
-    take_turn(daemon);
+    daemon_touch(daemon);
 }
 
 static void batch_begins(void *self)
