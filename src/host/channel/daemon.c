@@ -257,20 +257,37 @@ static void make_updates(struct daemon *daemon)
     daemon_take_events(daemon, &daemon->events);
 }
 
-static void answer_calls(struct outbox *box)
+static void answer_calls(struct timer *timer)
 {
+    struct daemon *daemon = (void *)((u8 *)timer - offsetof(struct daemon, answer));
+    while (daemon->answers != NULL) {
+        struct daemon_call *call = daemon->answers;
+        daemon->answers = call->next;
+        daemon_answer(call);
+    }
+    loop_drop_timer(timer);
+}
+
+/* Links write at the end of their turn, whose timer is set before this one: whoever hears of what
+ * we have said may count on it that it has left, and stop us. */
+static void answer_later(struct daemon *daemon, struct outbox *box)
+{
+    if (box->calls == NULL)
+        return;
     while (box->calls != NULL) {
         struct daemon_call *call = box->calls;
         box->calls = call->next;
-        daemon_answer(call);
+        call->next = daemon->answers;
+        daemon->answers = call;
     }
+    loop_set_timer(daemon->loop, &daemon->answer, 0);
 }
 
 static void let_go(struct daemon *daemon, struct outbox *box)
 {
     send_all(box);
     do_all(box);
-    answer_calls(box);
+    answer_later(daemon, box);
     subscriptions_let_go(daemon, box);
 }
 
@@ -530,6 +547,7 @@ enum status daemon_open(const struct daemon_options *options, struct daemon **ou
         daemon->options.alias = "";
     daemon->loop = options->loop;
     daemon->turn.due = turn_is_due;
+    daemon->answer.due = answer_calls;
     daemon->subscriptions = subscriptions_new();
     daemon->call_room = malloc(CALL_ROOM);
     assert(daemon->call_room != NULL);
@@ -557,6 +575,7 @@ static void free_peers(struct peer *peer)
 void daemon_end(struct daemon *daemon)
 {
     daemon->ending = true;
+    answer_calls(&daemon->answer);
     methods_end(daemon);
     openings_end(daemon);
 }

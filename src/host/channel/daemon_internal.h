@@ -415,7 +415,9 @@ struct daemon {
     struct subscriptions *subscriptions;
     struct timer turn; /* when all that is ready has been seen to */
     bool turn_is_due;
-    bool ticked; /* since the last turn: what could wait, waits no longer */
+    struct timer answer;
+    struct daemon_call *answers; /* of calls, to be given once messages have left */
+    bool ticked;                 /* since the last turn: what could wait, waits no longer */
     struct timer tick;
     u64 retry_ms; /* the earliest of the entries'; 0: none */
     bool replaying;
