@@ -554,16 +554,21 @@ void forward_shown(struct chain_of *chain, const struct shown_terms *terms)
 }
 
 /* A lock of ours that is gone, or that never got into an update, holds no slot; a part whose lock
- * that was, was never sent. */
+ * that was, was never sent. Nor does one that we have said to be paid, which the peer may not have
+ * acknowledged: nothing more is told of it, and what comes to its slot next would be taken for it.
+ */
 void forward_resume(struct entry *entry)
 {
+    const struct locks *ours = channel_locks(entry->channel, channel_side(entry->channel));
     holders_add_all(entry);
     for (u32 slot = 0; slot < entry->in_room; slot++)
         if (entry->in[slot] != NULL && !channel_lock_waits(entry->channel, slot))
             passage_leave_in(entry->in[slot]);
     for (u32 slot = 0; slot < entry->out_room; slot++) {
         struct passage *passage = entry->out[slot];
-        if (passage == NULL || channel_lock_lives(entry->channel, slot))
+        if (passage == NULL ||
+            (channel_lock_lives(entry->channel, slot) &&
+             (passage->state != PASSAGE_SETTLED || locks_get(ours, slot).amount != 0)))
             continue;
         if (passage->part != NULL)
             part_failed(passage->part, BYTES_EMPTY);
