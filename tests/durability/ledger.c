@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { TICK_MS = 3, BEGAN_S = 1700000000, LEDGER_CHAIN = 900 };
+enum { TICK_MS = 3, BEGAN_S = 1700000000 };
 
 /* A daemon's end of it. */
 struct watched {

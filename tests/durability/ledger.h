@@ -11,7 +11,8 @@
 
 #include <pthread.h>
 
-enum { LEDGER_CHANNELS = 64, LEDGER_KEYS = 1024 };
+/* The chain's id; its adjudicator is where it is on every chain. */
+enum { LEDGER_CHAIN = 900, LEDGER_CHANNELS = 64, LEDGER_KEYS = 1024 };
 
 struct ledger_channel {
     struct channel_name name;

@@ -11,7 +11,8 @@ struct party_options {
     const char *folder; /* exists */
     const char *addr;   /* to listen at, on port 9735 */
     const struct files *files;
-    u64 journal_limit; /* as of the daemon's options */
+    u64 journal_limit; /* these as of the daemon's options */
+    u32 most_channels;
 };
 
 /* Files whose syncs take two milliseconds, on whatever disk: so that what is said too early is. */

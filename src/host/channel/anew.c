@@ -207,6 +207,7 @@ static struct daemon *shadow_new(const struct daemon *of)
     assert(shadow != NULL);
     shadow->options = of->options;
     shadow->ring = of->ring; /* whose secrets it derives */
+    shadow->free_place = (u32)NO_PLACE;
     shadow->replaying = true;
     shadow->subscriptions = subscriptions_new();
     shadow->chain_count = of->chain_count;

@@ -18,6 +18,14 @@ struct entry *daemon_find(const struct daemon *daemon, hash32 id)
     return by_hash_get(&daemon->by_id, id);
 }
 
+/* The next place, or that of one which was forgotten for it. */
+static u32 take_place(struct daemon *daemon)
+{
+    u32 place = daemon->free_place;
+    daemon->free_place = (u32)NO_PLACE;
+    return place == (u32)NO_PLACE ? daemon->entry_count++ : place;
+}
+
 void daemon_add_entry(struct daemon *daemon, struct entry *entry)
 {
     if (daemon->entry_count == daemon->entry_room) {
@@ -26,8 +34,9 @@ void daemon_add_entry(struct daemon *daemon, struct entry *entry)
         assert(daemon->entries != NULL);
     }
     entry->daemon = daemon;
-    entry->index = daemon->entry_count;
-    daemon->entries[daemon->entry_count++] = entry;
+    entry->index = take_place(daemon);
+    daemon->entries[entry->index] = entry;
+    place_begin(entry);
     channel_set_user(entry->channel, entry);
     by_hash_put(&daemon->by_id, channel_name(entry->channel)->id, entry);
 }
@@ -543,6 +552,7 @@ enum status daemon_open(const struct daemon_options *options, struct daemon **ou
     struct daemon *daemon = calloc(1, sizeof(*daemon));
     assert(daemon != NULL);
     daemon->options = *options;
+    daemon->free_place = (u32)NO_PLACE;
     if (options->alias == NULL)
         daemon->options.alias = "";
     daemon->loop = options->loop;

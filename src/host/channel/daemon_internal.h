@@ -6,6 +6,7 @@
  *     anew.c      the journal, written anew
  *     chronicle.c what happens, as the history has it
  *     opening.c   from an offer to a funded channel
+ *     places.c    channels that nobody pays into give their places back
  *     forward.c   locks that pass through
  *     passage.c   which lock pays for which
  *     holders.c      which channels have locks with a key
@@ -128,6 +129,8 @@ struct entry {
     bool is_due;  /* it has waited until a tick */
     struct entry *next_late;
     struct entry *next_of_peer;
+    bool is_listed; /* among the daemon's places, between those used before and after it */
+    struct entry *used_before, *used_after;
 
     struct passage **out, **in; /* by slot: of our locks, of the peer's */
     u32 out_room, in_room;
@@ -332,6 +335,11 @@ struct outbox {
     struct news news;
 };
 
+/* Channels that may be empty, the one that was used longest ago first. */
+struct places {
+    struct entry *first, *last;
+};
+
 enum daemon_wait {
     WAITS_FOR_CHANNEL,
     WAITS_FOR_PAYMENT,
@@ -390,6 +398,8 @@ struct daemon {
     struct tower_list tower_underway, tower_waiting; /* not answered yet; not said yet */
     struct entry **entries;                          /* by index */
     u32 entry_count, entry_room;
+    struct places places;
+    u32 free_place; /* of the entries, for the next one; NO_PLACE: none */
     struct by_hash by_id;
     u32 next_key;
 
@@ -473,9 +483,12 @@ enum record {
     RECORD_TIME,
     RECORD_FAILED,
     RECORD_OFFER,
+    RECORD_INSTEAD,
 };
 
 void record_entry(const struct entry *entry);
+/* It has taken the place of another one. */
+void record_instead(const struct entry *entry);
 /* RECORD_SENT or RECORD_RECEIVED. */
 void record_message(const struct entry *entry, enum record kind,
                     const struct wire_message *message);
@@ -579,6 +592,17 @@ void opening_forget(struct entry *entry);
 void opening_fund(struct entry *entry);
 /* What is final of a channel's deposits and withdrawals. */
 void opening_seen(struct entry *entry, const struct onchain_view *view);
+
+/* --- places.c */
+
+enum { NO_PLACE = -1 };
+/* A channel is new, or from the journal; its peer is there. */
+void place_begin(struct entry *entry);
+void place_used(struct entry *entry);
+/* *instead: whose place a new channel takes; NULL: nobody's. ST_FULL: there is none. */
+enum status place_find(struct daemon *daemon, struct entry **instead);
+/* Forgets it. The next channel, which comes at once, takes its place. */
+void place_give(struct entry *entry);
 
 /* --- errand.c */
 

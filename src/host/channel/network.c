@@ -169,10 +169,18 @@ void network_set_own(struct entry *entry)
         log_warn("channel", "a channel of ours is not in the graph", LOG_TEXT("why", err.text));
 }
 
+/* Else nothing can go through it. */
+static bool has_been_funded(const struct entry *entry)
+{
+    u128 deposited[2], withdrawn[2];
+    channel_seen(entry->channel, deposited, withdrawn);
+    return (deposited[0] | deposited[1]) != 0;
+}
+
 void network_set_all_own(struct daemon *daemon)
 {
     for (u32 i = 0; i < daemon->entry_count; i++)
-        if (daemon->entries[i]->stage != STAGE_CLOSED)
+        if (daemon->entries[i]->stage != STAGE_CLOSED && has_been_funded(daemon->entries[i]))
             network_set_own(daemon->entries[i]);
 }
 

@@ -31,7 +31,7 @@ struct opening {
     bool said;
 };
 
-enum { MOST_CHANNELS = 100000, MOST_EMPTY_OF_PEER = 16 };
+enum { MOST_EMPTY_OF_PEER = 16 };
 
 /* --- Entries. */
 
@@ -54,13 +54,20 @@ struct entry *entry_new(struct daemon *daemon, const struct channel_terms *terms
     return entry;
 }
 
-/* A channel that is new: from here on it is in the journal and watched. */
+/* A channel that is new: from here on it is in the journal and watched. `instead`: whose place it
+ * takes; NULL: nobody's. */
 static struct entry *begin_entry(struct daemon *daemon, const struct channel_terms *terms, u32 side,
-                                 u32 key, struct peer *peer, struct chain_of *chain, hash32 request)
+                                 u32 key, struct peer *peer, struct chain_of *chain, hash32 request,
+                                 struct entry *instead)
 {
+    if (instead != NULL)
+        place_give(instead);
     struct entry *entry = entry_new(daemon, terms, side, key, peer, chain, request);
     entry->here = entry->there = true; /* both know that nothing has been said */
-    record_entry(entry);
+    if (instead != NULL)
+        record_instead(entry);
+    else
+        record_entry(entry);
     onchain_watch(chain->chain, terms, chain->block);
     return entry;
 }
@@ -155,8 +162,8 @@ enum status opening_take_answer(struct peer *peer, const struct wire_message *me
     if (address_is_zero(answer->owner) || address_is_zero(answer->payout) ||
         address_equal(answer->owner, terms.owner[0]))
         return fail(err, ST_INVALID, "ACCEPT with no address, or with ours");
-    struct entry *entry =
-        begin_entry(peer->daemon, &terms, 0, opening->key, peer, opening->chain, opening->request);
+    struct entry *entry = begin_entry(peer->daemon, &terms, 0, opening->key, peer, opening->chain,
+                                      opening->request, NULL);
     entry->wanted = opening->wanted;
     record_wanted(entry);
     daemon_after(entry, opening_fund);
@@ -224,9 +231,9 @@ static u32 empty_channels(const struct peer *peer)
 
 /* Why we do not want this channel; NULL: we do. */
 static const char *objection(const struct peer *peer, const struct wire_open *offer,
-                             const struct chain_of *chain)
+                             const struct chain_of *chain, struct entry **instead)
 {
-    const struct daemon *daemon = peer->daemon;
+    struct daemon *daemon = peer->daemon;
     if (chain == NULL)
         return "not a chain of ours";
     if (!address_equal(offer->adjudicator, chain->adjudicator))
@@ -237,7 +244,8 @@ static const char *objection(const struct peer *peer, const struct wire_open *of
         return "the challenge period is longer than 30 days";
     if (address_is_zero(offer->owner) || address_is_zero(offer->payout))
         return "an address is missing";
-    if (daemon->entry_count >= MOST_CHANNELS || empty_channels(peer) >= MOST_EMPTY_OF_PEER)
+    if (empty_channels(peer) >= MOST_EMPTY_OF_PEER || place_find(daemon, instead) != ST_OK ||
+        (*instead == NULL && daemon->next_key >= KEYRING_LIMIT))
         return "too many channels";
     return NULL;
 }
@@ -249,14 +257,15 @@ enum status opening_take_offer(struct peer *peer, const struct wire_message *mes
     struct daemon *daemon = peer->daemon;
     (void)err;
     struct chain_of *chain = daemon_chain(daemon, offer->chain_id);
-    const char *why = objection(peer, offer, chain);
+    struct entry *instead;
+    const char *why = objection(peer, offer, chain, &instead);
     if (why != NULL) {
         struct wire_message no = {.type = WIRE_REFUSE};
         no.refuse = (struct wire_refuse){offer->request, {(const u8 *)why, strlen(why)}};
         daemon_say(peer, &no);
         return ST_OK;
     }
-    u32 key = daemon->next_key;
+    u32 key = instead == NULL ? daemon->next_key : instead->key; /* which has signed nothing */
     struct channel_terms terms = {
         .chain_id = offer->chain_id,
         .adjudicator = offer->adjudicator,
@@ -266,7 +275,7 @@ enum status opening_take_offer(struct peer *peer, const struct wire_message *mes
         .payout = {offer->payout, keyring_account(daemon->ring)},
         .salt = offer->salt,
     };
-    (void)begin_entry(daemon, &terms, 1, key, peer, chain, offer->request);
+    (void)begin_entry(daemon, &terms, 1, key, peer, chain, offer->request, instead);
     struct wire_message yes = {.type = WIRE_ACCEPT};
     yes.accept = (struct wire_accept){offer->request, terms.owner[1], terms.payout[1]};
     daemon_say(peer, &yes);

@@ -247,6 +247,7 @@ static void reestablish(struct entry *entry)
     else
         daemon_say(entry->peer, &message);
     entry->here = true;
+    place_used(entry);
     peer_tell_funds(entry);
 }
 

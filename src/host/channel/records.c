@@ -1,6 +1,7 @@
 /* The journal: what a daemon has said and heard that binds, and what it has seen become final.
  *
  *     ENTRY     a channel's terms and peer, as ABI words; its place among these is its index
+ *     INSTEAD   index ‖ an ENTRY that takes this channel's place, which is forgotten
  *     SENT      index (u32) ‖ message as it travels: UPDATE, STFU, CLOSE, REBASE, WITHDRAW, RECOVER
  *     RECEIVED  the same
  *     SEEN      index ‖ deposited a, b, withdrawn a, b, time (16 bytes each; little-endian)
@@ -30,12 +31,10 @@
 
 /* --- Writing. */
 
-void record_entry(const struct entry *entry)
+static bytes encode_entry(const struct entry *entry, struct arena *arena)
 {
     const struct channel_terms *terms = channel_terms(entry->channel);
-    u8 memory[2048];
-    struct arena arena = arena_over(memory, sizeof(memory));
-    struct abi_out out = abi_begin(15, &arena);
+    struct abi_out out = abi_begin(15, arena);
     abi_put_u64(&out, channel_side(entry->channel));
     abi_put_u64(&out, entry->key);
     abi_put_u64(&out, terms->chain_id);
@@ -51,8 +50,23 @@ void record_entry(const struct entry *entry)
     abi_put_u64(&out, entry->peer->port);
     abi_put_bytes(&out, BYTES_OF(entry->peer->node));
     abi_put_bytes(&out, (bytes){(const u8 *)entry->peer->host, strlen(entry->peer->host)});
-    bytes payload = abi_end(&out);
+    return abi_end(&out);
+}
+
+void record_entry(const struct entry *entry)
+{
+    u8 memory[2048];
+    struct arena arena = arena_over(memory, sizeof(memory));
+    bytes payload = encode_entry(entry, &arena);
     wal_put(entry->daemon->wal, RECORD_ENTRY, &payload, 1);
+}
+
+void record_instead(const struct entry *entry)
+{
+    u8 memory[2048];
+    struct arena arena = arena_over(memory, sizeof(memory));
+    bytes parts[] = {BYTES_OF(entry->index), encode_entry(entry, &arena)};
+    wal_put(entry->daemon->wal, RECORD_INSTEAD, parts, countof(parts));
 }
 
 static void put(const struct entry *entry, enum record kind, bytes content)
@@ -221,7 +235,9 @@ void record_public(const struct chain_of *chain, hash32 key)
 
 /* --- Reading. */
 
-static enum status read_entry(struct daemon *daemon, bytes payload, struct err *err)
+/* `instead`: whose place it takes; NULL: the next one. */
+static enum status make_entry(struct daemon *daemon, bytes payload, struct entry *instead,
+                              struct err *err)
 {
     struct abi_in in = abi_over(payload);
     struct channel_terms terms = {.chain_id = 0};
@@ -250,8 +266,15 @@ static enum status read_entry(struct daemon *daemon, bytes payload, struct err *
     bytes_copy(point.b, node);
     struct peer *peer = peer_get(daemon, &point);
     (void)peer_at(peer, host, (u16)port);
+    if (instead != NULL)
+        place_give(instead);
     (void)entry_new(daemon, &terms, side, key, peer, chain, request);
     return ST_OK;
+}
+
+static enum status read_entry(struct daemon *daemon, bytes payload, struct err *err)
+{
+    return make_entry(daemon, payload, NULL, err);
 }
 
 /* A secret that was told for a lock which nothing else was joined to, and no invoice: it came with
@@ -552,6 +575,17 @@ static enum status read_public(struct daemon *daemon, bytes payload, struct err 
     return ST_OK;
 }
 
+static enum status read_instead(struct daemon *daemon, bytes payload, struct err *err)
+{
+    u32 index = UINT32_MAX;
+    if (payload.size >= sizeof(index))
+        bytes_copy(&index, bytes_slice(payload, 0, sizeof(index)));
+    if (index >= daemon->entry_count)
+        return fail(err, ST_CORRUPT, "the journal has a place that does not read");
+    return make_entry(daemon, bytes_slice(payload, sizeof(index), payload.size),
+                      daemon->entries[index], err);
+}
+
 /* Records that are not about one channel. */
 static enum status (*const readers[])(struct daemon *daemon, bytes payload, struct err *err) = {
     [RECORD_ENTRY] = read_entry,         [RECORD_BLOCK] = read_block,
@@ -562,6 +596,7 @@ static enum status (*const readers[])(struct daemon *daemon, bytes payload, stru
     [RECORD_JOINED] = anew_read_joined,  [RECORD_PAID] = anew_read_paid,
     [RECORD_ANEW] = anew_read_end,       [RECORD_FAILED] = read_failed,
     [RECORD_TIME] = read_time,           [RECORD_OFFER] = read_offer,
+    [RECORD_INSTEAD] = read_instead,
 };
 
 enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)

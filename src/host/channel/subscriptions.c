@@ -203,6 +203,12 @@ static void make_room(struct subscriptions *subscriptions, u32 count)
     subscriptions->told_room = room;
 }
 
+void subscriptions_forget(struct subscriptions *subscriptions, u32 index)
+{
+    if (index < subscriptions->told_room)
+        subscriptions->told[index] = (struct told){.is_known = false};
+}
+
 void subscriptions_tick(struct daemon *daemon)
 {
     struct subscriptions *subscriptions = daemon->subscriptions;

@@ -23,6 +23,8 @@ struct subscriptions *subscriptions_new(void);
 void subscriptions_free(struct subscriptions *subscriptions);
 
 /* Looks for what has changed. */
+/* Another channel takes the place of one. */
+void subscriptions_forget(struct subscriptions *subscriptions, u32 index);
 void subscriptions_tick(struct daemon *daemon);
 /* What is durable now: the news that `box` has. */
 void subscriptions_let_go(struct daemon *daemon, struct outbox *box);

@@ -1,0 +1,232 @@
+/* Strangers who open channels and pay into none, under ever new names, with a daemon that has few
+ * places: those that nobody has paid into give theirs back, and the one with money in it never. The
+ * same after the daemon has started again, with its journal written anew meanwhile.
+ *
+ *   channel_strangers */
+#include "base/fmt.h"
+#include "base/hex.h"
+#include "channel/deployed.h"
+#include "channel/keyring.h"
+#include "channel/link.h"
+#include "channel/wire.h"
+#include "durability/ledger.h"
+#include "durability/party.h"
+#include "durability/scratch.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PLACES = 6, NAMES = 8, OF_NAME = 3, DEPOSIT = 1000, PATIENCE_MS = 20000, LOOK_MS = 5 };
+
+static struct {
+    struct loop *loop;
+    struct links *links;
+    struct keyring *ring;
+    struct timer look;
+    u64 until_ms;
+    point33 victim;
+    usize asked, accepted, refused;
+    char why[64];
+} stranger;
+
+static void say(struct link *link, const struct wire_message *message)
+{
+    static u8 room[WIRE_LIMIT];
+    (void)link_send(link, (bytes){room, wire_encode(message, room)});
+}
+
+static void on_opened(void *self, struct link *link)
+{
+    struct wire_message hello = {.type = WIRE_INIT, .init = {1, BYTES_EMPTY}};
+    (void)self;
+    say(link, &hello);
+    for (u32 i = 0; i < OF_NAME; i++) {
+        struct wire_message offer = {.type = WIRE_OPEN};
+        u32 key = (u32)stranger.asked++;
+        offer.open = (struct wire_open){
+            .request = {{(u8)(1 + i)}},
+            .chain_id = LEDGER_CHAIN,
+            .adjudicator = ADJUDICATOR_ADDRESS,
+            .challenge_s = 60,
+            .owner = keyring_owner(stranger.ring, key),
+            .payout = keyring_account(stranger.ring),
+            .salt = keyring_salt(stranger.ring, key),
+        };
+        say(link, &offer);
+    }
+}
+
+static void on_message(void *self, struct link *link, bytes content)
+{
+    struct wire_message message;
+    struct err err;
+    (void)self, (void)link;
+    if (wire_decode(content, &message, &err) != ST_OK)
+        return;
+    stranger.accepted += message.type == WIRE_ACCEPT;
+    stranger.refused += message.type == WIRE_REFUSE;
+    if (stranger.accepted + stranger.refused == stranger.asked)
+        loop_stop(stranger.loop);
+}
+
+static void on_drained(void *self)
+{
+    (void)self;
+}
+
+static void on_gone(void *self, struct link *link, const char *why)
+{
+    (void)self, (void)link;
+    fmt(stranger.why, sizeof(stranger.why), "%s", why);
+}
+
+static void looked(struct timer *timer)
+{
+    if (clock_now_ms() > stranger.until_ms)
+        loop_stop(stranger.loop);
+    else
+        loop_set_timer(stranger.loop, timer, clock_now_ms() + LOOK_MS);
+}
+
+/* --- One name after the other. */
+
+static void ask_under(u8 name)
+{
+    struct err err;
+    struct link *link;
+    secret32 account;
+    memset(account.b, 100 + name, sizeof(account.b));
+    stranger.ring = keyring_new(&account);
+    stranger.asked = stranger.accepted = stranger.refused = 0;
+    if (loop_new(&stranger.loop, &err) != ST_OK)
+        bug(err.text);
+    struct links_options links = links_defaults(stranger.loop, keyring_node_secret(stranger.ring));
+    struct link_events events = {NULL, on_opened, on_message, on_drained, on_gone};
+    links.listens = false;
+    if (links_new(&links, &events, &stranger.links, &err) != ST_OK ||
+        links_connect(stranger.links, &stranger.victim, "127.7.1.1", 9735, &link, &err) != ST_OK)
+        bug(err.text);
+    stranger.until_ms = clock_now_ms() + PATIENCE_MS;
+    stranger.look.due = looked;
+    looked(&stranger.look);
+    loop_run(stranger.loop);
+    loop_drop_timer(&stranger.look);
+    links_free(stranger.links);
+    loop_free(stranger.loop);
+    keyring_free(stranger.ring);
+}
+
+/* --- The daemon. */
+
+static struct party *victim;
+static char folder[64], channel[80];
+
+static void begin(void)
+{
+    struct err err;
+    struct party_options options = {1, folder, "127.7.1.1", files_of_system(), 1, PLACES};
+    if (party_start(&options, &victim, &err) != ST_OK)
+        bug(err.text);
+    u8 digits[66];
+    memcpy(digits, party_name(victim), sizeof(digits));
+    enum status st = hex_read_fixed(BYTES_OF(digits), stranger.victim.b, sizeof(point33));
+    assert(st == ST_OK);
+}
+
+static usize count_channels(const char *list)
+{
+    usize count = 0;
+    for (const char *at = strstr(list, "\"channel\":"); at != NULL;
+         at = strstr(at + 1, "\"channel\":"))
+        count++;
+    return count;
+}
+
+/* NULL: all is as it has to be. */
+static const char *fault(void)
+{
+    static char out[PARTY_ANSWER];
+    party_ask(victim, "channel_list", "{}", out);
+    if (count_channels(out) != PLACES)
+        return out;
+    const char *at = strstr(out, channel);
+    return at != NULL && answer_number(at, "balance") == DEPOSIT ? NULL : out;
+}
+
+static ino_t journal(void)
+{
+    char path[100];
+    struct stat info;
+    fmt(path, sizeof(path), "%s/channels.log", folder);
+    return stat(path, &info) == 0 ? info.st_ino : 0;
+}
+
+/* Another daemon, which has room enough for ours; it is away afterwards. */
+static void open_with_money(void)
+{
+    struct err err;
+    struct party *friend;
+    char params[300], out[PARTY_ANSWER], other[80];
+    fmt(other, sizeof(other), "%s-friend", folder);
+    int code = mkdir(other, 0700);
+    assert(code == 0);
+    struct party_options options = {2, other, "127.7.1.2", files_of_system(), 0, 0};
+    if (party_start(&options, &friend, &err) != ST_OK)
+        bug(err.text);
+    fmt(params, sizeof(params), "{\"peer\":\"%s\",\"amount\":%u}", party_name(friend),
+        (unsigned)DEPOSIT);
+    party_ask(victim, "channel_open", params, out);
+    answer_text(out, "channel", channel, sizeof(channel));
+    party_stop(friend);
+}
+
+static const char *play(void)
+{
+    const char *why = NULL;
+    begin();
+    open_with_money();
+    for (u8 name = 0; why == NULL && name < NAMES; name++) {
+        ask_under(name);
+        if (stranger.accepted != OF_NAME)
+            return "an offer is not accepted";
+        why = name * OF_NAME + OF_NAME + 1 >= PLACES ? fault() : NULL;
+    }
+    ino_t was = journal();
+    for (u64 until_ms = clock_now_ms() + PATIENCE_MS; journal() == was;) {
+        if (clock_now_ms() > until_ms)
+            return "the journal is not written anew";
+        char out[PARTY_ANSWER];
+        party_ask(victim, "channel_invoice", "{}", out);
+    }
+    why = why == NULL ? fault() : why;
+    for (u32 i = 0; why == NULL && i < 2; i++) {
+        party_stop(victim);
+        begin();
+        why = fault();
+        ask_under((u8)(NAMES + i));
+        why = why == NULL ? fault() : why;
+    }
+    party_stop(victim);
+    return why;
+}
+
+int main(void)
+{
+    char command[160];
+    log_setup((struct log_options){.level = LEVEL_ERROR, .fd = 2});
+    scratch_folder("strangers", folder, sizeof(folder));
+    (void)ledger_new();
+    const char *why = play();
+    if (why != NULL)
+        printf("FAIL channels that nobody pays into give their places back: %s\n", why);
+    fmt(command, sizeof(command), "rm -r %s %s-friend", folder, folder);
+    int code = system(command);
+    assert(code == 0);
+    printf("%u passed, %u failed\n", why == NULL, why != NULL);
+    return why != NULL;
+}
