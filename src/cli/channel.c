@@ -128,6 +128,13 @@ static void print_channel(json channel, const struct channel_settings *settings,
 
 /* --- Commands. */
 
+static enum status watch(const struct channel_settings *settings, struct arena *arena,
+                         struct err *err)
+{
+    fflush(stdout);
+    return channel_watch(settings, arena, err);
+}
+
 static enum status list_channels(const struct channel_settings *settings, struct arena *arena,
                                  struct err *err)
 {
@@ -137,7 +144,7 @@ static enum status list_channels(const struct channel_settings *settings, struct
     TRY(ask(&question, "channel_list", &result, arena, err));
     if (settings->as_json) {
         printf("%.*s\n", size_of(result.text), (const char *)result.text.data);
-        return ST_OK;
+        return settings->watch ? watch(settings, arena, err) : ST_OK;
     }
     usize count = 0;
     for (struct json_walk at = json_begin(result); json_next(&at, &key, &item); count++) {
@@ -147,7 +154,7 @@ static enum status list_channels(const struct channel_settings *settings, struct
     }
     if (count == 0)
         printf("no channels\n");
-    return ST_OK;
+    return settings->watch ? watch(settings, arena, err) : ST_OK;
 }
 
 static void print_entry(json entry, const struct channel_settings *settings, struct arena tmp)

@@ -36,6 +36,9 @@ struct channel_settings {
 enum status channel_node(const struct channel_settings *settings, struct err *err);
 enum status channel_restore(const struct channel_settings *settings, struct err *err);
 enum status channel_tower(const struct channel_settings *settings, struct err *err);
+/* Prints what becomes of channels, until the daemon ends. */
+enum status channel_watch(const struct channel_settings *settings, struct arena *arena,
+                          struct err *err);
 enum status channel_contracts(const struct channel_settings *settings, struct err *err);
 
 #endif

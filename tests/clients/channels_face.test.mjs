@@ -1,12 +1,13 @@
 // What a client of the daemon's JSON-RPC is told: notifications over a WebSocket, and what the methods are.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import meta from '@open-rpc/meta-schema';
 import Ajv from 'ajv';
 import WebSocket from 'ws';
 import { deploy, hex, startDaemon } from './channels.mjs';
-import { ether, keys, startNode, until } from './node.mjs';
+import { bin, ether, keys, startNode, until } from './node.mjs';
 
 /** A WebSocket of the daemon's, with all notifications in `news`. */
 async function connect(daemon) {
@@ -117,6 +118,25 @@ describe('a daemon\'s clients', () => {
     await until(async () => (await next.ask('channel_subscribe', { topic: 'balances' })).result, 10_000, 'the places');
     next.socket.terminate();
     await alice.rpc('channel_keysend', { channel, amount: '0x1' });
+  });
+
+  test('list --watch tells of each change, until the daemon ends', async () => {
+    const watch = spawn(bin, ['channel', 'list', '--watch', '--daemon', bob.url], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let out = '', err = '';
+    watch.stdout.on('data', (data) => { out += data; });
+    watch.stderr.on('data', (data) => { err += data; });
+    const exit = new Promise((done) => watch.once('exit', done));
+    await until(() => out.includes('Can receive'), 10_000, 'the list');
+    const told = () => out.split('\n').filter((line) => /^\d\d:\d\d:\d\d  0x[0-9a-f]{16}  .*balance /.test(line));
+    await until(async () => {
+      await alice.rpc('channel_keysend', { channel, amount: '0x5' });
+      return told().length >= 2;
+    }, 20_000, 'changes');
+    await bob.kill();
+    assert.equal(await exit, 1);
+    assert.match(err, /ended/);
+    bob = await bob.again();
+    await until(async () => (await alice.channel(channel)).state === 'open', 20_000, 'the reunion');
   });
 
   describe('rpc.discover', () => {
