@@ -47,13 +47,14 @@ struct wal {
     struct task back; /* to the loop, when a batch is done */
     enum status result;
     struct err why;
-    bool idle;   /* as the loop's thread knows */
-    bool due;    /* what gathers cannot wait */
-    u64 size;    /* of what is durable */
-    bool begins; /* options.begins is running */
+    bool idle;       /* as the loop's thread knows */
+    bool due;        /* what gathers cannot wait */
+    u64 start, size; /* of the log; and where what is durable ends */
+    bool begins;     /* options.begins is running */
 
     struct wal_draft *draft; /* NULL: it is not written anew */
-    bool is_made;            /* to be put in place with the next batch; the loop's while idle */
+    bool is_made;            /* to be put in place with the next batch */
+    bool replaces;           /* with that which flies */
     bool is_replaced;        /* that was done, or given up: draft->result */
     atomic_bool closing;
 
@@ -100,7 +101,7 @@ static void *run(void *self)
         if (!wal->busy)
             break;
         pthread_mutex_unlock(&wal->mutex);
-        wal->result = wal->is_made ? replace(wal, &wal->why) : ST_OK;
+        wal->result = wal->replaces ? replace(wal, &wal->why) : ST_OK;
         if (wal->result == ST_OK)
             wal->result = write_batch(wal, &wal->why);
         pthread_mutex_lock(&wal->mutex);
@@ -199,6 +200,8 @@ void wal_commit(struct wal *wal)
     wal->gathering = empty;
     wal->idle = false;
     wal->due = false;
+    wal->replaces = wal->is_made;
+    wal->is_made = false;
     pthread_mutex_lock(&wal->mutex);
     wal->busy = true;
     pthread_cond_signal(&wal->wake);
@@ -255,7 +258,7 @@ u64 wal_draft_size(const struct wal_draft *draft)
 
 u64 wal_size(const struct wal *wal)
 {
-    return wal->size - log_start(wal->log);
+    return wal->size - wal->start;
 }
 
 bool wal_is_rewriting(const struct wal *wal)
@@ -326,7 +329,6 @@ static enum status replace(struct wal *wal, struct err *err)
     struct wal_draft *draft = wal->draft;
     const struct files *files = wal->options.files;
     char path[PATH_ROOM];
-    wal->is_made = false;
     wal->is_replaced = true;
     draft->result = new_path(wal, path, &draft->why);
     if (draft->result == ST_OK)
@@ -440,6 +442,7 @@ static enum status begin(struct wal *wal, struct err *err)
     if (cut != 0) /* half a batch that was never told, or a disk that rots: they look the same */
         log_warn("channel", "the journal's end does not read, and is kept beside it as .cut",
                  LOG_TEXT("journal", wal->options.path), LOG_U64("bytes", cut));
+    wal->start = log_start(wal->log);
     wal->size = log_end(wal->log);
     TRY(wal_walk(wal, wal->options.self, wal->options.replay, err));
     TRY(thread_start(&wal->thread, "channel wal", run, wal, err));

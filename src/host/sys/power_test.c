@@ -21,7 +21,10 @@ static enum status power_open(void *self, const char *path, enum file_mode mode,
                               struct err *err)
 {
     struct power *power = self;
-    if (power->left == 0)
+    pthread_mutex_lock(&mutex);
+    bool has_power = power->left != 0;
+    pthread_mutex_unlock(&mutex);
+    if (!has_power)
         return no_power(err);
     TRY(power->inner->open(power->inner->self, path, mode, out, err));
     pthread_mutex_lock(&mutex);
