@@ -90,7 +90,9 @@ async function lockUp(on, way, channel, amount) {
   const before = BigInt((await on.nodes[way.at(-2)].channel(channel)).spendable);
   process.kill(last.pid, 'SIGSTOP');
   payer.rpc('channel_pay', { invoice, via: way.slice(1, -1).map((i) => point(on.nodes[i])) }).catch(() => {});
-  await until(async () => BigInt((await on.nodes[way.at(-2)].channel(channel)).spendable) < before, 60_000, 'the lock');
+  const from = on.nodes[way.at(-2)];
+  await until(async () => BigInt((await from.channel(channel)).spendable) < before, 60_000, 'the lock');
+  await from.rpc('channel_invoice', { amount: '0x1' }); // answered when that is on the disk, and the lock has left before it
   return hash;
 }
 
@@ -478,6 +480,8 @@ describe('an answer on a chain that makes it hard', () => {
     await on.rpc('evm_setAutomine', true);
     await until(async () => (await on.rpc('evm_mine'), await noted()) > 0, 60_000, 'the note'); // of one side or both
     assert.equal(await on.disputes(channel), 2);
+    // It may come after the note, and once the dispute's time is over it would be reverted.
+    await until(async () => (await on.rpc('evm_mine'), await on.bonds(channel, 1)) === 1, 60_000, 'the cheat\'s bond');
     await on.pass(on.challenge);
     await on.closed(1, channel);
     assert.deepEqual(await on.settled(channel), [100n, ether - 100n]);
