@@ -34,7 +34,10 @@ async function launch(words, env = {}) {
 const scratchFolder = () => mkdtempSync(`${tmpdir()}/varve-channels-`);
 
 async function stop(server, scratch) {
-  if (!server.ended) server.child.kill('SIGTERM');
+  if (!server.ended) {
+    server.child.kill('SIGTERM');
+    server.child.kill('SIGCONT'); // a test that failed may have left it stopped
+  }
   const end = await server.exit;
   if (scratch) rmSync(scratch, { recursive: true, force: true });
   return end;
