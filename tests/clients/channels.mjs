@@ -1,6 +1,6 @@
 // Channel daemons, as tests drive them: the program's own commands and JSON-RPC.
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { bin, freePort, keys, until } from './node.mjs';
@@ -69,6 +69,19 @@ export function startPoints() {
   };
 }
 startPoints.ended = 99;
+
+/** What a daemon has on the disk, while it runs: once more where a file went during that, as a journal's that is written anew. */
+export function copyLive({ datadir }, to) {
+  for (let tries = 0; ; tries++) {
+    try {
+      cpSync(datadir, to, { recursive: true });
+      return;
+    } catch (error) {
+      rmSync(to, { recursive: true, force: true });
+      if (error.code !== 'ENOENT' || tries === 100) throw error;
+    }
+  }
+}
 
 /** A watchtower on the chains `urls`, paid for by `key`. With `datadir` and `port` of an earlier one it is that one again. */
 export async function startTower({ urls, key, datadir, port }) {

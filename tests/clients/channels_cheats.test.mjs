@@ -9,7 +9,7 @@ import { createServer } from 'node:http';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { keccak256, toEventSelector } from 'viem';
-import { deploy, hex, startDaemon, startTower } from './channels.mjs';
+import { copyLive, deploy, hex, startDaemon, startTower } from './channels.mjs';
 import { addresses, ether, foundry, keys, startNode, until } from './node.mjs';
 
 const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
@@ -77,7 +77,7 @@ for (const [name, program] of Object.entries(parents)) {
       bob = await startDaemon({ urls: [chain.url], key: keys[2], args: [...args, '--tower', tower.name, '--tower.risk', '1'] });
       channel = (await alice.rpc('channel_open', { peer: bob.node, amount: hex(ether) })).channel;
       for (let i = 0; i < payments; i++) {
-        cpSync(alice.datadir, `${scratch}/${i}`, { recursive: true });
+        copyLive(alice, `${scratch}/${i}`);
         await alice.rpc('channel_keysend', { channel, amount: hex(ether / 50n) });
         if (i % 3 === 1) await bob.rpc('channel_keysend', { channel, amount: hex(ether / 200n) });
       }
@@ -198,7 +198,7 @@ describe('cheats where fees rise', () => {
     const servers = [tower, alice, bob, chain];
     try {
       const { channel } = await alice.rpc('channel_open', { peer: bob.node, amount: hex(ether) });
-      cpSync(alice.datadir, `${scratch}/old`, { recursive: true });
+      copyLive(alice, `${scratch}/old`);
       await alice.rpc('channel_keysend', { channel, amount: hex(paid) });
       await until(async () => BigInt((await bob.channel(channel)).unguarded) === 0n, 20_000, 'the receipt');
       await bob.kill('SIGTERM');

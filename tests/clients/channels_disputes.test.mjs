@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { encodeFunctionData, parseAbi, toEventSelector, toFunctionSelector, toHex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { deploy, hex, startDaemon } from './channels.mjs';
+import { copyLive, deploy, hex, startDaemon } from './channels.mjs';
 import { addresses, ether, foundry, keys, startNode, until } from './node.mjs';
 import { startStack } from './stack.mjs';
 
@@ -125,7 +125,7 @@ for (const [name, parent] of Object.entries(parents)) {
       const scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`);
       for (let i = 0; i < rounds; i++) {
         old.push(`${scratch}/${i}`);
-        cpSync(cheat.datadir, old[i], { recursive: true });
+        copyLive(cheat, old[i]);
         for (const channel of channels) {
           await cheat.rpc('channel_keysend', { channel, amount: '0xa' });
           if (i % 3 === 1) await on.nodes[1].rpc('channel_keysend', { channel, amount: '0x1' });
@@ -416,7 +416,7 @@ describe('an answer on a chain that makes it hard', () => {
     const channel = await on.open(0, 1);
     const scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`);
     await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x1' });
-    cpSync(on.nodes[0].datadir, `${scratch}/old`, { recursive: true });
+    copyLive(on.nodes[0], `${scratch}/old`);
     await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x63' });
     await on.nodes[0].kill();
     const pending = async () => Number((await on.rpc('txpool_status')).pending);
@@ -454,7 +454,7 @@ describe('an answer on a chain that makes it hard', () => {
     const waiting = async () => Object.values((await on.rpc('txpool_content')).pending).flatMap((each) => Object.values(each));
     for (const i of [0, 1]) {
       await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x1' });
-      cpSync(on.nodes[0].datadir, `${scratch}/${i}`, { recursive: true });
+      copyLive(on.nodes[0], `${scratch}/${i}`);
     }
     await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x62' });
     await on.nodes[0].kill();
