@@ -101,6 +101,7 @@ void add_lock_event(struct channel_events *events, enum channel_event_kind kind,
                           .channel = channel,
                           .slot = slot,
                           .amount = locks_get(channel->locks[side], slot).amount,
+                          .lock_kind = locks_get(channel->locks[side], slot).kind,
                           .reference = side == channel->side ? out_lock(channel, slot)->preimage
                                                              : (hash32){{0}},
                       });
@@ -179,6 +180,23 @@ bool channel_lock_is_held(const struct channel *channel, u32 slot)
     return slot < channel->in_room && channel->in[slot].state == IN_HELD;
 }
 
+bool channel_lock_stands(const struct channel *channel, u32 slot)
+{
+    return channel_lock_waits(channel, slot) ||
+           (slot < channel->in_room && channel->in[slot].state == IN_CLAIMED);
+}
+
+bool channel_lock_is_given_back(const struct channel *channel, u32 slot)
+{
+    return slot < channel->out_room && channel->out[slot].state == OUT_FAILED;
+}
+
+void channel_claim(struct channel *channel, u32 slot)
+{
+    if (channel_lock_waits(channel, slot) || channel_lock_is_held(channel, slot))
+        channel->in[slot].state = IN_CLAIMED;
+}
+
 bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out)
 {
     if (slot >= channel->in_room || channel->in[slot].state != IN_SETTLED)
@@ -224,37 +242,62 @@ static u32 open_slot(const struct channel *channel)
     return slot;
 }
 
+/* Of a lock of ours that has not ended. An update has one item about it. */
+static enum status judge_change(const struct channel *channel, const struct item *item,
+                                struct err *err)
+{
+    u32 slot = item->slot;
+    struct lock lock = locks_get(channel->locks[channel->side], slot);
+    const struct out_lock *out = slot < channel->out_room ? &channel->out[slot] : NULL;
+    if (out == NULL ||
+        (out->state != OUT_ADDED && out->state != OUT_SETTLED && out->state != OUT_FAILED))
+        return fail(err, ST_MISSING, "no lock of ours is in slot %u", slot);
+    if (out->changes)
+        return fail(err, ST_AGAIN, "the lock in slot %u changes already", slot);
+    if (item->kind == ITEM_PART &&
+        (lock.kind == LOCK_OF_SECRET || item->lock.amount >= lock.amount))
+        return fail(err, ST_MISSING, "no app's lock of so much is in slot %u", slot);
+    return ST_OK;
+}
+
+static enum status judge_answer(const struct channel *channel, const struct item *item,
+                                struct err *err)
+{
+    u32 slot = item->slot;
+    bool is_settle = item->kind == ITEM_SETTLE;
+    bool is_ofapp = locks_get(channel->locks[peer_side(channel)], slot).kind != LOCK_OF_SECRET;
+    if (channel_lock_waits(channel, slot) ? !is_settle || !is_ofapp
+        : is_settle                       ? channel_lock_is_held(channel, slot)
+                                          : channel_lock_stands(channel, slot))
+        return ST_OK;
+    return fail(err, ST_MISSING, "no lock of the peer's waits in slot %u", slot);
+}
+
 /* Whether an item of ours may follow what is signed and queued. */
 static enum status judge_own(const struct channel *channel, const struct item *item,
                              struct err *err)
 {
     u32 slot = item->slot;
-    bool in_out = slot < channel->out_room, in_in = slot < channel->in_room;
     switch (item->kind) {
     case ITEM_PAY:
     case ITEM_ADD:
+    case ITEM_STAKE:
         if (channel->stopped)
             return fail(err, ST_AGAIN, "the channel is closing");
         if (channel->next_sent >> CHANNEL_SENT_BITS != 0)
             return fail(err, ST_AGAIN, "the channel needs a new base first");
         if (item->lock.amount > channel_spendable(channel))
             return fail(err, ST_FULL, "the channel has not so much to spend");
-        if (item->kind == ITEM_ADD && slot >= LOCKS_MOST)
+        if (item->kind != ITEM_PAY && slot >= LOCKS_MOST)
             return fail(err, ST_FULL, "the channel has no room for another lock");
         return ST_OK;
     case ITEM_SETTLE:
     case ITEM_FAIL:
-        return in_in && (channel->in[slot].state == IN_KNOWN ||
-                         (item->kind == ITEM_SETTLE && channel->in[slot].state == IN_HELD))
-                   ? ST_OK
-                   : fail(err, ST_MISSING, "no lock of the peer's waits in slot %u", slot);
+        return judge_answer(channel, item, err);
     case ITEM_PAID:
     case ITEM_DROP:
-        return in_out && (channel->out[slot].state == OUT_ADDED ||
-                          channel->out[slot].state == OUT_SETTLED ||
-                          channel->out[slot].state == OUT_FAILED)
-                   ? ST_OK
-                   : fail(err, ST_MISSING, "no lock of ours is in slot %u", slot);
+    case ITEM_PART:
+        return judge_change(channel, item, err);
     }
     bug("unknown item");
 }
@@ -266,6 +309,14 @@ static void end_out(struct channel *channel, u32 slot)
     out->state = OUT_ENDED;
     out->was = locks_get(channel->locks[channel->side], slot);
     locks_set(channel->locks[channel->side], slot, &none);
+}
+
+static void change_out(struct channel *channel, const struct item *item)
+{
+    struct lock lock = locks_get(channel->locks[channel->side], item->slot);
+    (void)item_change(item, &lock);
+    locks_set(channel->locks[channel->side], item->slot, &lock);
+    out_lock(channel, item->slot)->changes = true;
 }
 
 static void answer_in(struct in_lock *in, const struct item *item)
@@ -282,8 +333,13 @@ static void apply_own(struct channel *channel, const struct item *item)
         channel->next_sent += item->lock.amount;
         break;
     case ITEM_ADD:
+    case ITEM_STAKE:
         locks_set(locks, item->slot, &item->lock);
         out_lock(channel, item->slot)->state = OUT_QUEUED;
+        break;
+    case ITEM_PART:
+        channel->next_sent += item->lock.amount;
+        change_out(channel, item);
         break;
     case ITEM_SETTLE:
     case ITEM_FAIL: /* from the journal, it may come after the lock's end */
@@ -309,7 +365,7 @@ enum status channel_queue(struct channel *channel, const struct item *item, u32 
                           struct err *err)
 {
     struct item own = *item;
-    if (own.kind == ITEM_ADD)
+    if (own.kind == ITEM_ADD || own.kind == ITEM_STAKE)
         own.slot = open_slot(channel);
     if (channel->lost)
         return fail(err, ST_AGAIN, "the channel is being restored");
@@ -401,9 +457,12 @@ struct wire_update update_of(const struct channel *channel, const struct sent *s
 
 static void send_locks(struct channel *channel, bytes items)
 {
-    for (struct item item; items.size != 0 && item_read(&items, &item) == ST_OK;)
-        if (item.kind == ITEM_ADD)
+    for (struct item item; items.size != 0 && item_read(&items, &item) == ST_OK;) {
+        if (item.kind == ITEM_ADD || item.kind == ITEM_STAKE)
             out_lock(channel, item.slot)->state = OUT_ADDED;
+        if (item.kind == ITEM_PART)
+            out_lock(channel, item.slot)->changes = false;
+    }
 }
 
 /* What our newest half says becomes so. */
@@ -477,6 +536,8 @@ static void tell_acked(struct channel *channel, const struct half *before, const
             .amount = item.lock.amount,
             .reference = item.reference,
         };
+        if (item.kind == ITEM_DROP)
+            event.lock_kind = out_lock(channel, item.slot)->was.kind;
         if (item.kind == ITEM_PAID || item.kind == ITEM_DROP)
             forget_out(channel, item.slot);
         if (item.kind == ITEM_DROP)

@@ -74,11 +74,13 @@ struct channel_event {
         EVENT_SETTLED,    /* the payee of our lock has shown its preimage: slot, reference */
         EVENT_FAILED,     /* it gives the lock back: slot; channel_lock_reason says why */
         EVENT_DROPPED,    /* and the peer knows that our lock is gone: slot */
+        EVENT_STAKE_PAID, /* the peer has paid all of an app's lock: slot, reference: the app */
     } kind;
     struct channel *channel;
     u32 slot;
     u128 amount;
     hash32 reference;
+    enum lock_kind lock_kind;
 };
 
 struct channel_events {
@@ -141,10 +143,10 @@ u128 channel_relied(const struct channel *channel);
 
 /* --- Our updates. */
 
-/* Puts an item into the next update. ADD chooses its slot itself, *slot. PAID, DROP, SETTLE and
- * FAIL name theirs; SETTLE and FAIL one of the peer's. ST_FULL: not so much money, or no slot.
- * ST_AGAIN: the queue is full, or the channel is closing; later, or never.  ST_MISSING: no such
- * lock, or it is not in that state. */
+/* Puts an item into the next update. ADD and STAKE choose their slot themselves, *slot. PAID, PART,
+ * DROP, SETTLE and FAIL name theirs; SETTLE and FAIL one of the peer's. ST_FULL: not so much money,
+ * or no slot. ST_AGAIN: the queue is full, or the channel is closing; later, or never.  ST_MISSING:
+ * no such lock, or it is not in that state. */
 enum status channel_queue(struct channel *channel, const struct item *item, u32 *slot,
                           struct err *err);
 
@@ -305,6 +307,12 @@ bool channel_has_fresh_locks(const struct channel *channel);
 bool channel_lock_waits(const struct channel *channel, u32 slot);
 /* Whether it is one of before a restore: it may be settled, and is not failed. */
 bool channel_lock_is_held(const struct channel *channel, u32 slot);
+/* Whether a lock of the peer's may be let go: it waits, or is claimed. */
+bool channel_lock_stands(const struct channel *channel, u32 slot);
+/* Whether the peer has given a lock of ours back, and that has not ended. */
+bool channel_lock_is_given_back(const struct channel *channel, u32 slot);
+/* The court gives us something of an app's lock of the peer's: that it expires does not end it. */
+void channel_claim(struct channel *channel, u32 slot);
 /* The preimage that we told for a lock of the peer's. False: none. */
 bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out);
 /* The preimage of a lock of the peer's that waits, when the peer is not to be told any more: for

@@ -42,6 +42,35 @@ static void world_lock(struct world *w, u32 side)
     assert(st != ST_MISSING && st != ST_INVALID);
 }
 
+static void world_stake(struct world *w, u32 side)
+{
+    struct channel *channel = w->side[side].channel;
+    struct item item = {.kind = ITEM_STAKE};
+    item.lock.amount = world_number(w, (u64)channel_spendable(channel) + 1);
+    item.lock.expiry_s = w->now_s + WORLD_LOCK_LIFE;
+    item.lock.kind = world_byte(w) % 2 == 0 ? LOCK_OF_FIRST : LOCK_OF_SECOND;
+    item.lock.key = (hash32){{5}};
+    if (item.lock.amount == 0 || locks_count(channel_locks(channel, side)) == WORLD_SLOTS / 2)
+        return;
+    enum status st = channel_queue(channel, &item, NULL, NULL);
+    assert(st != ST_MISSING && st != ST_INVALID);
+}
+
+/* Some of an app's lock is paid, maybe after the payee let it go. */
+static void world_part(struct world *w, u32 side)
+{
+    struct channel *channel = w->side[side].channel;
+    const struct locks *locks = channel_locks(channel, side);
+    struct item item = {.kind = ITEM_PART, .slot = world_byte(w) % 8};
+    while (item.slot < WORLD_SLOTS && locks_get(locks, item.slot).kind == LOCK_OF_SECRET)
+        item.slot++;
+    if (item.slot == WORLD_SLOTS)
+        return;
+    item.lock.amount = world_number(w, (u64)locks_get(locks, item.slot).amount);
+    if (item.lock.amount != 0)
+        (void)channel_queue(channel, &item, NULL, NULL); /* it may not be sent yet, or change */
+}
+
 static void world_answer(struct world *w, u32 side)
 {
     struct channel *channel = w->side[side].channel;
@@ -53,7 +82,8 @@ static void world_answer(struct world *w, u32 side)
         return;
     struct item item = {.kind = world_byte(w) % 2 == 0 ? ITEM_SETTLE : ITEM_FAIL, .slot = slot};
     struct lock lock = locks_get(locks, slot);
-    if (w->now_s + WORLD_LOCK_LIFE / 2 > lock.expiry_s) /* R6: too late for the secret */
+    if (w->now_s + WORLD_LOCK_LIFE / 2 > lock.expiry_s || /* R6: too late for the secret */
+        lock.kind != LOCK_OF_SECRET)
         item.kind = ITEM_FAIL;
     item.reference = item.kind == ITEM_SETTLE ? world_preimage((u64)lock.amount) : (hash32){{0}};
     item.text = item.kind == ITEM_FAIL ? BYTES_LIT("no") : BYTES_EMPTY;
@@ -309,10 +339,11 @@ static const struct {
     u8 often;
     void (*act)(struct world *w, u32 side);
 } world_acts[] = {
-    {12, world_pay},    {8, world_lock},   {8, world_answer},    {8, world_end_lock},
-    {18, world_update}, {16, world_flush}, {28, world_deliver},  {1, world_reconnect},
-    {1, world_crash},   {2, world_ask},    {8, world_splice},    {4, world_withdraw},
-    {3, world_execute}, {3, world_see},    {2, world_pass_time}, {6, world_lie},
+    {8, world_pay},       {8, world_lock},      {8, world_answer},  {8, world_end_lock},
+    {2, world_stake},     {2, world_part},      {18, world_update}, {16, world_flush},
+    {28, world_deliver},  {1, world_reconnect}, {1, world_crash},   {2, world_ask},
+    {8, world_splice},    {4, world_withdraw},  {3, world_execute}, {3, world_see},
+    {2, world_pass_time}, {6, world_lie},
 };
 
 static void world_step(struct world *w)

@@ -217,8 +217,9 @@ static hash32 preimage_of(u64 number)
 static struct item new_lock(u128 amount, u64 number, u64 expiry_s)
 {
     static const u8 onion[ONION_SIZE];
-    struct item item = {
-        .kind = ITEM_ADD, .lock = {amount, expiry_s, {{0}}}, .text = BYTES_OF(onion)};
+    struct item item = {.kind = ITEM_ADD,
+                        .lock = {.amount = amount, .expiry_s = expiry_s},
+                        .text = BYTES_OF(onion)};
     hash32 preimage = preimage_of(number);
     sha256_joined(BYTES_OF(preimage), BYTES_EMPTY, item.lock.key.b);
     return item;
@@ -266,6 +267,7 @@ static void act(struct end *at, u64 *numbers)
         struct item item = {.slot = event->slot};
         switch (event->kind) {
         case EVENT_LOCK_WAITS:
+        case EVENT_STAKE_PAID:
             break;
         case EVENT_LOCK_IN:
             CHECK(channel_lock_onion(at->channel, event->slot).size == ONION_SIZE);
@@ -503,5 +505,123 @@ TEST(acknowledgements_that_wait_do_not_fill_the_peers_window)
         waited += channel_ack_may_wait(ends[1].channel);
     }
     CHECK(waited != 0 && waited < CHANNEL_WINDOW / 4);
+    end(ends);
+}
+
+/* --- Locks of apps. */
+
+static u32 stake(struct end *at, u128 amount, u64 expiry_s)
+{
+    struct item item = {
+        .kind = ITEM_STAKE,
+        .lock = {.amount = amount, .expiry_s = expiry_s, .key = {{5}}, .kind = LOCK_OF_FIRST}};
+    u32 slot;
+    CHECK(channel_queue(at->channel, &item, &slot, NULL) == ST_OK);
+    return slot;
+}
+
+static enum status pay_part(struct end *at, u32 slot, u128 amount)
+{
+    struct item item = {.kind = ITEM_PART, .slot = slot, .lock.amount = amount};
+    return channel_queue(at->channel, &item, NULL, NULL);
+}
+
+TEST(a_lock_of_an_app_is_paid_in_parts_and_let_go)
+{
+    begin(ends);
+    struct channel *payer = ends[0].channel, *payee = ends[1].channel;
+    u32 slot = stake(&ends[0], 1000, NOW + 60);
+    CHECK(pay_part(&ends[0], slot, 1) == ST_MISSING); /* the peer does not know it yet */
+    settle_down(ends);
+    CHECK(channel_lock_stands(payee, slot) && locks_get(channel_locks(payee, 0), slot).kind == 1);
+    CHECK(pay_part(&ends[0], slot, 1000) == ST_MISSING);
+    CHECK(pay_part(&ends[0], slot, 300) == ST_OK);
+    CHECK(pay_part(&ends[0], slot, 300) == ST_AGAIN); /* one change in an update */
+    CHECK(channel_spendable(payer) == 999000);
+    settle_down(ends);
+    CHECK(pay_part(&ends[0], slot, 200) == ST_OK);
+    settle_down(ends);
+    CHECK(locks_get(channel_locks(payee, 0), slot).amount == 500);
+    for (u32 side = 0; side < 2; side++)
+        CHECK(channel_funds(ends[side].channel, 0) == 999500);
+    struct item item = {.kind = ITEM_SETTLE, .slot = slot};
+    CHECK(channel_queue(payee, &item, NULL, NULL) == ST_MISSING); /* it has no secret */
+    item.kind = ITEM_FAIL;
+    CHECK(channel_queue(payee, &item, NULL, NULL) == ST_OK);
+    settle_down(ends);
+    CHECK(channel_lock_is_given_back(payer, slot));
+    queue(&ends[0], ITEM_DROP, slot, 0);
+    settle_down(ends);
+    CHECK(channel_is_quiet(payer) && channel_is_quiet(payee));
+    CHECK(channel_spendable(payer) == 999500 && channel_spendable(payee) == 500500);
+    for (u32 side = 0; side < 2; side++)
+        check_replayed(&ends[side], side);
+    end(ends);
+}
+
+TEST(all_of_an_apps_lock_is_paid_and_the_payee_is_told)
+{
+    begin(ends);
+    u32 slot = stake(&ends[0], 1000, NOW + 60);
+    settle_down(ends);
+    queue(&ends[0], ITEM_PAID, slot, 0);
+    send(&ends[0]);
+    ends[1].events.count = 0;
+    receive(&ends[1], &ends[0]);
+    const struct channel_event *event = &ends[1].events.list[0];
+    CHECK(ends[1].events.count == 1 && event->kind == EVENT_STAKE_PAID && event->slot == slot);
+    CHECK(event->amount == 1000 && event->reference.b[0] == 5 && event->lock_kind == LOCK_OF_FIRST);
+    settle_down(ends);
+    CHECK(channel_is_quiet(ends[0].channel) && channel_funds(ends[0].channel, 0) == 999000);
+    end(ends);
+}
+
+TEST(a_lock_that_the_court_has_given_us_some_of_does_not_expire)
+{
+    struct item drop = {.kind = ITEM_DROP};
+    struct channel_events events = {0};
+    begin(ends);
+    (void)stake(&ends[0], 6, NOW + 10);
+    settle_down(ends);
+    channel_claim(ends[1].channel, 0);
+    CHECK(channel_queue(ends[0].channel, &drop, NULL, NULL) == ST_OK);
+    send(&ends[0]);
+    const struct wire_update *update = &ends[0].line.list[ends[0].line.count - 1].update;
+    CHECK(channel_take_update(ends[1].channel, update, NOW + 11, &events, NULL) == ST_INVALID);
+    struct item let_go = {.kind = ITEM_FAIL};
+    CHECK(channel_queue(ends[1].channel, &let_go, NULL, NULL) == ST_OK);
+    CHECK(channel_take_update(ends[1].channel, update, NOW, &events, NULL) == ST_OK);
+    channel_events_free(&events);
+    end(ends);
+}
+
+TEST(items_of_apps_are_refused_where_they_do_not_belong)
+{
+    begin(ends);
+    struct item lock = new_lock(6, 5, NOW + 10);
+    u32 slot;
+    CHECK(channel_queue(ends[0].channel, &lock, &slot, NULL) == ST_OK);
+    u32 app = stake(&ends[0], 100, NOW + 10);
+    settle_down(ends);
+    CHECK(pay(&ends[0], 1) == ST_OK);
+    send(&ends[0]);
+    struct wire_update good = ends[0].line.list[ends[0].line.read].update;
+    struct channel_events events = {0};
+    const struct item wrong[] = {
+        {.kind = ITEM_PART, .slot = slot, .lock.amount = 1}, /* a secret decides that one */
+        {.kind = ITEM_PART, .slot = app, .lock.amount = 100},
+        {.kind = ITEM_PART, .slot = app, .lock.amount = (u128)1 << 119},
+        {.kind = ITEM_PART, .slot = 9, .lock.amount = 1},
+        {.kind = ITEM_STAKE, .slot = app, .lock = {.amount = 1, .kind = LOCK_OF_FIRST}},
+        {.kind = ITEM_DROP, .slot = app},
+    };
+    for (usize i = 0; i < countof(wrong); i++) {
+        u8 item[ITEM_LIMIT];
+        struct wire_update bad = good;
+        bad.items = (bytes){item, item_write(&wrong[i], item)};
+        CHECK_ROW(i, channel_take_update(ends[1].channel, &bad, NOW, &events, NULL) == ST_INVALID);
+    }
+    CHECK(channel_take_update(ends[1].channel, &good, NOW, &events, NULL) == ST_OK);
+    channel_events_free(&events);
     end(ends);
 }

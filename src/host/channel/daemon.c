@@ -133,10 +133,14 @@ static void take_event(struct daemon *daemon, const struct channel_event *event)
     case EVENT_SETTLED:
     case EVENT_FAILED:
     case EVENT_DROPPED:
+        if (event->lock_kind != LOCK_OF_SECRET)
+            break;
         if (daemon->replaying)
             forward_replay(entry, event);
         else
             forward_event(entry, event);
+        break;
+    case EVENT_STAKE_PAID:
         break;
     }
 }

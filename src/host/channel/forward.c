@@ -282,7 +282,7 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
     }
     struct item item = {
         .kind = ITEM_ADD,
-        .lock = {step->amount, step->expiry_s, lock->key},
+        .lock = {.amount = step->amount, .expiry_s = step->expiry_s, .key = lock->key},
         .text = onion,
     };
     struct entry *out = choose_out(from, step);
@@ -597,6 +597,7 @@ void forward_event(struct entry *entry, const struct channel_event *event)
         break;
     case EVENT_PAID_IN:
     case EVENT_PAID_OUT:
+    case EVENT_STAKE_PAID:
         break;
     }
 }

@@ -254,16 +254,18 @@ static void get_withdrawal(struct image_reader *in, struct withdrawal *withdrawa
 static void put_lock(struct image *out, const struct lock *lock)
 {
     image_put_number(out, lock->amount, 16);
-    image_put_number(out, lock->expiry_s, 8);
+    image_put_number(out, (u64)lock->kind << 40 | lock->expiry_s, 8);
     put_hash(out, lock->key);
 }
 
 static struct lock get_lock(struct image_reader *in)
 {
     struct lock lock = {.amount = image_get_number(in, 16)};
-    lock.expiry_s = (u64)image_get_number(in, 8);
+    u64 word = (u64)image_get_number(in, 8);
+    lock.expiry_s = word & (((u64)1 << 40) - 1);
+    lock.kind = (enum lock_kind)(word >> 40 & 0xff);
     lock.key = get_hash(in);
-    in->failed |= lock.amount >= CHANNEL_AMOUNT_LIMIT || lock.expiry_s >> 40 != 0;
+    in->failed |= lock.amount >= CHANNEL_AMOUNT_LIMIT || word >> 40 >= LOCK_KINDS;
     return lock;
 }
 
@@ -392,7 +394,7 @@ static void get_in_locks(struct image_reader *in, struct channel *channel)
         usize onion_size = (usize)image_get_number(in, 2);
         in->failed |= onion_size != 0 && onion_size != ONION_SIZE && onion_size != ITEM_ONION_LIMIT;
         bytes onion = image_get_bytes(in, in->failed ? 0 : onion_size);
-        in->failed |= state == IN_NONE || state > IN_FAILED ||
+        in->failed |= state == IN_NONE || state > IN_CLAIMED ||
                       (!in->failed && locks_get(locks, slot).amount == 0);
         if (in->failed)
             return;

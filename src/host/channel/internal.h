@@ -28,6 +28,7 @@ struct out_lock {
     hash32 preimage; /* OUT_SETTLED */
     struct lock was; /* OUT_ENDED */
     bytes reason;    /* OUT_FAILED, owned */
+    bool changes;    /* the next update pays a part of it */
 };
 
 /* What we did about a lock of the peer's. */
@@ -36,9 +37,10 @@ struct in_lock {
         IN_NONE,
         IN_NEW, /* not acknowledged yet */
         IN_KNOWN,
-        IN_HELD, /* of before a restore: it may have been passed on (R13) */
+        IN_HELD,    /* of before a restore: it may have been passed on (R13) */
         IN_SETTLED,
         IN_FAILED,
+        IN_CLAIMED, /* of an app, which gives us some of it */
     } state;
     hash32 preimage; /* IN_SETTLED */
     u8 *onion;       /* ONION_SIZE, or ITEM_ONION_LIMIT */

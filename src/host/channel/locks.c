@@ -5,7 +5,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { CHUNK_SIZE = LOCK_SIZE * LOCKS_PER_CHUNK, LEVELS = 9 /* 256 leaves to one top */ };
+enum {
+    CHUNK_SIZE = LOCK_SIZE * LOCKS_PER_CHUNK,
+    LEVELS = 9, /* 256 leaves to one top */
+    EXPIRY_BITS = 40,
+};
+#define EXPIRY_MASK (((u64)1 << EXPIRY_BITS) - 1)
 
 struct locks {
     u8 *slots; /* LOCK_SIZE bytes each, as they are hashed; whole chunks */
@@ -55,7 +60,8 @@ struct lock locks_get(const struct locks *locks, u32 slot)
     const u8 *at = slot_at(locks, slot);
     struct lock lock = {
         .amount = (u128)load_be64(at) << 64 | load_be64(at + 8),
-        .expiry_s = load_be64(at + 24),
+        .expiry_s = load_be64(at + 24) & EXPIRY_MASK,
+        .kind = (enum lock_kind)(load_be64(at + 24) >> EXPIRY_BITS),
     };
     memcpy(lock.key.b, at + 32, sizeof(lock.key.b));
     return lock;
@@ -90,7 +96,7 @@ static void move_end(struct locks *locks, u32 end)
 
 void locks_set(struct locks *locks, u32 slot, const struct lock *lock)
 {
-    assert(slot < LOCKS_MOST && lock->expiry_s >> 40 == 0);
+    assert(slot < LOCKS_MOST && lock->expiry_s >> EXPIRY_BITS == 0 && lock->kind < LOCK_KINDS);
     need_chunk(locks, slot / LOCKS_PER_CHUNK);
     struct lock old = locks_get(locks, slot);
     u8 *at = locks->slots + (usize)slot * LOCK_SIZE;
@@ -98,7 +104,7 @@ void locks_set(struct locks *locks, u32 slot, const struct lock *lock)
     if (lock->amount != 0) {
         store_be64(at, (u64)(lock->amount >> 64));
         store_be64(at + 8, (u64)lock->amount);
-        store_be64(at + 24, lock->expiry_s);
+        store_be64(at + 24, (u64)lock->kind << EXPIRY_BITS | lock->expiry_s);
         memcpy(at + 32, lock->key.b, sizeof(lock->key.b));
     }
     locks->total = locks->total - old.amount + lock->amount;

@@ -1,6 +1,7 @@
-/* The locks of one side of a channel: payments of its that a secret decides, in numbered slots.
+/* The locks of one side of a channel: payments of its that a secret or an app decides, in numbered
+ * slots.
  *
- *   lock   = amount << 128 | expiry (40 bits), key                 two words
+ *   lock   = amount << 128 | kind (8 bits) << 40 | expiry (40 bits), key      two words
  *   chunk  = the locks of slots 32 i … 32 i + 31, free ones zero
  *   root   = H(number of chunks ‖ top of the binary tree over keccak(chunk))
  *
@@ -24,10 +25,14 @@ enum {
     LOCKS_MOST = LOCKS_PER_CHUNK * LOCKS_MOST_CHUNKS,
 };
 
+/* What decides. Those of an app are what its first or its second has at stake (app.h). */
+enum lock_kind { LOCK_OF_SECRET, LOCK_OF_FIRST, LOCK_OF_SECOND, LOCK_KINDS };
+
 struct lock {
     u128 amount; /* 0: the slot is free */
     u64 expiry_s;
-    hash32 key; /* sha256 of the preimage */
+    hash32 key; /* sha256 of the preimage; of an app its id */
+    enum lock_kind kind;
 };
 
 struct locks; /* memory grows with the highest slot ever used */

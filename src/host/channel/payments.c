@@ -251,7 +251,9 @@ static enum status send_part(struct payment *payment, const struct plan *plan, u
     enum status st = build_onion(part, expiry_s, onion, &size, err);
     struct item item = {
         .kind = ITEM_ADD,
-        .lock = {plan->amount[0], expiry_of_hop(part, 0, expiry_s), payment->terms.hash},
+        .lock = {.amount = plan->amount[0],
+                 .expiry_s = expiry_of_hop(part, 0, expiry_s),
+                 .key = payment->terms.hash},
         .text = {onion, size},
     };
     if (st == ST_OK)

@@ -65,8 +65,9 @@ TEST(two_whose_windows_are_full_do_not_wait_for_each_other)
 TEST(a_lock_that_has_not_left_is_not_dropped)
 {
     static const u8 onion[ONION_SIZE];
-    struct item lock = {
-        .kind = ITEM_ADD, .lock = {5, WORLD_START + 10, {{1}}}, .text = BYTES_OF(onion)};
+    struct item lock = {.kind = ITEM_ADD,
+                        .lock = {.amount = 5, .expiry_s = WORLD_START + 10, .key = {{1}}},
+                        .text = BYTES_OF(onion)};
     struct item drop = {.kind = ITEM_DROP};
     begin();
     CHECK(channel_queue(of(0), &lock, &drop.slot, NULL) == ST_OK);
@@ -79,8 +80,9 @@ TEST(a_lock_that_has_not_left_is_not_dropped)
 TEST(a_new_base_takes_the_place_of_what_was_signed)
 {
     static const u8 onion[ONION_SIZE];
-    struct item lock = {
-        .kind = ITEM_ADD, .lock = {5, WORLD_START + 10, {{1}}}, .text = BYTES_OF(onion)};
+    struct item lock = {.kind = ITEM_ADD,
+                        .lock = {.amount = 5, .expiry_s = WORLD_START + 10, .key = {{1}}},
+                        .text = BYTES_OF(onion)};
     begin();
     CHECK(pay(0, 700) == ST_OK && pay(1, 100) == ST_OK);
     CHECK(channel_queue(of(0), &lock, NULL, NULL) == ST_OK);

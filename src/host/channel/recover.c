@@ -18,9 +18,9 @@
  * shows acknowledges. So what it can hide is what came in since the copy and since our half that it
  * chooses to show; a watchtower's blob is that much newer than the copy.
  *
- * RECOVER's locks: side (u8) ‖ slot (u16) ‖ amount (u128) ‖ expiry (u40) ‖ key, big-endian, side
- * and slot ascending. Locks that come back are held: those of the peer's may have been passed on,
- * or their preimages told, so they are paid or expire. */
+ * RECOVER's locks: side | kind << 1 (u8) ‖ slot (u16) ‖ amount (u128) ‖ expiry (u40) ‖ key,
+ * big-endian, side and slot ascending. Locks that come back are held: those of the peer's may have
+ * been passed on, or their preimages told, so they are paid or expire. */
 #include "channel/internal.h"
 
 #include <assert.h>
@@ -73,8 +73,12 @@ static struct locks *signed_locks(const struct channel *channel)
             locks_set(out, slot, &lock);
     }
     for (struct item item; queue.size != 0 && item_read(&queue, &item) == ST_OK;) {
-        if (item.kind == ITEM_ADD)
+        struct lock lock = locks_get(out, item.slot);
+        lock.amount += item.lock.amount;
+        if (item.kind == ITEM_ADD || item.kind == ITEM_STAKE)
             locks_set(out, item.slot, &none);
+        if (item.kind == ITEM_PART)
+            locks_set(out, item.slot, &lock);
         if (item.kind == ITEM_PAID || item.kind == ITEM_DROP)
             locks_set(out, item.slot, &channel->out[item.slot].was);
     }
@@ -96,7 +100,7 @@ static bool put_locks(const struct locks *locks, u32 side, u8 **at, const u8 *en
             continue;
         if (end - *at < LOCK_BYTES)
             return false;
-        put_number(at, side, 1);
+        put_number(at, side | (u32)lock.kind << 1, 1);
         put_number(at, slot, 2);
         put_number(at, lock.amount, 16);
         put_number(at, lock.expiry_s, 5);
@@ -189,10 +193,11 @@ static bool read_locks(bytes in, struct locks *locks[2])
         return false;
     for (usize i = 0; i < in.size; i += LOCK_BYTES) {
         const u8 *at = in.data + i;
-        u32 side = (u32)read_number(&at, 1), slot = (u32)read_number(&at, 2);
+        u32 head = (u32)read_number(&at, 1), slot = (u32)read_number(&at, 2), side = head & 1;
         struct lock lock = {.amount = read_number(&at, 16), .expiry_s = (u64)read_number(&at, 5)};
         memcpy(lock.key.b, at, sizeof(lock.key));
-        if (side > 1 || slot >= LOCKS_MOST || side * LOCKS_MOST + slot < least ||
+        lock.kind = (enum lock_kind)(head >> 1);
+        if (head >> 1 >= LOCK_KINDS || slot >= LOCKS_MOST || side * LOCKS_MOST + slot < least ||
             lock.amount == 0 || lock.amount >= CHANNEL_AMOUNT_LIMIT ||
             locks_total(locks[side]) + lock.amount >= CHANNEL_AMOUNT_LIMIT)
             return false;
@@ -338,7 +343,8 @@ static enum status judge(const struct channel *channel, const struct shown_state
 
 static bool same_lock(const struct lock *a, const struct lock *b)
 {
-    return a->amount == b->amount && a->expiry_s == b->expiry_s && hash32_equal(a->key, b->key);
+    return a->amount == b->amount && a->expiry_s == b->expiry_s && a->kind == b->kind &&
+           hash32_equal(a->key, b->key);
 }
 
 /* Of a lock of ours that is still there: its end, which the peer does not know, is said again. */
@@ -368,6 +374,7 @@ static void take_out_locks(struct channel *channel, const struct locks *now)
             out->state == OUT_ENDED ? out->was : locks_get(channel->locks[channel->side], slot);
         if (lock.amount == 0 || !same_lock(&lock, &before))
             forget_out(channel, slot);
+        out->changes = false;
         if (lock.amount != 0)
             out->state = state_again(out);
     }

@@ -31,6 +31,11 @@ static struct wire_message truth(struct world *w, u8 room[static WIRE_LIMIT])
         item.lock = (struct lock){.amount = 70, .expiry_s = w->now_s + 900, .key = {{4}}};
         enum status st = channel_queue(w->side[side].channel, &item, NULL, NULL);
         assert(st == ST_OK);
+        item = (struct item){.kind = ITEM_STAKE};
+        item.lock = (struct lock){
+            .amount = 30, .expiry_s = w->now_s + 900, .key = {{8}}, .kind = LOCK_OF_SECOND};
+        st = channel_queue(w->side[side].channel, &item, NULL, NULL);
+        assert(st == ST_OK);
         item = (struct item){.kind = ITEM_PAY, .lock.amount = 9, .reference = {{9}}};
         st = channel_queue(w->side[side].channel, &item, NULL, NULL);
         assert(st == ST_OK);

@@ -54,11 +54,12 @@ static hash32 key_of(u8 number)
 static struct locks *first_chunk(void)
 {
     struct locks *locks = locks_new();
-    struct lock lock = {1000, 1700000100, key_of(42)};
+    struct lock lock = {.amount = 1000, .expiry_s = 1700000100, .key = key_of(42)};
     locks_set(locks, 0, &lock);
-    lock =
-        (struct lock){2000, 1700000200,
-                      hash_of("1bec7c333d3d0c3eef8c6199a402856509c3f869d25408cc1cc2208d0371db0e")};
+    lock = (struct lock){
+        .amount = 2000,
+        .expiry_s = 1700000200,
+        .key = hash_of("1bec7c333d3d0c3eef8c6199a402856509c3f869d25408cc1cc2208d0371db0e")};
     locks_set(locks, 1, &lock);
     return locks;
 }
@@ -196,6 +197,22 @@ TEST(roots_of_locks_are_those_of_the_contract)
     locks_free(locks);
 }
 
+/* Locks.sol: amount << 128 | kind << 40 | expiry, then the key. */
+TEST(a_lock_of_an_app_says_so_above_its_expiry)
+{
+    struct locks *locks = locks_new();
+    struct lock lock = {
+        .amount = 9, .expiry_s = 0xa1b2c3d4e5, .key = {{7}}, .kind = LOCK_OF_SECOND};
+    locks_set(locks, 0, &lock);
+    struct lock_chunk chunk = locks_chunk(locks, 0, test_arena());
+    CHECK(bytes_equal(bytes_slice(chunk.locks, 0, 32),
+                      hex("00000000000000000000000000000009000000000000000000000"
+                          "2a1b2c3d4e5")));
+    struct lock again = locks_get(locks, 0);
+    CHECK(again.amount == 9 && again.expiry_s == 0xa1b2c3d4e5 && again.kind == LOCK_OF_SECOND);
+    locks_free(locks);
+}
+
 /* The top over these leaves by the definition, every node anew. */
 static hash32 plain_root(struct locks *locks)
 {
@@ -252,7 +269,7 @@ TEST(a_root_does_not_depend_on_how_the_locks_came_about)
 TEST(free_slots_below_a_lock_are_hashed_as_they_are)
 {
     struct locks *locks = locks_new();
-    struct lock lock = {1, 1700000000, key_of(3)};
+    struct lock lock = {.amount = 1, .expiry_s = 1700000000, .key = key_of(3)};
     static const u32 slots[] = {31, 32, 64, 100, LOCKS_MOST - 1};
     for (usize i = 0; i < countof(slots); i++) {
         struct lock none = {0};
@@ -268,7 +285,7 @@ TEST(a_chunk_and_its_path_lead_to_the_root)
     struct locks *locks = locks_new();
     for (u32 slot = 0; slot < 200; slot++) {
         CHECK(locks_free_slot(locks) == slot && !locks_have(locks, number_of((u8)(slot + 1))));
-        struct lock lock = {slot + 1, 1700000000, number_of((u8)slot)};
+        struct lock lock = {.amount = slot + 1, .expiry_s = 1700000000, .key = number_of((u8)slot)};
         locks_set(locks, slot, &lock);
         CHECK(slot == 0 || locks_have(locks, lock.key));
     }

@@ -38,20 +38,21 @@ static bool may_drop(const struct channel *channel, u32 slot, const struct lock 
         return now_s > lock->expiry_s;
     case IN_NONE:
     case IN_SETTLED:
+    case IN_CLAIMED:
         break;
     }
     return false;
 }
 
-static bool is_preimage(hash32 preimage, hash32 key)
+static bool opens(const hash32 *preimage, struct lock lock)
 {
     hash32 hash;
-    sha256_joined(BYTES_OF(preimage), BYTES_EMPTY, hash.b);
-    return hash32_equal(hash, key);
+    sha256_joined(BYTES_OF(*preimage), BYTES_EMPTY, hash.b);
+    return lock.kind == LOCK_OF_SECRET && hash32_equal(hash, lock.key);
 }
 
 /* The payee speaks about a lock of ours. One that has ended meanwhile is none of its business any
- * more, and no harm. */
+ * more, and no harm. An app's has no preimage. */
 static bool may_answer(const struct channel *channel, const struct item *item)
 {
     if (item->slot >= channel->out_room)
@@ -61,8 +62,7 @@ static bool may_answer(const struct channel *channel, const struct item *item)
         return true;
     case OUT_ADDED:
         return item->kind == ITEM_FAIL ||
-               is_preimage(item->reference,
-                           locks_get(channel->locks[channel->side], item->slot).key);
+               opens(&item->reference, locks_get(channel->locks[channel->side], item->slot));
     case OUT_NONE:
     case OUT_QUEUED:
     case OUT_SETTLED:
@@ -82,6 +82,7 @@ static bool judge_item(const struct channel *channel, const struct item *item, u
         verdict->sent += item->lock.amount;
         return true;
     case ITEM_ADD:
+    case ITEM_STAKE:
         verdict->lock_changes++;
         verdict->added += item->lock.amount;
         return touch(touched->theirs, item->slot) && lock.amount == 0;
@@ -89,6 +90,11 @@ static bool judge_item(const struct channel *channel, const struct item *item, u
         verdict->lock_changes++;
         verdict->sent += lock.amount;
         return touch(touched->theirs, item->slot) && lock.amount != 0;
+    case ITEM_PART: /* of all that is left: PAID */
+        verdict->lock_changes++;
+        verdict->sent += item->lock.amount;
+        return touch(touched->theirs, item->slot) && lock.kind != LOCK_OF_SECRET &&
+               item->lock.amount < lock.amount;
     case ITEM_DROP:
         verdict->lock_changes++;
         return touch(touched->theirs, item->slot) && lock.amount != 0 &&
@@ -102,7 +108,8 @@ static bool judge_item(const struct channel *channel, const struct item *item, u
 
 static const char *item_name(enum item_kind kind)
 {
-    static const char *const names[] = {"?", "PAY", "ADD", "SETTLE", "FAIL", "PAID", "DROP"};
+    static const char *const names[] = {"?",    "PAY",  "ADD",   "SETTLE", "FAIL",
+                                        "PAID", "DROP", "STAKE", "PART"};
     return (usize)kind < countof(names) ? names[kind] : names[0];
 }
 
@@ -130,16 +137,17 @@ static enum status judge_items(const struct channel *channel, bytes items, u64 n
 struct change {
     u32 slot;
     struct lock before;
+    bool is_paid; /* whole */
 };
 
 static void change_locks(struct locks *locks, bytes items, struct change *changes)
 {
-    static const struct lock none;
     for (struct item item; items.size != 0 && item_read(&items, &item) == ST_OK;) {
-        if (item.kind != ITEM_ADD && item.kind != ITEM_PAID && item.kind != ITEM_DROP)
+        struct lock before = locks_get(locks, item.slot), after = before;
+        if (!item_change(&item, &after))
             continue;
-        *changes++ = (struct change){item.slot, locks_get(locks, item.slot)};
-        locks_set(locks, item.slot, item.kind == ITEM_ADD ? &item.lock : &none);
+        *changes++ = (struct change){item.slot, before, item.kind == ITEM_PAID};
+        locks_set(locks, item.slot, &after);
     }
 }
 
@@ -166,10 +174,12 @@ static void take_add(struct channel *channel, const struct item *item)
     struct in_lock *in = in_lock(channel, item->slot);
     assert(in->onion == NULL);
     in->state = IN_NEW;
-    in->onion_size = item->text.size;
-    in->onion = malloc(in->onion_size);
-    assert(in->onion != NULL);
-    bytes_copy(in->onion, item->text);
+    if (item->kind == ITEM_ADD) {
+        in->onion_size = item->text.size;
+        in->onion = malloc(in->onion_size);
+        assert(in->onion != NULL);
+        bytes_copy(in->onion, item->text);
+    }
     add_fresh(channel, item->slot);
 }
 
@@ -187,9 +197,8 @@ static void take_answer(struct channel *channel, const struct item *item,
                         struct channel_events *events)
 {
     struct out_lock *out = out_lock(channel, item->slot);
-    hash32 key = locks_get(channel->locks[channel->side], item->slot).key;
-    if (out->state != OUT_ADDED ||
-        (item->kind == ITEM_SETTLE && !is_preimage(item->reference, key)))
+    struct lock lock = locks_get(channel->locks[channel->side], item->slot);
+    if (out->state != OUT_ADDED || (item->kind == ITEM_SETTLE && !opens(&item->reference, lock)))
         return;
     out->state = item->kind == ITEM_SETTLE ? OUT_SETTLED : OUT_FAILED;
     out->preimage = item->reference;
@@ -216,7 +225,10 @@ static void take_items(struct channel *channel, bytes items, struct channel_even
                               });
             break;
         case ITEM_ADD:
+        case ITEM_STAKE:
             take_add(channel, &item);
+            break;
+        case ITEM_PART:
             break;
         case ITEM_PAID:
         case ITEM_DROP:
@@ -228,6 +240,22 @@ static void take_items(struct channel *channel, bytes items, struct channel_even
             break;
         }
     }
+}
+
+/* An app's lock that was paid whole looks like one that was dropped afterwards. */
+static void tell_paid(struct channel *channel, const struct change *changes, usize count,
+                      struct channel_events *events)
+{
+    for (usize i = 0; i < count; i++)
+        if (changes[i].is_paid && changes[i].before.kind != LOCK_OF_SECRET)
+            add_event(events, (struct channel_event){
+                                  .kind = EVENT_STAKE_PAID,
+                                  .channel = channel,
+                                  .slot = changes[i].slot,
+                                  .amount = changes[i].before.amount,
+                                  .reference = changes[i].before.key,
+                                  .lock_kind = changes[i].before.kind,
+                              });
 }
 
 /* --- An update. */
@@ -303,6 +331,7 @@ static enum status take(struct channel *channel, const struct wire_update *updat
         channel->hurries |= !update_only_pays_locks(update->items);
         take_ack(channel, update->ack_seq, events);
         take_items(channel, update->items, events);
+        tell_paid(channel, changes, verdict.lock_changes, events);
     } else {
         change_back(locks, changes, verdict.lock_changes);
     }

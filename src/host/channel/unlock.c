@@ -111,12 +111,12 @@ struct rebuilding {
 
 static bool apply(struct locks *locks, bytes items)
 {
-    static const struct lock none;
     bool changed = false;
     for (struct item item; items.size != 0 && item_read(&items, &item) == ST_OK;) {
-        if (item.kind != ITEM_ADD && item.kind != ITEM_PAID && item.kind != ITEM_DROP)
+        struct lock lock = locks_get(locks, item.slot);
+        if (!item_change(&item, &lock))
             continue;
-        locks_set(locks, item.slot, item.kind == ITEM_ADD ? &item.lock : &none);
+        locks_set(locks, item.slot, &lock);
         changed = true;
     }
     return changed;

@@ -60,6 +60,14 @@ static u32 take_slot(struct reader *in)
     return (u32)slot;
 }
 
+static enum lock_kind take_app_kind(struct reader *in)
+{
+    u64 kind = take_number(in, 1);
+    if (kind != LOCK_OF_FIRST && kind != LOCK_OF_SECOND)
+        in->failed = true;
+    return in->failed ? LOCK_OF_FIRST : (enum lock_kind)kind;
+}
+
 enum status item_read(bytes *in, struct item *out)
 {
     struct reader reader = {*in, false};
@@ -91,6 +99,17 @@ enum status item_read(bytes *in, struct item *out)
     case ITEM_PAID:
     case ITEM_DROP:
         out->slot = take_slot(&reader);
+        break;
+    case ITEM_STAKE:
+        out->slot = take_slot(&reader);
+        out->lock.amount = take_amount(&reader);
+        out->lock.expiry_s = take_number(&reader, 5);
+        out->lock.key = take_hash(&reader);
+        out->lock.kind = take_app_kind(&reader);
+        break;
+    case ITEM_PART:
+        out->slot = take_slot(&reader);
+        out->lock.amount = take_amount(&reader);
         break;
     default:
         return ST_INVALID;
@@ -166,6 +185,43 @@ usize item_write(const struct item *item, u8 *to)
     case ITEM_PAID:
     case ITEM_DROP:
         break;
+    case ITEM_STAKE:
+        at = put_amount(at, item->lock.amount);
+        at = put_number(at, item->lock.expiry_s, 5);
+        at = put_bytes(at, BYTES_OF(item->lock.key));
+        at = put_number(at, item->lock.kind, 1);
+        break;
+    case ITEM_PART:
+        at = put_amount(at, item->lock.amount);
+        break;
     }
     return (usize)(at - to);
+}
+
+/* --- Meaning. */
+
+bool item_change(const struct item *item, struct lock *lock)
+{
+    static const struct lock none;
+    switch (item->kind) {
+    case ITEM_ADD:
+    case ITEM_STAKE:
+        *lock = item->lock;
+        return true;
+    case ITEM_PART:
+        if (item->lock.amount < lock->amount)
+            lock->amount -= item->lock.amount;
+        else
+            *lock = none;
+        return true;
+    case ITEM_PAID:
+    case ITEM_DROP:
+        *lock = none;
+        return true;
+    case ITEM_PAY:
+    case ITEM_SETTLE:
+    case ITEM_FAIL:
+        break;
+    }
+    return false;
 }

@@ -128,7 +128,8 @@ TEST(funded_channel_is_seen_when_it_is_in_a_block_and_again_when_that_is_final)
 static struct locks *one_lock(u8 preimage, u64 expiry_s)
 {
     struct locks *locks = locks_new();
-    struct lock lock = {5000, expiry_s, registry_key((hash32){{[31] = preimage}})};
+    struct lock lock = {
+        .amount = 5000, .expiry_s = expiry_s, .key = registry_key((hash32){{[31] = preimage}})};
     locks_set(locks, 0, &lock);
     return locks;
 }
