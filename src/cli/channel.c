@@ -483,15 +483,128 @@ static enum status put_contracts(const struct channel_settings *settings, struct
     return channel_contracts(settings, err);
 }
 
+/* --- Apps. */
+
+static void print_app(json app, const struct channel_settings *settings, struct arena tmp)
+{
+    static const char *const amounts[][2] = {
+        {"stake", "Stake"}, {"otherStake", "The other's"}, {"pays", "We pay"}, {"gets", "We get"}};
+    u64 version = 0;
+    (void)json_read_number_u64(json_get(app, "version"), &version);
+    print_member(app, "app", "App", tmp);
+    print_member(app, "kind", "Kind", tmp);
+    print_member(app, "state", "State", tmp);
+    print_member(app, "peer", "Peer", tmp);
+    print_member(app, "role", "We are", tmp);
+    for (usize i = 0; i < countof(amounts); i++)
+        printf("%-11s %s\n", amounts[i][1],
+               amount_of(json_get(app, amounts[i][0]), (u8)settings->decimals).text);
+    printf("%-11s %lu\n", "Version", version);
+    print_member(app, "turn", "Turn", tmp);
+    print_member(app, "data", "Data", tmp);
+}
+
+/* A call about an app that is answered by it. */
+static enum status ask_app(struct question *question, const char *method,
+                           const struct channel_settings *settings, struct arena *arena,
+                           struct err *err)
+{
+    json result;
+    TRY(ask(question, method, &result, arena, err));
+    print_app(result, settings, *arena);
+    return ST_OK;
+}
+
+static enum status list_apps(const struct channel_settings *settings, struct arena *arena,
+                             struct err *err)
+{
+    struct question question;
+    json result, key, item;
+    question_begin(&question, settings);
+    TRY(ask(&question, "channel_appList", &result, arena, err));
+    usize count = 0;
+    for (struct json_walk at = json_begin(result); json_next(&at, &key, &item); count++) {
+        if (count != 0)
+            printf("\n");
+        print_app(item, settings, *arena);
+    }
+    if (count == 0)
+        printf("no apps\n");
+    return ST_OK;
+}
+
+static void put_number(struct question *question, const char *key, u64 number)
+{
+    if (number == 0)
+        return;
+    json_key(&question->params, key);
+    json_put_u64(&question->params, number);
+}
+
+static enum status propose_app(const struct channel_settings *settings, struct arena *arena,
+                               struct err *err)
+{
+    struct question question;
+    question_begin(&question, settings);
+    put_word(&question, "channel", settings->words.list[0]);
+    put_word(&question, "app", settings->words.list[1]);
+    if (settings->words.count > 2)
+        TRY(put_amount(&question, "stake", settings->words.list[2], err));
+    if (settings->other_stake[0] != 0)
+        TRY(put_amount(&question, "otherStake", settings->other_stake, err));
+    if (settings->price[0] != 0)
+        TRY(put_amount(&question, "price", settings->price, err));
+    if (settings->with[0] != 0)
+        put_word(&question, "with", settings->with);
+    put_number(&question, "seats", settings->seats);
+    put_number(&question, "moveSeconds", settings->move_time);
+    put_number(&question, "expirySeconds", settings->expiry);
+    return ask_app(&question, "channel_appPropose", settings, arena, err);
+}
+
+static enum status accept_app(const struct channel_settings *settings, struct arena *arena,
+                              struct err *err)
+{
+    struct question question;
+    question_begin(&question, settings);
+    put_word(&question, "app", settings->words.list[0]);
+    return ask_app(&question, "channel_appAccept", settings, arena, err);
+}
+
+static enum status move_in_app(const struct channel_settings *settings, struct arena *arena,
+                               struct err *err)
+{
+    struct question question;
+    question_begin(&question, settings);
+    put_word(&question, "app", settings->words.list[0]);
+    put_word(&question, "move", settings->words.list[1]);
+    return ask_app(&question, "channel_appMove", settings, arena, err);
+}
+
+static enum status settle_app(const struct channel_settings *settings, struct arena *arena,
+                              struct err *err)
+{
+    struct question question;
+    question_begin(&question, settings);
+    put_word(&question, "app", settings->words.list[0]);
+    if (settings->force) {
+        json_key(&question.params, "force");
+        json_put_bool(&question.params, true);
+    }
+    return ask_app(&question, "channel_appSettle", settings, arena, err);
+}
+
 enum { OR_ONE_MORE = 16 }; /* word may be said */
 
-static const struct command {
+struct command {
     const char *name, *usage, *help;
     enum channel_command command;
     usize words;
     enum status (*run)(const struct channel_settings *settings, struct arena *arena,
                        struct err *err);
-} commands[] = {
+};
+
+static const struct command commands[] = {
     {"node", "--chain URL --key KEY [FLAG VALUE]...", "Runs the daemon.", DAEMON, 0, run_node},
     {"restore", "--chain URL --key KEY --tower NODE@HOST:PORT [FLAG VALUE]...",
      "Runs the daemon with the channels that the watchtower knows, where the journal is lost.",
@@ -531,6 +644,21 @@ static const struct command {
      close_channel},
 };
 
+/* varve channel app … */
+static const struct command app_commands[] = {
+    {"list", "[FLAG VALUE]...", "Apps, and how they stand.", APPS, 0, list_apps},
+    {"propose", "CHANNEL tictactoe|tickets|payments [STAKE] [FLAG VALUE]...",
+     "Proposes an app to the channel's other side, or over a hub to somebody else.", PROPOSE,
+     2 | OR_ONE_MORE, propose_app},
+    {"accept", "APP [FLAG VALUE]...", "Accepts one that was proposed.", APPS, 1, accept_app},
+    {"move", "APP MOVE [FLAG VALUE]...",
+     "A cell from 0 to 8; units to pay; issue SEAT HOLDER, resell or admit, end.", APPS, 2,
+     move_in_app},
+    {"settle", "APP [FLAG VALUE]...",
+     "Ends an app with what both have signed, or refuses it; --force asks the court.", SETTLE, 1,
+     settle_app},
+};
+
 /* --- Which of them. */
 
 static int print_commands(FILE *to)
@@ -538,6 +666,8 @@ static int print_commands(FILE *to)
     fprintf(to, "usage: varve channel COMMAND ... (--help after it lists its flags)\n\n");
     for (usize i = 0; i < countof(commands); i++)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+    for (usize i = 0; i < countof(app_commands); i++)
+        fprintf(to, "  app %-7s %s\n", app_commands[i].name, app_commands[i].help);
     return to == stdout ? 0 : 2;
 }
 
@@ -588,6 +718,10 @@ int channel_main(int argc, char **argv)
 {
     if (argc < 2 || is_help(argv[1]))
         return print_commands(argc < 2 ? stderr : stdout);
+    bool is_app = strcmp(argv[1], "app") == 0 && argc > 2;
+    for (usize i = 0; i < countof(app_commands) && is_app; i++)
+        if (strcmp(app_commands[i].name, argv[2]) == 0)
+            return run(&app_commands[i], argc - 2, argv + 2);
     for (usize i = 0; i < countof(commands); i++)
         if (strcmp(commands[i].name, argv[1]) == 0)
             return run(&commands[i], argc - 1, argv + 1);

@@ -22,8 +22,12 @@ enum channel_command {
     TOWER = 2048,
     SWAP = 4096,
     HISTORY = 8192,
+    APPS = 16384,
+    PROPOSE = 32768,
+    SETTLE = 65536,
     SERVERS = DAEMON | TOWER,
-    CALLS = LIST | OPEN | TOPUP | SEND | CLOSE | INVOICING | PAY | GRAPH | SPLICE | SWAP | HISTORY,
+    CALLS = LIST | OPEN | TOPUP | SEND | CLOSE | INVOICING | PAY | GRAPH | SPLICE | SWAP | HISTORY |
+            APPS | PROPOSE | SETTLE,
 };
 
 struct channel_settings {

@@ -169,6 +169,7 @@ static enum status start_service(struct program *program, struct err *err)
                 .journal_limit = settings->journal << 10,
                 .alias = settings->alias,
                 .is_restored = settings->is_restored != 0,
+                .joins = settings->joins != 0,
                 .is_private = settings->is_private != 0,
             },
         .http_addr = settings->http_addr,

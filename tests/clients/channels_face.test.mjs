@@ -193,6 +193,25 @@ describe('a daemon\'s clients', () => {
       assert.ok(graph.channels.length > 0);
       assert.ok((await ask('channel_history', { kind: 'sent', state: 'paid', since: 1, limit: 5 })).entries.length > 0);
       assert.ok((await ask('channel_history', { limit: 1 })).older);
+      const { app } = await ask('channel_appPropose', { channel: id, app: 'tictactoe', stake: '0x5', otherStake: '0x5', moveSeconds: 60, expirySeconds: 7200 });
+      await until(async () => (await bob.rpc('channel_appList')).some((each) => each.app === app), 20_000, 'the offer');
+      await bob.rpc('channel_appAccept', { app });
+      await until(async () => (await ask('channel_appList')).find((each) => each.app === app).turn === 'ours', 20_000, 'the first move');
+      await ask('channel_appMove', { app, move: '4' });
+      for (const [i, cell] of ['0', '3', '1', '5'].entries()) {
+        const who = i % 2 ? alice : bob;
+        await until(async () => (await who.rpc('channel_appList')).find((each) => each.app === app).turn === 'ours', 20_000, `move ${i}`);
+        await who.rpc('channel_appMove', { app, move: cell });
+      }
+      await until(async () => (await ask('channel_appList')).find((each) => each.app === app).state === 'done', 20_000, 'the game\'s end');
+      const offered = (await bob.rpc('channel_appPropose', { channel: id, app: 'tickets', price: '0x1', seats: 2 })).app;
+      await until(async () => (await ask('channel_appList')).some((each) => each.app === offered), 20_000, 'an offer');
+      await ask('channel_appAccept', { app: offered });
+      await until(async () => (await ask('channel_appList')).find((each) => each.app === offered).state === 'live', 20_000, 'the tickets');
+      await until(async () => (await bob.rpc('channel_appList')).find((each) => each.app === offered).turn === 'ours', 20_000, 'the organiser');
+      await bob.rpc('channel_appMove', { app: offered, move: 'end' });
+      await until(async () => (await ask('channel_appList')).find((each) => each.app === offered).state === 'done', 20_000, 'the tickets\' end');
+      await ask('channel_appSettle', { app: offered, force: false });
       await ask('channel_withdraw', { channel: id, amount: '0x5' });
       await ask('channel_close', { channel: id, force: false });
       const client = await connect(alice);
@@ -200,7 +219,7 @@ describe('a daemon\'s clients', () => {
       judge(methods().get('channel_subscribe').result.schema, result, 'channel_subscribe');
       judge(methods().get('channel_unsubscribe').result.schema, (await client.ask('channel_unsubscribe', { subscription: result })).result, 'channel_unsubscribe');
       await client.close();
-      const seen = new Set(['rpc.discover', 'channel_subscribe', 'channel_unsubscribe', 'channel_nodeInfo', 'channel_connect', 'channel_open', 'channel_list', 'channel_topup', 'channel_keysend', 'channel_rebase', 'channel_invoice', 'channel_invoiceStatus', 'channel_offer', 'channel_pay', 'channel_graph', 'channel_history', 'channel_withdraw', 'channel_close']);
+      const seen = new Set(['rpc.discover', 'channel_subscribe', 'channel_unsubscribe', 'channel_nodeInfo', 'channel_connect', 'channel_open', 'channel_list', 'channel_topup', 'channel_keysend', 'channel_rebase', 'channel_invoice', 'channel_invoiceStatus', 'channel_offer', 'channel_pay', 'channel_graph', 'channel_history', 'channel_withdraw', 'channel_close', 'channel_appPropose', 'channel_appAccept', 'channel_appMove', 'channel_appSettle', 'channel_appList']);
       assert.deepEqual([...methods().keys()].filter((name) => !seen.has(name)), [], 'methods that this test does not try');
     });
 

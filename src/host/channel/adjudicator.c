@@ -619,6 +619,10 @@ void adjudicator_revert_text(bytes data, char *to, usize size)
         "NotAnOwner()",
         "NoBond()",
         "NoLie()",
+        "NotSigned(address)", /* the court's, from here on */
+        "NotValid()",
+        "MoreThanAtStake()",
+        "Decided()",
     };
     for (usize i = 0; data.size >= 4 && i < countof(errors); i++) {
         if (load_be32(data.data) != abi_selector(errors[i]))

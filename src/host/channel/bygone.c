@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-enum { FILLED = 0x8000, PREFIX_SIZE = 6, KEY_SIZE = PREFIX_SIZE + 8 };
-static_assert((int)LOCKS_MOST <= (int)FILLED, "a slot leaves the bit free");
+enum { FILLED = 0x8000, PARTED = 0x4000, PREFIX_SIZE = 6, KEY_SIZE = PREFIX_SIZE + 8 };
+static_assert((int)LOCKS_MOST <= (int)PARTED, "a slot leaves the bits free");
 
 static void key_of(u32 channel, u32 side, u64 number, u8 out[static KEY_SIZE])
 {
@@ -21,14 +21,17 @@ static struct image changes_of(bytes items)
 {
     struct image out = {0};
     for (struct item item; items.size != 0 && item_read(&items, &item) == ST_OK;) {
-        bool fills = item.kind == ITEM_ADD;
-        if (!fills && item.kind != ITEM_PAID && item.kind != ITEM_DROP)
+        struct lock lock;
+        bool fills = item.kind == ITEM_ADD || item.kind == ITEM_STAKE;
+        bool parts = item.kind == ITEM_PART;
+        if (!item_change(&item, &lock))
             continue;
-        image_put_number(&out, item.slot | (fills ? FILLED : 0), 2);
+        image_put_number(&out, item.slot | (fills ? FILLED : parts ? PARTED : 0), 2);
+        if (fills || parts)
+            image_put_number(&out, item.lock.amount, 16);
         if (!fills)
             continue;
-        image_put_number(&out, item.lock.amount, 16);
-        image_put_number(&out, item.lock.expiry_s, 8);
+        image_put_number(&out, (u64)item.lock.kind << 40 | item.lock.expiry_s, 8);
         image_put(&out, BYTES_OF(item.lock.key));
     }
     return out;
@@ -76,10 +79,19 @@ static bool apply(struct locks *locks, bytes changes)
         u32 slot = (u32)image_get_number(&in, 2);
         if ((slot & FILLED) != 0) {
             lock.amount = image_get_number(&in, 16);
-            lock.expiry_s = (u64)image_get_number(&in, 8);
+            u64 word = (u64)image_get_number(&in, 8);
+            lock.expiry_s = word & (((u64)1 << 40) - 1);
+            in.failed |= word >> 40 >= LOCK_KINDS;
+            lock.kind = in.failed ? LOCK_OF_SECRET : (enum lock_kind)(word >> 40);
             image_get(&in, lock.key.b, sizeof(lock.key.b));
         }
-        slot &= FILLED - 1;
+        u32 place = slot & (PARTED - 1);
+        if ((slot & PARTED) != 0 && place < LOCKS_MOST) {
+            struct item part = {.kind = ITEM_PART, .lock.amount = image_get_number(&in, 16)};
+            lock = locks_get(locks, place);
+            (void)item_change(&part, &lock);
+        }
+        slot = place;
         in.failed |= slot >= LOCKS_MOST || lock.amount >= CHANNEL_AMOUNT_LIMIT;
         if (!in.failed)
             locks_set(locks, slot, &lock);

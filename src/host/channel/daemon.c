@@ -1,3 +1,4 @@
+#include "channel/app.h"
 #include "channel/messages.h"
 #include "channel/subscriptions.h"
 
@@ -134,13 +135,14 @@ static void take_event(struct daemon *daemon, const struct channel_event *event)
     case EVENT_FAILED:
     case EVENT_DROPPED:
         if (event->lock_kind != LOCK_OF_SECRET)
-            break;
-        if (daemon->replaying)
+            apps_event(entry, event);
+        else if (daemon->replaying)
             forward_replay(entry, event);
         else
             forward_event(entry, event);
         break;
     case EVENT_STAKE_PAID:
+        apps_event(entry, event);
         break;
     }
 }
@@ -298,6 +300,7 @@ static void answer_later(struct daemon *daemon, struct outbox *box)
 
 static void let_go(struct daemon *daemon, struct outbox *box)
 {
+    daemon->durable = daemon->batch - 1;
     send_all(box);
     do_all(box);
     answer_later(daemon, box);
@@ -321,12 +324,14 @@ static void take_turn(struct daemon *daemon)
     daemon_take_events(daemon, &daemon->events);
     forward_turn(daemon);
     payments_turn(daemon);
+    apps_turn(daemon);
     methods_turn(daemon); /* last: it takes all the room that is left */
     make_updates(daemon);
     bool commits = has_to_commit(daemon);
     struct outbox empty = daemon->flying;
     daemon->flying = daemon->gathering;
     daemon->gathering = empty;
+    daemon->batch++;
     daemon->ticked = false;
     if (commits)
         wal_commit(daemon->wal);
@@ -371,6 +376,7 @@ static void ticked(struct timer *timer)
     methods_tick(daemon, now_ms);
     methods_offer_tick(daemon, now_ms);
     errands_tick(daemon, now_ms);
+    apps_tick(daemon, now_ms);
     network_tick(daemon, now_ms);
     subscriptions_tick(daemon);
     touch_late(daemon);
@@ -418,7 +424,13 @@ static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 f
     restoring_tick(chain);
     forward_tick(chain);
     receive_tick(chain);
+    apps_block(chain);
     daemon_touch(chain->daemon);
+}
+
+static void on_app(void *self, hash32 id, const struct onchain_app *app)
+{
+    apps_view(self, id, app);
 }
 
 static void on_reveal(void *self, const struct onchain_reveal *reveal)
@@ -461,6 +473,7 @@ static enum status open_chain(struct daemon *daemon, usize index, struct chain_o
         .loop = daemon->loop,
         .listener = {.self = out,
                      .view = on_view,
+                     .app = on_app,
                      .block = on_block,
                      .revealed = on_reveal,
                      .outcome = on_outcome,
@@ -520,11 +533,13 @@ static void resume_entries(struct daemon *daemon)
         daemon_after(entry, splice_resume);
     }
     payments_resume(daemon);
+    apps_resume(daemon);
 }
 
 static enum status begin(struct daemon *daemon, struct err *err)
 {
     const struct daemon_options *options = &daemon->options;
+    TRY(pages_reserve(app_room(), &daemon->pages, err));
     daemon->chains = calloc(options->chain_count + 1, sizeof(daemon->chains[0]));
     assert(daemon->chains != NULL);
     for (usize i = 0; i < options->chain_count; i++) {
@@ -562,6 +577,7 @@ enum status daemon_open(const struct daemon_options *options, struct daemon **ou
     daemon->loop = options->loop;
     daemon->turn.due = turn_is_due;
     daemon->answer.due = answer_calls;
+    daemon->batch = 1;
     daemon->subscriptions = subscriptions_new();
     daemon->call_room = malloc(CALL_ROOM);
     assert(daemon->call_room != NULL);

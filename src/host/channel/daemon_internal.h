@@ -22,6 +22,7 @@
  *     unlock.c    locks after a dispute
  *     public.c    secrets that everybody knows
  *     tower_client.c  what a watchtower is given
+ *     apps.c      apps, and locks that they decide (apps.h)
  *     methods.c   JSON-RPC
  *     subscriptions.c  what its clients are told unasked */
 #ifndef CHANNEL_DAEMON_INTERNAL_H
@@ -43,6 +44,7 @@
 #include "channel/wal.h"
 #include "channel/wire.h"
 #include "store/shelf.h"
+#include "sys/pages.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -66,6 +68,7 @@ struct peer {
     struct gossip_bucket messages;
     u64 retry_ms, wait_ms;
     u32 channels;          /* with it, not closed */
+    u32 sessions;          /* apps with it, not done */
     struct entry *entries; /* all with it */
 };
 
@@ -421,6 +424,13 @@ struct daemon {
     struct by_hash offers_by_path; /* by the secret id of its paths */
     struct gossip_bucket messages; /* onion messages of all peers */
     struct payment *payments_due;
+    struct session *sessions; /* apps.h */
+    struct by_hash sessions_by_id;
+    u32 sessions_open;           /* not done */
+    bool apps_are_due;           /* some of them */
+    u64 batch, durable;          /* that gathers; up to which all is in the journal */
+    struct pages pages;          /* scratch for their rules */
+    struct app_wish_leg *wishes; /* apps_hub.c */
     struct network *network;
     struct subscriptions *subscriptions;
     struct timer turn; /* when all that is ready has been seen to */
@@ -484,6 +494,11 @@ enum record {
     RECORD_FAILED,
     RECORD_OFFER,
     RECORD_INSTEAD,
+    RECORD_APP,
+    RECORD_APP_HUB,
+    RECORD_APP_STAGE,
+    RECORD_APP_SAID,
+    RECORD_APP_HEARD,
 };
 
 void record_entry(const struct entry *entry);
@@ -776,6 +791,8 @@ u64 forward_swap_s(const struct daemon_options *options);
 
 /* `lock` is ours. */
 
+/* Of an app. */
+void lock_let_go(struct entry *entry, u32 slot);
 void lock_settle(struct entry *entry, u32 slot, hash32 preimage);
 void lock_fail(struct entry *entry, u32 slot, const struct failure *why);
 
@@ -811,6 +828,34 @@ void offers_free(struct daemon *daemon);
 /* A lock with this hash has come along the way to pay of an invoice of ours; *secret is that of its
  * bill, which is kept from here on. ST_INVALID: it is none of ours. */
 enum status offer_take(struct daemon *daemon, bytes path_id, hash32 hash, hash32 *secret);
+
+/* --- apps.c */
+
+/* An event of an app's lock. */
+void apps_event(struct entry *entry, const struct channel_event *event);
+/* Something in the channel has changed. */
+void apps_touch(struct entry *entry);
+void apps_resume(struct daemon *daemon);
+void apps_turn(struct daemon *daemon);
+/* A block has come; time has passed. */
+void apps_block(struct chain_of *chain);
+void apps_tick(struct daemon *daemon, u64 now_ms);
+void apps_view(struct chain_of *chain, hash32 id, const struct onchain_app *app);
+void apps_errand_failed(struct chain_of *chain, hash32 key, const char *why);
+/* The peer can be talked to. */
+void apps_met(struct peer *peer);
+/* The channel's states may be old: nothing more is signed of its apps. */
+void apps_freeze(struct entry *entry);
+/* Whether the court has decided a lock of an app in time. */
+bool apps_is_decided(const struct daemon *daemon, const struct lock *lock);
+enum status apps_replay(struct daemon *daemon, enum record kind, bytes payload, struct err *err);
+void apps_free(struct daemon *daemon);
+enum status apps_take_offer(struct peer *peer, const struct wire_message *message, struct err *err);
+enum status apps_take_answer(struct peer *peer, const struct wire_message *message,
+                             struct err *err);
+enum status apps_take_state(struct peer *peer, const struct wire_message *message, struct err *err);
+enum status apps_take_end(struct peer *peer, const struct wire_message *message, struct err *err);
+enum status apps_take_leg(struct peer *peer, const struct wire_message *message, struct err *err);
 
 /* --- payments.c */
 

@@ -34,6 +34,14 @@ static const struct deployed {
                               "varve channel",
                               adjudicator_immutables,
                               countof(adjudicator_immutables)},
+    [DEPLOYED_TICTACTOE] = {.who = &TICTACTOE_ADDRESS,
+                            .init = {tictactoe_init, sizeof(tictactoe_init)},
+                            .runtime_at = TICTACTOE_RUNTIME_AT,
+                            .runtime_size = TICTACTOE_RUNTIME_SIZE},
+    [DEPLOYED_TICKETS] = {.who = &TICKETS_ADDRESS,
+                          .init = {tickets_init, sizeof(tickets_init)},
+                          .runtime_at = TICKETS_RUNTIME_AT,
+                          .runtime_size = TICKETS_RUNTIME_SIZE},
 };
 
 address deployed_address(enum deployed_contract which)
@@ -89,6 +97,13 @@ static hash32 immutable(const struct deployed *of, const char *name, u64 chain_i
         if (strcmp(rows[i].name, name) == 0)
             return rows[i].value;
     bug("a contract has an immutable that is not known here");
+}
+
+bytes deployed_runtime(enum deployed_contract which)
+{
+    const struct deployed *from = &table[which];
+    assert(from->immutable_count == 0);
+    return bytes_slice(from->init, from->runtime_at, from->runtime_size);
 }
 
 bytes deployed_code(enum deployed_contract which, u64 chain_id, struct arena *arena)

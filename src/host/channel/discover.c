@@ -146,6 +146,25 @@ static const struct {
         IS("baseFee", "Quantity") ","
         IS("feePpm", "Count") ","
         IS("timestamp", "Count"))},
+    {"App", OBJECT("\"app\",\"kind\",\"state\",\"role\",\"peer\",\"chainId\",\"stake\",\"otherStake\",\"pays\","
+                   "\"gets\",\"version\",\"turn\",\"data\",\"expiry\",\"why\"",
+        IS("app", "Hash") ","
+        "\"kind\":{\"type\":\"string\",\"enum\":[\"tictactoe\",\"tickets\",\"payments\",\"joined\"]},"
+        "\"state\":{\"type\":\"string\",\"enum\":[\"offered\",\"asked\",\"locking\",\"live\",\"court\","
+            "\"ending\",\"done\",\"refused\"]},"
+        "\"role\":{\"type\":\"string\",\"enum\":[\"first\",\"second\",\"hub\"]},"
+        IS("peer", "Node") ","
+        IS("chainId", "Quantity") ","
+        IS("stake", "Quantity") ","
+        IS("otherStake", "Quantity") ","
+        IS("pays", "Quantity") ","
+        IS("gets", "Quantity") ","
+        IS("version", "Count") ","
+        "\"turn\":{\"type\":\"string\",\"enum\":[\"ours\",\"theirs\",\"nobody's\"]},"
+        "\"data\":{\"type\":\"string\",\"pattern\":\"^0x([0-9a-f]{2})*$\"},"
+        IS("expiry", "Count") ","
+        IS("why", "Text"))},
+    {"Apps", LIST_OF("App")},
     {"Document", "{\"description\":\"this document\",\"type\":\"object\"}"},
 };
 /* clang-format on */

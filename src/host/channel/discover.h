@@ -33,7 +33,7 @@ struct argument {
     const char *name, *help;
 };
 
-enum { ARGUMENTS_LIMIT = 9 };
+enum { ARGUMENTS_LIMIT = 10 };
 
 /* What a method takes, besides timeoutMs, which all do; what it gives is named in discover.c. */
 struct method_shape {

@@ -177,6 +177,7 @@ void errand_ended(struct chain_of *chain, hash32 key, bool succeeded, const char
     if (succeeded)
         return;
     reveal_failed(chain, key, why);
+    apps_errand_failed(chain, key, why);
     for (u32 i = 0; i < daemon->entry_count; i++)
         for (usize errand = 0; errand < ERRANDS; errand++)
             if (hash32_equal(daemon->entries[i]->errands[errand].key, key))

@@ -94,6 +94,11 @@ static bool is_on_path(const struct entry *entry, u32 slot, point33 *path_key)
     return true;
 }
 
+void lock_let_go(struct entry *entry, u32 slot)
+{
+    lock_fail_with(entry, slot, BYTES_EMPTY);
+}
+
 /* What the lock's onion says; its secrets are the caller's to wipe. */
 static enum onion_verdict peel(const struct entry *entry, u32 slot, struct onion_peeled *out)
 {
@@ -655,7 +660,7 @@ static void look_at_ours(struct entry *entry, u64 now_s)
     const struct locks *locks = channel_locks(entry->channel, channel_side(entry->channel));
     for (u32 slot = 0; slot < locks_end(locks); slot++) {
         struct lock lock = locks_get(locks, slot);
-        if (lock.amount == 0)
+        if (lock.amount == 0 || lock.kind != LOCK_OF_SECRET)
             continue;
         note_due(entry, lock.expiry_s);
         if (now_s <= lock.expiry_s + CLOCKS_S)

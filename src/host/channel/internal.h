@@ -37,7 +37,7 @@ struct in_lock {
         IN_NONE,
         IN_NEW, /* not acknowledged yet */
         IN_KNOWN,
-        IN_HELD,    /* of before a restore: it may have been passed on (R13) */
+        IN_HELD, /* of before a restore: it may have been passed on (R13) */
         IN_SETTLED,
         IN_FAILED,
         IN_CLAIMED, /* of an app, which gives us some of it */

@@ -186,13 +186,13 @@ bool method_read_entry(struct daemon_call *call, struct entry **out)
     return *out != NULL || method_bad(call, "channel", "there is none with this id");
 }
 
-static bool read_peer(struct daemon_call *call, struct peer **out)
+bool method_read_peer(struct daemon_call *call, const char *argument, struct peer **out)
 {
     struct node_name name;
     struct err err;
-    if (node_name_read(json_text(method_argument(call, "peer"), &call->arena), &name, &err) !=
+    if (node_name_read(json_text(method_argument(call, argument), &call->arena), &name, &err) !=
         ST_OK)
-        return method_bad(call, "peer", err.text);
+        return method_bad(call, argument, err.text);
     *out = peer_get(call->daemon, &name.node);
     if (peer_at(*out, name.host, name.port) && (*out)->channels != 0) {
         record_peer(*out); /* a channel's own record has the address that it began with */
@@ -371,7 +371,7 @@ static void list_channels(struct daemon_call *call)
 static void open_channel(struct daemon_call *call)
 {
     struct opening_wish wish;
-    if (!read_peer(call, &wish.peer) || !method_read_chain(call, &wish.chain) ||
+    if (!method_read_peer(call, "peer", &wish.peer) || !method_read_chain(call, &wish.chain) ||
         !method_read_amount(call, "amount", &wish.amount))
         return;
     if (!method_read_asset(call, &wish.asset))
@@ -387,7 +387,7 @@ static void open_channel(struct daemon_call *call)
 static void connect_peer(struct daemon_call *call)
 {
     struct peer *peer;
-    if (!read_peer(call, &peer))
+    if (!method_read_peer(call, "peer", &peer))
         return;
     peer->wanted = true;
     json_key(call->out, "result");
@@ -445,8 +445,7 @@ static void discover(struct daemon_call *call);
     {                                                                                              \
         TYPE_##type, false, name, help                                                             \
     }
-#define METHOD(name, run, result, summary, ...)                                                    \
-    ROW(name, run, false, result, summary, __VA_ARGS__)
+#define METHOD(name, run, result, summary, ...) ROW(name, run, false, result, summary, __VA_ARGS__)
 #define APART(name, run, result, summary, ...) ROW(name, run, true, result, summary, __VA_ARGS__)
 #define ROW(name, run, is_apart, result, summary, ...)                                             \
     {                                                                                              \
@@ -459,6 +458,7 @@ static void discover(struct daemon_call *call);
         }                                                                                          \
     }
 #define CHANNEL NEEDS(HASH, "channel", "its id")
+#define APP NEEDS(HASH, "app", "its id")
 #define ON_CHAIN TAKES(CHAIN, "chainId", "else the daemon's first")
 #define IN_ASSET TAKES(ADDRESS, "asset", "an ERC-20; else the chain's own money")
 
@@ -502,6 +502,18 @@ static const struct daemon_method methods[] = {
           TAKES(HASH, "channel", "that it was in, or passed through"), TAKES(HASH, "payment", "by its hash, or name"),
           TAKES(NUMBER, "since", "it began then or later, in seconds"), TAKES(NUMBER, "until", "then or before"),
           TAKES(NUMBER, "limit", "of entries (100), at most 1000"), TAKES(TEXT, "older", "as the page before said: goes on there")),
+    METHOD("channel_appPropose", method_app_propose, "App", "Proposes an app, a game or payments, to the channel's other side or over a hub.",
+           CHANNEL, NEEDS(TEXT, "app", "tictactoe, tickets or payments"), TAKES(AMOUNT, "stake", "what the one who proposes can lose"),
+           TAKES(AMOUNT, "otherStake", "what the other can; else as much in a game"), TAKES(AMOUNT, "price", "of a ticket"),
+           TAKES(NUMBER, "seats", "that there are tickets for"), TAKES(NUMBER, "moveSeconds", "for each move, where they do not agree (600)"),
+           TAKES(NUMBER, "expirySeconds", "in which it has to be over (86400)"), TAKES(PEER, "with", "the other player, where the channel is with a hub")),
+    METHOD("channel_appAccept", method_app_accept, "App", "Accepts an app that was proposed.", APP),
+    METHOD("channel_appMove", method_app_move, "App", "Makes a move, and does not wait for the other's signature.",
+           APP, NEEDS(TEXT, "move", "a cell, an amount, or what is done with a ticket")),
+    METHOD("channel_appSettle", method_app_settle, "App", "Ends an app with what both have signed; one that was proposed is refused.",
+           APP, TAKES(BOOL, "force", "asks the court")),
+    METHOD("channel_appList", method_app_list, "Apps", "All apps.",
+           {TYPE_NONE, false, NULL, NULL}),
     METHOD("channel_graph", method_graph, "Graph", "The network as the daemon knows it.",
            {TYPE_NONE, false, NULL, NULL}),
     METHOD("channel_subscribe", method_subscribe, "Quantity", "Notifications channel_subscription, over a WebSocket.",

@@ -1,6 +1,6 @@
 /* What methods of JSON-RPC are made of: methods.c has the frame, methods_pay.c those that pay,
- * methods_offer.c what is done with offers, methods_splice.c those that change a channel,
- * methods_swap.c what crosses chains. */
+ * methods_app.c those of apps, methods_offer.c what is done with offers, methods_splice.c those
+ * that change a channel, methods_swap.c what crosses chains. */
 #ifndef CHANNEL_METHODS_H
 #define CHANNEL_METHODS_H
 
@@ -11,6 +11,8 @@
 
 json method_argument(const struct daemon_call *call, const char *name);
 bool method_read_amount(struct daemon_call *call, const char *name, u128 *out);
+/* "KEY@HOST:PORT"; where it is now, if it has moved. */
+bool method_read_peer(struct daemon_call *call, const char *name, struct peer **out);
 bool method_read_entry(struct daemon_call *call, struct entry **out);
 bool method_read_chain(struct daemon_call *call, struct chain_of **out);
 bool method_read_asset(struct daemon_call *call, address *out);
@@ -34,6 +36,14 @@ void method_put_channel(struct json_out *out, const struct entry *entry);
 void method_answer_channel(struct daemon_call *call, const struct entry *entry);
 /* Until methods_wake comes with the key. */
 void method_park(struct daemon_call *call, enum daemon_wait waits, hash32 key);
+
+/* --- methods_app.c */
+
+void method_app_propose(struct daemon_call *call);
+void method_app_accept(struct daemon_call *call);
+void method_app_move(struct daemon_call *call);
+void method_app_settle(struct daemon_call *call);
+void method_app_list(struct daemon_call *call);
 
 /* --- methods_network.c */
 

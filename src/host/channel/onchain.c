@@ -79,6 +79,9 @@ static void say(const struct onchain_listener *listener, const struct telling *f
     case TELL_VIEW:
         listener->view(listener->self, from->key, &from->view, from->flag);
         return;
+    case TELL_APP:
+        listener->app(listener->self, from->key, &from->app);
+        return;
     case TELL_BLOCK:
         listener->block(listener->self, from->number, from->time_s, from->final_number,
                         from->final_time_s);
@@ -182,6 +185,16 @@ void onchain_forget(struct onchain *chain, hash32 id)
     put_order_about(chain, ORDER_FORGET, id);
 }
 
+void onchain_watch_app(struct onchain *chain, hash32 app)
+{
+    put_order_about(chain, ORDER_WATCH_APP, app);
+}
+
+void onchain_forget_app(struct onchain *chain, hash32 app)
+{
+    put_order_about(chain, ORDER_FORGET_APP, app);
+}
+
 void onchain_ask_funds(struct onchain *chain, hash32 id)
 {
     put_order_about(chain, ORDER_ASK, id);
@@ -203,13 +216,26 @@ static void put_job(struct onchain *chain, struct job *job)
     put_order(chain, order);
 }
 
+static address address_of(const struct onchain *chain, enum onchain_contract which)
+{
+    switch (which) {
+    case ONCHAIN_ADJUDICATOR:
+        return chain->adjudicator;
+    case ONCHAIN_REGISTRY:
+        return chain->registry;
+    case ONCHAIN_COURT:
+        return chain->court;
+    }
+    bug("unknown contract");
+}
+
 void onchain_submit(struct onchain *chain, const struct onchain_intent *intent)
 {
     struct job *job = take(sizeof(*job));
     u8 *data = take(intent->data.size);
     bytes_copy(data, intent->data);
     job->key = intent->key;
-    job->to = intent->to == ONCHAIN_REGISTRY ? chain->registry : chain->adjudicator;
+    job->to = address_of(chain, intent->to);
     job->data = (bytes){data, intent->data.size};
     job->stakes = intent->stakes;
     job->stake = intent->stake;
@@ -339,6 +365,12 @@ static bool take_orders(struct onchain *chain)
         case ORDER_FORGET:
             stop_watching(chain, order->id);
             break;
+        case ORDER_WATCH_APP:
+            court_watch(chain, order->id);
+            break;
+        case ORDER_FORGET_APP:
+            court_forget(chain, order->id);
+            break;
         case ORDER_ASK:
             add_asked(chain, order->id);
             break;
@@ -447,7 +479,9 @@ static enum status check_contracts(struct onchain *chain, struct err *err)
     chain->first_block = newest.header.number;
     TRY(check_code(chain, chain->adjudicator, "adjudicator", err));
     TRY(adjudicator_ask_registry(chain->eth, chain->adjudicator, &chain->registry, tmp, err));
-    return check_code(chain, chain->registry, "registry", err);
+    TRY(check_code(chain, chain->registry, "registry", err));
+    TRY(court_ask_address(chain->eth, chain->adjudicator, &chain->court, tmp, err));
+    return check_code(chain, chain->court, "court of apps", err);
 }
 
 u64 onchain_paced_ms(const struct onchain *chain, u64 usual_ms)
@@ -539,6 +573,7 @@ static void free_all(struct onchain *chain)
 {
     while (chain->all != NULL)
         stop_watching(chain, chain->all->name.id);
+    court_forget_all(chain);
     while (chain->jobs != NULL) {
         struct job *job = chain->jobs;
         chain->jobs = job->next;
@@ -582,6 +617,11 @@ address onchain_adjudicator(const struct onchain *chain)
 address onchain_registry(const struct onchain *chain)
 {
     return chain->registry;
+}
+
+address onchain_court(const struct onchain *chain)
+{
+    return chain->court;
 }
 
 u64 onchain_first_block(const struct onchain *chain)

@@ -1,8 +1,8 @@
 /* A channel daemon's eyes and hands on one Ethereum chain.
  *
  *   the daemon's loop                      a thread that blocks on JSON-RPC
- *   onchain_watch ───────────────────────> new block -> logs of the two contracts
- *   listener: view, block, revealed <─────           -> views of the channels that have any
+ *   onchain_watch ───────────────────────> new block -> logs of the contracts
+ *   listener: view, block, revealed <─────           -> views of channels and apps that have any
  *   onchain_submit, onchain_deposit ─────> sender (client/sender.h): each intent happens once
  *   listener: outcome <───────────────────
  *
@@ -19,6 +19,7 @@
 #define CHANNEL_ONCHAIN_H
 
 #include "channel/adjudicator.h"
+#include "channel/court.h"
 #include "client/sender.h"
 #include "client/signer.h"
 #include "sys/loop.h"
@@ -38,6 +39,13 @@ struct onchain_view {
     struct adjudicator_pots pots;    /* UNLOCKING: as `unlock` takes them */
 };
 
+/* All that the court says of an app, after one block. */
+struct onchain_app {
+    struct court_look look;
+    bool has_state;         /* the one that was shown last, while nothing is decided: */
+    struct app_state state; /* its data is borrowed */
+};
+
 /* A secret that has become public. */
 struct onchain_reveal {
     hash32 key, secret; /* checked against one another */
@@ -53,6 +61,8 @@ struct onchain_listener {
     /* It has changed, or may have: as of the newest block, or of the newest that is final. What is
      * final was told before as of the newest. After a reorg the newest may be what was before. */
     void (*view)(void *self, hash32 id, const struct onchain_view *view, bool final);
+    /* The same of an app that is watched, as of the newest block. NULL is fine. */
+    void (*app)(void *self, hash32 id, const struct onchain_app *app);
     /* Its views and reveals have been told, final ones too. `final_number`, `final_time_s`: of the
      * newest block that is final; 0: none is. Where to go on after a restart: final_number + 1,
      * once the views are kept. */
@@ -100,6 +110,7 @@ void onchain_close(struct onchain *chain);
 u64 onchain_chain_id(const struct onchain *chain);
 address onchain_adjudicator(const struct onchain *chain);
 address onchain_registry(const struct onchain *chain);
+address onchain_court(const struct onchain *chain);
 /* The newest block when it was opened: `since` of a channel that begins before any block is told.
  */
 u64 onchain_first_block(const struct onchain *chain);
@@ -117,6 +128,9 @@ void onchain_watch(struct onchain *chain, const struct channel_terms *terms, u64
  * after a restart. */
 void onchain_look(struct onchain *chain, hash32 id);
 void onchain_forget(struct onchain *chain, hash32 id);
+/* An app that locks of ours depend on: its view is told soon, and when it has logs. */
+void onchain_watch_app(struct onchain *chain, hash32 app);
+void onchain_forget_app(struct onchain *chain, hash32 app);
 /* Asks about a channel of whomever, as of the newest block. Many are asked about at once; how many
  * wait is for the caller to bound. */
 void onchain_ask_funds(struct onchain *chain, hash32 id);
@@ -127,12 +141,12 @@ void onchain_tell_since(struct onchain *chain, u64 block);
 
 /* --- Hands. */
 
-/* A call to one of the two contracts; copied. The key names it for ever, also over restarts: what
+/* A call to one of the contracts; copied. The key names it for ever, also over restarts: what
  * was sent under it is not sent again, and its outcome is told again. So what is to be tried again
  * after a failure takes another key. */
 struct onchain_intent {
     hash32 key;
-    enum onchain_contract { ONCHAIN_ADJUDICATOR, ONCHAIN_REGISTRY } to;
+    enum onchain_contract { ONCHAIN_ADJUDICATOR, ONCHAIN_REGISTRY, ONCHAIN_COURT } to;
     bytes data;
     bool stakes;               /* a forced close: with a bond, where the account can spare one */
     struct sender_stake stake; /* what is lost if it comes too late; zeros: nothing */

@@ -1,5 +1,6 @@
 /* The parts of a daemon's view of a chain: onchain.c has the thread and the messages both ways,
- * onchain_scan.c finds what is new, onchain_view.c reads channels, onchain_send.c sends. */
+ * onchain_scan.c finds what is new, onchain_view.c reads channels, onchain_court.c apps,
+ * onchain_send.c sends. */
 #ifndef CHANNEL_ONCHAIN_INTERNAL_H
 #define CHANNEL_ONCHAIN_INTERNAL_H
 
@@ -28,6 +29,16 @@ struct watched {
     struct adjudicator_state state; /* the newest that was seen */
     struct adjudicator_pots pots;
     struct adjudicator_note note[2]; /* seq 0: none was seen */
+};
+
+/* An app that is watched. The thread's own. */
+struct watched_app {
+    struct watched_app *next;
+    hash32 id;
+    bool is_stale;
+    bool has_logs;          /* on this branch, perhaps */
+    bool has_state;         /* the newest that was seen */
+    struct app_state state; /* owns its data */
 };
 
 /* Something to be sent. The thread's own. */
@@ -59,13 +70,15 @@ struct order {
         ORDER_WATCH,
         ORDER_LOOK,
         ORDER_FORGET,
+        ORDER_WATCH_APP,
+        ORDER_FORGET_APP,
         ORDER_ASK,
         ORDER_SINCE,
         ORDER_DO,
     } kind;
     struct channel_terms terms; /* WATCH */
     u64 since;                  /* WATCH, SINCE */
-    hash32 id;                  /* LOOK, FORGET, ASK */
+    hash32 id;                  /* LOOK, FORGET, ASK, of apps */
     struct job *job;            /* DO */
 };
 
@@ -74,6 +87,7 @@ struct telling {
     struct telling *next;
     enum {
         TELL_VIEW,
+        TELL_APP,
         TELL_BLOCK,
         TELL_REVEALED,
         TELL_DISPUTED,
@@ -85,10 +99,12 @@ struct telling {
     bool flag;  /* final, or succeeded */
     u64 number, time_s, final_number, final_time_s;
     struct onchain_view view;
+    struct onchain_app app;
     struct adjudicator_funds funds;
     hash32 secret; /* or salt */
     char reason[ONCHAIN_REASON];
-    usize batch_count; /* more than 0: it is a batch */
+    usize batch_count; /* more than 0: it is a batch, or the data of an app's state in so many words
+                        */
     hash32 batch[];
 };
 
@@ -109,7 +125,7 @@ struct head {
 struct onchain {
     struct onchain_options options;
     u64 chain_id, first_block;
-    address adjudicator, registry;
+    address adjudicator, registry, court;
     struct eth *eth;
     struct sender *sender;
     struct pages pages;
@@ -124,6 +140,7 @@ struct onchain {
 
     /* The thread's own. */
     struct watched *buckets[ONCHAIN_BUCKETS], *all;
+    struct watched_app *apps;
     struct job *jobs;
     struct asked *asked, **asked_end;
     struct head tip;      /* all zero: nothing is scanned yet */
@@ -161,6 +178,18 @@ enum status onchain_tell_view(struct onchain *chain, struct watched *watched, co
                               bool final, struct err *err);
 /* Answers about channels that were asked for, as many as are answered in a moment. */
 enum status onchain_tell_funds(struct onchain *chain, struct err *err);
+
+/* --- onchain_court.c */
+
+void court_watch(struct onchain *chain, hash32 id);
+void court_forget(struct onchain *chain, hash32 id);
+void court_forget_all(struct onchain *chain);
+/* Takes over what logs say. */
+void court_take_logs(struct onchain *chain, const struct eth_logs *logs);
+/* What was seen on a branch that is left may not be so. */
+void court_leave_branch(struct onchain *chain);
+/* Tells views that have changed. */
+enum status court_tell(struct onchain *chain, struct err *err);
 
 /* --- onchain_send.c */
 

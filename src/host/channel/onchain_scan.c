@@ -1,4 +1,4 @@
-/* What is new on the chain: blocks, logs of the two contracts, and so the channels whose views have
+/* What is new on the chain: blocks, logs of the contracts, and so the channels whose views have
  * changed.
  *
  * Logs are asked for by ranges of blocks, since a daemon that was away may be a million blocks
@@ -86,6 +86,7 @@ static void leave_branch(struct onchain *chain)
         if (each->last == 0)
             each->first = 0;
     }
+    court_leave_branch(chain);
     scan_again(chain);
 }
 
@@ -99,6 +100,7 @@ static void leave_final(struct onchain *chain)
         each->is_stale = true;
         each->first = each->last = 1;
     }
+    court_leave_branch(chain);
     scan_again(chain);
 }
 
@@ -267,12 +269,18 @@ static enum status scan_round(struct onchain *chain, u64 first, u64 last,
 {
     struct eth_filter events = {chain->adjudicator, adjudicator_topics(), ADJUDICATOR_EVENTS};
     struct eth_filter reveals = {chain->registry, registry_topics(), REGISTRY_EVENTS};
+    struct eth_filter courts = {chain->court, court_topics(), COURT_EVENTS};
     struct eth_logs logs;
     struct arena part = tmp;
     TRY(read_logs(chain, first, last, latest, &events, &logs, &part, err));
     TRY(take_events(chain, &logs, err));
-    TRY(read_logs(chain, first, last, latest, &reveals, &logs, &tmp, err));
-    TRY(take_reveals(chain, &logs, tmp, err));
+    part = tmp;
+    TRY(read_logs(chain, first, last, latest, &reveals, &logs, &part, err));
+    TRY(take_reveals(chain, &logs, part, err));
+    if (chain->apps != NULL) {
+        TRY(read_logs(chain, first, last, latest, &courts, &logs, &tmp, err));
+        court_take_logs(chain, &logs);
+    }
     for (struct watched *each = chain->all; each != NULL; each = each->all)
         each->scanned = max_u64(each->scanned, last);
     chain->scanned = max_u64(chain->scanned, last);
@@ -380,6 +388,7 @@ enum status onchain_scan(struct onchain *chain, struct err *err)
     }
     chain->tip = latest;
     TRY(tell_views(chain, err));
+    TRY(court_tell(chain, err));
     if (!chain->is_told)
         tell_block(chain);
     chain->is_told = true;

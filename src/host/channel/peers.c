@@ -32,8 +32,9 @@ static struct peer *find_peer(const struct daemon *daemon, const point33 *node)
 /* Nobody that we need: it came, had no channel with us, and left. */
 static bool is_past(const struct peer *peer)
 {
-    return peer->link == NULL && peer->calling == NULL && peer->entries == NULL && !peer->wanted &&
-           !opening_waits_for(peer) && peer != peer->daemon->tower;
+    return peer->link == NULL && peer->calling == NULL && peer->entries == NULL &&
+           peer->sessions == 0 && !peer->wanted && !opening_waits_for(peer) &&
+           peer != peer->daemon->tower;
 }
 
 /* Places of past peers are used again, so that strangers who come under ever new names take no more
@@ -132,8 +133,8 @@ void peers_tick(struct daemon *daemon, u64 now_ms)
     for (struct peer *peer = daemon->peers; peer != NULL; peer = peer->next)
         if (peer->link == NULL && peer->calling == NULL && peer->host[0] != 0 &&
             now_ms >= peer->retry_ms &&
-            (peer->channels != 0 || peer->wanted || opening_waits_for(peer) ||
-             peer == daemon->tower))
+            (peer->channels != 0 || peer->sessions != 0 || peer->wanted ||
+             opening_waits_for(peer) || peer == daemon->tower))
             call(peer, now_ms);
 }
 
@@ -307,6 +308,7 @@ static enum status take_update(struct entry *entry, const struct wire_message *m
         note_locks(entry, message->update.items);
         chronicle_update(entry, false, &message->update);
         entry_touch(entry);
+        apps_touch(entry);
     }
     return st;
 }
@@ -344,6 +346,7 @@ static enum status take_init(struct peer *peer, const struct wire_message *messa
     peer->greeted = true;
     each_entry(peer, reestablish);
     opening_met(peer);
+    apps_met(peer);
     if (peer == peer->daemon->tower)
         tower_met(peer->daemon); /* it knows nothing of the network */
     else
@@ -375,6 +378,11 @@ static const struct {
     {WIRE_OPEN, opening_take_offer, NULL},
     {WIRE_ACCEPT, opening_take_answer, NULL},
     {WIRE_REFUSE, opening_take_refusal, NULL},
+    {WIRE_APP_OFFER, apps_take_offer, NULL},
+    {WIRE_APP_ANSWER, apps_take_answer, NULL},
+    {WIRE_APP_STATE, apps_take_state, NULL},
+    {WIRE_APP_END, apps_take_end, NULL},
+    {WIRE_APP_LEG, apps_take_leg, NULL},
     {WIRE_TOWER_RECEIPT, tower_take_receipt, NULL},
     {WIRE_TOWER_REFUSE, tower_take_refusal, NULL},
     {WIRE_FUNDED, NULL, take_funded},

@@ -18,6 +18,7 @@
  *     PEER      node (33 bytes) ‖ port (u16) ‖ host: where it listens since somebody said so
  *     PUBLIC    chain id ‖ the key of any other that it has
  *     TIME      by the wall clock, in seconds, of what comes after it
+ *     APP…      of apps (apps.c, apps_hub.c)
  *
  * Those of a journal that was written anew are in anew.c. Replaying them in order brings the daemon
  * back to where it was. */
@@ -356,6 +357,7 @@ static enum status replay_lost(struct entry *entry, const struct lost *lost, str
     if (lost->next_key >= KEYRING_LIMIT)
         return fail(err, ST_CORRUPT, "the journal has a key that there is not");
     channel_lose(entry->channel);
+    apps_freeze(entry);
     entry->lost_until_s = lost->until_s;
     if (lost->next_key > entry->daemon->next_key)
         entry->daemon->next_key = (u32)lost->next_key;
@@ -605,6 +607,8 @@ enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)
     u32 index;
     if (kind < countof(readers) && readers[kind] != NULL)
         return readers[kind](daemon, payload, err);
+    if (kind >= RECORD_APP && kind <= RECORD_APP_HEARD)
+        return apps_replay(daemon, (enum record)kind, payload, err);
     if (payload.size < sizeof(index))
         return fail(err, ST_CORRUPT, "the journal has a short record");
     bytes_copy(&index, bytes_slice(payload, 0, sizeof(index)));

@@ -25,6 +25,7 @@ static void set_time(struct entry *entry)
 static void lose(struct entry *entry)
 {
     channel_lose(entry->channel);
+    apps_freeze(entry);
     entry->there = false;
     entry->lost_until_s = 0;
     set_time(entry);

@@ -214,6 +214,11 @@ static bool decide(const struct entry *entry, const struct locks *locks, u32 ind
     u32 first = index * LOCKS_PER_CHUNK;
     for (u32 i = 0; i < LOCKS_PER_CHUNK && first + i < locks_end(locks); i++) {
         struct lock lock = locks_get(locks, first + i);
+        if (lock.kind != LOCK_OF_SECRET) {
+            if (!apps_is_decided(entry->daemon, &lock) && !is_over(entry, &lock))
+                return false;
+            continue;
+        }
         const struct shown *shown = shown_find(entry->chain, lock.key, lock.expiry_s);
         if (shown == NULL && !is_over(entry, &lock))
             return false;

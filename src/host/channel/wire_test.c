@@ -181,6 +181,36 @@ static bool row_of(usize index, struct row *out)
          "0003"
          "a0b0c0",
          {WIRE_SYNC_LIST, {.sync_list = {hex("a0b0c0")}}}},
+        {"0051" ID "0000000000000384" ADDRESS "0000000000000000000000000000000000000000" OTHER
+         "000000000000000000000000000003e8"
+         "000000000000000000000000000001f4" ADDRESS "00000258"
+         "0000000065000000" ID "0001a0"
+         "0002b0b1",
+         {WIRE_APP_OFFER,
+          {.app_offer = {id,
+                         900,
+                         who,
+                         {{0}},
+                         other,
+                         1000,
+                         500,
+                         who,
+                         600,
+                         0x65000000,
+                         id,
+                         hex("a0"),
+                         hex("b0b1")}}}},
+        {"0053" ID "0001"
+         "0000",
+         {WIRE_APP_ANSWER, {.app_answer = {id, 1, hex("")}}}},
+        {"0055" ID "0000000000000003"
+         "0001"
+         "00000000000000000000000000000007"
+         "0000000000000000000000000000000b"
+         "0002c0c1" SIGNATURE,
+         {WIRE_APP_STATE, {.app_state = {id, 3, 1, 7, 11, hex("c0c1"), signature_of(0x44)}}}},
+        {"0057" ID, {WIRE_APP_END, {.app_end = {id}}}},
+        {"0059" ID POINT, {WIRE_APP_LEG, {.app_leg = {id, point_of(0x66, 0x66)}}}},
         {"006f"
          "0001"
          "a0",

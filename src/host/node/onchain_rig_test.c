@@ -140,7 +140,7 @@ void dev_open_chain(struct dev *at, const char *folder)
         .confirmations = 3,
         .poll_ms = POLL_MS,
         .loop = at->loop,
-        .listener = {at, saw_view, saw_block, saw_reveal, saw_outcome, saw_stir, saw_funds,
+        .listener = {at, saw_view, NULL, saw_block, saw_reveal, saw_outcome, saw_stir, saw_funds,
                      saw_dispute},
     };
     if (onchain_open(&options, &at->chain, &at->err) != ST_OK ||

@@ -34,7 +34,7 @@ struct setting {
 
 /* What stands on a line besides flags. */
 struct setting_words {
-    const char *list[2];
+    const char *list[3];
     usize count;
 };
 

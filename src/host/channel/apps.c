@@ -1,0 +1,486 @@
+#include "channel/apps.h"
+
+#include "base/fmt.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* --- Life. */
+
+struct session *session_find(const struct daemon *daemon, hash32 id)
+{
+    return by_hash_get(&daemon->sessions_by_id, id);
+}
+
+struct session *session_new(struct daemon *daemon, hash32 id)
+{
+    struct session *session = calloc(1, sizeof(*session));
+    assert(session != NULL);
+    session->id = id;
+    session->daemon = daemon;
+    session->next = daemon->sessions;
+    daemon->sessions = session;
+    daemon->sessions_open++;
+    by_hash_put(&daemon->sessions_by_id, id, session);
+    session_touch(session);
+    return session;
+}
+
+static u8 *copy_of(bytes from)
+{
+    u8 *out = malloc(from.size + 1);
+    assert(out != NULL);
+    bytes_copy(out, from);
+    return out;
+}
+
+void state_clear(struct signed_state *state)
+{
+    free((void *)(uintptr_t)state->state.data.data);
+    *state = (struct signed_state){.is_there = false};
+}
+
+void state_set(struct signed_state *to, const struct app_state *state)
+{
+    u8 *data = copy_of(state->data);
+    state_clear(to);
+    *to = (struct signed_state){.is_there = true, .state = *state};
+    to->state.data.data = data;
+}
+
+static void free_session(struct session *session)
+{
+    state_clear(&session->newest);
+    state_clear(&session->pending);
+    state_clear(&session->heard);
+    free((void *)(uintptr_t)session->court.state.data.data);
+    free((void *)(uintptr_t)session->app.params.data);
+    free((void *)(uintptr_t)session->data.data);
+    free(session);
+}
+
+void apps_free(struct daemon *daemon)
+{
+    while (daemon->sessions != NULL) {
+        struct session *next = daemon->sessions->next;
+        free_session(daemon->sessions);
+        daemon->sessions = next;
+    }
+    by_hash_free(&daemon->sessions_by_id);
+    hub_free(daemon);
+    pages_release(&daemon->pages);
+}
+
+struct arena session_arena(const struct session *session)
+{
+    return pages_arena(&session->daemon->pages);
+}
+
+/* --- Stages. */
+
+static void leave(struct session *session)
+{
+    session->daemon->sessions_open--;
+    if (session->peer != NULL)
+        session->peer->sessions--;
+    if (session->hub != NULL)
+        session->hub->sessions--;
+    if (session->stage >= SESSION_LOCKING && !session->daemon->replaying)
+        onchain_forget_app(session->chain->chain, session->id);
+}
+
+void session_set_stage(struct session *session, enum session_stage stage)
+{
+    bool begins = session->stage < SESSION_LOCKING && stage == SESSION_LOCKING;
+    if (session->stage == SESSION_DONE || session->stage == stage)
+        return;
+    if (stage == SESSION_DONE)
+        leave(session);
+    session->stage = stage;
+    session->waits_since_s = 0;
+    if (session->daemon->replaying)
+        return;
+    if (begins)
+        onchain_watch_app(session->chain->chain, session->id);
+    else
+        record_app_stage(session);
+    session_touch(session);
+}
+
+void session_drop(struct session *session, const char *why)
+{
+    assert(session->stage < SESSION_LOCKING);
+    fmt(session->why, sizeof(session->why), "%s", why);
+    leave(session);
+    session->stage = SESSION_DONE;
+}
+
+void session_sue(struct session *session)
+{
+    if (session->sues || session->role == APP_OVER)
+        return;
+    log_warn("channel", "the court of apps is asked", LOG_HEX("app", session->id));
+    session->sues = true;
+    record_app_stage(session);
+    session_touch(session);
+}
+
+void apps_freeze(struct entry *entry)
+{
+    for (struct session *at = entry->daemon->sessions; at != NULL; at = at->next)
+        at->is_frozen |= at->out.entry == entry || at->in.entry == entry;
+}
+
+/* --- Facts. */
+
+bool leg_speaks(const struct leg *leg)
+{
+    const struct entry *entry = leg->entry;
+    return entry != NULL && entry->stage < STAGE_CLOSING && !channel_is_lost(entry->channel);
+}
+
+static bool is_lock_of(const struct session *session, const struct leg *leg, struct lock lock)
+{
+    return lock.amount != 0 && lock.kind == leg->kind && hash32_equal(lock.key, session->id);
+}
+
+struct lock leg_lock(struct session *session, struct leg *leg, bool ours)
+{
+    static const struct lock none;
+    if (leg->entry == NULL || leg->entry->stage == STAGE_CLOSED)
+        return none;
+    u32 own = channel_side(leg->entry->channel);
+    const struct locks *locks = channel_locks(leg->entry->channel, ours ? own : 1 - own);
+    struct lock lock = locks_get(locks, leg->slot);
+    for (u32 slot = 0; slot < locks_end(locks) && !is_lock_of(session, leg, lock); slot++) {
+        lock = locks_get(locks, slot);
+        if (is_lock_of(session, leg, lock))
+            leg->slot = slot;
+    }
+    return is_lock_of(session, leg, lock) ? lock : none;
+}
+
+u64 session_now_s(const struct session *session)
+{
+    return session->chain->time_s;
+}
+
+/* Two rounds, for showing and for the way to the chain, and one for each move that is left. */
+u64 session_need_s(const struct session *session, const struct app_state *state)
+{
+    u64 rounds = 2 + session->game->moves_left(state);
+    return rounds * session->app.time_s + session->daemon->options.margin_s;
+}
+
+const struct app_state *session_base(const struct session *session)
+{
+    const struct onchain_app *court = &session->court;
+    bool is_ahead = session->court_is_known && court->has_state &&
+                    court->look.version > session->newest.state.version;
+    return is_ahead ? &court->state : &session->newest.state;
+}
+
+bool session_is_decided(const struct session *session)
+{
+    return session->court_is_known && session->court.look.decided_s != 0 &&
+           session->court.look.decided_s <= session->expiry_s;
+}
+
+bool apps_is_decided(const struct daemon *daemon, const struct lock *lock)
+{
+    const struct session *session = session_find(daemon, lock->key);
+    return session != NULL && session->court_is_known && session->court.look.decided_s != 0 &&
+           session->court.look.decided_s <= lock->expiry_s;
+}
+
+/* --- Steps. */
+
+void session_touch(struct session *session)
+{
+    session->is_due = true;
+    session->daemon->apps_are_due = true;
+    daemon_touch(session->daemon);
+}
+
+static void step(struct session *session)
+{
+    if (session_now_s(session) == 0) /* no block was seen yet: nobody knows what is late */
+        return;
+    if (session->role == APP_OVER) {
+        hub_step(session);
+        return;
+    }
+    switch (session->stage) {
+    case SESSION_OFFERED:
+    case SESSION_ASKED:
+        if (session_now_s(session) + session_need_s(session, &session->newest.state) >
+            session->expiry_s)
+            session_drop(session, "nobody accepted it in time");
+        return;
+    case SESSION_LOCKING:
+        session_make_lock(session);
+        break;
+    case SESSION_LIVE:
+        session_play(session);
+        break;
+    case SESSION_ENDING:
+        session_settle(session);
+        break;
+    case SESSION_DONE:
+        return;
+    }
+    if (session->written > session->daemon->durable)
+        session_touch(session); /* first the journal has it, then the court */
+    else
+        session_court(session);
+}
+
+void apps_turn(struct daemon *daemon)
+{
+    if (!daemon->apps_are_due)
+        return;
+    daemon->apps_are_due = false;
+    for (struct session *at = daemon->sessions; at != NULL; at = at->next) {
+        bool is_due = at->is_due;
+        at->is_due = false;
+        if (is_due)
+            step(at);
+    }
+}
+
+void apps_touch(struct entry *entry)
+{
+    if (entry->daemon->sessions_open == 0)
+        return;
+    for (struct session *at = entry->daemon->sessions; at != NULL; at = at->next)
+        if (at->stage != SESSION_DONE && (at->out.entry == entry || at->in.entry == entry))
+            session_touch(at);
+}
+
+void apps_block(struct chain_of *chain)
+{
+    for (struct session *at = chain->daemon->sessions; at != NULL; at = at->next)
+        if (at->stage != SESSION_DONE && at->chain == chain)
+            session_touch(at);
+}
+
+void apps_tick(struct daemon *daemon, u64 now_ms)
+{
+    for (struct session *at = daemon->sessions; at != NULL; at = at->next)
+        if (at->errand.retry_ms != 0 && now_ms >= at->errand.retry_ms) {
+            at->errand.retry_ms = 0;
+            session_touch(at);
+        }
+}
+
+void apps_view(struct chain_of *chain, hash32 id, const struct onchain_app *app)
+{
+    struct session *session = session_find(chain->daemon, id);
+    if (session != NULL && session->chain == chain)
+        session_court_sees(session, app);
+}
+
+void apps_errand_failed(struct chain_of *chain, hash32 key, const char *why)
+{
+    enum { RETRY_MS = 2000 };
+    for (struct session *at = chain->daemon->sessions; at != NULL; at = at->next) {
+        if (!hash32_equal(at->errand.key, key))
+            continue;
+        log_warn("channel", "a call of the court failed, and is tried again if it is still wanted",
+                 LOG_HEX("app", at->id), LOG_TEXT("why", why));
+        at->errand.failures++;
+        at->errand.retry_ms = clock_now_ms() + RETRY_MS;
+    }
+}
+
+/* --- Locks. */
+
+static void lock_in(struct entry *entry, u32 slot)
+{
+    struct lock lock =
+        locks_get(channel_locks(entry->channel, 1 - channel_side(entry->channel)), slot);
+    struct session *session = session_find(entry->daemon, lock.key);
+    bool is_past = session == NULL || session->stage < SESSION_LOCKING ||
+                   session->stage == SESSION_DONE || session->in.kind != lock.kind;
+    if (lock.kind == LOCK_OF_SECRET)
+        return; /* gone already */
+    if (is_past) {
+        hub_lock_in(entry, slot, &lock);
+        return;
+    }
+    if (session->in.entry == NULL)
+        session->in.entry = entry;
+    if (session->in.entry != entry ||
+        (leg_lock(session, &session->in, false).amount != 0 && session->in.slot != slot))
+        lock_let_go(entry, slot); /* one is enough */
+    session_touch(session);
+}
+
+void apps_event(struct entry *entry, const struct channel_event *event)
+{
+    struct session *session;
+    switch (event->kind) {
+    case EVENT_LOCK_IN:
+    case EVENT_LOCK_WAITS:
+        if (!entry->daemon->replaying)
+            lock_in(entry, event->slot);
+        break;
+    case EVENT_STAKE_PAID:
+        session = session_find(entry->daemon, event->reference);
+        if (session != NULL && session->in.kind == event->lock_kind &&
+            (session->in.entry == entry || session->in.entry == NULL))
+            session->in_is_paid = true;
+        break;
+    case EVENT_PAID_IN:
+    case EVENT_PAID_OUT:
+    case EVENT_SETTLED:
+    case EVENT_FAILED:
+    case EVENT_DROPPED:
+        break;
+    }
+    apps_touch(entry);
+}
+
+/* The second of an app over a hub is not told before where its lock comes from. */
+static void find_in(struct session *session)
+{
+    for (u32 i = 0; i < session->daemon->entry_count && session->in.entry == NULL; i++) {
+        session->in.entry = session->daemon->entries[i];
+        if (leg_lock(session, &session->in, false).amount == 0)
+            session->in.entry = NULL;
+    }
+}
+
+void apps_resume(struct daemon *daemon)
+{
+    for (struct session *at = daemon->sessions; at != NULL; at = at->next) {
+        if (at->stage == SESSION_DONE)
+            continue;
+        if (at->in.kind != LOCK_OF_SECRET)
+            find_in(at);
+        onchain_watch_app(at->chain->chain, at->id);
+        session_touch(at);
+    }
+}
+
+/* --- The journal.
+ *
+ *     APP         role, channel of our lock, of the peer's (u32 each, NO_INDEX: none) ‖ the other
+ *                 player's node ‖ APP_OFFER as it travels
+ *     APP_HUB     hub_replay's
+ *     APP_STAGE   id ‖ stage ‖ 1: the court is asked (u64 each)
+ *     APP_SAID, APP_HEARD    APP_STATE as it travels */
+
+enum { NO_INDEX = UINT32_MAX >> 1 };
+
+struct app_head {
+    u32 role, out, in;
+    point33 peer;
+};
+
+static u32 index_of(const struct entry *entry)
+{
+    return entry == NULL ? (u32)NO_INDEX : entry->index;
+}
+
+void session_written(struct session *session)
+{
+    session->written = session->daemon->batch;
+}
+
+void record_app(struct session *session)
+{
+    u8 room[WIRE_LIMIT];
+    struct wire_message message = {.type = WIRE_APP_OFFER};
+    struct app_head head;
+    memset(&head, 0, sizeof(head));
+    head.role = session->role;
+    head.out = index_of(session->out.entry);
+    head.in = index_of(session->in.entry);
+    head.peer = session->peer->node;
+    message.app_offer = session_offer(session);
+    bytes parts[] = {BYTES_OF(head), {room, wire_encode(&message, room)}};
+    wal_put(session->daemon->wal, RECORD_APP, parts, countof(parts));
+    session_written(session);
+}
+
+void record_app_stage(struct session *session)
+{
+    u64 numbers[2] = {session->stage, session->sues};
+    bytes parts[] = {BYTES_OF(session->id), BYTES_OF(numbers)};
+    wal_put(session->daemon->wal, RECORD_APP_STAGE, parts, countof(parts));
+    session_written(session);
+}
+
+void record_app_state(struct session *session, bool ours, const struct wire_message *message)
+{
+    u8 room[WIRE_LIMIT];
+    bytes part = {room, wire_encode(message, room)};
+    wal_put(session->daemon->wal, ours ? RECORD_APP_SAID : RECORD_APP_HEARD, &part, 1);
+    session_written(session);
+}
+
+static enum status read_app(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct app_head head;
+    struct wire_message message;
+    if (payload.size < sizeof(head))
+        return fail(err, ST_CORRUPT, "the journal has an app that is short");
+    bytes_copy(&head, bytes_slice(payload, 0, sizeof(head)));
+    if (wire_decode(bytes_slice(payload, sizeof(head), payload.size), &message, err) != ST_OK ||
+        message.type != WIRE_APP_OFFER || (head.role != APP_FIRST && head.role != APP_SECOND) ||
+        (head.out != NO_INDEX && head.out >= daemon->entry_count) ||
+        (head.in != NO_INDEX && head.in >= daemon->entry_count))
+        return fail(err, ST_CORRUPT, "the journal has an app that does not read");
+    u32 index = head.out != NO_INDEX ? head.out : head.in;
+    struct session *session = session_of_offer(
+        daemon, &message.app_offer, head.role == APP_FIRST, peer_get(daemon, &head.peer),
+        index == NO_INDEX ? NULL : daemon->entries[index], err);
+    if (session == NULL)
+        return ST_CORRUPT;
+    session->stage = SESSION_LOCKING;
+    return ST_OK;
+}
+
+static enum status read_stage(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct {
+        hash32 id;
+        u64 stage, sues;
+    } said;
+    if (payload.size == sizeof(said))
+        bytes_copy(&said, payload);
+    struct session *session = payload.size == sizeof(said) ? session_find(daemon, said.id) : NULL;
+    if (session == NULL || said.stage < SESSION_LOCKING || said.stage > SESSION_DONE)
+        return fail(err, ST_CORRUPT, "the journal has a stage of an app that does not read");
+    session->sues = said.sues != 0;
+    session_set_stage(session, (enum session_stage)said.stage);
+    return ST_OK;
+}
+
+static enum status read_state(struct daemon *daemon, bool ours, bytes payload, struct err *err)
+{
+    struct wire_message message;
+    struct session *session = NULL;
+    if (wire_decode(payload, &message, err) == ST_OK && message.type == WIRE_APP_STATE)
+        session = session_find(daemon, message.app_state.app);
+    if (session == NULL || session->role == APP_OVER)
+        return fail(err, ST_CORRUPT, "the journal has a state of an app that does not read");
+    return session_replay_state(session, ours, &message.app_state, err);
+}
+
+enum status apps_replay(struct daemon *daemon, enum record kind, bytes payload, struct err *err)
+{
+    switch ((u32)kind) {
+    case RECORD_APP:
+        return read_app(daemon, payload, err);
+    case RECORD_APP_HUB:
+        return hub_replay(daemon, payload, err);
+    case RECORD_APP_STAGE:
+        return read_stage(daemon, payload, err);
+    default:
+        return read_state(daemon, kind == RECORD_APP_SAID, payload, err);
+    }
+}

@@ -1,0 +1,84 @@
+/* Apps in court: what is shown there, moved there, and asked to be decided.
+ *
+ *     SHOWING   the newest state that both signed, if the court has an older one
+ *     MOVING    our move, when it is our turn; the decision, when it is over or the other's time is
+ *
+ * Each call follows from what the court has, so that one that failed, or that a reorg took back, is
+ * made again. Its name is what it says: the same one is not sent twice. */
+#include "channel/apps.h"
+
+#include "crypto/keccak.h"
+#include "sys/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void session_court_sees(struct session *session, const struct onchain_app *app)
+{
+    u8 *data = malloc(app->state.data.size + 1);
+    assert(data != NULL);
+    bytes_copy(data, app->state.data);
+    free((void *)(uintptr_t)session->court.state.data.data);
+    session->court = *app;
+    session->court.state.data = (bytes){data, app->state.data.size};
+    session->court_is_known = true;
+    /* What we signed alone was moved there, or its version was taken by another. */
+    if (session->role != APP_OVER && session->pending.is_there && app->has_state &&
+        app->look.version >= session->pending.state.version &&
+        app->look.version > session->newest.state.version)
+        state_clear(&session->pending);
+    session_touch(session);
+}
+
+static void submit(struct session *session, bytes call)
+{
+    struct {
+        hash32 id, what;
+        u64 failures;
+    } name = {session->id, keccak256(call), session->errand.failures};
+    if (session->errand.retry_ms != 0)
+        return;
+    session->errand.key = keccak256(BYTES_OF(name));
+    struct onchain_intent intent = {.key = session->errand.key, .to = ONCHAIN_COURT, .data = call};
+    onchain_submit(session->chain->chain, &intent);
+}
+
+static void show(struct session *session)
+{
+    struct arena arena = session_arena(session);
+    submit(session,
+           court_dispute(&session->app, &session->newest.state, session->newest.signature, &arena));
+}
+
+/* The time for showing is over. */
+static void go_on(struct session *session)
+{
+    const struct onchain_app *court = &session->court;
+    const struct app_state *shown = &court->state;
+    const struct signed_state *pending = &session->pending;
+    struct arena arena = session_arena(session);
+    bool in_time = session_now_s(session) <= court->look.move_until_s;
+    if (shown->mover == APP_OVER || (!in_time && shown->mover != session->role))
+        submit(session, court_settle(&session->app, shown, &arena));
+    else if (in_time && shown->mover == session->role && pending->is_there &&
+             pending->state.version == shown->version + 1)
+        submit(session, court_move(&session->app, shown, &pending->state,
+                                   &pending->signature[session->role], &arena));
+}
+
+void session_court(struct session *session)
+{
+    const struct court_look *look = &session->court.look;
+    if (!session->court_is_known || session->stage < SESSION_LIVE ||
+        session->stage == SESSION_DONE || look->decided_s != 0)
+        return;
+    if (look->show_until_s == 0) {
+        if (session->sues)
+            show(session);
+    } else if (session_now_s(session) <= look->show_until_s) {
+        if (session->newest.state.version > look->version)
+            show(session);
+    } else if (session->court.has_state) {
+        go_on(session);
+    }
+}

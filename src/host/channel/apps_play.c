@@ -1,0 +1,697 @@
+/* From an offer to the last state: what two players say to each other.
+ *
+ *     first   APP_OFFER ──────────────────────────────> second
+ *                <───────────────── APP_ANSWER, accepted
+ *             its lock, then the second's               (or to and from a hub)
+ *             APP_STATE 1, signed ────────────────────>
+ *                <──────────── the same, signed as well
+ *             APP_STATE n, by whoever moves, and the other's signature, until it is over
+ *
+ * A player signs one state of a version, after the journal has it, and none that the court could
+ * not decide on before the locks expire. Its own newest signatures are said again to a player that
+ * was away. */
+#include "channel/apps.h"
+
+#include "base/fmt.h"
+#include "channel/tlv.h"
+#include "client/abi.h"
+#include "sys/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    MOST_OPEN = 1000, /* sessions */
+    MOST_ASKED = 16,  /* of one peer's, that wait for an answer */
+    LEAST_TIME_S = 1,
+    MOST_TIME_S = 7 * 86400,
+};
+
+/* --- Offers. */
+
+struct wire_app_offer session_offer(const struct session *session)
+{
+    const struct app *app = &session->app;
+    return (struct wire_app_offer){
+        .app = session->id,
+        .chain_id = session->chain->chain_id,
+        .adjudicator = session->chain->adjudicator,
+        .asset = session->asset,
+        .channel = session->channel,
+        .stake_first = app->stake[0],
+        .stake_second = app->stake[1],
+        .rules = app->rules,
+        .time_s = app->time_s,
+        .expiry_s = session->expiry_s,
+        .salt = app->salt,
+        .params = app->params,
+        .data = session->data,
+    };
+}
+
+static address address_of(const point33 *node)
+{
+    address who;
+    enum status st = point_address(node, &who);
+    assert(st == ST_OK); /* a peer's name is a point */
+    return who;
+}
+
+static bytes kept(bytes from)
+{
+    u8 *out = malloc(from.size + 1);
+    assert(out != NULL);
+    bytes_copy(out, from);
+    return (bytes){out, from.size};
+}
+
+/* As a game begins with these stakes: whoever offers chooses nothing else. */
+static enum status check_game(const struct app_game *game, const struct app *app, bytes data,
+                              struct arena tmp, struct err *err)
+{
+    struct app again = {.params = BYTES_EMPTY};
+    bytes first = BYTES_EMPTY;
+    struct app_wish wish = {.stake = {app->stake[0], app->stake[1]}, .salt = app->salt};
+    struct abi_in in = abi_over(app->params);
+    (void)abi_get_hash(&in);
+    u256 price = abi_get_u256(&in);
+    if (!in.failed && price.w[0] != 0) {
+        wish.price = (u128)price.w[1] << 64 | price.w[0];
+        wish.seats = (u64)(app->stake[1] / wish.price);
+    }
+    TRY(game->begin(&wish, &again, &first, &tmp, err));
+    if (again.stake[0] != app->stake[0] || again.stake[1] != app->stake[1] ||
+        !bytes_equal(again.params, app->params) || !bytes_equal(first, data))
+        return fail(err, ST_INVALID, "a %s does not begin like that", game->name);
+    return ST_OK;
+}
+
+static enum status check_offer(const struct wire_app_offer *offer, const struct app *app,
+                               const struct app_game *game, struct arena tmp, struct err *err)
+{
+    if (game == NULL)
+        return fail(err, ST_INVALID, "these rules are not known here");
+    if (app->stake[0] >= CHANNEL_AMOUNT_LIMIT || app->stake[1] >= CHANNEL_AMOUNT_LIMIT ||
+        offer->expiry_s >> 40 != 0)
+        return fail(err, ST_INVALID, "more at stake than there is, or for longer");
+    if (app->time_s < LEAST_TIME_S || app->time_s > MOST_TIME_S)
+        return fail(err, ST_INVALID, "a time for moves that is not from %d to %d seconds",
+                    LEAST_TIME_S, MOST_TIME_S);
+    TRY(check_game(game, app, offer->data, tmp, err));
+    return hash32_equal(app_id(app, tmp), offer->app)
+               ? ST_OK
+               : fail(err, ST_INVALID, "an app that has another id");
+}
+
+static void make_legs(struct session *session, struct entry *entry)
+{
+    const u128 *stake = session->app.stake;
+    u32 own = session->role, other = 1 - own;
+    bool has_hub = hash32_is_zero(session->channel);
+    if (stake[own] != 0)
+        session->out =
+            (struct leg){.entry = entry, .kind = LOCK_OF_FIRST + own, .stake = stake[own]};
+    if (stake[other] != 0)
+        session->in = (struct leg){.entry = has_hub ? NULL : entry,
+                                   .kind = LOCK_OF_FIRST + other,
+                                   .stake = stake[other]};
+    if (has_hub && session->role == APP_FIRST) {
+        session->hub = entry->peer;
+        session->hub->sessions++;
+    }
+}
+
+static struct app app_of(const struct daemon *daemon, const struct wire_app_offer *offer, bool ours,
+                         const struct peer *peer)
+{
+    struct arena tmp = pages_arena(&daemon->pages);
+    point33 own = keyring_node(daemon->ring);
+    struct app_state first = app_first_state(offer->data, 0);
+    return (struct app){
+        .player = {address_of(ours ? &own : &peer->node), address_of(ours ? &peer->node : &own)},
+        .stake = {offer->stake_first, offer->stake_second},
+        .rules = offer->rules,
+        .time_s = offer->time_s,
+        .start = app_state_hash(&first, tmp),
+        .salt = offer->salt,
+        .params = offer->params,
+    };
+}
+
+struct session *session_of_proposal(struct daemon *daemon, struct wire_app_offer *offer,
+                                    struct peer *peer, struct entry *entry, struct err *err)
+{
+    struct app app = app_of(daemon, offer, true, peer);
+    offer->app = app_id(&app, pages_arena(&daemon->pages));
+    return session_of_offer(daemon, offer, true, peer, entry, err);
+}
+
+struct session *session_of_offer(struct daemon *daemon, const struct wire_app_offer *offer,
+                                 bool ours, struct peer *peer, struct entry *entry, struct err *err)
+{
+    struct arena tmp = pages_arena(&daemon->pages);
+    struct chain_of *chain = daemon_chain(daemon, offer->chain_id);
+    struct app_state first = app_first_state(offer->data, 0);
+    if (offer->data.size > APP_DATA_LIMIT || offer->params.size > APP_PARAMS_LIMIT)
+        return (void)fail(err, ST_INVALID, "an app that is too large"), NULL;
+    struct app app = app_of(daemon, offer, ours, peer);
+    const struct app_game *game = app_game_of(&app);
+    if (chain == NULL || !address_equal(chain->adjudicator, offer->adjudicator))
+        return (void)fail(err, ST_INVALID, "its chain is not known here"), NULL;
+    if (check_offer(offer, &app, game, tmp, err) != ST_OK)
+        return NULL;
+    if (hash32_is_zero(offer->channel) && app.stake[1] != 0)
+        return (void)fail(err, ST_INVALID, "with a hub only the first has something at stake"),
+               NULL;
+    struct session *session = session_new(daemon, offer->app);
+    session->stage = ours ? SESSION_OFFERED : SESSION_ASKED;
+    session->role = ours ? APP_FIRST : APP_SECOND;
+    session->app = app;
+    session->app.params = kept(offer->params);
+    session->data = kept(offer->data);
+    session->game = game;
+    session->domain = signed_domain("varve app", chain->chain_id, onchain_court(chain->chain));
+    session->peer = peer;
+    peer->sessions++;
+    session->chain = chain;
+    session->asset = offer->asset;
+    session->channel = offer->channel;
+    session->expiry_s = offer->expiry_s;
+    state_set(&session->newest, &first);
+    make_legs(session, entry);
+    return session;
+}
+
+void session_say_offer(const struct session *session)
+{
+    struct wire_message message = {.type = WIRE_APP_OFFER};
+    message.app_offer = session_offer(session);
+    daemon_say(session->peer, &message);
+}
+
+static void say_answer(struct peer *peer, hash32 id, bool accepted, const char *why)
+{
+    struct wire_message message = {.type = WIRE_APP_ANSWER};
+    message.app_answer = (struct wire_app_answer){id, accepted, {(const u8 *)why, strlen(why)}};
+    daemon_say(peer, &message);
+}
+
+static usize asked_by(const struct peer *peer)
+{
+    usize count = 0;
+    for (const struct session *at = peer->daemon->sessions; at != NULL; at = at->next)
+        count += at->stage == SESSION_ASKED && at->peer == peer;
+    return count;
+}
+
+enum status apps_take_offer(struct peer *peer, const struct wire_message *message, struct err *err)
+{
+    const struct wire_app_offer *offer = &message->app_offer;
+    struct session *known = session_find(peer->daemon, offer->app);
+    struct entry *entry =
+        hash32_is_zero(offer->channel) ? NULL : daemon_find(peer->daemon, offer->channel);
+    struct err why;
+    (void)err;
+    if (known != NULL)
+        return ST_OK; /* said again; apps_met says the answer again */
+    if (asked_by(peer) >= MOST_ASKED || peer->daemon->sessions_open >= MOST_OPEN) {
+        say_answer(peer, offer->app, false, "there are too many offers");
+        return ST_OK;
+    }
+    if (!hash32_is_zero(offer->channel) &&
+        (entry == NULL || entry->peer != peer || entry->stage != STAGE_OPEN ||
+         !address_equal(channel_terms(entry->channel)->asset, offer->asset) ||
+         channel_terms(entry->channel)->chain_id != offer->chain_id)) {
+        say_answer(peer, offer->app, false, "there is no such channel");
+        return ST_OK;
+    }
+    if (session_of_offer(peer->daemon, offer, false, peer, entry, &why) == NULL)
+        say_answer(peer, offer->app, false, why.text);
+    return ST_OK;
+}
+
+void session_accept(struct session *session)
+{
+    assert(session->stage == SESSION_ASKED);
+    session_set_stage(session, SESSION_LOCKING);
+    record_app(session);
+    say_answer(session->peer, session->id, true, "");
+}
+
+void session_refuse(struct session *session, const char *why)
+{
+    say_answer(session->peer, session->id, false, why);
+    session_drop(session, why);
+}
+
+static void take_refusal(struct session *session, bytes text)
+{
+    char why[80];
+    fmt(why, sizeof(why), "%.*s", (int)min_u64(text.size, sizeof(why) - 1),
+        tlv_text(text) ? (const char *)text.data : "");
+    if (session->stage == SESSION_OFFERED)
+        session_drop(session, why[0] == 0 ? "the other player refused" : why);
+    else if (session->stage == SESSION_LOCKING && session->role == APP_SECOND)
+        session_set_stage(session, SESSION_ENDING); /* it has forgotten its offer */
+}
+
+enum status apps_take_answer(struct peer *peer, const struct wire_message *message, struct err *err)
+{
+    const struct wire_app_answer *said = &message->app_answer;
+    struct session *session = session_find(peer->daemon, said->app);
+    (void)err;
+    if (session != NULL && session->peer != peer)
+        return ST_OK;
+    if (said->accepted == 0) {
+        if (session != NULL)
+            take_refusal(session, said->text);
+        return ST_OK;
+    }
+    if (session == NULL || (session->stage == SESSION_DONE && session->why[0] != 0))
+        say_answer(peer, said->app, false, "there is no such offer");
+    else if (session->stage == SESSION_OFFERED) {
+        session_set_stage(session, SESSION_LOCKING);
+        record_app(session);
+    }
+    return ST_OK;
+}
+
+/* --- Locks. */
+
+bool session_in_is_right(struct session *session)
+{
+    struct lock lock = leg_lock(session, &session->in, false);
+    return lock.amount == session->in.stake && lock.expiry_s == session->expiry_s &&
+           channel_lock_stands(session->in.entry->channel, session->in.slot);
+}
+
+static void say_leg(const struct session *session)
+{
+    struct wire_message message = {.type = WIRE_APP_LEG};
+    message.app_leg = (struct wire_app_leg){session->id, session->peer->node};
+    if (session->hub != NULL)
+        daemon_say(session->hub, &message);
+}
+
+static bool queue_stake(struct session *session)
+{
+    struct leg *out = &session->out;
+    struct item item = {.kind = ITEM_STAKE,
+                        .lock = {.amount = out->stake,
+                                 .expiry_s = session->expiry_s,
+                                 .key = session->id,
+                                 .kind = out->kind}};
+    struct err err;
+    if (!leg_speaks(out) || out->entry->ends)
+        return false;
+    enum status st = channel_queue(out->entry->channel, &item, &out->slot, &err);
+    if (st == ST_OK) {
+        say_leg(session);
+        entry_touch(out->entry);
+        return true;
+    }
+    if (st != ST_AGAIN) {
+        log_warn("channel", "an app's stake cannot be locked", LOG_HEX("app", session->id),
+                 LOG_TEXT("why", err.text));
+        session_set_stage(session, SESSION_ENDING);
+    }
+    return false;
+}
+
+/* The first locks first; while nobody has signed a move, nothing can be lost by it. */
+void session_make_lock(struct session *session)
+{
+    const struct app_state begin = app_first_state(session->data, 1);
+    bool waits = session->in.stake != 0 && session->role == APP_SECOND;
+    if (session_now_s(session) + session_need_s(session, &begin) > session->expiry_s) {
+        session_set_stage(session, SESSION_ENDING);
+        return;
+    }
+    if (waits && (session->in.entry == NULL || !session_in_is_right(session)))
+        return;
+    if (session->out.stake == 0 || queue_stake(session))
+        session_set_stage(session, SESSION_LIVE);
+}
+
+/* --- States. */
+
+/* With our signature. */
+static void say_state(struct session *session, const struct signed_state *from, bool is_new)
+{
+    const struct app_state *state = &from->state;
+    struct wire_message message = {.type = WIRE_APP_STATE};
+    message.app_state = (struct wire_app_state){
+        .app = session->id,
+        .version = state->version,
+        .mover = (u16)state->mover,
+        .from_first = state->moves[0],
+        .from_second = state->moves[1],
+        .data = state->data,
+        .signature = from->signature[session->role],
+    };
+    if (is_new)
+        record_app_state(session, true, &message);
+    daemon_say(session->peer, &message);
+}
+
+static bool sign(const struct session *session, struct signed_state *state)
+{
+    hash32 digest = app_digest(session->domain, session->id, &state->state);
+    state->is_signed[session->role] =
+        secret_sign(keyring_node_secret(session->daemon->ring), digest,
+                    &state->signature[session->role]) == ST_OK;
+    return state->is_signed[session->role];
+}
+
+/* Both have signed it. */
+static void adopt(struct session *session, struct signed_state *state)
+{
+    state_clear(&session->newest);
+    session->newest = *state;
+    *state = (struct signed_state){.is_there = false};
+    u64 version = session->newest.state.version;
+    if (session->pending.is_there && session->pending.state.version <= version)
+        state_clear(&session->pending);
+    if (session->heard.is_there && session->heard.state.version <= version)
+        state_clear(&session->heard);
+    session->waits_since_s = 0;
+}
+
+/* Signs a state that is the next one, alone. */
+static void propose(struct session *session, const struct app_state *state)
+{
+    state_set(&session->pending, state);
+    if (!sign(session, &session->pending)) {
+        state_clear(&session->pending);
+        return;
+    }
+    say_state(session, &session->pending, true);
+    session_touch(session);
+}
+
+/* Whether anything may be signed, outside the court. */
+static bool may_sign(struct session *session, const struct app_state *state)
+{
+    bool is_asked =
+        session->sues || (session->court_is_known && session->court.look.show_until_s != 0);
+    return session->stage == SESSION_LIVE && !is_asked && !session->is_frozen &&
+           !session->peer_ends && session_now_s(session) != 0 &&
+           session_now_s(session) + session_need_s(session, state) <= session->expiry_s &&
+           (session->in.stake == 0 || (session->in.entry != NULL && session_in_is_right(session)));
+}
+
+static bool same_state(const struct app_state *a, const struct app_state *b)
+{
+    return a->version == b->version && a->mover == b->mover && a->moves[0] == b->moves[0] &&
+           a->moves[1] == b->moves[1] && bytes_equal(a->data, b->data);
+}
+
+/* Of two without rules: what is no worse for us, of a number that is the peer's. */
+static bool is_no_worse(const struct session *session, const struct app_state *state)
+{
+    const struct app_state *newest = &session->newest.state;
+    bool is_first = session->role == APP_FIRST;
+    if (state->mover != APP_OVER || state->data.size != 0 || state->moves[1] != 0 ||
+        state->version % 2 != (is_first ? 0 : 1))
+        return false;
+    return is_first ? state->moves[0] <= newest->moves[0]
+                    : state->moves[0] >= newest->moves[0] && !session->pending.is_there;
+}
+
+/* What the peer has signed follows from the newest state by the rules. */
+static bool follows(const struct session *session, const struct app_state *state)
+{
+    const struct app_state *newest = &session->newest.state;
+    if (!session->game->has_rules)
+        return is_no_worse(session, state);
+    struct app_state begin = app_first_state(session->data, 1);
+    if (newest->version == 0)
+        return session->role == APP_SECOND && same_state(state, &begin);
+    return newest->mover == (enum app_role)(1 - session->role) &&
+           app_allows(&session->app, newest, state, session_arena(session));
+}
+
+static void countersign(struct session *session)
+{
+    struct signed_state *heard = &session->heard;
+    if (!heard->is_there || !may_sign(session, &heard->state) || !follows(session, &heard->state))
+        return;
+    if (!sign(session, heard))
+        return;
+    say_state(session, heard, true);
+    adopt(session, heard);
+    session_touch(session);
+}
+
+/* The other's signature under what we have signed alone. */
+static bool take_signature(struct session *session, const struct app_state *state,
+                           const struct wire_app_state *said)
+{
+    if (!session->pending.is_there || !same_state(&session->pending.state, state))
+        return false;
+    session->pending.is_signed[1 - session->role] = true;
+    session->pending.signature[1 - session->role] = said->signature;
+    adopt(session, &session->pending);
+    return true;
+}
+
+enum status apps_take_state(struct peer *peer, const struct wire_message *message, struct err *err)
+{
+    const struct wire_app_state *said = &message->app_state;
+    struct session *session = session_find(peer->daemon, said->app);
+    struct app_state state = {
+        .version = said->version,
+        .mover = said->mover < APP_OVER ? (enum app_role)said->mover : APP_OVER,
+        .moves = {said->from_first, said->from_second},
+        .data = said->data,
+    };
+    if (session == NULL || session->peer != peer || session->stage < SESSION_LOCKING ||
+        session->stage == SESSION_DONE || state.version <= session->newest.state.version)
+        return ST_OK; /* of no use (any more) */
+    if (said->mover > APP_OVER || !app_state_fits(&session->app, &state))
+        return fail(err, ST_INVALID, "a state of an app with more than is at stake");
+    u32 other = 1 - session->role;
+    if (!signature_is_of(&said->signature, app_digest(session->domain, session->id, &state),
+                         session->app.player[other]))
+        return fail(err, ST_INVALID, "a state of an app with a signature that is not the peer's");
+    session_touch(session);
+    if (take_signature(session, &state, said)) {
+        record_app_state(session, false, message);
+        return ST_OK;
+    }
+    if (session->heard.is_there && state.version < session->heard.state.version)
+        return ST_OK;
+    state_set(&session->heard, &state);
+    session->heard.is_signed[other] = true;
+    session->heard.signature[other] = said->signature;
+    record_app_state(session, false, message);
+    return ST_OK;
+}
+
+/* Whose signatures a state of the journal has, and so what it is. */
+enum status session_replay_state(struct session *session, bool ours,
+                                 const struct wire_app_state *said, struct err *err)
+{
+    struct app_state state = {
+        .version = said->version,
+        .mover = (enum app_role)said->mover,
+        .moves = {said->from_first, said->from_second},
+        .data = said->data,
+    };
+    u32 own = session->role, who = ours ? own : 1 - own;
+    struct signed_state *to = ours ? &session->pending : &session->heard;
+    struct signed_state *other = ours ? &session->heard : &session->pending;
+    if (said->mover > APP_OVER || !app_state_fits(&session->app, &state))
+        return fail(err, ST_CORRUPT, "the journal has a state of an app that does not fit");
+    if (other->is_there && same_state(&other->state, &state)) {
+        other->is_signed[who] = true;
+        other->signature[who] = said->signature;
+        adopt(session, other);
+        return ST_OK;
+    }
+    state_set(to, &state);
+    to->is_signed[who] = true;
+    to->signature[who] = said->signature;
+    return ST_OK;
+}
+
+/* --- Moves. */
+
+enum status session_move(struct session *session, bytes words, struct err *err)
+{
+    const struct app_state *from = session_base(session);
+    struct arena tmp = session_arena(session);
+    struct app_state to;
+    bool in_court = session->court_is_known && session->court.look.show_until_s != 0;
+    if (session->role == APP_OVER || session->stage != SESSION_LIVE)
+        return fail(err, ST_INVALID, "the app is not being played");
+    if (session->game->has_rules && from->mover != session->role)
+        return fail(err, ST_INVALID,
+                    from->mover == APP_OVER ? "the app has not begun, or is over"
+                                            : "it is the other's turn");
+    if (session->pending.is_there)
+        return fail(err, ST_AGAIN, "the other has not answered the move before");
+    if (in_court ? !session->game->has_rules || session->is_frozen : !may_sign(session, from))
+        return fail(err, ST_AGAIN,
+                    "nothing is signed now: the stakes are not there, the court is "
+                    "asked, or time is short");
+    TRY(session->game->move(&session->app, from, session->role, words, &to, &tmp, err));
+    if (session->game->has_rules && !app_allows(&session->app, from, &to, tmp))
+        return fail(err, ST_INVALID, "the rules do not allow that");
+    propose(session, &to);
+    return session->pending.is_there ? ST_OK : fail(err, ST_IO, "the move could not be signed");
+}
+
+static void say_end(const struct session *session)
+{
+    struct wire_message message = {.type = WIRE_APP_END};
+    message.app_end.app = session->id;
+    daemon_say(session->peer, &message);
+}
+
+/* --- The end. */
+
+enum status session_end(struct session *session, struct err *err)
+{
+    switch (session->stage) {
+    case SESSION_OFFERED:
+        session_drop(session, "withdrawn");
+        return ST_OK;
+    case SESSION_ASKED:
+        session_refuse(session, "refused");
+        return ST_OK;
+    case SESSION_LOCKING:
+    case SESSION_LIVE:
+        break;
+    case SESSION_ENDING:
+    case SESSION_DONE:
+        return ST_OK;
+    }
+    if (session->role == APP_OVER)
+        return fail(err, ST_INVALID, "two others play that");
+    if (session_base(session)->mover != APP_OVER ||
+        (session->pending.is_there && session->game->has_rules))
+        return fail(err, ST_AGAIN, "it is not over");
+    session_set_stage(session, SESSION_ENDING);
+    say_end(session);
+    return ST_OK;
+}
+
+enum status apps_take_end(struct peer *peer, const struct wire_message *message, struct err *err)
+{
+    struct session *session = session_find(peer->daemon, message->app_end.app);
+    (void)err;
+    if (session == NULL || session->peer != peer)
+        return ST_OK;
+    session->peer_ends = true;
+    session_touch(session);
+    return ST_OK;
+}
+
+void apps_met(struct peer *peer)
+{
+    for (struct session *at = peer->daemon->sessions; at != NULL; at = at->next) {
+        if (at->hub == peer && at->stage < SESSION_ENDING && at->stage >= SESSION_LOCKING)
+            say_leg(at);
+        if (at->peer != peer || at->stage == SESSION_DONE)
+            continue;
+        if (at->stage == SESSION_OFFERED)
+            session_say_offer(at);
+        if (at->stage >= SESSION_LOCKING && at->role == APP_SECOND)
+            say_answer(peer, at->id, true, "");
+        if (at->newest.is_signed[at->role])
+            say_state(at, &at->newest, false);
+        if (at->pending.is_there)
+            say_state(at, &at->pending, false);
+        if (at->stage == SESSION_ENDING)
+            say_end(at);
+    }
+}
+
+/* --- Steps of a session that is played. */
+
+/* Whether the other is to do something, with or without a state of ours. */
+static bool peer_is_due(struct session *session)
+{
+    const struct app_state *newest = &session->newest.state;
+    if (!session->game->has_rules)
+        return false;
+    return session->pending.is_there || newest->version == 0 ||
+           newest->mover == (enum app_role)(1 - session->role);
+}
+
+/* The other lets its time go by. */
+static bool is_kept_waiting(struct session *session)
+{
+    u64 now_s = session_now_s(session);
+    if (!peer_is_due(session))
+        session->waits_since_s = 0;
+    else if (session->waits_since_s == 0)
+        session->waits_since_s = now_s;
+    return session->waits_since_s != 0 && now_s > session->waits_since_s + session->app.time_s;
+}
+
+static void begin(struct session *session)
+{
+    struct app_state state = app_first_state(session->data, 1);
+    if (session->game->has_rules && session->role == APP_FIRST &&
+        session->newest.state.version == 0 && !session->pending.is_there &&
+        may_sign(session, &state))
+        propose(session, &state);
+}
+
+/* A move that only ends it, while there is time for that. */
+static void end_in_time(struct session *session)
+{
+    const struct app_state *state = session_base(session);
+    const char *words = session->game->last_words;
+    struct err err;
+    bool in_court =
+        session->sues || (session->court_is_known && session->court.look.show_until_s != 0);
+    if (words == NULL || state->version == 0 || state->mover != session->role ||
+        session->pending.is_there ||
+        (!in_court &&
+         session_now_s(session) + session_need_s(session, state) + 2 * (u64)session->app.time_s <=
+             session->expiry_s))
+        return;
+    if (session_move(session, (bytes){(const u8 *)words, strlen(words)}, &err) != ST_OK)
+        log_warn("channel", "an app could not be ended in time", LOG_HEX("app", session->id),
+                 LOG_TEXT("why", err.text));
+}
+
+static bool is_over(struct session *session)
+{
+    const struct app_state *newest = &session->newest.state;
+    bool never = newest->version == 0 && !session->pending.is_there;
+    bool given_back = session->out.entry != NULL &&
+                      channel_lock_is_given_back(session->out.entry->channel, session->out.slot) &&
+                      leg_lock(session, &session->out, true).amount != 0;
+    if (session_now_s(session) > session->expiry_s)
+        return true;
+    if (session->game->has_rules && newest->version != 0)
+        return newest->mover == APP_OVER;
+    if (session->game->has_rules)
+        return never && (session->peer_ends || given_back || is_kept_waiting(session));
+    return session->peer_ends || given_back ||
+           session_now_s(session) + session_need_s(session, newest) + 2 * (u64)session->app.time_s >
+               session->expiry_s;
+}
+
+void session_play(struct session *session)
+{
+    const struct app_state *newest = &session->newest.state;
+    begin(session);
+    countersign(session);
+    end_in_time(session);
+    if (is_over(session)) {
+        session_set_stage(session, SESSION_ENDING);
+        say_end(session);
+        return;
+    }
+    bool unfinished = newest->version != 0 && newest->mover != APP_OVER;
+    bool is_last_call =
+        session_now_s(session) + session_need_s(session, newest) > session->expiry_s;
+    bool waits = is_kept_waiting(session) && (newest->version != 0 || session->pending.is_there);
+    if (waits || (is_last_call && (unfinished || session_is_owed(session))))
+        session_sue(session);
+}
