@@ -1,11 +1,15 @@
 // Apps between daemons: games with stakes, settled off chain or by the court, and who cheats at them.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { encodeAbiParameters, keccak256, parseAbiParameters, toEventSelector, zeroAddress } from 'viem';
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { command, deploy, hex, startDaemon } from './channels.mjs';
 import { ether, foundry, keys, startNode, until } from './node.mjs';
 
 const margin = 15;
-const moveSeconds = 60;
+const moveSeconds = 600;
 const args = ['--margin', String(margin)];
 const stake = ether / 10n, otherStake = ether / 20n;
 
@@ -15,11 +19,11 @@ const parents = {
 };
 
 /** A chain and daemons on it, the first of which has a channel of an ether with the second. */
-async function world(parent, count = 2) {
+async function world(parent, count = 2, more = []) {
   const chain = await startNode(parent);
   await deploy(chain.url);
   const nodes = [];
-  for (let i = 0; i < count; i++) nodes.push(await startDaemon({ urls: [chain.url], key: `test:${i + 1}`, args }));
+  for (let i = 0; i < count; i++) nodes.push(await startDaemon({ urls: [chain.url], key: `test:${i + 1}`, args: [...args, ...more[i] ?? []] }));
   const self = {
     chain, nodes, url: chain.url,
     pass: async (seconds) => {
@@ -33,20 +37,26 @@ async function world(parent, count = 2) {
       return channel;
     },
     app: async (i, id) => (await nodes[i].rpc('channel_appList')).find(({ app }) => app === id),
-    /** Until what a node says of an app is so; `busy`: blocks come meanwhile. */
+    /** So much later, once a node has seen what there is, and has had time to answer it. */
+    later: async (i, seconds) => {
+      await until(async () => BigInt((await nodes[i].rpc('channel_nodeInfo')).chains[0].block) >= BigInt(await chain.rpc('eth_blockNumber')), 30_000, 'the newest block');
+      await new Promise((done) => setTimeout(done, 250));
+      await self.pass(seconds);
+    },
+    /** Until what a node says of an app is so; `busy`: time passes meanwhile. */
     is: (i, id, wanted, ms = 30_000, busy = 0) => until(async () => {
-      if (busy) await self.pass(busy);
+      if (busy) await self.later(i, busy);
       const app = await self.app(i, id);
       return app && Object.entries(wanted).every(([key, value]) => app[key] === value) && app;
     }, ms, `${JSON.stringify(wanted)} of the app at node ${i}`),
-    balances: async (channel) => Promise.all([0, 1].map(async (i) => BigInt((await nodes[i].channel(channel)).balance))),
+    balances: async (channel, both = [0, 1]) => Promise.all(both.map(async (i) => BigInt((await nodes[i].channel(channel)).balance))),
     /** Nothing is locked, and both know it. */
-    settled: (channel) => until(async () => (await Promise.all([0, 1].map((i) => nodes[i].channel(channel))))
+    settled: (channel, both = [0, 1]) => until(async () => (await Promise.all(both.map((i) => nodes[i].channel(channel))))
       .every(({ state, balance, spendable }) => state === 'open' && balance === spendable), 30_000, 'the locks\' end'),
     /** A game that both have begun. */
     begin: async (channel, more = {}) => {
       const { app } = await nodes[0].rpc('channel_appPropose', {
-        channel, app: 'tictactoe', stake: hex(stake), otherStake: hex(otherStake), moveSeconds, expirySeconds: 7200, ...more,
+        channel, app: 'tictactoe', stake: hex(stake), otherStake: hex(otherStake), moveSeconds, expirySeconds: 30_000, ...more,
       });
       await self.is(1, app, { state: 'asked' });
       await nodes[1].rpc('channel_appAccept', { app });
@@ -58,10 +68,17 @@ async function world(parent, count = 2) {
       for (const [i, cell] of cells.entries()) {
         const who = (from + i) % 2;
         await self.is(who, app, { turn: 'ours' });
-        await nodes[who].rpc('channel_appMove', { app, move: String(cell) });
+        await until(async () => { // one that has just started has to see its chain's first block
+          const { result, error } = await nodes[who].ask('channel_appMove', { app, move: String(cell) });
+          if (error && !/nothing is signed now/.test(error.message)) throw new Error(error.message);
+          return result;
+        }, 30_000, `the move ${cell}`);
       }
     },
+    /** Events of the court about an app, or of the adjudicator about a channel. */
+    events: async (id, event) => (await chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector(event), id] })).length,
     stop: async () => {
+      for (const node of nodes) { try { process.kill(node.pid, 'SIGCONT'); } catch { /* it has ended */ } }
       for (const node of nodes) await node.stop();
       await chain.stop();
     },
@@ -117,7 +134,7 @@ describe('apps that two agree about', () => {
   test('an offer that is refused, withdrawn or makes no sense locks nothing', async () => {
     const [alice, bob] = on.nodes;
     const before = await on.balances(channel);
-    const propose = (more) => alice.rpc('channel_appPropose', { channel, app: 'tictactoe', stake: hex(stake), expirySeconds: 7200, moveSeconds, ...more });
+    const propose = (more) => alice.rpc('channel_appPropose', { channel, app: 'tictactoe', stake: hex(stake), expirySeconds: 30_000, moveSeconds, ...more });
     const { app } = await propose();
     await on.is(1, app, { state: 'asked', stake: hex(stake), otherStake: hex(stake) });
     await bob.rpc('channel_appSettle', { app });
@@ -132,7 +149,7 @@ describe('apps that two agree about', () => {
     const dear = (await propose({ stake: hex(9n * ether) })).app; // more than either has
     await on.is(1, dear, { state: 'asked' });
     await bob.rpc('channel_appAccept', { app: dear });
-    for (const i of [0, 1]) await on.is(i, dear, { state: 'done' }, 60_000, 30);
+    for (const i of [0, 1]) await on.is(i, dear, { state: 'done' });
     await on.settled(channel);
     assert.deepEqual(await on.balances(channel), before);
   });
@@ -144,7 +161,7 @@ describe('apps that two agree about', () => {
       return out;
     };
     const before = await on.balances(channel);
-    const proposed = await run(0, 'propose', channel, 'tictactoe', '0.1', '--other-stake', '0.05', '--expiry', '7200', '--move-time', '60');
+    const proposed = await run(0, 'propose', channel, 'tictactoe', '0.1', '--other-stake', '0.05', '--expiry', '30000', '--move-time', '600');
     const app = proposed.match(/^App +(0x[0-9a-f]{64})$/m)[1];
     await on.is(1, app, { state: 'asked' });
     assert.match(await run(1, 'list'), /State +asked/);
@@ -157,5 +174,254 @@ describe('apps that two agree about', () => {
     assert.match(await run(0, 'list'), /We get +0\.05/);
     await on.settled(channel);
     assert.deepEqual(await on.balances(channel), [before[0] + otherStake, before[1] - otherStake]);
+  });
+});
+
+const shown = 'AppStateChanged(bytes32,uint40,uint40,(uint64,uint8,uint128,uint128,bytes))';
+const decided = 'AppDecided(bytes32,uint128,uint128)';
+const disputed = 'DisputeOpened(bytes32,bytes32)';
+
+for (const [name, parent] of Object.entries(parents)) {
+  describe(`apps that two do not agree about, on ${name}`, () => {
+    let on, channel;
+    before(async () => { on = await world(parent); channel = await on.open(); });
+    after(() => on?.stop());
+
+    test('who stops moving loses its stake, and pays it when it is back; the channel stays open', async () => {
+      const before = await on.balances(channel);
+      const app = await on.begin(channel);
+      await on.play(app, [0, 3, 1]);
+      await on.is(0, app, { version: 4, turn: 'theirs' });
+      process.kill(on.nodes[1].pid, 'SIGSTOP');
+      await on.is(0, app, { state: 'court', gets: hex(otherStake) }, 90_000, 60);
+      process.kill(on.nodes[1].pid, 'SIGCONT');
+      for (const i of [0, 1]) await on.is(i, app, { state: 'done', gets: i ? '0x0' : hex(otherStake), pays: i ? hex(otherStake) : '0x0' }, 60_000, 1);
+      assert.equal(await on.events(app, decided), 1);
+      await on.settled(channel);
+      assert.deepEqual(await on.balances(channel), [before[0] + otherStake, before[1] - otherStake]);
+      assert.equal(await on.events(channel, disputed), 0, 'no dispute of the channel');
+    });
+
+    test('a move that the loser does not sign is made in court', async () => {
+      const before = await on.balances(channel);
+      const app = await on.begin(channel);
+      await on.play(app, [0, 3, 1, 4]);
+      await on.is(0, app, { version: 5, turn: 'ours' });
+      process.kill(on.nodes[1].pid, 'SIGSTOP');
+      await on.nodes[0].rpc('channel_appMove', { app, move: '2' });
+      await on.is(0, app, { state: 'court', gets: hex(otherStake) }, 90_000, 60);
+      assert.equal(await on.events(app, shown), 2, 'the state that both signed, and the move');
+      process.kill(on.nodes[1].pid, 'SIGCONT');
+      for (const i of [0, 1]) await on.is(i, app, { state: 'done' }, 60_000, 1);
+      await on.settled(channel);
+      assert.deepEqual(await on.balances(channel), [before[0] + otherStake, before[1] - otherStake]);
+    });
+
+    test('a game goes on in court where one wants to, and ends there', async () => {
+      const before = await on.balances(channel);
+      const app = await on.begin(channel);
+      await on.play(app, [0, 3, 1]);
+      await on.is(1, app, { turn: 'ours', version: 4 });
+      await on.nodes[0].rpc('channel_appSettle', { app, force: true });
+      for (const i of [0, 1]) await on.is(i, app, { state: 'court' });
+      await on.pass(moveSeconds + 1);
+      await on.nodes[1].rpc('channel_appMove', { app, move: '2' });
+      await on.is(0, app, { turn: 'ours', version: 5 }, 60_000, 1);
+      await on.nodes[0].rpc('channel_appMove', { app, move: '4' });
+      await on.is(1, app, { turn: 'ours', version: 6 }, 60_000, 1);
+      await on.nodes[1].kill(); // what it moves now is told by the chain alone, and by its journal
+      on.nodes[1] = await on.nodes[1].again();
+      await on.is(1, app, { turn: 'ours', version: 6 }, 60_000, 1);
+      await on.nodes[1].rpc('channel_appMove', { app, move: '8' });
+      await on.is(0, app, { turn: 'ours', version: 7 }, 60_000, 1);
+      await on.nodes[0].rpc('channel_appMove', { app, move: '7' }); // 1, 4, 7
+      for (const i of [0, 1]) await on.is(i, app, { state: 'done' }, 60_000, 1);
+      await on.settled(channel);
+      assert.deepEqual(await on.balances(channel), [before[0] + otherStake, before[1] - otherStake]);
+    });
+
+    test('who shows an old state is answered with the newest, and pays', async () => {
+      const before = await on.balances(channel);
+      const app = await on.begin(channel);
+      await on.play(app, [0, 3]);
+      for (const i of [0, 1]) await on.is(i, app, { version: 3 });
+      const scratch = mkdtempSync(`${tmpdir()}/varve-app-`);
+      const cheat = on.nodes[1];
+      await cheat.kill();
+      cpSync(cheat.datadir, `${scratch}/old`, { recursive: true });
+      on.nodes[1] = await cheat.again();
+      await on.play(app, [1, 4]);
+      for (const i of [0, 1]) await on.is(i, app, { version: 5 });
+      await on.nodes[1].kill();
+      process.kill(on.nodes[0].pid, 'SIGSTOP'); // else it would tell the cheat that its copy is old
+      const old = await cheat.again({ datadir: `${scratch}/old`, port: 0 });
+      await until(async () => (await old.ask('channel_appSettle', { app, force: true })).result, 20_000, 'the cheat\'s journal');
+      await until(async () => await on.events(app, shown) === 1, 60_000, 'the old state in court');
+      await old.kill();
+      process.kill(on.nodes[0].pid, 'SIGCONT');
+      await until(async () => { await on.pass(1); return await on.events(app, shown) === 2; }, 30_000, 'the newest one');
+      await on.pass(moveSeconds);
+      await on.is(0, app, { turn: 'ours', state: 'court', version: 5 }, 60_000, 1);
+      await on.nodes[0].rpc('channel_appMove', { app, move: '2' });
+      on.nodes[1] = await on.nodes[1].again();
+      for (const i of [0, 1]) await on.is(i, app, { state: 'done', gets: i ? '0x0' : hex(otherStake) }, 60_000, 1);
+      await on.settled(channel);
+      assert.deepEqual(await on.balances(channel), [before[0] + otherStake, before[1] - otherStake]);
+      rmSync(scratch, { recursive: true, force: true });
+    });
+
+    test('who never comes back is taken to court in time; the adjudicator pays by the court\'s word', async () => {
+      const app = await on.begin(channel);
+      await on.play(app, [0, 3, 1, 4]);
+      await on.is(0, app, { version: 5, turn: 'ours' });
+      const before = BigInt((await on.nodes[0].channel(channel)).balance);
+      await on.nodes[1].kill();
+      await on.nodes[0].rpc('channel_appMove', { app, move: '2' });
+      await on.is(0, app, { state: 'court', gets: hex(otherStake) }, 90_000, 60);
+      const closed = () => on.nodes[0].channel(channel).then(({ state }) => state === 'closed');
+      await until(async () => { await on.later(0, 600); return closed(); }, 120_000, 'the close');
+      const [log] = await on.chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('Settled(bytes32,uint128,uint128)'), channel] });
+      const unlocked = await on.chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('Unlocked(bytes32,uint8,uint8,uint128,uint128)'), channel] });
+      assert.ok(log);
+      const words = ({ data }) => data.slice(2).match(/.{64}/g).map((word) => BigInt(`0x${word}`));
+      // The first's stake all to its payer, the second's all to its payee: both to the first.
+      const locks = unlocked.map(words).map(([side, , toPayee, toPayer]) => [side, toPayee, toPayer]);
+      const sums = locks.reduce(([payee, payer], [, a, b]) => [payee + a, payer + b], [0n, 0n]);
+      assert.deepEqual(sums, [otherStake, stake]);
+      const free = words(log).map((each) => each);
+      assert.ok(free.includes(before - stake), `${free} with ${before - stake}`);
+    });
+  });
+}
+
+describe('tickets', () => {
+  let on, channel;
+  before(async () => { on = await world({}); channel = await on.open(); });
+  after(() => on?.stop());
+
+  const price = ether / 100n;
+  const [ann, ben, eve] = [0, 0, 0].map(() => privateKeyToAccount(generatePrivateKey()));
+  /** By which the holder gives a ticket that was sold so often to the next, or shows it at the door. */
+  const sign = (show, seat, sales, holder, next = zeroAddress) => holder.sign({
+    hash: keccak256(encodeAbiParameters(parseAbiParameters('bytes32, uint256, uint64, address'), [show, BigInt(seat), BigInt(sales), next])),
+  });
+  const begin = async () => {
+    const { app, params } = await on.nodes[0].rpc('channel_appPropose', { channel, app: 'tickets', price: hex(price), seats: 4, moveSeconds, expirySeconds: 30_000 });
+    await on.is(1, app, { state: 'asked', stake: hex(4n * price), otherStake: '0x0' });
+    await on.nodes[1].rpc('channel_appAccept', { app });
+    await on.is(0, app, { turn: 'ours', version: 1 });
+    let version = 1;
+    const move = async (words) => {
+      await on.nodes[0].rpc('channel_appMove', { app, move: words });
+      await on.is(0, app, { version: ++version });
+    };
+    return { app, show: params.slice(0, 66), move, refused: (words, why) => assert.rejects(on.nodes[0].rpc('channel_appMove', { app, move: words }), why) };
+  };
+
+  test('issued, resold off chain, admitted once each, and settled once', async () => {
+    const before = await on.balances(channel), block = await on.chain.rpc('eth_blockNumber');
+    const { app, show, move, refused } = await begin();
+    for (const seat of [0, 1, 2]) await move(`issue ${seat} ${ann.address}`);
+    await refused(`issue 0 ${eve.address}`, /rules/); // it is ann's
+    await refused(`resell 0 ${eve.address} ${await sign(show, 0, 0, eve, eve.address)}`, /rules/); // a thief
+    await move(`resell 0 ${ben.address} ${await sign(show, 0, 0, ann, ben.address)}`);
+    await refused(`resell 0 ${eve.address} ${await sign(show, 0, 0, ann, eve.address)}`, /rules/); // sold twice
+    await refused(`admit 0 ${await sign(show, 0, 0, ann)}`, /rules/); // and used by who sold it
+    await move(`admit 0 ${await sign(show, 0, 1, ben)}`);
+    await refused(`admit 0 ${await sign(show, 0, 1, ben)}`, /rules/); // a second time
+    await move(`admit 1 ${await sign(show, 1, 0, ann)}`);
+    await on.is(1, app, { pays: hex(2n * price) });
+    await move('end');
+    for (const i of [0, 1]) await on.is(i, app, { state: 'done' });
+    await on.settled(channel);
+    assert.deepEqual(await on.balances(channel), [before[0] + 2n * price, before[1] - 2n * price]);
+    assert.equal(await on.chain.rpc('eth_blockNumber'), block);
+  });
+
+  test('a seller that is gone: the organiser ends it in court by itself, in time', async () => {
+    const before = await on.balances(channel);
+    const { app, show, move } = await begin();
+    await move(`issue 0 ${ann.address}`);
+    await move(`admit 0 ${await sign(show, 0, 0, ann)}`);
+    process.kill(on.nodes[1].pid, 'SIGSTOP');
+    await on.is(0, app, { state: 'court', gets: hex(price) }, 120_000, 200);
+    await until(async () => { await on.later(0, 60); return await on.events(app, decided) === 1; }, 60_000, 'the decision');
+    process.kill(on.nodes[1].pid, 'SIGCONT');
+    for (const i of [0, 1]) await on.is(i, app, { state: 'done' }, 60_000, 1);
+    await on.settled(channel);
+    assert.deepEqual(await on.balances(channel), [before[0] + price, before[1] - price]);
+  });
+});
+
+describe('a virtual channel through a hub', () => {
+  let on, left, right;
+  const [alice, hub, bob] = [0, 1, 2];
+  before(async () => {
+    on = await world({}, 3, [[], ['--apps.join'], []]);
+    left = await on.open(alice, hub);
+    right = await on.open(hub, bob);
+  });
+  after(() => on?.stop());
+
+  const begin = async () => {
+    const { app } = await on.nodes[alice].rpc('channel_appPropose', {
+      channel: left, app: 'payments', stake: hex(stake), moveSeconds, expirySeconds: 30_000, with: on.nodes[bob].node,
+    });
+    await on.is(bob, app, { state: 'asked', role: 'second', otherStake: hex(stake) });
+    await on.nodes[bob].rpc('channel_appAccept', { app });
+    for (const i of [alice, bob]) await on.is(i, app, { state: 'live' });
+    return app;
+  };
+  const sums = async () => [...await on.balances(left, [alice, hub]), ...await on.balances(right, [hub, bob])];
+  const settled = async () => { await on.settled(left, [alice, hub]); await on.settled(right, [hub, bob]); };
+  const check = async (before, paid) => {
+    await settled();
+    assert.deepEqual(await sums(), [before[0] - paid, before[1] + paid, before[2] - paid, before[3] + paid]);
+  };
+  const pay = async (app, from, amount, gone) => {
+    await on.nodes[from].rpc('channel_appMove', { app, move: String(amount) });
+    for (const i of [alice, bob]) await on.is(i, app, i === alice ? { pays: hex(gone) } : { gets: hex(gone) });
+  };
+
+  test('paid both ways without the hub knowing, then settled through it', async () => {
+    const before = await sums();
+    const app = await begin();
+    await pay(app, alice, 1000n, 1000n);
+    await pay(app, alice, 500n, 1500n);
+    await pay(app, bob, 200n, 1300n);
+    await pay(app, alice, 1n, 1301n);
+    await assert.rejects(on.nodes[alice].rpc('channel_appMove', { app, move: String(stake) }), /not so much/);
+    await on.is(hub, app, { role: 'hub', kind: 'joined', version: 0 });
+    assert.equal(await sums().then(String), String(before));
+    await on.nodes[bob].rpc('channel_appSettle', { app });
+    for (const i of [alice, hub, bob]) await on.is(i, app, { state: 'done' });
+    await check(before, 1301n);
+  });
+
+  test('the hub goes away once the legs are locked: the two pay on, the court decides for both legs', async () => {
+    const before = await sums();
+    const app = await begin();
+    await pay(app, alice, 1000n, 1000n);
+    await on.nodes[hub].kill();
+    await pay(app, alice, 700n, 1700n);
+    await on.nodes[bob].rpc('channel_appSettle', { app });
+    await until(async () => { await on.later(bob, 60); return await on.events(app, decided) === 1; }, 120_000, 'the decision');
+    on.nodes[hub] = await on.nodes[hub].again();
+    for (const i of [alice, hub, bob]) await on.is(i, app, { state: 'done' }, 60_000, 1);
+    await check(before, 1700n);
+    for (const id of [left, right]) assert.equal(await on.events(id, disputed), 0);
+  });
+
+  test('one who does not join, or cannot, locks nothing; what was locked for it comes back', async () => {
+    const before = await sums();
+    await on.nodes[hub].kill();
+    on.nodes[hub] = await on.nodes[hub].again({ args });
+    const { app } = await on.nodes[alice].rpc('channel_appPropose', {
+      channel: left, app: 'payments', stake: hex(stake), moveSeconds, expirySeconds: 30_000, with: on.nodes[bob].node,
+    });
+    await on.is(bob, app, { state: 'asked' });
+    await on.nodes[bob].rpc('channel_appAccept', { app });
+    for (const i of [alice, bob]) await on.is(i, app, { state: 'done' });
+    await check(before, 0n);
   });
 });

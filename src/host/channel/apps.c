@@ -11,7 +11,11 @@
 
 struct session *session_find(const struct daemon *daemon, hash32 id)
 {
-    return by_hash_get(&daemon->sessions_by_id, id);
+    struct session *session = by_hash_get(&daemon->sessions_by_id, id);
+    for (struct session *at = daemon->sessions; at != NULL && session == NULL; at = at->next)
+        if (hash32_equal(at->id, id)) /* it has not begun */
+            session = at;
+    return session;
 }
 
 struct session *session_new(struct daemon *daemon, hash32 id)
@@ -23,9 +27,17 @@ struct session *session_new(struct daemon *daemon, hash32 id)
     session->next = daemon->sessions;
     daemon->sessions = session;
     daemon->sessions_open++;
-    by_hash_put(&daemon->sessions_by_id, id, session);
     session_touch(session);
     return session;
+}
+
+void session_begin(struct session *session)
+{
+    session->stage = SESSION_LOCKING;
+    by_hash_put(&session->daemon->sessions_by_id, session->id, session);
+    if (!session->daemon->replaying)
+        onchain_watch_app(session->chain->chain, session->id);
+    session_touch(session);
 }
 
 static u8 *copy_of(bytes from)
@@ -93,7 +105,7 @@ static void leave(struct session *session)
 
 void session_set_stage(struct session *session, enum session_stage stage)
 {
-    bool begins = session->stage < SESSION_LOCKING && stage == SESSION_LOCKING;
+    assert(session->stage >= SESSION_LOCKING);
     if (session->stage == SESSION_DONE || session->stage == stage)
         return;
     if (stage == SESSION_DONE)
@@ -102,10 +114,7 @@ void session_set_stage(struct session *session, enum session_stage stage)
     session->waits_since_s = 0;
     if (session->daemon->replaying)
         return;
-    if (begins)
-        onchain_watch_app(session->chain->chain, session->id);
-    else
-        record_app_stage(session);
+    record_app_stage(session);
     session_touch(session);
 }
 
@@ -115,6 +124,7 @@ void session_drop(struct session *session, const char *why)
     fmt(session->why, sizeof(session->why), "%s", why);
     leave(session);
     session->stage = SESSION_DONE;
+    session_touch(session);
 }
 
 void session_sue(struct session *session)
@@ -237,6 +247,20 @@ static void step(struct session *session)
         session_court(session);
 }
 
+/* What strangers offered, and nobody accepted, takes no memory. */
+static void sweep(struct daemon *daemon)
+{
+    for (struct session **at = &daemon->sessions; *at != NULL;) {
+        struct session *session = *at;
+        if (session->stage != SESSION_DONE || session->why[0] == 0 || session->role != APP_SECOND) {
+            at = &session->next;
+            continue;
+        }
+        *at = session->next;
+        free_session(session);
+    }
+}
+
 void apps_turn(struct daemon *daemon)
 {
     if (!daemon->apps_are_due)
@@ -248,6 +272,7 @@ void apps_turn(struct daemon *daemon)
         if (is_due)
             step(at);
     }
+    sweep(daemon);
 }
 
 void apps_touch(struct entry *entry)
@@ -440,7 +465,7 @@ static enum status read_app(struct daemon *daemon, bytes payload, struct err *er
         index == NO_INDEX ? NULL : daemon->entries[index], err);
     if (session == NULL)
         return ST_CORRUPT;
-    session->stage = SESSION_LOCKING;
+    session_begin(session);
     return ST_OK;
 }
 

@@ -89,6 +89,8 @@ struct session *session_find(const struct daemon *daemon, hash32 id);
 /* Takes the caller's references to params and data over by copies. */
 struct session *session_new(struct daemon *daemon, hash32 id);
 void session_touch(struct session *session);
+/* It is accepted, or joined: from here on it is LOCKING. */
+void session_begin(struct session *session);
 /* Into the journal, and the next step. */
 void session_set_stage(struct session *session, enum session_stage stage);
 void session_sue(struct session *session);

@@ -94,7 +94,6 @@ static struct session *join(struct entry *in, u32 in_slot, struct entry *out,
                             const struct lock *lock)
 {
     struct session *session = session_new(in->daemon, lock->key);
-    session->stage = SESSION_LOCKING;
     session->role = APP_OVER;
     session->chain = in->chain;
     session->asset = channel_terms(in->channel)->asset;
@@ -102,6 +101,7 @@ static struct session *join(struct entry *in, u32 in_slot, struct entry *out,
     session->in =
         (struct leg){.entry = in, .slot = in_slot, .kind = lock->kind, .stake = lock->amount};
     session->out = (struct leg){.entry = out, .kind = lock->kind, .stake = lock->amount};
+    session_begin(session);
     return session;
 }
 
@@ -154,9 +154,7 @@ void hub_lock_in(struct entry *entry, u32 slot, const struct lock *lock)
         lock_let_go(entry, slot);
         return;
     }
-    struct session *session = join(entry, slot, out, lock);
-    record_app_hub(session);
-    onchain_watch_app(entry->chain->chain, session->id);
+    record_app_hub(join(entry, slot, out, lock));
 }
 
 /* --- Ours. */

@@ -112,9 +112,8 @@ static void make_legs(struct session *session, struct entry *entry)
         session->out =
             (struct leg){.entry = entry, .kind = LOCK_OF_FIRST + own, .stake = stake[own]};
     if (stake[other] != 0)
-        session->in = (struct leg){.entry = has_hub ? NULL : entry,
-                                   .kind = LOCK_OF_FIRST + other,
-                                   .stake = stake[other]};
+        session->in = (struct leg){
+            .entry = has_hub ? NULL : entry, .kind = LOCK_OF_FIRST + other, .stake = stake[other]};
     if (has_hub && session->role == APP_FIRST) {
         session->hub = entry->peer;
         session->hub->sessions++;
@@ -233,7 +232,7 @@ enum status apps_take_offer(struct peer *peer, const struct wire_message *messag
 void session_accept(struct session *session)
 {
     assert(session->stage == SESSION_ASKED);
-    session_set_stage(session, SESSION_LOCKING);
+    session_begin(session);
     record_app(session);
     say_answer(session->peer, session->id, true, "");
 }
@@ -270,13 +269,26 @@ enum status apps_take_answer(struct peer *peer, const struct wire_message *messa
     if (session == NULL || (session->stage == SESSION_DONE && session->why[0] != 0))
         say_answer(peer, said->app, false, "there is no such offer");
     else if (session->stage == SESSION_OFFERED) {
-        session_set_stage(session, SESSION_LOCKING);
+        session_begin(session);
         record_app(session);
     }
     return ST_OK;
 }
 
 /* --- Locks. */
+
+static void say_end(const struct session *session)
+{
+    struct wire_message message = {.type = WIRE_APP_END};
+    message.app_end.app = session->id;
+    daemon_say(session->peer, &message);
+}
+
+static void stop(struct session *session)
+{
+    session_set_stage(session, SESSION_ENDING);
+    say_end(session);
+}
 
 bool session_in_is_right(struct session *session)
 {
@@ -313,7 +325,7 @@ static bool queue_stake(struct session *session)
     if (st != ST_AGAIN) {
         log_warn("channel", "an app's stake cannot be locked", LOG_HEX("app", session->id),
                  LOG_TEXT("why", err.text));
-        session_set_stage(session, SESSION_ENDING);
+        stop(session);
     }
     return false;
 }
@@ -323,8 +335,9 @@ void session_make_lock(struct session *session)
 {
     const struct app_state begin = app_first_state(session->data, 1);
     bool waits = session->in.stake != 0 && session->role == APP_SECOND;
-    if (session_now_s(session) + session_need_s(session, &begin) > session->expiry_s) {
-        session_set_stage(session, SESSION_ENDING);
+    if (session->peer_ends ||
+        session_now_s(session) + session_need_s(session, &begin) > session->expiry_s) {
+        stop(session);
         return;
     }
     if (waits && (session->in.entry == NULL || !session_in_is_right(session)))
@@ -335,8 +348,8 @@ void session_make_lock(struct session *session)
 
 /* --- States. */
 
-/* With our signature. */
-static void say_state(struct session *session, const struct signed_state *from, bool is_new)
+static struct wire_message message_of(const struct session *session,
+                                      const struct signed_state *from, u32 who)
 {
     const struct app_state *state = &from->state;
     struct wire_message message = {.type = WIRE_APP_STATE};
@@ -347,8 +360,15 @@ static void say_state(struct session *session, const struct signed_state *from, 
         .from_first = state->moves[0],
         .from_second = state->moves[1],
         .data = state->data,
-        .signature = from->signature[session->role],
+        .signature = from->signature[who],
     };
+    return message;
+}
+
+/* With our signature. */
+static void say_state(struct session *session, const struct signed_state *from, bool is_new)
+{
+    struct wire_message message = message_of(session, from, session->role);
     if (is_new)
         record_app_state(session, true, &message);
     daemon_say(session->peer, &message);
@@ -434,10 +454,17 @@ static bool follows(const struct session *session, const struct app_state *state
 static void countersign(struct session *session)
 {
     struct signed_state *heard = &session->heard;
-    if (!heard->is_there || !may_sign(session, &heard->state) || !follows(session, &heard->state))
+    if (!heard->is_there || !may_sign(session, &heard->state))
         return;
+    if (!follows(session, &heard->state)) {
+        if (session->game->has_rules) /* it was judged, and is none */
+            state_clear(heard);
+        return;
+    }
     if (!sign(session, heard))
         return;
+    struct wire_message theirs = message_of(session, heard, 1 - session->role);
+    record_app_state(session, false, &theirs);
     say_state(session, heard, true);
     adopt(session, heard);
     session_touch(session);
@@ -483,8 +510,7 @@ enum status apps_take_state(struct peer *peer, const struct wire_message *messag
         return ST_OK;
     state_set(&session->heard, &state);
     session->heard.is_signed[other] = true;
-    session->heard.signature[other] = said->signature;
-    record_app_state(session, false, message);
+    session->heard.signature[other] = said->signature; /* who was away, hears it again */
     return ST_OK;
 }
 
@@ -542,13 +568,6 @@ enum status session_move(struct session *session, bytes words, struct err *err)
     return session->pending.is_there ? ST_OK : fail(err, ST_IO, "the move could not be signed");
 }
 
-static void say_end(const struct session *session)
-{
-    struct wire_message message = {.type = WIRE_APP_END};
-    message.app_end.app = session->id;
-    daemon_say(session->peer, &message);
-}
-
 /* --- The end. */
 
 enum status session_end(struct session *session, struct err *err)
@@ -572,8 +591,7 @@ enum status session_end(struct session *session, struct err *err)
     if (session_base(session)->mover != APP_OVER ||
         (session->pending.is_there && session->game->has_rules))
         return fail(err, ST_AGAIN, "it is not over");
-    session_set_stage(session, SESSION_ENDING);
-    say_end(session);
+    stop(session);
     return ST_OK;
 }
 
@@ -666,7 +684,8 @@ static bool is_over(struct session *session)
     bool given_back = session->out.entry != NULL &&
                       channel_lock_is_given_back(session->out.entry->channel, session->out.slot) &&
                       leg_lock(session, &session->out, true).amount != 0;
-    if (session_now_s(session) > session->expiry_s)
+    if (session_now_s(session) > session->expiry_s ||
+        (session->court_is_known && session->court.look.decided_s != 0))
         return true;
     if (session->game->has_rules && newest->version != 0)
         return newest->mover == APP_OVER;
@@ -684,8 +703,7 @@ void session_play(struct session *session)
     countersign(session);
     end_in_time(session);
     if (is_over(session)) {
-        session_set_stage(session, SESSION_ENDING);
-        say_end(session);
+        stop(session);
         return;
     }
     bool unfinished = newest->version != 0 && newest->mover != APP_OVER;

@@ -147,7 +147,7 @@ static const struct {
         IS("feePpm", "Count") ","
         IS("timestamp", "Count"))},
     {"App", OBJECT("\"app\",\"kind\",\"state\",\"role\",\"peer\",\"chainId\",\"stake\",\"otherStake\",\"pays\","
-                   "\"gets\",\"version\",\"turn\",\"data\",\"expiry\",\"why\"",
+                   "\"gets\",\"version\",\"turn\",\"data\",\"params\",\"expiry\",\"why\"",
         IS("app", "Hash") ","
         "\"kind\":{\"type\":\"string\",\"enum\":[\"tictactoe\",\"tickets\",\"payments\",\"joined\"]},"
         "\"state\":{\"type\":\"string\",\"enum\":[\"offered\",\"asked\",\"locking\",\"live\",\"court\","
@@ -161,9 +161,11 @@ static const struct {
         IS("gets", "Quantity") ","
         IS("version", "Count") ","
         "\"turn\":{\"type\":\"string\",\"enum\":[\"ours\",\"theirs\",\"nobody's\"]},"
-        "\"data\":{\"type\":\"string\",\"pattern\":\"^0x([0-9a-f]{2})*$\"},"
+        IS("data", "Data") ","
+        IS("params", "Data") ","
         IS("expiry", "Count") ","
         IS("why", "Text"))},
+    {"Data", "{\"type\":\"string\",\"pattern\":\"^0x([0-9a-f]{2})*$\"}"},
     {"Apps", LIST_OF("App")},
     {"Document", "{\"description\":\"this document\",\"type\":\"object\"}"},
 };

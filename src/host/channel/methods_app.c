@@ -69,6 +69,7 @@ static void put_app(struct json_out *out, const struct session *session)
     json_put_u64(out, session_base(session)->version);
     method_put_text(out, "turn", turn_of(session));
     method_put_hex(out, "data", session_base(session)->data);
+    method_put_hex(out, "params", session->app.params);
     json_key(out, "expiry");
     json_put_u64(out, session->expiry_s);
     method_put_text(out, "why", session->why);
