@@ -13,6 +13,7 @@
  *     ANEW      the next key ‖ bytes of the image, which ends here
  *
  * The others are as they always are. Records of a chain that this run does not have are kept. */
+#include "channel/app.h"
 #include "channel/bygone.h"
 #include "channel/daemon_internal.h"
 #include "channel/image.h"
@@ -210,6 +211,7 @@ static struct daemon *shadow_new(const struct daemon *of)
     shadow->free_place = (u32)NO_PLACE;
     shadow->replaying = true;
     shadow->subscriptions = subscriptions_new();
+    shadow->ring = of->ring; /* which names the node */
     shadow->chain_count = of->chain_count;
     shadow->chains = calloc(of->chain_count + 1, sizeof(shadow->chains[0]));
     assert(shadow->chains != NULL);
@@ -339,6 +341,7 @@ static enum status write(struct writing *at, struct wal_draft *draft, struct err
     offers_record(at->shadow);
     put_payments(at);
     put_passages(at);
+    apps_record(at->shadow);
     record_time(at->shadow);
     struct anew end = {at->shadow->next_key, wal_draft_size(draft)};
     bytes payload = BYTES_OF(end);
@@ -351,6 +354,7 @@ static enum status make(void *self, struct wal_draft *draft, struct err *err)
     const struct daemon *daemon = self;
     struct writing at = {.shadow = daemon->shadow, .out = wal_draft_out(draft)};
     at.shadow->wal = at.out;
+    TRY(pages_reserve(app_room(), &at.shadow->pages, err));
     enum status st = history_wait(daemon->history, err);
     if (st == ST_OK)
         st = shelf_begin(daemon->shelf, &at.change, err);

@@ -395,7 +395,7 @@ void apps_resume(struct daemon *daemon)
  *     APP         role, channel of our lock, of the peer's (u32 each, NO_INDEX: none) ‖ the other
  *                 player's node ‖ APP_OFFER as it travels
  *     APP_HUB     hub_replay's
- *     APP_STAGE   id ‖ stage ‖ 1: the court is asked (u64 each)
+ *     APP_STAGE   id ‖ stage ‖ flags (u64 each): 1 the court is asked, 2 `in` is paid, 4 frozen
  *     APP_SAID, APP_HEARD    APP_STATE as it travels */
 
 enum { NO_INDEX = UINT32_MAX >> 1 };
@@ -433,7 +433,8 @@ void record_app(struct session *session)
 
 void record_app_stage(struct session *session)
 {
-    u64 numbers[2] = {session->stage, session->sues};
+    u64 flags = (u64)session->sues | (u64)session->in_is_paid << 1 | (u64)session->is_frozen << 2;
+    u64 numbers[2] = {session->stage, flags};
     bytes parts[] = {BYTES_OF(session->id), BYTES_OF(numbers)};
     wal_put(session->daemon->wal, RECORD_APP_STAGE, parts, countof(parts));
     session_written(session);
@@ -445,6 +446,21 @@ void record_app_state(struct session *session, bool ours, const struct wire_mess
     bytes part = {room, wire_encode(message, room)};
     wal_put(session->daemon->wal, ours ? RECORD_APP_SAID : RECORD_APP_HEARD, &part, 1);
     session_written(session);
+}
+
+/* All of them, for a journal that is written anew: also those that are done, so that nobody plays
+ * one again whose signatures are out. */
+void apps_record(struct daemon *daemon)
+{
+    for (struct session *at = daemon->sessions; at != NULL; at = at->next) {
+        if (at->role == APP_OVER)
+            record_app_hub(at);
+        else
+            record_app(at);
+        if (at->stage != SESSION_DONE && at->role != APP_OVER)
+            session_record_states(at);
+        record_app_stage(at);
+    }
 }
 
 static enum status read_app(struct daemon *daemon, bytes payload, struct err *err)
@@ -473,14 +489,16 @@ static enum status read_stage(struct daemon *daemon, bytes payload, struct err *
 {
     struct {
         hash32 id;
-        u64 stage, sues;
+        u64 stage, flags;
     } said;
     if (payload.size == sizeof(said))
         bytes_copy(&said, payload);
     struct session *session = payload.size == sizeof(said) ? session_find(daemon, said.id) : NULL;
     if (session == NULL || said.stage < SESSION_LOCKING || said.stage > SESSION_DONE)
         return fail(err, ST_CORRUPT, "the journal has a stage of an app that does not read");
-    session->sues = said.sues != 0;
+    session->sues |= (said.flags & 1) != 0;
+    session->in_is_paid |= (said.flags & 2) != 0;
+    session->is_frozen |= (said.flags & 4) != 0;
     session_set_stage(session, (enum session_stage)said.stage);
     return ST_OK;
 }

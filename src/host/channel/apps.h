@@ -137,6 +137,8 @@ void session_make_lock(struct session *session);
 /* A state from the journal. */
 enum status session_replay_state(struct session *session, bool ours,
                                  const struct wire_app_state *said, struct err *err);
+/* Its states, for a journal that is written anew. */
+void session_record_states(struct session *session);
 bool session_in_is_right(struct session *session);
 
 /* --- apps_end.c */

@@ -30,7 +30,17 @@ void session_court_sees(struct session *session, const struct onchain_app *app)
     session_touch(session);
 }
 
-static void submit(struct session *session, bytes call)
+/* What is lost if a call comes later than that. */
+static struct sender_stake stake_of(const struct session *session, u64 until_s)
+{
+    u128 worth = session->app.stake[0] + session->app.stake[1];
+    if (!address_is_zero(session->asset))
+        return (struct sender_stake){.until_s = 0};
+    return (struct sender_stake){
+        {{(u64)worth, (u64)(worth >> 64), 0, 0}}, until_s - session->app.time_s, until_s};
+}
+
+static void submit(struct session *session, bytes call, u64 until_s)
 {
     struct {
         hash32 id, what;
@@ -39,15 +49,23 @@ static void submit(struct session *session, bytes call)
     if (session->errand.retry_ms != 0)
         return;
     session->errand.key = keccak256(BYTES_OF(name));
-    struct onchain_intent intent = {.key = session->errand.key, .to = ONCHAIN_COURT, .data = call};
+    struct onchain_intent intent = {
+        .key = session->errand.key,
+        .to = ONCHAIN_COURT,
+        .data = call,
+        .stake = stake_of(session, until_s),
+    };
     onchain_submit(session->chain->chain, &intent);
 }
 
 static void show(struct session *session)
 {
     struct arena arena = session_arena(session);
+    u64 show_until_s = session->court.look.show_until_s;
+    u64 until_s = show_until_s != 0 ? show_until_s : session->expiry_s - session->app.time_s;
     submit(session,
-           court_dispute(&session->app, &session->newest.state, session->newest.signature, &arena));
+           court_dispute(&session->app, &session->newest.state, session->newest.signature, &arena),
+           until_s);
 }
 
 /* The time for showing is over. */
@@ -59,11 +77,13 @@ static void go_on(struct session *session)
     struct arena arena = session_arena(session);
     bool in_time = session_now_s(session) <= court->look.move_until_s;
     if (shown->mover == APP_OVER || (!in_time && shown->mover != session->role))
-        submit(session, court_settle(&session->app, shown, &arena));
+        submit(session, court_settle(&session->app, shown, &arena), session->expiry_s);
     else if (in_time && shown->mover == session->role && pending->is_there &&
              pending->state.version == shown->version + 1)
-        submit(session, court_move(&session->app, shown, &pending->state,
-                                   &pending->signature[session->role], &arena));
+        submit(session,
+               court_move(&session->app, shown, &pending->state, &pending->signature[session->role],
+                          &arena),
+               court->look.move_until_s);
 }
 
 void session_court(struct session *session)

@@ -169,7 +169,8 @@ struct session *session_of_offer(struct daemon *daemon, const struct wire_app_of
     session->app.params = kept(offer->params);
     session->data = kept(offer->data);
     session->game = game;
-    session->domain = signed_domain("varve app", chain->chain_id, onchain_court(chain->chain));
+    if (chain->chain != NULL) /* else it is only remembered, and nothing is signed */
+        session->domain = signed_domain("varve app", chain->chain_id, onchain_court(chain->chain));
     session->peer = peer;
     peer->sessions++;
     session->chain = chain;
@@ -512,6 +513,18 @@ enum status apps_take_state(struct peer *peer, const struct wire_message *messag
     session->heard.is_signed[other] = true;
     session->heard.signature[other] = said->signature; /* who was away, hears it again */
     return ST_OK;
+}
+
+void session_record_states(struct session *session)
+{
+    for (u32 who = 0; who < 2; who++) {
+        struct wire_message message = message_of(session, &session->newest, who);
+        if (session->newest.is_signed[who])
+            record_app_state(session, who == session->role, &message);
+    }
+    struct wire_message message = message_of(session, &session->pending, session->role);
+    if (session->pending.is_there)
+        record_app_state(session, true, &message);
 }
 
 /* Whose signatures a state of the journal has, and so what it is. */

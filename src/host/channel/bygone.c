@@ -21,7 +21,7 @@ static struct image changes_of(bytes items)
 {
     struct image out = {0};
     for (struct item item; items.size != 0 && item_read(&items, &item) == ST_OK;) {
-        struct lock lock;
+        struct lock lock = {.amount = 0};
         bool fills = item.kind == ITEM_ADD || item.kind == ITEM_STAKE;
         bool parts = item.kind == ITEM_PART;
         if (!item_change(&item, &lock))

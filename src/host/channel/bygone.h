@@ -3,7 +3,8 @@
  * they came:
  *
  *     "L" ‖ channel's index (u32) ‖ side (u8) ‖ number (u64)   of an update, big-endian
- *     slots that it freed (u16), slots that it filled (u16 + 0x8000) with their locks */
+ *     slots that it freed (u16), slots that it filled (u16 + 0x8000) with their locks, slots
+ *     of which it paid a part (u16 + 0x4000) with that (u128) */
 #ifndef CHANNEL_BYGONE_H
 #define CHANNEL_BYGONE_H
 

@@ -625,6 +625,7 @@ void daemon_forget(struct daemon *daemon)
         free(daemon->entries[i]);
     }
     payments_free(daemon);
+    apps_free(daemon);
     bills_free(daemon);
     offers_free(daemon);
     free_peers(daemon->peers);

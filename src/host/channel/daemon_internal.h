@@ -847,6 +847,8 @@ void apps_met(struct peer *peer);
 /* The channel's states may be old: nothing more is signed of its apps. */
 void apps_freeze(struct entry *entry);
 /* Whether the court has decided a lock of an app in time. */
+/* All that there are, into the journal. */
+void apps_record(struct daemon *daemon);
 bool apps_is_decided(const struct daemon *daemon, const struct lock *lock);
 enum status apps_replay(struct daemon *daemon, enum record kind, bytes payload, struct err *err);
 void apps_free(struct daemon *daemon);
