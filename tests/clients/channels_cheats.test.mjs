@@ -58,7 +58,7 @@ async function startCensor(url) {
 
 for (const [name, program] of Object.entries(parents)) {
   describe(`cheats on ${name}`, () => {
-    let chain, censor, alice, bob, scratch, channel, due;
+    let chain, censor, tower, alice, bob, scratch, channel, due;
     const args = ['--challenge', String(challenge)];
     const balance = async (who) => BigInt(await chain.rpc('eth_getBalance', who, 'latest'));
     const logs = async () => (await chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [null, channel] })).length;
@@ -72,7 +72,7 @@ for (const [name, program] of Object.entries(parents)) {
       censor = await startCensor(chain.url);
       await deploy(chain.url);
       scratch = mkdtempSync(`${tmpdir()}/varve-cheats-`);
-      const tower = await startTower({ urls: [chain.url], key: keys[3], datadir: folderOf(scratch, 'a watchtower') });
+      tower = await startTower({ urls: [chain.url], key: keys[3], datadir: folderOf(scratch, 'a watchtower') });
       alice = await startDaemon({ urls: [chain.url], key: keys[1], args });
       bob = await startDaemon({ urls: [chain.url], key: keys[2], args: [...args, '--tower', tower.name, '--tower.risk', '1'] });
       channel = (await alice.rpc('channel_open', { peer: bob.node, amount: hex(ether) })).channel;
@@ -91,6 +91,7 @@ for (const [name, program] of Object.entries(parents)) {
     });
     after(async () => {
       await censor?.stop();
+      await tower?.stop();
       await alice?.stop();
       await bob?.stop();
       await chain?.stop();
