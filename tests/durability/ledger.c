@@ -291,6 +291,23 @@ address onchain_registry(const struct onchain *chain)
     return REGISTRY_ADDRESS;
 }
 
+/* This chain has no court, so nobody takes a stake in an app here. */
+address onchain_court(const struct onchain *chain)
+{
+    (void)chain;
+    return (address){{0}};
+}
+
+void onchain_watch_app(struct onchain *chain, hash32 app)
+{
+    (void)chain, (void)app;
+}
+
+void onchain_forget_app(struct onchain *chain, hash32 app)
+{
+    (void)chain, (void)app;
+}
+
 void onchain_watch(struct onchain *chain, const struct channel_terms *terms, u64 since)
 {
     assert(chain->watched_count < LEDGER_CHANNELS);
