@@ -4,7 +4,7 @@
  *            drops it when the payee let it go, or when its time is over and no court decided
  *     payee  lets it go when it has been paid all that it is owed, and has signed nothing that
  *            could give it more
- *     hub    pays what it was paid, and lets its own go when the other one is gone
+ *     hub    pays what it was paid, and lets its own go when its payee knows that the other is gone
  *
  * A lock that the court has decided in time does not expire: who is not paid by then closes the
  * channel, and the adjudicator asks the court. */
@@ -99,6 +99,15 @@ static void settle_out(struct session *session)
         ending_force(out->entry); /* it is paid, and does not let go */
 }
 
+/* R4: a lock that we dropped, or paid down and dropped, can be brought back by the peer until it
+ * has acknowledged that; the court would decide it then. */
+static bool out_lives(const struct session *session)
+{
+    const struct leg *out = &session->out;
+    return out->entry != NULL && out->entry->stage != STAGE_CLOSED &&
+           channel_stake_lives(out->entry->channel, session->id, out->kind);
+}
+
 /* --- The peer's. */
 
 /* What we have signed alone may come to be the newest yet. */
@@ -115,7 +124,7 @@ static bool may_let_go(struct session *session, u128 left)
     if (session_is_decided(session))
         return is_final(session) && left <= session->court.look.kept[session->in.kind - 1];
     if (session->role == APP_OVER)
-        return leg_lock(session, &session->out, true).amount == 0;
+        return !out_lives(session);
     return newest->mover == APP_OVER && session_base(session) == newest &&
            left <= session->in.stake - moved(newest, &session->in) &&
            !pending_gives_more(session, left);
@@ -161,7 +170,6 @@ void session_settle(struct session *session)
     settle_out(session);
     settle_in(session);
     ask_for_it(session);
-    if (leg_lock(session, &session->out, true).amount == 0 &&
-        leg_lock(session, &session->in, false).amount == 0)
+    if (!out_lives(session) && leg_lock(session, &session->in, false).amount == 0)
         session_set_stage(session, SESSION_DONE);
 }

@@ -165,6 +165,18 @@ bool channel_lock_lives(const struct channel *channel, u32 slot)
     return slot < channel->out_room && channel->out[slot].state != OUT_NONE;
 }
 
+bool channel_stake_lives(const struct channel *channel, hash32 app, enum lock_kind kind)
+{
+    for (u32 slot = 0; slot < channel->out_room; slot++) {
+        const struct out_lock *out = &channel->out[slot];
+        struct lock lock =
+            out->state == OUT_ENDED ? out->was : locks_get(channel->locks[channel->side], slot);
+        if (out->state != OUT_NONE && lock.kind == kind && hash32_equal(lock.key, app))
+            return true;
+    }
+    return false;
+}
+
 bool channel_has_fresh_locks(const struct channel *channel)
 {
     return channel->fresh_count != 0;

@@ -301,6 +301,8 @@ const struct locks *channel_locks(const struct channel *channel, u32 side);
 bytes channel_lock_onion(const struct channel *channel, u32 slot);
 /* Whether a lock of ours is in the slot, or one whose end the peer does not know yet. */
 bool channel_lock_lives(const struct channel *channel, u32 slot);
+/* The same of our lock on that app, wherever it is. */
+bool channel_stake_lives(const struct channel *channel, hash32 app, enum lock_kind kind);
 /* Whether our next update acknowledges locks: EVENT_LOCK_IN comes of it. */
 bool channel_has_fresh_locks(const struct channel *channel);
 /* Whether a lock of the peer's is in the slot that we have acknowledged and not answered. */

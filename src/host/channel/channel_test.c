@@ -551,7 +551,12 @@ TEST(a_lock_of_an_app_is_paid_in_parts_and_let_go)
     settle_down(ends);
     CHECK(channel_lock_is_given_back(payer, slot));
     queue(&ends[0], ITEM_DROP, slot, 0);
+    CHECK(send(&ends[0]) && receive(&ends[1], &ends[0]));
+    hash32 app = {{5}};
+    CHECK(locks_get(channel_locks(payer, 0), slot).amount == 0);
+    CHECK(channel_stake_lives(payer, app, LOCK_OF_FIRST)); /* R4: for the peer may show it yet */
     settle_down(ends);
+    CHECK(!channel_stake_lives(payer, app, LOCK_OF_FIRST));
     CHECK(channel_is_quiet(payer) && channel_is_quiet(payee));
     CHECK(channel_spendable(payer) == 999500 && channel_spendable(payee) == 500500);
     for (u32 side = 0; side < 2; side++)
