@@ -349,9 +349,10 @@ for (const [name, parent] of Object.entries(parents)) {
       const invoices = [];
       for (let i = 0; i < 2; i++) invoices.push(await on.nodes[2].rpc('channel_invoice', { amount: hex(amount) }));
       process.kill(on.nodes[2].pid, 'SIGSTOP');
+      const begun = await time();
       for (const { invoice } of invoices) on.nodes[0].rpc('channel_pay', { invoice, via: [point(on.nodes[1])] }).catch(() => {});
       await until(async () => BigInt((await on.nodes[1].channel(channels[1])).spendable) <= ether - 2n * amount, 60_000, 'the locks');
-      const expiry = (await time()) + life;
+      const expiry = (begun + await time()) / 2 + life; // about
       process.kill(on.nodes[1].pid, 'SIGSTOP');
       process.kill(on.nodes[2].pid, 'SIGCONT');
       for (const { hash } of invoices) await until(() => isPaid(2, hash), 60_000, 'the receipt');
@@ -363,7 +364,7 @@ for (const [name, parent] of Object.entries(parents)) {
       await showBatch(secretOf(2, invoices[0].hash), channels[0]);
       on.nodes[1] = await on.nodes[1].again();
       const before = await shown();
-      await on.pass(expiry + 0.75 * on.challenge - (await time()));
+      await on.pass(Math.round(expiry + 0.75 * on.challenge - (await time())));
       await until(async () => await shown() > before, 60_000, 'the record');
       await on.pass(on.challenge);
       for (const i of [0, 1]) await on.closed(i, channels[0]);
