@@ -91,8 +91,8 @@ async function reverted({ l1 }) {
     const { transactions } = await l1.getBlock({ blockNumber: number, includeTransactions: true });
     for (const { from, to, input, gas, nonce, hash } of transactions) {
       if (from.toLowerCase() !== operator.address.toLowerCase() || (await l1.getTransactionReceipt({ hash })).status === 'success') continue;
-      const why = await l1.call({ account: from, to, data: input, gas, blockNumber: number - 1n }).then(() => 'gone', ({ message }) => message);
-      found.push({ number, to, nonce, gas, input: input.slice(0, 202), why });
+      const why = await l1.call({ account: from, to, data: input, gas, blockNumber: number - 1n }).then(() => 'before, it would not be', (error) => error.details ?? error.message);
+      found.push(`${why}: block ${number}, nonce ${nonce}, gas ${gas}, to ${to}, ${input.slice(0, 330)}`);
     }
   }
   return found;

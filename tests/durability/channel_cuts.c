@@ -82,8 +82,8 @@ static enum status start(usize which, u32 side, struct err *err)
     files = which == 0 ? *party_slow_files() : *files_of_system();
     files.write = write_in_room;
     static const char *const addrs[2] = {"127.8.0.1", "127.8.0.2"};
-    struct party_options options = {(u8)(1 + side), folders[which][side], addrs[side], &files,
-                                    journal_limit, 0};
+    struct party_options options = {(u8)(1 + side), folders[which][side], addrs[side],
+                                    &files,         journal_limit,        0};
     return party_start(&options, &parties[side], err);
 }
 

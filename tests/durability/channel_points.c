@@ -65,8 +65,8 @@ static void answer_questions(struct party *party, int fd)
 static _Noreturn void be_daemon(const struct side *side, u8 who, int fd, unsigned point,
                                 enum point_how how)
 {
-    struct party_options options = {who, side->folder, side->addr, party_slow_files(),
-                                    side->anew ? 1 : 0, 0};
+    struct party_options options = {
+        who, side->folder, side->addr, party_slow_files(), side->anew ? 1 : 0, 0};
     struct party *party;
     struct err err;
     prctl(PR_SET_PDEATHSIG, SIGKILL);

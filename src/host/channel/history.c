@@ -40,8 +40,9 @@ struct history {
 
 #define FIELDS(FIELD)                                                                              \
     FIELD(begun_s)                                                                                 \
-    FIELD(ended_s) FIELD(name) FIELD(channel) FIELD(out) FIELD(chain_id) FIELD(asset)              \
-        FIELD(amount) FIELD(fee) FIELD(count) FIELD(preimage) FIELD(node) FIELD(expiry_s)
+    FIELD(ended_s)                                                                                 \
+    FIELD(name) FIELD(channel) FIELD(out) FIELD(chain_id) FIELD(asset) FIELD(amount) FIELD(fee)    \
+        FIELD(count) FIELD(preimage) FIELD(node) FIELD(expiry_s)
 
 static bool is_zero(const void *data, usize size)
 {
