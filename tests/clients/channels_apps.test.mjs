@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { encodeAbiParameters, keccak256, parseAbiParameters, toEventSelector, zeroAddress } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { command, deploy, hex, startDaemon } from './channels.mjs';
-import { ether, foundry, keys, startNode, until } from './node.mjs';
+import { ether, foundry, freeze, keys, startNode, until } from './node.mjs';
 
 const margin = 15;
 const moveSeconds = 600;
@@ -192,7 +192,7 @@ for (const [name, parent] of Object.entries(parents)) {
       const app = await on.begin(channel);
       await on.play(app, [0, 3, 1]);
       await on.is(0, app, { version: 4, turn: 'theirs' });
-      process.kill(on.nodes[1].pid, 'SIGSTOP');
+      await freeze(on.nodes[1].pid);
       await on.is(0, app, { state: 'court', gets: hex(otherStake) }, 90_000, 60);
       process.kill(on.nodes[1].pid, 'SIGCONT');
       for (const i of [0, 1]) await on.is(i, app, { state: 'done', gets: i ? '0x0' : hex(otherStake), pays: i ? hex(otherStake) : '0x0' }, 60_000, 1);
@@ -207,7 +207,7 @@ for (const [name, parent] of Object.entries(parents)) {
       const app = await on.begin(channel);
       await on.play(app, [0, 3, 1, 4]);
       await on.is(0, app, { version: 5, turn: 'ours' });
-      process.kill(on.nodes[1].pid, 'SIGSTOP');
+      await freeze(on.nodes[1].pid);
       await on.nodes[0].rpc('channel_appMove', { app, move: '2' });
       await on.is(0, app, { state: 'court', gets: hex(otherStake) }, 90_000, 60);
       assert.equal(await on.events(app, shown), 2, 'the state that both signed, and the move');
@@ -253,7 +253,7 @@ for (const [name, parent] of Object.entries(parents)) {
       await on.play(app, [1, 4]);
       for (const i of [0, 1]) await on.is(i, app, { version: 5 });
       await on.nodes[1].kill();
-      process.kill(on.nodes[0].pid, 'SIGSTOP'); // else it would tell the cheat that its copy is old
+      await freeze(on.nodes[0].pid); // else it would tell the cheat that its copy is old
       const old = await cheat.again({ datadir: `${scratch}/old`, port: 0 });
       await until(async () => (await old.ask('channel_appSettle', { app, force: true })).result, 20_000, 'the cheat\'s journal');
       await until(async () => await on.events(app, shown) === 1, 60_000, 'the old state in court');
@@ -343,7 +343,7 @@ describe('tickets', () => {
     const { app, show, move } = await begin();
     await move(`issue 0 ${ann.address}`);
     await move(`admit 0 ${await sign(show, 0, 0, ann)}`);
-    process.kill(on.nodes[1].pid, 'SIGSTOP');
+    await freeze(on.nodes[1].pid);
     await on.is(0, app, { state: 'court', gets: hex(price) }, 120_000, 200);
     await until(async () => { await on.later(0, 60); return await on.events(app, decided) === 1; }, 60_000, 'the decision');
     process.kill(on.nodes[1].pid, 'SIGCONT');

@@ -10,7 +10,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { keccak256, toEventSelector } from 'viem';
 import { copyLive, deploy, hex, startDaemon, startTower } from './channels.mjs';
-import { addresses, ether, foundry, keys, startNode, until } from './node.mjs';
+import { addresses, ether, foundry, freeze, keys, startNode, until } from './node.mjs';
 
 const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
 const payments = 40;
@@ -224,7 +224,7 @@ describe('cheats where fees rise', () => {
       const guard = await guards[who].start(chain.url, folderOf(scratch, who));
       servers.unshift(guard);
       await until(async () => await pending() > 0, 30_000, 'an answer');
-      process.kill(guard.pid, 'SIGSTOP'); // the fee is there before it looks again
+      await freeze(guard.pid); // the fee is there before it looks again
       for (const factor of [4n, 8n, 16n, 32n, 50n]) for (let i = 0; i < 3; i++) await mine(factor * gwei);
       assert.equal(await logs(), known, 'the first answer pays too little');
       process.kill(guard.pid, 'SIGCONT');

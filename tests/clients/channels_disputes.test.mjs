@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { encodeFunctionData, parseAbi, toEventSelector, toFunctionSelector, toHex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { copyLive, deploy, hex, startDaemon } from './channels.mjs';
-import { addresses, ether, foundry, keys, startNode, until } from './node.mjs';
+import { addresses, ether, foundry, freeze, keys, startNode, until } from './node.mjs';
 import { startStack } from './stack.mjs';
 
 const margin = 15; // seconds of a busy machine, where the chain has a clock of its own
@@ -88,7 +88,7 @@ async function lockUp(on, way, channel, amount) {
   const [payer, last] = [on.nodes[way[0]], on.nodes[way.at(-1)]];
   const { invoice, hash } = await last.rpc('channel_invoice', { amount: hex(amount) });
   const before = BigInt((await on.nodes[way.at(-2)].channel(channel)).spendable);
-  process.kill(last.pid, 'SIGSTOP');
+  await freeze(last.pid);
   payer.rpc('channel_pay', { invoice, via: way.slice(1, -1).map((i) => point(on.nodes[i])) }).catch(() => {});
   const from = on.nodes[way.at(-2)];
   await until(async () => BigInt((await from.channel(channel)).spendable) < before, 60_000, 'the lock');
@@ -133,7 +133,7 @@ for (const [name, parent] of Object.entries(parents)) {
       }
       await cheat.kill();
       for (let i = 0; i < rounds; i++) {
-        process.kill(on.nodes[1].pid, 'SIGSTOP'); // else it would tell the cheat that its copy is old
+        await freeze(on.nodes[1].pid); // else it would tell the cheat that its copy is old
         const again = await cheat.again({ datadir: old[i], port: 0 });
         await again.rpc('channel_close', { channel: channels[i], force: true, timeoutMs: 1 }).catch(() => {});
         await until(async () => await on.disputes(channels[i]) === 1, 60_000, `the cheat with state ${i}`);
@@ -225,7 +225,7 @@ for (const [name, parent] of Object.entries(parents)) {
     test('a payer that is silent after the secret: the payee shows it, closes, and the chain pays the lock', async () => {
       const channel = await on.open(0, 2);
       const hash = await lockUp(on, [0, 2], channel, amount);
-      process.kill(on.nodes[0].pid, 'SIGSTOP');
+      await freeze(on.nodes[0].pid);
       process.kill(on.nodes[2].pid, 'SIGCONT');
       await until(() => isPaid(2, hash), 60_000, 'the receipt');
       await on.nodes[0].kill();
@@ -243,7 +243,7 @@ for (const [name, parent] of Object.entries(parents)) {
     test('a mediator that is killed between the secret and telling it loses nothing to a silent payer', async () => {
       const channels = [await on.open(0, 1), await on.open(1, 2)];
       await lockUp(on, [0, 1, 2], channels[1], amount);
-      process.kill(on.nodes[0].pid, 'SIGSTOP');
+      await freeze(on.nodes[0].pid);
       process.kill(on.nodes[2].pid, 'SIGCONT');
       await until(async () => BigInt((await on.nodes[2].channel(channels[1])).balance) === amount, 60_000, 'the payment downstream');
       await on.nodes[1].kill();
@@ -264,7 +264,7 @@ for (const [name, parent] of Object.entries(parents)) {
     onParents('a mediator that was away while its payee claimed on chain claims upstream', async () => {
       const channels = [await on.open(0, 1), await on.open(1, 2)];
       const hash = await lockUp(on, [0, 1, 2], channels[1], amount);
-      process.kill(on.nodes[1].pid, 'SIGSTOP');
+      await freeze(on.nodes[1].pid);
       process.kill(on.nodes[2].pid, 'SIGCONT');
       await until(() => isPaid(2, hash), 60_000, 'the receipt');
       await on.nodes[1].kill(); // it has not heard the secret
@@ -295,7 +295,7 @@ for (const [name, parent] of Object.entries(parents)) {
     onParents('a secret that came in a batch is claimed upstream, and shown to the adjudicator', async () => {
       const channels = [await on.open(0, 1), await on.open(1, 2)];
       const hash = await lockUp(on, [0, 1, 2], channels[1], amount);
-      process.kill(on.nodes[1].pid, 'SIGSTOP');
+      await freeze(on.nodes[1].pid);
       process.kill(on.nodes[2].pid, 'SIGCONT');
       await until(() => isPaid(2, hash), 60_000, 'the receipt');
       await on.nodes[1].kill();
@@ -348,12 +348,12 @@ for (const [name, parent] of Object.entries(parents)) {
       const channels = [await on.open(0, 1), await on.open(1, 2)];
       const invoices = [];
       for (let i = 0; i < 2; i++) invoices.push(await on.nodes[2].rpc('channel_invoice', { amount: hex(amount) }));
-      process.kill(on.nodes[2].pid, 'SIGSTOP');
+      await freeze(on.nodes[2].pid);
       const begun = await time();
       for (const { invoice } of invoices) on.nodes[0].rpc('channel_pay', { invoice, via: [point(on.nodes[1])] }).catch(() => {});
       await until(async () => BigInt((await on.nodes[1].channel(channels[1])).spendable) <= ether - 2n * amount, 60_000, 'the locks');
       const expiry = (begun + await time()) / 2 + life; // about
-      process.kill(on.nodes[1].pid, 'SIGSTOP');
+      await freeze(on.nodes[1].pid);
       process.kill(on.nodes[2].pid, 'SIGCONT');
       for (const { hash } of invoices) await until(() => isPaid(2, hash), 60_000, 'the receipt');
       await on.nodes[1].kill();
@@ -378,7 +378,7 @@ for (const [name, parent] of Object.entries(parents)) {
       const channel = await on.open(0, 2);
       const scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`);
       const hash = await lockUp(on, [0, 2], channel, amount);
-      process.kill(on.nodes[0].pid, 'SIGSTOP'); // the state in which the lock is acknowledged is in the payee's journal
+      await freeze(on.nodes[0].pid); // the state in which the lock is acknowledged is in the payee's journal
       process.kill(on.nodes[2].pid, 'SIGCONT');
       await until(() => isPaid(2, hash), 60_000, 'the lock at the payee');
       await on.nodes[2].kill('SIGTERM'); // the disk has it then
@@ -421,7 +421,7 @@ describe('an answer on a chain that makes it hard', () => {
     await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x63' });
     await on.nodes[0].kill();
     const pending = async () => Number((await on.rpc('txpool_status')).pending);
-    process.kill(on.nodes[1].pid, 'SIGSTOP'); // else it would tell the cheat that its copy is old
+    await freeze(on.nodes[1].pid); // else it would tell the cheat that its copy is old
     const cheat = await on.nodes[0].again({ datadir: `${scratch}/old`, port: 0 });
     await on.rpc('evm_setAutomine', false);
     await cheat.rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
@@ -460,7 +460,7 @@ describe('an answer on a chain that makes it hard', () => {
     await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x62' });
     await on.nodes[0].kill();
     await on.rpc('evm_setAutomine', false);
-    process.kill(on.nodes[1].pid, 'SIGSTOP'); // else it would tell the cheat that its copy is old
+    await freeze(on.nodes[1].pid); // else it would tell the cheat that its copy is old
     let cheat = await on.nodes[0].again({ datadir: `${scratch}/0`, port: 0 });
     await cheat.rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
     await until(async () => (await waiting()).length === 1, 60_000, 'the cheat');
@@ -469,7 +469,7 @@ describe('an answer on a chain that makes it hard', () => {
     await on.rpc('evm_mine');
     process.kill(on.nodes[1].pid, 'SIGCONT');
     await until(async () => (await waiting()).some((each) => each.from !== from), 60_000, 'the answer');
-    process.kill(on.nodes[1].pid, 'SIGSTOP');
+    await freeze(on.nodes[1].pid);
     cheat = await on.nodes[0].again({ datadir: `${scratch}/1`, port: 0 });
     let first;
     await until(async () => (first = (await waiting()).find((each) => each.from === from)), 60_000, 'an older answer');

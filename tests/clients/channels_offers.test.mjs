@@ -2,7 +2,7 @@
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { command, deploy, hex, startDaemon } from './channels.mjs';
-import { ether, startNode, until } from './node.mjs';
+import { ether, freeze, startNode, until } from './node.mjs';
 
 describe('an offer, four nodes in a row', () => {
   let chain;
@@ -83,7 +83,7 @@ describe('an offer, four nodes in a row', () => {
   test('a request that comes again and again is charged once', async () => {
     const offer = await offerOf(3, { amount: '0x3e8' });
     const [before, received] = [await balance(0, 0), await balance(3, 2)];
-    process.kill(nodes[2].pid, 'SIGSTOP'); // the first node of the path: requests gather before it
+    await freeze(nodes[2].pid); // the first node of the path: requests gather before it
     const paying = nodes[0].rpc('channel_pay', { invoice: offer, timeoutMs: 60_000 });
     await new Promise((done) => setTimeout(done, 7_000)); // asked again every three seconds
     process.kill(nodes[2].pid, 'SIGCONT');

@@ -2,7 +2,7 @@
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { deploy, hex, startDaemon } from './channels.mjs';
-import { ether, startNode, until } from './node.mjs';
+import { ether, freeze, startNode, until } from './node.mjs';
 
 describe('a payee between two mediators', () => {
   let chain, other, payer, left, right, payee;
@@ -15,7 +15,7 @@ describe('a payee between two mediators', () => {
   const received = async () => await balance('left-payee') + await balance('right-payee');
   /** What is done while the right mediator does nothing. */
   const withoutRight = async (what) => {
-    process.kill(right.pid, 'SIGSTOP');
+    await freeze(right.pid);
     try { await what(); } finally { process.kill(right.pid, 'SIGCONT'); }
   };
   const point = (node) => `0x${node.node.slice(0, 66)}`;

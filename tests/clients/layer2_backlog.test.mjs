@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { createPublicClient, createWalletClient, http, parseEther } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { freePort, keys, startNode, until } from './node.mjs';
+import { freePort, freeze, keys, startNode, until } from './node.mjs';
 
 test('no transactions are taken while the parent takes no batches for too long', { timeout: 120_000 }, async () => {
   const parent = await startNode({ args: ['--heartbeat', '1000'] });
@@ -17,7 +17,7 @@ test('no transactions are taken while the parent takes no batches for too long',
   const status = () => l2.request({ method: 'varve_status' });
   try {
     await until(async () => await l2.getBalance({ address: account.address }) > parseEther('1'));
-    process.kill(parent.pid, 'SIGSTOP');
+    await freeze(parent.pid);
     const confirmed = await l2.waitForTransactionReceipt({ hash: await send() });
     await until(async () => !(await status()).accepting, 30_000, 'the end of promises'); // half of 30 s, the dev preset's window
     assert.match((await status()).why, /blocks wait for the parent chain, a new one would for 1\d s; the limit is 15 s/);

@@ -67,6 +67,16 @@ export async function freePort(count = 1) {
   }
 }
 
+/**
+ * Stops a process, all of it. The signal is for one of its threads to act on, and on a busy machine the others go on
+ * until that has: a daemon that was to be silent has answered meanwhile.
+ */
+export async function freeze(pid) {
+  process.kill(pid, 'SIGSTOP');
+  const stateOf = (task) => readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1').match(/.*\) (.)/s)[1];
+  await until(() => readdirSync(`/proc/${pid}/task`).every((task) => stateOf(task) === 'T'), 30_000, 'the process to stop');
+}
+
 /** Asks again every 25 ms until `question` gives something; refuses after `ms`. */
 export async function until(question, ms = 10_000, what = 'the awaited thing') {
   const deadline = Date.now() + ms;

@@ -6,13 +6,13 @@
 
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import threading
 import time
 
 from daemons import ETHER, KEYS, Client, Daemon, SlowChain, open_channel, start_chain, until
+from node import freeze
 
 
 def in_thread(function):
@@ -127,7 +127,7 @@ def drop_before_first_block(chain, first, second):
     """A lock's time is over when its payee comes back, and the payer says so before the payee has seen a block."""
     channel = open_channel(first, second)
     invoice = second.ask("invoice", amount="0x64")["invoice"]
-    os.kill(second.process.pid, signal.SIGSTOP)
+    freeze(second.process.pid)
     paying = in_thread(lambda: first.ask_and_lose("pay", invoice=invoice, via=[], timeoutMs=60000))
     until(lambda: int(first.channel(channel)["spendable"], 16) == ETHER - 100, 10, "the lock")
     second.kill()

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import time
@@ -22,6 +23,21 @@ def free_port():
                 return port
             except OSError:
                 pass
+
+
+def freeze(pid):
+    """Stops a process, all of it: the signal is for one thread to act on, and on a busy machine the others go on until
+    that has."""
+    os.kill(pid, signal.SIGSTOP)
+    for _ in range(3000):
+        states = []
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/stat", encoding="latin-1") as stat:
+                states.append(stat.read().rpartition(") ")[2][0])
+        if all(state == "T" for state in states):
+            return
+        time.sleep(0.01)
+    raise TimeoutError("the process does not stop")
 
 
 class Client:
