@@ -157,8 +157,8 @@ static bool answer(struct run *run, struct side *side, char out[static PARTY_ANS
     struct side *other = &run->sides[side == &run->sides[A]];
     while (side->asked) {
         struct pollfd both[2] = {{side->fd, POLLIN, 0}, {other->fd, 0, 0}};
-        if (poll(both, 2, 20000) == 0)
-            give_up(run, "no answer for 20 seconds");
+        if (poll(both, 2, 60000) == 0)
+            give_up(run, "no answer for 60 seconds");
         if ((both[1].revents & POLLHUP) != 0) {
             revive(run, other);
             continue;

@@ -354,6 +354,7 @@ static void end_draft(struct wal *wal)
     wal->draft = NULL;
     wal->is_made = wal->is_replaced = false;
     pthread_join(draft->thread, NULL);
+    loop_drop_task(wal->options.loop, &draft->made); /* where the journal is closed meanwhile */
     wal_close(draft->out);
     if (!was_tried || draft->result != ST_OK)
         remove_new(wal);
@@ -472,6 +473,7 @@ void wal_close(struct wal *wal)
         pthread_cond_signal(&wal->wake);
         pthread_mutex_unlock(&wal->mutex);
         pthread_join(wal->thread, NULL);
+        loop_drop_task(wal->options.loop, &wal->back);
     }
     if (wal->draft != NULL) {
         wal->closing = true;

@@ -28,6 +28,8 @@ struct loop {
     pthread_mutex_t lock; /* over what follows */
     struct task *first, **end;
     bool stopped;
+
+    struct task *running; /* taken out of that list, and not begun; the loop's thread's own */
 };
 
 static u32 epoll_events(unsigned wanted)
@@ -158,6 +160,26 @@ void loop_post(struct loop *loop, struct task *task)
         wake(loop);
 }
 
+static struct task **find_task(struct task **at, const struct task *task)
+{
+    while (*at != NULL && *at != task)
+        at = &(*at)->next;
+    return at;
+}
+
+void loop_drop_task(struct loop *loop, struct task *task)
+{
+    pthread_mutex_lock(&loop->lock);
+    struct task **at = find_task(&loop->first, task);
+    if (*at != NULL && loop->end == &task->next)
+        loop->end = at;
+    if (*at == NULL)
+        at = find_task(&loop->running, task);
+    if (*at != NULL)
+        *at = task->next;
+    pthread_mutex_unlock(&loop->lock);
+}
+
 void loop_stop(struct loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
@@ -174,14 +196,14 @@ static void run_tasks(struct watch *watch, unsigned events)
     ssize_t got = read(watch->fd, &count, sizeof(count));
     assert(got == sizeof(count) || errno == EAGAIN);
     pthread_mutex_lock(&loop->lock);
-    struct task *task = loop->first;
+    loop->running = loop->first;
     loop->first = NULL;
     loop->end = &loop->first;
     pthread_mutex_unlock(&loop->lock);
-    while (task != NULL) {
-        struct task *next = task->next; /* `run` may free or post the task */
+    while (loop->running != NULL) {
+        struct task *task = loop->running;
+        loop->running = task->next; /* `run` may free, drop or post tasks */
         task->run(task);
-        task = next;
     }
 }
 

@@ -65,6 +65,8 @@ struct task {
 /* Runs the task on the loop's thread, soon; in the order of posting. A task is posted again only
  * after it has begun to run. */
 void loop_post(struct loop *loop, struct task *task);
+/* On the loop's thread, before its owner frees it: it will not run, whether it was posted or not. */
+void loop_drop_task(struct loop *loop, struct task *task);
 
 /* --- Signals. */
 

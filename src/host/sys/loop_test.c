@@ -171,6 +171,42 @@ TEST(loop_runs_every_task_of_every_thread_in_order)
     loop_free(loop);
 }
 
+struct dropping {
+    struct task task;
+    struct loop *loop;
+    struct dropping *victims; /* two that it drops; NULL: none */
+    usize runs;
+};
+
+static void drop_two(struct task *task)
+{
+    struct dropping *self = (struct dropping *)task;
+    self->runs++;
+    for (usize i = 0; i < 2 && self->victims != NULL; i++)
+        loop_drop_task(self->loop, &self->victims[i].task);
+    if (self->victims == NULL)
+        loop_stop(self->loop);
+}
+
+TEST(loop_runs_no_task_that_was_dropped)
+{
+    struct loop *loop = new_loop();
+    struct dropping of[6];
+    for (usize i = 0; i < countof(of); i++)
+        of[i] = (struct dropping){{.run = drop_two}, loop, NULL, 0};
+    of[0].victims = &of[1]; /* while they wait to be run */
+    for (usize i = 0; i < 5; i++)
+        loop_post(loop, &of[i].task);
+    loop_drop_task(loop, &of[4].task); /* the last one, so that the list has another end */
+    loop_drop_task(loop, &of[5].task); /* one that is not there */
+    loop_post(loop, &of[5].task);
+    loop_run(loop);
+    const usize runs[] = {1, 0, 0, 1, 0, 1};
+    for (usize i = 0; i < countof(of); i++)
+        CHECK_ROW(i, of[i].runs == runs[i]);
+    loop_free(loop);
+}
+
 struct caught {
     struct signals signals;
     int number;
