@@ -127,6 +127,32 @@ static usize list_chains(const struct channel_settings *settings,
     return settings->chains.count;
 }
 
+static enum status read_most(const char *flag, const char *text, u64 decimals, u128 *out,
+                             struct err *err)
+{
+    u256 most;
+    if (decimals > AMOUNT_MAX_DECIMALS || amount_read(text, (u8)decimals, &most, err) != ST_OK ||
+        (most.w[2] | most.w[3]) != 0)
+        return fail(err, ST_INVALID, "%s %s is no amount", flag, text);
+    *out = (u128)most.w[1] << 64 | most.w[0];
+    return ST_OK;
+}
+
+static enum status choose_limits(const struct channel_settings *settings, struct signer_limits *out,
+                                 struct err *err)
+{
+    enum { GWEI = 1000000000 };
+    u64 decimals = settings->decimals;
+    if (settings->most_gas_price > 1000000)
+        return fail(err, ST_INVALID, "--limit.gas-price is at most a million gwei");
+    out->gas_price = settings->most_gas_price * GWEI;
+    TRY(read_most("--limit.payment", settings->most_payment, decimals, &out->payment, err));
+    TRY(read_most("--limit.hour", settings->most_hour, decimals, &out->hour, err));
+    TRY(read_most("--limit.day", settings->most_day, decimals, &out->day, err));
+    TRY(read_most("--limit.channel", settings->most_channel, decimals, &out->channel, err));
+    return read_most("--limit.gas", settings->most_gas_day, ETHER_DECIMALS, &out->gas_day, err);
+}
+
 static enum status choose_tower(const struct channel_settings *settings,
                                 struct daemon_options *options, struct err *err)
 {
@@ -178,6 +204,7 @@ static enum status start_service(struct program *program, struct err *err)
         .self = program,
     };
     TRY(choose_tower(settings, &options.daemon, err));
+    TRY(choose_limits(settings, &options.daemon.limits, err));
     options.daemon.kept = program->kept;
     options.daemon.kept_count = program->kept_count;
     return service_start(&options, &program->service, err);

@@ -40,6 +40,15 @@ static void say(struct link *link, const struct wire_message *message)
     (void)link_send(link, (bytes){room, wire_encode(message, room)});
 }
 
+static address owner_of(u32 key)
+{
+    secret32 secret = keyring_channel_secret(stranger.ring, key);
+    address who;
+    if (secret_address(&secret, &who) != ST_OK)
+        bug("a key without an address");
+    return who;
+}
+
 static void on_opened(void *self, struct link *link)
 {
     struct wire_message hello = {.type = WIRE_INIT, .init = {1, BYTES_EMPTY}};
@@ -53,7 +62,7 @@ static void on_opened(void *self, struct link *link)
             .chain_id = LEDGER_CHAIN,
             .adjudicator = ADJUDICATOR_ADDRESS,
             .challenge_s = 60,
-            .owner = keyring_owner(stranger.ring, key),
+            .owner = owner_of(key),
             .payout = keyring_account(stranger.ring),
             .salt = keyring_salt(stranger.ring, key),
         };

@@ -41,7 +41,11 @@ void liar_say_funded(void)
 void liar_pay(u128 amount)
 {
     struct item item = {.kind = ITEM_PAY, .lock.amount = amount, .reference = {{7}}};
+    struct sign_payment payment = {.is_direct = true, .amount = amount, .count = 1};
+    struct sign_request request = {.kind = SIGN_PAYMENT, .payment = &payment};
     struct err err;
+    if (signer_sign(liar.keys, &request, NULL, &err) != ST_OK)
+        bug(err.text);
     if (channel_queue(liar.channel, &item, NULL, &err) != ST_OK)
         bug(err.text);
     liar_say_update();
@@ -52,12 +56,15 @@ static void accept_channel(const struct wire_open *open)
     struct channel_terms terms = {
         .chain_id = open->chain_id,
         .adjudicator = open->adjudicator,
-        .owner = {open->owner, keyring_owner(liar.ring, 0)},
+        .owner = {open->owner, signer_owner(liar.keys, 0)},
         .asset = open->asset,
         .challenge_s = open->challenge_s,
         .payout = {open->payout, keyring_account(liar.ring)},
         .salt = open->salt,
     };
+    struct err err;
+    if (signer_know(liar.keys, 0, 1, &terms, &err) != ST_OK)
+        bug(err.text);
     liar.channel = channel_new(&terms, 1, 0);
     struct wire_message yes = {.type = WIRE_ACCEPT};
     yes.accept = (struct wire_accept){open->request, terms.owner[1], terms.payout[1]};
@@ -71,8 +78,12 @@ void liar_take_update(const struct wire_update *update)
 {
     struct channel_events events = {0};
     struct err err;
-    if (channel_take_update(liar.channel, update, 0, &events, &err) == ST_INVALID)
+    enum status st = channel_take_update(liar.channel, update, 0, &events, &err);
+    if (st == ST_INVALID)
         bug(err.text);
+    struct half half = channel_newest(liar.channel).half[0];
+    if (st == ST_OK)
+        signer_hear(liar.keys, 0, &half, update->items);
     channel_events_free(&events);
     if (channel_wants_update(liar.channel))
         liar_say_update();
@@ -126,7 +137,9 @@ void liar_begin(void (*hear)(const struct wire_message *message))
     ledger_new();
     liar.hear = hear;
     liar.ring = keyring_new(&account);
-    liar.signer = keyring_signer(liar.ring);
+    struct signer_options signer = {.ring = liar.ring};
+    liar.keys = signer_new(&signer);
+    liar.signer = signer_of_channels(liar.keys);
     if (loop_new(&liar.loop, &err) != ST_OK)
         bug(err.text);
     struct links_options links = links_defaults(liar.loop, keyring_node_secret(liar.ring));
@@ -150,6 +163,7 @@ void liar_end(void)
     links_free(liar.links);
     loop_free(liar.loop);
     channel_free(liar.channel);
+    signer_free(liar.keys);
     keyring_free(liar.ring);
 }
 

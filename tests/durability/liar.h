@@ -5,8 +5,8 @@
 #define DURABILITY_LIAR_H
 
 #include "channel/channel.h"
-#include "channel/keyring.h"
 #include "channel/link.h"
+#include "channel/signer.h"
 #include "channel/wire.h"
 #include "durability/party.h"
 
@@ -19,10 +19,11 @@ struct liar {
     struct links *links;
     struct link *link; /* the daemon's; NULL: it is gone */
     struct keyring *ring;
-    struct channel_signer signer;
-    struct channel *channel; /* NULL: not opened yet; at the liar's side, 1 */
-    atomic_uint partings;    /* connections that are gone */
-    struct party *victim;    /* the caller's */
+    struct limited_signer *keys;
+    struct channel_signer signer; /* the same */
+    struct channel *channel;      /* NULL: not opened yet; at the liar's side, 1 */
+    atomic_uint partings;         /* connections that are gone */
+    struct party *victim;         /* the caller's */
     /* What else than OPEN comes in. */
     void (*hear)(const struct wire_message *message);
 };

@@ -211,7 +211,8 @@ static struct daemon *shadow_new(const struct daemon *of)
     shadow->free_place = (u32)NO_PLACE;
     shadow->replaying = true;
     shadow->subscriptions = subscriptions_new();
-    shadow->ring = of->ring; /* which names the node */
+    struct signer_options signer = {.self = shadow, .keep = record_spent};
+    shadow->keys = signer_new(&signer);
     shadow->chain_count = of->chain_count;
     shadow->chains = calloc(of->chain_count + 1, sizeof(shadow->chains[0]));
     assert(shadow->chains != NULL);
@@ -220,6 +221,10 @@ static struct daemon *shadow_new(const struct daemon *of)
         shadow->chains[i].chain_id = of->chains[i].chain_id;
         shadow->chains[i].adjudicator = of->chains[i].adjudicator;
         shadow->chains[i].time_s = of->chains[i].time_s;
+        shadow->chains[i].account = account_signer_new(&of->options.signer, of->options.limits);
+        account_signer_bind(shadow->chains[i].account, of->chains[i].chain_id,
+                            of->chains[i].adjudicator, onchain_registry(of->chains[i].chain),
+                            onchain_court(of->chains[i].chain));
     }
     return shadow;
 }
@@ -236,7 +241,8 @@ struct writing {
 static bool is_foreign(struct daemon *shadow, u8 kind, bytes payload)
 {
     u64 chain_id;
-    if ((kind != RECORD_BLOCK && kind != RECORD_SHOWN && kind != RECORD_PUBLIC) ||
+    if ((kind != RECORD_BLOCK && kind != RECORD_SHOWN && kind != RECORD_PUBLIC &&
+         kind != RECORD_FEES) ||
         payload.size < sizeof(chain_id))
         return false;
     bytes_copy(&chain_id, bytes_slice(payload, 0, sizeof(chain_id)));
@@ -272,9 +278,10 @@ static enum status take(void *self, u8 kind, bytes payload, struct err *err)
     return keep_locks(at, kind, payload, err);
 }
 
-static void put_chain(const struct chain_of *chain)
+static void put_chain(struct chain_of *chain)
 {
     record_block(chain);
+    record_all_fees(chain);
     for (usize half = countof(chain->public); half-- > 0;)
         for (usize i = 0; i < chain->public[half].room; i++)
             if (chain->public[half].places[i].thing != NULL)
@@ -289,6 +296,8 @@ static void put_channels(const struct writing *at)
     for (u32 i = 0; i < at->shadow->entry_count; i++) {
         record_entry(at->shadow->entries[i]); /* with its peer's place of now */
         record_channel(at->shadow->entries[i], at->out);
+        if (signer_has_signed(at->shadow->keys, at->shadow->entries[i]->key))
+            record_signed(at->shadow->entries[i]);
     }
 }
 
@@ -342,6 +351,7 @@ static enum status write(struct writing *at, struct wal_draft *draft, struct err
     put_payments(at);
     put_passages(at);
     apps_record(at->shadow);
+    signer_keep_all(at->shadow->keys);
     record_time(at->shadow);
     struct anew end = {at->shadow->next_key, wal_draft_size(draft)};
     bytes payload = BYTES_OF(end);

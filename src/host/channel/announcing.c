@@ -62,7 +62,17 @@ static struct wire_announce_sign our_signatures(const struct entry *entry)
     struct wire_announce announce = announcement(entry);
     struct wire_announce_sign out = {.id = channel_name(entry->channel)->id};
     sign_as_node(daemon, gossip_announce_digest(&announce), &out.node_signature);
-    keyring_sign_announce(daemon->ring, entry->key, &announce, &out.owner_signature);
+    struct sign_request request = {
+        .terms = channel_terms(entry->channel),
+        .name = channel_name(entry->channel),
+        .side = channel_side(entry->channel),
+        .key = entry->key,
+        .kind = SIGN_ANNOUNCE,
+        .announce = &announce,
+    };
+    struct err err;
+    if (signer_sign(daemon->keys, &request, &out.owner_signature, &err) != ST_OK)
+        log_error("channel", "the signer refuses", LOG_TEXT("why", err.text));
     return out;
 }
 

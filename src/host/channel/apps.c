@@ -1,4 +1,5 @@
 #include "channel/apps.h"
+#include "channel/network.h"
 
 #include "base/fmt.h"
 #include "sys/clock.h"
@@ -31,8 +32,26 @@ struct session *session_new(struct daemon *daemon, hash32 id)
     return session;
 }
 
+/* The signer sees to it which states are signed. */
+static void tell_signer(const struct session *session)
+{
+    const struct app *app = &session->app;
+    struct signer_app known = {.id = session->id,
+                               .domain = session->domain,
+                               .player = app->player[session->role],
+                               .stake = {app->stake[0], app->stake[1]},
+                               .has_rules = session->game->has_rules};
+    struct err err;
+    if (!signer_remembers(session->daemon->keys) &&
+        signer_app_begin(session->daemon->keys, &known, &err) != ST_OK)
+        log_error("channel", "nothing is signed of an app", LOG_TEXT("why", err.text),
+                  LOG_HEX("app", session->id));
+}
+
 void session_begin(struct session *session)
 {
+    if (session->role != APP_OVER)
+        tell_signer(session);
     session->stage = SESSION_LOCKING;
     by_hash_put(&session->daemon->sessions_by_id, session->id, session);
     if (!session->daemon->replaying)
@@ -92,8 +111,42 @@ struct arena session_arena(const struct session *session)
 
 /* --- Stages. */
 
+static struct sign_payment spending_of(const struct session *session)
+{
+    return (struct sign_payment){
+        .chain_id = session->chain->chain_id,
+        .asset = session->asset,
+        .hash = session->id,
+        .kind = session->out.kind,
+        .amount = session->out.stake,
+        .count = 1,
+        .now_s = network_now_s(),
+    };
+}
+
+enum status session_allow(struct session *session, struct err *err)
+{
+    struct sign_payment spending = spending_of(session);
+    struct sign_request request = {.kind = SIGN_PAYMENT, .payment = &spending};
+    if (session->is_allowed || session->out.stake == 0)
+        return ST_OK;
+    TRY(signer_sign(session->daemon->keys, &request, NULL, err));
+    session->is_allowed = true;
+    return ST_OK;
+}
+
+static void release(struct session *session)
+{
+    struct sign_payment spending = spending_of(session);
+    if (session->is_allowed)
+        signer_release(session->daemon->keys, &spending, 0);
+    session->is_allowed = false;
+}
+
 static void leave(struct session *session)
 {
+    release(session);
+    signer_app_end(session->daemon->keys, session->id);
     session->daemon->sessions_open--;
     if (session->peer != NULL)
         session->peer->sessions--;

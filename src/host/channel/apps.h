@@ -55,6 +55,7 @@ struct session {
     bool sues;       /* the court is asked, or will be: nothing is signed any more */
     bool is_frozen;  /* a channel was lost: nothing is signed any more */
     bool in_is_paid; /* whole */
+    bool is_allowed; /* what we have at stake, by the signer: it counts it until the end */
     bool peer_ends;  /* it signs no more */
     char why[96];    /* of an end before it began; "": none */
 
@@ -94,6 +95,8 @@ void session_begin(struct session *session);
 /* Into the journal, and the next step. */
 void session_set_stage(struct session *session, enum session_stage stage);
 void session_sue(struct session *session);
+/* Asks the signer whether our stake may be locked, once in a run. Statuses as of signer_sign. */
+enum status session_allow(struct session *session, struct err *err);
 /* A session that never began. */
 void session_drop(struct session *session, const char *why);
 

@@ -317,7 +317,9 @@ static bool queue_stake(struct session *session)
     struct err err;
     if (!leg_speaks(out) || out->entry->ends)
         return false;
-    enum status st = channel_queue(out->entry->channel, &item, &out->slot, &err);
+    enum status st = session_allow(session, &err); /* it has allowed it, but for a restart */
+    if (st == ST_OK)
+        st = channel_queue(out->entry->channel, &item, &out->slot, &err);
     if (st == ST_OK) {
         say_leg(session);
         entry_touch(out->entry);
@@ -377,11 +379,16 @@ static void say_state(struct session *session, const struct signed_state *from, 
 
 static bool sign(const struct session *session, struct signed_state *state)
 {
-    hash32 digest = app_digest(session->domain, session->id, &state->state);
-    state->is_signed[session->role] =
-        secret_sign(keyring_node_secret(session->daemon->ring), digest,
-                    &state->signature[session->role]) == ST_OK;
-    return state->is_signed[session->role];
+    struct sign_app app = {session->id, &state->state};
+    struct sign_request request = {.kind = SIGN_APP, .app = &app};
+    struct err err;
+    enum status st =
+        signer_sign(session->daemon->keys, &request, &state->signature[session->role], &err);
+    if (st != ST_OK)
+        log_error("channel", "the signer refuses", LOG_TEXT("why", err.text),
+                  LOG_HEX("app", session->id));
+    state->is_signed[session->role] = st == ST_OK;
+    return st == ST_OK;
 }
 
 /* Both have signed it. */
@@ -396,6 +403,7 @@ static void adopt(struct session *session, struct signed_state *state)
     if (session->heard.is_there && session->heard.state.version <= version)
         state_clear(&session->heard);
     session->waits_since_s = 0;
+    signer_app_agree(session->daemon->keys, session->id, version);
 }
 
 /* Signs a state that is the next one, alone. */
@@ -542,6 +550,8 @@ enum status session_replay_state(struct session *session, bool ours,
     struct signed_state *other = ours ? &session->heard : &session->pending;
     if (said->mover > APP_OVER || !app_state_fits(&session->app, &state))
         return fail(err, ST_CORRUPT, "the journal has a state of an app that does not fit");
+    if (ours)
+        signer_app_note(session->daemon->keys, session->id, state.version);
     if (other->is_there && same_state(&other->state, &state)) {
         other->is_signed[who] = true;
         other->signature[who] = said->signature;

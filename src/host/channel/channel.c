@@ -410,6 +410,38 @@ void unqueue_answer(struct channel *channel, u32 slot)
     }
 }
 
+/* Takes an item out, of which only locks of ours know. */
+static void undo_add(struct channel *channel, const struct item *item,
+                     struct channel_events *events)
+{
+    static const struct lock none;
+    add_lock_event(events, EVENT_DROPPED, channel, channel->side, item->slot);
+    locks_set(channel->locks[channel->side], item->slot, &none);
+    forget_out(channel, item->slot);
+}
+
+bool channel_unqueue_locks(struct channel *channel, struct channel_events *events)
+{
+    bytes left = {channel->queue, channel->queue_size};
+    usize size = 0;
+    while (left.size != 0) {
+        bytes from = left;
+        struct item item;
+        enum status st = item_read(&left, &item);
+        assert(st == ST_OK);
+        usize item_size = from.size - left.size;
+        if (item.kind == ITEM_ADD || item.kind == ITEM_STAKE) {
+            undo_add(channel, &item, events);
+            continue;
+        }
+        memmove(channel->queue + size, from.data, item_size);
+        size += item_size;
+    }
+    bool any = size != channel->queue_size;
+    channel->queue_size = size;
+    return any;
+}
+
 /* --- Our updates. */
 
 struct half half_after(const struct half *before, u128 sent, struct locks *locks, u64 ack_seq,
@@ -523,10 +555,11 @@ enum status channel_make_update(struct channel *channel, const struct channel_si
         .key = channel->key,
         .kind = SIGN_HALF,
         .half = &half,
+        .items = {channel->queue, whole ? channel->queue_size : 0},
     };
     signature64 signature;
     TRY(signer->sign(signer->self, &request, &signature, err));
-    bytes items = {channel->queue, whole ? channel->queue_size : 0};
+    bytes items = request.items;
     commit_own(channel, &half, &signature, items, events);
     channel->queue_size = whole ? 0 : channel->queue_size;
     *out = update_of(channel, newest_sent(channel));
@@ -654,4 +687,15 @@ struct channel_proof channel_proof(const struct channel *channel)
     proof.half[1 - side] = channel->theirs;
     proof.half_signature[1 - side] = channel->their_signature;
     return proof;
+}
+
+struct channel_newest channel_newest(const struct channel *channel)
+{
+    u32 side = channel->side;
+    struct channel_newest newest = {.base = channel->base, .signed_epoch = channel->base.epoch};
+    newest.half[side] = newest_sent(channel)->half;
+    newest.half[1 - side] = channel->theirs;
+    if (channel_is_frozen(channel))
+        newest.signed_epoch = channel->rebase.next.epoch;
+    return newest;
 }

@@ -36,7 +36,30 @@ enum {
     CHANNEL_ITEMS_LIMIT = 60 << 10, /* bytes of an update's items; a message holds 65,535 */
 };
 
-/* Who has the channel's key. It sees all that it signs, so that it can refuse. */
+/* Money of ours that is to leave us: locks with one key and kind, or payments in one channel. */
+struct sign_payment {
+    u64 chain_id; /* where it leaves */
+    address asset;
+    hash32 hash;         /* the locks' key */
+    enum lock_kind kind; /* and kind; or */
+    bool is_direct;
+    u32 key; /* the channel's */
+    u128 amount;
+    u64 count; /* payments of so much each */
+    u128 fee;  /* for forwarding all of it, at most */
+    u64 now_s;
+};
+
+/* All that we pay into a channel. */
+struct sign_deposit {
+    u64 chain_id;
+    address asset;
+    u128 total;
+};
+
+/* Who has the channel's key (signer.h). It sees all that it signs, so that it can refuse. */
+struct wire_announce;
+struct sign_app;
 struct sign_request {
     const struct channel_terms *terms;
     const struct channel_name *name;
@@ -48,13 +71,23 @@ struct sign_request {
         SIGN_BASE,
         SIGN_CLOSE,
         SIGN_WITHDRAW,
+        SIGN_ANNOUNCE,
+        SIGN_APP,     /* a state of an app, by the node's key: of no channel */
+        SIGN_PAYMENT, /* nothing, here and below: whether it may be */
+        SIGN_DEPOSIT,
     } kind;
     union {
         const struct half *half; /* ENDORSEMENT: of the peer's, which it does count */
         const struct base *base;
         const struct channel_close *close;
         const struct channel_withdraw *withdraw;
+        const struct wire_announce *announce;
+        const struct sign_app *app;
+        const struct sign_payment *payment;
+        const struct sign_deposit *deposit;
     };
+    bytes items; /* HALF: of the update, which lead from the half before to this one; they are
+                    looked at where locks change */
 };
 
 struct channel_signer {
@@ -98,6 +131,13 @@ struct channel_proof {
     signature64 base_signature[2];
     struct half half[2]; /* by side */
     signature64 half_signature[2];
+};
+
+/* The newest that we know, whether or not the peer has acknowledged ours. */
+struct channel_newest {
+    struct base base;
+    struct half half[2]; /* by side */
+    u64 signed_epoch;    /* of the newest base that we have signed, or of the one above */
 };
 
 /* `side` is ours. Nothing is deposited, nothing sent: epoch 0, whose base is implied. */
@@ -149,6 +189,10 @@ u128 channel_relied(const struct channel *channel);
  * no such lock, or it is not in that state. */
 enum status channel_queue(struct channel *channel, const struct item *item, u32 *slot,
                           struct err *err);
+
+/* Takes back all locks that are queued, as if the peer had acknowledged their end: EVENT_DROPPED.
+ * For when the signer refuses them. False: there are none. */
+bool channel_unqueue_locks(struct channel *channel, struct channel_events *events);
 
 /* Whether the next update has room for another item: else channel_queue says ST_AGAIN. */
 bool channel_has_room(const struct channel *channel);
@@ -336,5 +380,6 @@ bool channel_is_quiet(const struct channel *channel);
 i128 channel_net(const struct channel *channel);
 
 struct channel_proof channel_proof(const struct channel *channel);
+struct channel_newest channel_newest(const struct channel *channel);
 
 #endif

@@ -1,7 +1,7 @@
 /* What one channel costs its two sides: updates of some payments each, made, judged, acknowledged.
  * No disk, no network: how much is left for them. */
 #include "channel/channel.h"
-#include "channel/keyring.h"
+#include "channel/signer.h"
 
 #include "sys/clock.h"
 
@@ -19,6 +19,7 @@ enum { CHALLENGE_S = 3600 };
 
 struct side {
     struct keyring *ring;
+    struct limited_signer *keys;
     struct channel_signer signer;
     struct channel *channel;
     struct channel_events events;
@@ -31,10 +32,15 @@ static void begin(struct side sides[2])
     for (u32 i = 0; i < 2; i++) {
         secret32 account = {{[31] = (u8)(i + 1)}};
         sides[i] = (struct side){.ring = keyring_new(&account)};
-        sides[i].signer = keyring_signer(sides[i].ring);
-        terms.owner[i] = keyring_owner(sides[i].ring, 0);
+        struct signer_options options = {.ring = sides[i].ring};
+        sides[i].keys = signer_new(&options);
+        sides[i].signer = signer_of_channels(sides[i].keys);
+        terms.owner[i] = signer_owner(sides[i].keys, 0);
+        terms.payout[i] = keyring_account(sides[i].ring);
     }
     for (u32 i = 0; i < 2; i++) {
+        if (signer_know(sides[i].keys, 0, i, &terms, NULL) != ST_OK)
+            bug("a channel is refused");
         sides[i].channel = channel_new(&terms, i, 0);
         channel_see(sides[i].channel, deposited, withdrawn);
         channel_peer_sees(sides[i].channel, deposited, withdrawn);
@@ -46,6 +52,7 @@ static void end(struct side sides[2])
     for (u32 i = 0; i < 2; i++) {
         channel_free(sides[i].channel);
         channel_events_free(&sides[i].events);
+        signer_free(sides[i].keys);
         keyring_free(sides[i].ring);
     }
 }
@@ -56,6 +63,8 @@ static void pass_on(struct side *from, struct side *to)
     if (channel_make_update(from->channel, &from->signer, &update, &from->events, NULL) != ST_OK ||
         channel_take_update(to->channel, &update, 0, &to->events, NULL) != ST_OK)
         bug("an update is refused");
+    struct half half = channel_newest(to->channel).half[channel_side(from->channel)];
+    signer_hear(to->keys, 0, &half, update.items);
     from->events.count = to->events.count = 0;
 }
 
@@ -67,7 +76,11 @@ static void measure(usize payments)
     struct item item = {.kind = ITEM_PAY, .lock.amount = 7};
     begin(sides);
     u64 start_ns = clock_thread_ns();
+    struct sign_payment payment = {.is_direct = true, .amount = 7, .count = payments};
+    struct sign_request request = {.kind = SIGN_PAYMENT, .payment = &payment};
     for (int round = 0; round < ROUNDS; round++) {
+        if (signer_sign(sides[0].keys, &request, NULL, NULL) != ST_OK)
+            bug("payments are not allowed");
         for (usize i = 0; i < payments; i++)
             if (channel_queue(sides[0].channel, &item, NULL, NULL) != ST_OK)
                 bug("a payment is refused");

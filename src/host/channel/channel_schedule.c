@@ -370,11 +370,13 @@ struct world *world_begin(bytes script)
     w->now_s = WORLD_START;
     w->deposited[0] = 40000;
     w->deposited[1] = 10000;
+    world_signers_end();
     for (u32 side = 0; side < 2; side++) {
         w->side[side].channel = world_channel(side);
         world_see(w, side);
         world_flush(w, side);
     }
+    world_signers_begin(w);
     world_meet(w);
     return w;
 }
@@ -385,6 +387,7 @@ void world_end(struct world *w)
         channel_free(w->side[side].channel);
         channel_events_free(&w->side[side].events);
     }
+    world_signers_end();
 }
 
 void world_run(bytes script)

@@ -48,33 +48,105 @@ bool world_is_full(const struct world *w)
 
 /* --- Keys. */
 
-static secret32 world_keys[2] = {{{[31] = 1}}, {{[31] = 2}}};
+/* Each side's signer is the daemon's own: an honest machine is never refused. */
+static struct {
+    struct keyring *ring;
+    struct limited_signer *signer;
+} world_keys[2];
+
+static void drop_signer(u32 side)
+{
+    signer_free(world_keys[side].signer);
+    keyring_free(world_keys[side].ring);
+    world_keys[side].signer = NULL;
+    world_keys[side].ring = NULL;
+}
+
+static void make_signer(u32 side)
+{
+    secret32 account = {{[31] = (u8)(side + 1)}};
+    drop_signer(side);
+    world_keys[side].ring = keyring_new(&account);
+    struct signer_options options = {.ring = world_keys[side].ring};
+    world_keys[side].signer = signer_new(&options);
+}
+
+static void know(const struct channel *channel)
+{
+    u32 side = channel_side(channel);
+    enum status st = signer_know(world_keys[side].signer, side, side, channel_terms(channel), NULL);
+    assert(st == ST_OK);
+}
+
+void world_adopt(const struct channel *channel)
+{
+    u32 side = channel_side(channel);
+    struct channel_newest newest = channel_newest(channel);
+    signer_adopt(world_keys[side].signer, side, &newest, channel_locks(channel, 1 - side));
+    signer_adopt_locks(world_keys[side].signer, side, channel_locks(channel, side));
+}
+
+/* From the journal, as after a restart. */
+static void restart_signer(const struct world_side *at, u32 side)
+{
+    make_signer(side);
+    know(at->channel);
+    for (usize i = 0; i < at->count; i++) {
+        struct wire_message message;
+        if (at->journal[i].kind != WORLD_SENT ||
+            wire_decode(at->journal[i].message, &message, NULL) != ST_OK)
+            continue;
+        if (message.type == WIRE_UPDATE)
+            signer_note(world_keys[side].signer, side, message.update.epoch, message.update.seq);
+        if (message.type == WIRE_REBASE)
+            signer_note(world_keys[side].signer, side, message.rebase.epoch, 0);
+    }
+    world_adopt(at->channel);
+}
+
+void world_signers_begin(const struct world *w)
+{
+    for (u32 side = 0; side < 2; side++)
+        know(w->side[side].channel);
+}
+
+void world_signers_end(void)
+{
+    for (u32 side = 0; side < 2; side++)
+        drop_signer(side);
+}
+
+/* Whatever the schedule pays is allowed. */
+static void allow(u32 side, const struct sign_request *request)
+{
+    bytes items = request->items;
+    for (struct item item; items.size != 0 && item_read(&items, &item) == ST_OK;) {
+        struct sign_payment payment = {.chain_id = request->terms->chain_id,
+                                       .hash = item.lock.key,
+                                       .kind = item.lock.kind,
+                                       .is_direct = item.kind == ITEM_PAY,
+                                       .key = side,
+                                       .amount = item.lock.amount,
+                                       .count = 1};
+        struct sign_request wish = {.kind = SIGN_PAYMENT, .payment = &payment};
+        if (item.kind != ITEM_PAY && item.kind != ITEM_ADD && item.kind != ITEM_STAKE)
+            continue;
+        enum status st = signer_sign(world_keys[side].signer, &wish, NULL, NULL);
+        assert(st == ST_OK);
+    }
+}
 
 static enum status world_sign(void *self, const struct sign_request *request, signature64 *out,
                               struct err *err)
 {
-    hash32 id = request->name->id, hash = {{0}};
+    struct err why;
     (void)self, (void)err;
-    switch (request->kind) {
-    case SIGN_HALF:
-        assert(request->half->side == request->side);
-        hash = half_hash(id, request->half);
-        break;
-    case SIGN_ENDORSEMENT:
-        assert(request->half->side != request->side);
-        hash = half_hash(id, request->half);
-        break;
-    case SIGN_BASE:
-        hash = base_hash(id, request->base);
-        break;
-    case SIGN_WITHDRAW:
-        hash = withdraw_hash(id, request->withdraw);
-        break;
-    case SIGN_CLOSE:
-        hash = close_hash(id, request->close);
-        break;
-    }
-    return secret_sign(&world_keys[request->key], signed_digest(request->name->domain, hash), out);
+    if (request->kind == SIGN_HALF)
+        allow(request->side, request);
+    enum status st = signer_sign(world_keys[request->side].signer, request, out, &why);
+    if (st != ST_OK)
+        fprintf(stderr, "the signer of side %u refuses: %s\n", request->side, why.text);
+    return st;
 }
 
 const struct channel_signer world_signer = {NULL, world_sign};
@@ -175,8 +247,10 @@ struct channel *world_channel(u32 side)
 {
     struct channel_terms terms = {.chain_id = 900, .challenge_s = 3600, .salt = {{7}}};
     for (u32 i = 0; i < 2; i++) {
-        enum status st = secret_address(&world_keys[i], &terms.owner[i]);
-        assert(st == ST_OK);
+        if (world_keys[i].signer == NULL)
+            make_signer(i);
+        terms.owner[i] = signer_owner(world_keys[i].signer, i);
+        terms.payout[i] = keyring_account(world_keys[i].ring);
     }
     return channel_new(&terms, side, side);
 }
@@ -293,6 +367,7 @@ void world_restart(struct world *w, u32 side)
     at->events.count = 0;
     memset(at->to_end, 0, sizeof(at->to_end));
     at->channel = world_replayed(at, side, at->count, &at->events);
+    restart_signer(at, side);
     at->events.count = 0; /* history */
     channel_resume(at->channel, &at->events);
     world_take_events(at);
@@ -334,8 +409,13 @@ enum status world_take(struct world *w, u32 side, const struct wire_message *mes
 {
     struct world_side *at = &w->side[side];
     enum status st = ST_OK;
-    if (message->type == WIRE_UPDATE)
-        return channel_take_update(at->channel, &message->update, w->now_s, &at->events, &w->err);
+    if (message->type == WIRE_UPDATE) {
+        st = channel_take_update(at->channel, &message->update, w->now_s, &at->events, &w->err);
+        struct half half = channel_newest(at->channel).half[1 - side];
+        if (st == ST_OK)
+            signer_hear(world_keys[side].signer, side, &half, message->update.items);
+        return st;
+    }
     if (message->type == WIRE_REBASE)
         return channel_take_rebase(at->channel, &message->rebase, &at->events, &w->err);
     if (message->type == WIRE_WITHDRAW)

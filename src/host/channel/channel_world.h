@@ -12,6 +12,7 @@
 #define CHANNEL_CHANNEL_WORLD_H
 
 #include "channel/channel.h"
+#include "channel/signer.h"
 
 enum { WORLD_RECORDS = 6000, WORLD_MEMORY = 24 << 20, WORLD_SLOTS = 64, WORLD_SIGNED = 4096 };
 
@@ -55,6 +56,11 @@ struct world {
 };
 
 extern const struct channel_signer world_signer;
+/* The signers know the two channels; are there no more. */
+void world_signers_begin(const struct world *w);
+void world_signers_end(void);
+/* A signer takes over where the channel is, after a restore. */
+void world_adopt(const struct channel *channel);
 
 /* --- channel_schedule.c */
 

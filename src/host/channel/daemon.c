@@ -175,6 +175,16 @@ void entry_touch(struct entry *entry)
     daemon_touch(daemon);
 }
 
+/* Locks may have waited so long for this update that those that were to pay for them are over; they
+ * fail, and the rest goes out. */
+static void refused(struct entry *entry, const struct err *why)
+{
+    log_error("channel", "the signer refuses", LOG_TEXT("why", why->text),
+              LOG_HEX("channel", channel_name(entry->channel)->id));
+    if (channel_unqueue_locks(entry->channel, &entry->daemon->events))
+        entry_touch(entry);
+}
+
 static void make_update(struct entry *entry)
 {
     struct daemon *daemon = entry->daemon;
@@ -182,7 +192,7 @@ static void make_update(struct entry *entry)
     struct err err;
     if (channel_make_update(entry->channel, &daemon->signer, &message.update, &daemon->events,
                             &err) != ST_OK) {
-        log_error("channel", "the signer refuses", LOG_TEXT("why", err.text));
+        refused(entry, &err);
         return;
     }
     record_message(entry, RECORD_SENT, &message);
@@ -381,6 +391,8 @@ static void ticked(struct timer *timer)
     subscriptions_tick(daemon);
     touch_late(daemon);
     anew_tick(daemon);
+    for (usize i = 0; i < daemon->chain_count; i++)
+        record_fees(&daemon->chains[i]);
     daemon->ticked = true;
     if (wal_has_more(daemon->wal))
         daemon_touch(daemon);
@@ -463,11 +475,12 @@ static enum status open_chain(struct daemon *daemon, usize index, struct chain_o
         sizeof(folder))
         return fail(err, ST_INVALID, "path too long: %s", daemon->options.folder);
     out->daemon = daemon;
+    out->account = account_signer_new(&daemon->options.signer, daemon->options.limits);
     struct onchain_options options = {
         .url = from->url,
         .adjudicator = from->adjudicator,
         .folder = folder,
-        .signer = daemon->options.signer,
+        .signer = signer_of_account(out->account),
         .confirmations = from->confirmations,
         .poll_ms = from->poll_ms,
         .loop = daemon->loop,
@@ -480,9 +493,15 @@ static enum status open_chain(struct daemon *daemon, usize index, struct chain_o
                      .stirred = on_stir,
                      .funds = on_funds},
     };
-    TRY(onchain_open(&options, &out->chain, err));
+    enum status st = onchain_open(&options, &out->chain, err);
+    if (st != ST_OK) {
+        account_signer_free(out->account);
+        return st;
+    }
     out->chain_id = onchain_chain_id(out->chain);
     out->adjudicator = onchain_adjudicator(out->chain);
+    account_signer_bind(out->account, out->chain_id, out->adjudicator, onchain_registry(out->chain),
+                        onchain_court(out->chain));
     out->block = onchain_first_block(out->chain);
     return ST_OK;
 }
@@ -513,6 +532,29 @@ static enum status open_wal(struct daemon *daemon, struct err *err)
     enum status st = wal_open(&options, &daemon->wal, err);
     daemon->replaying = false;
     return st;
+}
+
+/* The signer learns where each channel is. */
+void daemon_adopt(struct entry *entry)
+{
+    struct channel_newest newest = channel_newest(entry->channel);
+    u32 peer = 1 - channel_side(entry->channel);
+    signer_adopt(entry->daemon->keys, entry->key, &newest, channel_locks(entry->channel, peer));
+}
+
+void daemon_adopt_locks(struct entry *entry)
+{
+    u32 side = channel_side(entry->channel);
+    signer_adopt_locks(entry->daemon->keys, entry->key, channel_locks(entry->channel, side));
+}
+
+static void adopt_all(struct daemon *daemon)
+{
+    static void (*const steps[])(struct entry * entry) = {daemon_adopt, daemon_adopt_locks};
+    for (usize step = 0; step < countof(steps); step++)
+        for (u32 i = 0; i < daemon->entry_count; i++)
+            if (daemon->entries[i]->stage != STAGE_CLOSED)
+                steps[step](daemon->entries[i]);
 }
 
 /* Nothing is known of their chains yet but what the journal has. */
@@ -558,6 +600,7 @@ static enum status begin(struct daemon *daemon, struct err *err)
         TRY(restoring_from(daemon, options->kept, options->kept_count, err));
     if (options->is_restored)
         restoring_begin(daemon);
+    adopt_all(daemon);
     resume_entries(daemon);
     for (usize i = 0; i < daemon->chain_count; i++)
         TRY(onchain_begin(daemon->chains[i].chain, err));
@@ -583,7 +626,15 @@ enum status daemon_open(const struct daemon_options *options, struct daemon **ou
     assert(daemon->call_room != NULL);
     daemon->tick.due = ticked;
     daemon->ring = keyring_new(options->account);
-    daemon->signer = keyring_signer(daemon->ring);
+    struct signer_options signer = {
+        .ring = daemon->ring,
+        .limits = options->limits,
+        .swaps = options->swaps,
+        .self = daemon,
+        .keep = record_spent,
+    };
+    daemon->keys = signer_new(&signer);
+    daemon->signer = signer_of_channels(daemon->keys);
     enum status st = begin(daemon, err);
     if (st != ST_OK) {
         daemon_close(daemon);
@@ -613,6 +664,7 @@ void daemon_end(struct daemon *daemon)
 void daemon_forget(struct daemon *daemon)
 {
     for (usize i = 0; i < daemon->chain_count; i++) {
+        account_signer_free(daemon->chains[i].account);
         shown_free(&daemon->chains[i]);
         reveals_free(&daemon->chains[i]);
         public_free(&daemon->chains[i]);
@@ -633,6 +685,7 @@ void daemon_forget(struct daemon *daemon)
     outbox_free(&daemon->gathering);
     outbox_free(&daemon->flying);
     subscriptions_free(daemon->subscriptions);
+    signer_free(daemon->keys);
     free(daemon->entries);
     free(daemon->stalled);
     by_hash_free(&daemon->by_id);

@@ -15,6 +15,7 @@
 #define CHANNEL_DAEMON_H
 
 #include "channel/secrets.h"
+#include "channel/signer_ledger.h"
 #include "client/signer.h"
 #include "net/net.h"
 #include "sys/files.h"
@@ -62,6 +63,7 @@ struct daemon_options {
     const char *tower;   /* "KEY@HOST:PORT" of a watchtower; NULL: none */
     bool has_tower_risk; /* else a hundredth of each channel's deposits: */
     u128 tower_risk;     /* so much may rest on what the tower does not have yet, in a channel */
+    struct signer_limits limits;
 };
 
 /* Replays the journal and listens for peers. ST_AGAIN: another process has the folder.

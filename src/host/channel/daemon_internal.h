@@ -41,6 +41,8 @@
 #include "channel/onion_error.h"
 #include "channel/payload.h"
 #include "channel/route.h"
+#include "channel/signer.h"
+#include "channel/signer_account.h"
 #include "channel/wal.h"
 #include "channel/wire.h"
 #include "store/shelf.h"
@@ -265,6 +267,7 @@ struct payment {
     struct seek *seek;     /* NULL: nothing further is looked for */
     struct blind_end *end; /* NULL: the payee is known. Owned */
     struct plan *way; /* that the caller has named, until its lock is queued; NULL: none. Owned */
+    u64 from_chain;   /* where we pay, since its beginning in this run */
     bool is_due;      /* more is to be tried in the next turn: it is in the daemon's list */
     struct payment *next_due;
     u64 told; /* the number of its newest row in the history */
@@ -297,6 +300,7 @@ struct revealing {
 struct chain_of {
     struct daemon *daemon;
     struct onchain *chain;
+    struct account_signer *account; /* signs for it */
     u64 chain_id;
     address adjudicator;
     u64 block, time_s;
@@ -383,7 +387,8 @@ struct daemon {
     struct daemon_options options;
     struct loop *loop;
     struct keyring *ring;
-    struct channel_signer signer;
+    struct limited_signer *keys;  /* of channels, and */
+    struct channel_signer signer; /* the same, as channels see it */
     struct wal *wal;
     struct shelf *shelf;
     struct history *history;              /* NULL: nothing is told */
@@ -456,6 +461,9 @@ struct entry *daemon_find(const struct daemon *daemon, hash32 id);
 void daemon_add_entry(struct daemon *daemon, struct entry *entry);
 /* NULL: none of the daemon's. */
 struct chain_of *daemon_chain(struct daemon *daemon, u64 chain_id);
+/* The signer takes over where the channel is, its locks afterwards. */
+void daemon_adopt(struct entry *entry);
+void daemon_adopt_locks(struct entry *entry);
 /* What updates have caused; empties the list. */
 void daemon_take_events(struct daemon *daemon, struct channel_events *events);
 
@@ -499,6 +507,9 @@ enum record {
     RECORD_APP_STAGE,
     RECORD_APP_SAID,
     RECORD_APP_HEARD,
+    RECORD_SPENT,
+    RECORD_FEES,
+    RECORD_SIGNED,
 };
 
 void record_entry(const struct entry *entry);
@@ -525,6 +536,11 @@ void record_block(const struct chain_of *chain);
 void record_shown(const struct chain_of *chain, const struct shown_terms *terms);
 void record_peer(const struct peer *peer);
 void record_public(const struct chain_of *chain, hash32 key);
+void record_spent(void *daemon, const struct signer_spent *spent);
+void record_fees(struct chain_of *chain);
+/* For a journal that is written anew. */
+void record_all_fees(struct chain_of *chain);
+void record_signed(const struct entry *entry);
 enum status record_replay(void *daemon, u8 kind, bytes payload, struct err *err);
 
 /* --- anew.c */
@@ -863,7 +879,8 @@ enum status apps_take_leg(struct peer *peer, const struct wire_message *message,
 
 /* Along a way that is given. While the first channel's next update is full, it waits. `end`, or
  * NULL, is the payment's from here on, whatever comes of it.
- * ST_INVALID: it was made before. ST_MISSING: there is no such way. */
+ * ST_INVALID: it was made before. ST_MISSING: there is no such way. ST_FULL: a channel has not so
+ * much, or the signer allows not so much. */
 enum status payment_begin(struct daemon *daemon, const struct payment_terms *terms,
                           const struct plan *way, struct blind_end *end, struct err *err);
 /* The same, along ways that are looked for, until it is paid or nothing is left to try. */

@@ -57,15 +57,27 @@ static const struct {
 } results[] = {
     {"Quantity", "{\"type\":\"string\",\"pattern\":\"^0x(0|[1-9a-f][0-9a-f]{0,63})$\"}"},
     {"Count", "{\"type\":\"integer\",\"minimum\":0}"},
-    {"NodeInfo", OBJECT("\"node\",\"alias\",\"account\",\"chains\"",
+    {"NodeInfo", OBJECT("\"node\",\"alias\",\"account\",\"limits\",\"chains\"",
         IS("node", "Peer") ","
         IS("alias", "Text") ","
         IS("account", "Address") ","
+        IS("limits", "Limits") ","
         ARE("chains", "Chain"))},
-    {"Chain", OBJECT("\"chainId\",\"adjudicator\",\"block\"",
+    {"Limits", OBJECT("",
+        IS("payment", "Quantity") ","
+        IS("hour", "Quantity") ","
+        IS("day", "Quantity") ","
+        IS("channel", "Quantity") ","
+        IS("gasPrice", "Quantity") ","
+        IS("gasDay", "Quantity"))},
+    {"Chain", OBJECT("\"chainId\",\"adjudicator\",\"block\",\"spentHour\",\"spentDay\","
+                     "\"feesDay\"",
         IS("chainId", "Quantity") ","
         IS("adjudicator", "Address") ","
-        IS("block", "Quantity"))},
+        IS("block", "Quantity") ","
+        IS("spentHour", "Quantity") ","
+        IS("spentDay", "Quantity") ","
+        IS("feesDay", "Quantity"))},
     {"State", "{\"type\":\"string\",\"enum\":[\"funding\",\"open\",\"offline\",\"closing\","
               "\"restoring\",\"dispute\",\"closed\"]}"},
     {"Channel", OBJECT("\"channel\",\"peer\",\"state\",\"chainId\",\"asset\",\"balance\","

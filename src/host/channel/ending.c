@@ -348,6 +348,7 @@ void ending_final(struct entry *entry, const struct onchain_view *view)
     if (view->phase != PHASE_CLOSED || entry->stage == STAGE_CLOSED || has_bond(entry, view))
         return;
     entry->stage = STAGE_CLOSED;
+    signer_end(entry->daemon->keys, entry->key);
     entry->peer->channels--;
     channel_stop(entry->channel);
     record_stage(entry);

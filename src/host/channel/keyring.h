@@ -26,20 +26,12 @@ address keyring_account(const struct keyring *ring);
 
 /* Indexes are below KEYRING_LIMIT. */
 enum { KEYRING_LIMIT = 1 << 20 };
-address keyring_owner(struct keyring *ring, u32 index);
+/* For the signer, which alone asks for it and wipes it (signer.h). */
+secret32 keyring_channel_secret(const struct keyring *ring, u32 index);
 /* To be wiped. */
 secret32 keyring_note_key(const struct keyring *ring);
 hash32 keyring_salt(const struct keyring *ring, u32 index);
 /* HMAC of `use` and what it is of, under the offer key. To be wiped. */
 secret32 keyring_offer_secret(const struct keyring *ring, const char *use, bytes of);
-
-/* By the key of channel `index`, which signs states of that channel too: an announcement's digest
- * is of another kind (gossip.h). */
-struct wire_announce;
-void keyring_sign_announce(struct keyring *ring, u32 index, const struct wire_announce *announce,
-                           signature64 *out);
-
-/* Signs for channels whose `key` is an index of the ring. */
-struct channel_signer keyring_signer(struct keyring *ring);
 
 #endif

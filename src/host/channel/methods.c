@@ -6,6 +6,7 @@
 #include "channel/methods.h"
 #include "channel/discover.h"
 #include "channel/messages.h"
+#include "channel/network.h"
 #include "channel/subscriptions.h"
 
 #include "base/fmt.h"
@@ -19,6 +20,7 @@ enum {
     CODE_METHOD_NOT_FOUND = -32601,
     CODE_INVALID_PARAMS = -32602,
     CODE_REFUSED = -32000,
+    CODE_LIMIT = -32005, /* EIP-1474 */
     LEAST_TIMEOUT_MS = 1,
     USUAL_TIMEOUT_MS = 60000,
     MOST_TIMEOUT_MS = 600000,
@@ -50,7 +52,7 @@ void method_answer_after(struct daemon_call *call)
     daemon_touch(call->daemon);
 }
 
-static void put_error(struct json_out *out, int code, const char *text)
+static void begin_error(struct json_out *out, int code, const char *text)
 {
     char digits[16];
     json_key(out, "error");
@@ -59,6 +61,11 @@ static void put_error(struct json_out *out, int code, const char *text)
     json_put_raw(out, (bytes){(const u8 *)digits, fmt(digits, sizeof(digits), "%d", code)});
     json_key(out, "message");
     json_put_cstr(out, text);
+}
+
+static void put_error(struct json_out *out, int code, const char *text)
+{
+    begin_error(out, code, text);
     json_close_object(out);
 }
 
@@ -74,6 +81,37 @@ static void refuse(struct daemon_call *call, int code, const char *text)
 void methods_refuse(struct daemon_call *call, const char *why)
 {
     refuse(call, CODE_REFUSED, why);
+}
+
+static const char *const limit_names[] = {
+    [LIMIT_NONE] = "none", [LIMIT_PAYMENT] = "payment", [LIMIT_HOUR] = "hour",
+    [LIMIT_DAY] = "day",   [LIMIT_CHANNEL] = "channel",
+};
+
+void method_refuse_limit(struct daemon_call *call, const char *text)
+{
+    const struct signer_refusal *why = signer_why(call->daemon->keys);
+    struct json_out *out = call->out;
+    out->size = call->before.size;
+    out->comma = call->before.comma;
+    begin_error(out, CODE_LIMIT, text);
+    json_key(out, "data");
+    json_open_object(out);
+    method_put_text(out, "limit", limit_names[why->limit]);
+    method_put_amount(out, "most", why->most);
+    method_put_amount(out, "spent", why->spent);
+    method_put_amount(out, "wanted", why->wanted);
+    json_close_object(out);
+    json_close_object(out);
+    daemon_answer(call);
+}
+
+void method_refuse_payment(struct daemon_call *call, enum status st, const char *text)
+{
+    if (st == ST_FULL && signer_why(call->daemon->keys)->limit != LIMIT_NONE)
+        method_refuse_limit(call, text);
+    else
+        methods_refuse(call, text);
 }
 
 void method_put_amount(struct json_out *out, const char *key, u128 amount)
@@ -302,6 +340,7 @@ void methods_tick(struct daemon *daemon, u64 now_ms)
             continue;
         }
         *at = call->next;
+        method_leave_unqueued(call);
         methods_refuse(call, overdue(call));
     }
 }
@@ -330,6 +369,57 @@ void methods_wait_for_channel(struct daemon_call *call, struct entry *entry)
 
 /* --- Methods. */
 
+/* Whether so much of ours may be in a channel. False: the call has been refused. */
+static bool may_deposit(struct daemon_call *call, u64 chain_id, address asset, u128 total)
+{
+    struct sign_deposit deposit = {chain_id, asset, total};
+    struct sign_request request = {.kind = SIGN_DEPOSIT, .deposit = &deposit};
+    struct err err;
+    if (signer_sign(call->daemon->keys, &request, NULL, &err) == ST_OK)
+        return true;
+    method_refuse_limit(call, err.text);
+    return false;
+}
+
+/* Those that there are. */
+static void put_limits(struct daemon_call *call)
+{
+    struct signer_limits limits = signer_limits(call->daemon->keys);
+    const struct {
+        enum signer_limit of;
+        u128 most;
+    } all[] = {{LIMIT_PAYMENT, limits.payment},
+               {LIMIT_HOUR, limits.hour},
+               {LIMIT_DAY, limits.day},
+               {LIMIT_CHANNEL, limits.channel}};
+    json_key(call->out, "limits");
+    json_open_object(call->out);
+    for (usize i = 0; i < countof(all); i++)
+        if (all[i].most != 0)
+            method_put_amount(call->out, limit_names[all[i].of], all[i].most);
+    if (limits.gas_price != 0)
+        method_put_amount(call->out, "gasPrice", limits.gas_price);
+    if (limits.gas_day != 0)
+        method_put_amount(call->out, "gasDay", limits.gas_day);
+    json_close_object(call->out);
+}
+
+static void put_chain(struct daemon_call *call, const struct chain_of *chain)
+{
+    u128 hour, day;
+    signer_sums(call->daemon->keys, chain->chain_id, network_now_s(), &hour, &day);
+    json_open_object(call->out);
+    json_key(call->out, "chainId");
+    json_put_quantity_u64(call->out, chain->chain_id);
+    method_put_hex(call->out, "adjudicator", BYTES_OF(chain->adjudicator));
+    json_key(call->out, "block");
+    json_put_quantity_u64(call->out, chain->block);
+    method_put_amount(call->out, "spentHour", hour);
+    method_put_amount(call->out, "spentDay", day);
+    method_put_amount(call->out, "feesDay", account_signer_day(chain->account));
+    json_close_object(call->out);
+}
+
 static void node_info(struct daemon_call *call)
 {
     struct daemon *daemon = call->daemon;
@@ -341,20 +431,16 @@ static void node_info(struct daemon_call *call)
     method_put_text(call->out, "node", name);
     method_put_text(call->out, "alias", daemon->options.alias);
     method_put_hex(call->out, "account", BYTES_OF(account));
+    put_limits(call);
     json_key(call->out, "chains");
     json_open_array(call->out);
     for (usize i = 0; i < daemon->chain_count; i++) {
-        json_open_object(call->out);
-        json_key(call->out, "chainId");
-        json_put_quantity_u64(call->out, daemon->chains[i].chain_id);
-        method_put_hex(call->out, "adjudicator", BYTES_OF(daemon->chains[i].adjudicator));
-        json_key(call->out, "block");
-        json_put_quantity_u64(call->out, daemon->chains[i].block);
-        json_close_object(call->out);
+        record_fees(&daemon->chains[i]); /* what is told is not forgotten */
+        put_chain(call, &daemon->chains[i]);
     }
     json_close_array(call->out);
     json_close_object(call->out);
-    daemon_answer(call);
+    method_answer_after(call);
 }
 
 static void list_channels(struct daemon_call *call)
@@ -380,7 +466,8 @@ static void open_channel(struct daemon_call *call)
         method_bad(call, "peer", "that is this daemon itself");
         return;
     }
-    opening_begin(call, &wish);
+    if (may_deposit(call, wish.chain->chain_id, wish.asset, wish.amount))
+        opening_begin(call, &wish);
 }
 
 /* A connection, kept from here on; where the peer is now, if it has moved. */
@@ -408,7 +495,10 @@ static void top_up(struct daemon_call *call)
     u128 deposited[2], withdrawn[2];
     u32 side = channel_side(entry->channel);
     channel_seen(entry->channel, deposited, withdrawn);
-    entry->wanted = (entry->wanted > deposited[side] ? entry->wanted : deposited[side]) + amount;
+    u128 total = (entry->wanted > deposited[side] ? entry->wanted : deposited[side]) + amount;
+    if (!may_deposit(call, entry->chain->chain_id, channel_terms(entry->channel)->asset, total))
+        return;
+    entry->wanted = total;
     record_wanted(entry);
     daemon_after(entry, opening_fund);
     method_answer_channel(call, entry);

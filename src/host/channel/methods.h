@@ -26,6 +26,10 @@ bool method_bad(struct daemon_call *call, const char *name, const char *what);
 
 /* --- Answers. */
 
+/* Refused by the signer's limits, which the error names; the same, if that is why it failed so. */
+void method_refuse_limit(struct daemon_call *call, const char *text);
+void method_refuse_payment(struct daemon_call *call, enum status st, const char *text);
+
 void method_put_amount(struct json_out *out, const char *key, u128 amount);
 void method_put_hex(struct json_out *out, const char *key, bytes value);
 void method_put_text(struct json_out *out, const char *key, const char *text);
@@ -52,6 +56,8 @@ void method_graph(struct daemon_call *call);
 /* --- methods_pay.c */
 
 void method_keysend(struct daemon_call *call);
+/* What is not in an update yet is not paid. */
+void method_leave_unqueued(struct daemon_call *call);
 /* All of its payments that could be made are acknowledged. */
 void method_answer_keysend(struct daemon_call *call);
 void method_invoice(struct daemon_call *call);

@@ -185,6 +185,12 @@ void method_app_propose(struct daemon_call *call)
         methods_refuse(call, err.text);
         return;
     }
+    enum status st = session_allow(session, &err);
+    if (st != ST_OK) {
+        session_drop(session, err.text);
+        method_refuse_payment(call, st, err.text);
+        return;
+    }
     session_say_offer(session);
     answer(call, session);
 }
@@ -192,10 +198,16 @@ void method_app_propose(struct daemon_call *call)
 void method_app_accept(struct daemon_call *call)
 {
     struct session *session;
+    struct err err;
     if (!read_app(call, &session))
         return;
     if (session->stage != SESSION_ASKED) {
         methods_refuse(call, "it was not proposed to us, or is accepted already");
+        return;
+    }
+    enum status st = session_allow(session, &err);
+    if (st != ST_OK) { /* later the limits may let us */
+        method_refuse_payment(call, st, err.text);
         return;
     }
     session_accept(session);

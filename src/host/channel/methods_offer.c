@@ -259,7 +259,7 @@ static void take_answer(struct daemon_call *call, const struct onion_message *me
     if (st == ST_OK)
         st = pay_answer(call, &answer, wish.fee_limit, &err);
     if (st != ST_OK)
-        methods_refuse(call, err.text);
+        method_refuse_payment(call, st, err.text);
     else
         method_park(call, WAITS_FOR_ROUTED, answer.payment_hash);
 }

@@ -34,6 +34,44 @@ static bool payment_waits(const struct daemon *daemon, hash32 reference)
     return at != NULL;
 }
 
+static struct sign_payment spending_of(const struct daemon_call *call)
+{
+    const struct channel_terms *terms = channel_terms(call->entry->channel);
+    return (struct sign_payment){
+        .chain_id = terms->chain_id,
+        .asset = terms->asset,
+        .is_direct = true,
+        .key = call->entry->key,
+        .amount = call->amount,
+        .count = call->count,
+        .now_s = network_now_s(),
+    };
+}
+
+/* False: the signer allows not so much, and the call has been refused. */
+static bool is_allowed(struct daemon_call *call)
+{
+    struct sign_payment payment = spending_of(call);
+    struct sign_request request = {.kind = SIGN_PAYMENT, .payment = &payment};
+    struct err err;
+    enum status st = signer_sign(call->daemon->keys, &request, NULL, &err);
+    if (st == ST_OK)
+        return true;
+    method_refuse_payment(call, st, err.text);
+    return false;
+}
+
+void method_leave_unqueued(struct daemon_call *call)
+{
+    if (call->unqueued == 0)
+        return;
+    struct sign_payment payment = spending_of(call);
+    signer_release(call->daemon->keys, &payment, call->amount * call->unqueued);
+    call->count -= call->unqueued;
+    call->left -= call->unqueued;
+    call->unqueued = 0;
+}
+
 /* One payment, or `count` equal ones, which the call waits for together. */
 void method_keysend(struct daemon_call *call)
 {
@@ -66,7 +104,10 @@ void method_keysend(struct daemon_call *call)
     }
     call->entry = entry;
     call->amount = amount;
-    call->count = call->left = call->unqueued = count;
+    call->count = count;
+    if (!is_allowed(call))
+        return;
+    call->left = call->unqueued = count;
     method_park(call, WAITS_FOR_PAYMENT, reference);
     daemon_touch(call->daemon);
 }
@@ -85,9 +126,7 @@ static void queue_payments(struct daemon_call *call)
         entry_touch(call->entry);
     if (st != ST_FULL && !call->entry->ends)
         return;
-    call->count -= call->unqueued;
-    call->left -= call->unqueued;
-    call->unqueued = 0;
+    method_leave_unqueued(call);
 }
 
 void methods_turn(struct daemon *daemon)
@@ -300,14 +339,22 @@ bool method_read_fee_limit(struct daemon_call *call, u128 amount, u128 *out)
            method_read_amount(call, "maxFee", out);
 }
 
+/* A payment has begun, or has not. */
+static void wait_or_refuse(struct daemon_call *call, const struct payment_terms *terms,
+                           enum status st, const struct err *err)
+{
+    if (st == ST_OK)
+        method_park(call, WAITS_FOR_ROUTED, terms->hash);
+    else
+        method_refuse_payment(call, st, err->text);
+}
+
 static void pay_by_plan(struct daemon_call *call, const struct payment_terms *terms,
                         const struct plan *plan)
 {
     struct err err;
-    if (payment_begin(call->daemon, terms, plan, NULL, &err) != ST_OK)
-        methods_refuse(call, err.text);
-    else
-        method_park(call, WAITS_FOR_ROUTED, terms->hash);
+    enum status st = payment_begin(call->daemon, terms, plan, NULL, &err);
+    wait_or_refuse(call, terms, st, &err);
 }
 
 /* The caller names the way. */
@@ -338,10 +385,8 @@ static void pay_by_any_way(struct daemon_call *call, const struct payment_terms 
     if (!method_read_fee_limit(call, terms->amount, &options->fee_limit))
         return;
     options->until_ms = call->until_ms;
-    if (payment_seek(call->daemon, terms, options, NULL, &err) != ST_OK)
-        methods_refuse(call, err.text);
-    else
-        method_park(call, WAITS_FOR_ROUTED, terms->hash);
+    enum status st = payment_seek(call->daemon, terms, options, NULL, &err);
+    wait_or_refuse(call, terms, st, &err);
 }
 
 void method_pay(struct daemon_call *call)

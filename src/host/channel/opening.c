@@ -51,6 +51,11 @@ struct entry *entry_new(struct daemon *daemon, const struct channel_terms *terms
     if (key >= daemon->next_key)
         daemon->next_key = key + 1;
     daemon_add_entry(daemon, entry);
+    struct err err;
+    if (!signer_remembers(daemon->keys) &&
+        signer_know(daemon->keys, key, side, terms, &err) != ST_OK)
+        log_error("channel", "nothing is signed in a channel", LOG_TEXT("why", err.text),
+                  LOG_HEX("channel", channel_name(entry->channel)->id));
     return entry;
 }
 
@@ -115,7 +120,7 @@ void opening_begin(struct daemon_call *call, const struct opening_wish *wish)
     opening->terms = (struct channel_terms){
         .chain_id = wish->chain->chain_id,
         .adjudicator = wish->chain->adjudicator,
-        .owner = {keyring_owner(daemon->ring, opening->key)},
+        .owner = {signer_owner(daemon->keys, opening->key)},
         .asset = wish->asset,
         .challenge_s = daemon->options.challenge_s,
         .payout = {keyring_account(daemon->ring)},
@@ -269,7 +274,7 @@ enum status opening_take_offer(struct peer *peer, const struct wire_message *mes
     struct channel_terms terms = {
         .chain_id = offer->chain_id,
         .adjudicator = offer->adjudicator,
-        .owner = {offer->owner, keyring_owner(daemon->ring, key)},
+        .owner = {offer->owner, signer_owner(daemon->keys, key)},
         .asset = offer->asset,
         .challenge_s = offer->challenge_s,
         .payout = {offer->payout, keyring_account(daemon->ring)},
@@ -290,6 +295,7 @@ void opening_forget(struct entry *entry)
     if ((deposited[0] | deposited[1] | entry->wanted) != 0 || entry->stage != STAGE_OPEN)
         return;
     entry->stage = STAGE_CLOSED;
+    signer_end(entry->daemon->keys, entry->key);
     entry->peer->channels--;
     channel_stop(entry->channel);
     record_stage(entry);

@@ -77,6 +77,28 @@ static struct part *part_new(struct payment *payment, const struct plan *plan)
     return part;
 }
 
+/* Of our own money; `fee`: for all of its parts. */
+static struct sign_payment spending_of(const struct payment_terms *terms, u64 chain_id, u128 fee)
+{
+    return (struct sign_payment){
+        .chain_id = chain_id,
+        .asset = terms->asset,
+        .hash = terms->hash,
+        .amount = terms->amount,
+        .count = 1,
+        .fee = fee,
+        .now_s = network_now_s(),
+    };
+}
+
+/* What the signer allowed, and nothing came of, may be spent again. */
+static void release_if_over(const struct payment *payment)
+{
+    struct sign_payment spending = spending_of(&payment->terms, payment->from_chain, 0);
+    if (payment->under_way == 0 && payment->state != PAYMENT_PENDING)
+        signer_release(payment->daemon->keys, &spending, 0);
+}
+
 /* What it was to bring comes back, unless it was paid. */
 static void part_end(struct part *part, bool is_paid)
 {
@@ -88,6 +110,7 @@ static void part_end(struct part *part, bool is_paid)
     }
     secret_wipe(part);
     free(part);
+    release_if_over(payment);
 }
 
 static u64 chain_of_hop(const struct part *part, usize hop)
@@ -282,6 +305,7 @@ static void conclude(struct payment *payment, enum payment_state state)
         record_failed(payment);
     free(payment->end);
     payment->end = NULL;
+    release_if_over(payment);
     subscriptions_paid(payment);
     methods_wake(payment->daemon, payment->terms.hash);
 }
@@ -418,16 +442,22 @@ static enum status check_new(struct daemon *daemon, const struct payment_terms *
     return ST_OK;
 }
 
-static enum status begin(struct daemon *daemon, const struct payment_terms *terms,
-                         struct blind_end *end, struct payment **out, struct err *err)
+/* `end` is the payment's, or freed. */
+static enum status begin(struct daemon *daemon, const struct payment_terms *terms, u64 from_chain,
+                         u128 fee, struct blind_end *end, struct payment **out, struct err *err)
 {
+    struct sign_payment spending = spending_of(terms, from_chain, fee);
+    struct sign_request request = {.kind = SIGN_PAYMENT, .payment = &spending};
     enum status st = check_new(daemon, terms, err);
+    if (st == ST_OK)
+        st = signer_sign(daemon->keys, &request, NULL, err);
     if (st != ST_OK) {
         free(end);
         return st;
     }
     *out = payment_add(daemon, terms);
     (*out)->end = end;
+    (*out)->from_chain = from_chain;
     record_payment(*out);
     chronicle_payment(*out);
     return ST_OK;
@@ -489,7 +519,8 @@ enum status payment_begin(struct daemon *daemon, const struct payment_terms *ter
                           const struct plan *way, struct blind_end *end, struct err *err)
 {
     struct payment *payment;
-    TRY(begin(daemon, terms, end, &payment, err));
+    u128 fee = way->amount[0] - terms->amount;
+    TRY(begin(daemon, terms, first_chain(terms, way), fee, end, &payment, err));
     payment->way = malloc(sizeof(*way));
     assert(payment->way != NULL);
     *payment->way = *way;
@@ -500,7 +531,7 @@ enum status payment_seek(struct daemon *daemon, const struct payment_terms *term
                          const struct seek_options *options, struct blind_end *end, struct err *err)
 {
     struct payment *payment;
-    TRY(begin(daemon, terms, end, &payment, err));
+    TRY(begin(daemon, terms, terms->chain_id, options->fee_limit, end, &payment, err));
     payment->seek = seek_new(payment, options);
     return send_first(payment, err);
 }

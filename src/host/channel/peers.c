@@ -304,6 +304,8 @@ static enum status take_update(struct entry *entry, const struct wire_message *m
     if (st == ST_AGAIN)
         return ST_OK;
     if (st == ST_OK) {
+        struct half half = channel_newest(entry->channel).half[1 - channel_side(entry->channel)];
+        signer_hear(daemon->keys, entry->key, &half, message->update.items);
         record_message(entry, RECORD_RECEIVED, message);
         note_locks(entry, message->update.items);
         chronicle_update(entry, false, &message->update);

@@ -59,6 +59,7 @@ static bool is_empty(const struct entry *entry)
     return (in[0] | in[1] | out[0] | out[1] | entry->wanted) == 0 &&
            (entry->view.deposited[0] | entry->view.deposited[1]) == 0 && progress.epoch == 0 &&
            progress.sent_seq == 0 && progress.received_seq == 0 &&
+           !signer_has_signed(entry->daemon->keys, entry->key) &&
            !channel_has_queue(entry->channel) && !channel_is_lost(entry->channel) &&
            (entry->stage == STAGE_OPEN || entry->stage == STAGE_CLOSED);
 }
@@ -123,6 +124,7 @@ void place_give(struct entry *entry)
     if (entry->stage != STAGE_CLOSED)
         entry->peer->channels--;
     take_out(entry);
+    signer_forget(daemon->keys, entry->key);
     by_hash_drop(&daemon->by_id, id);
     if (!daemon->replaying) {
         onchain_forget(entry->chain->chain, id);

@@ -19,6 +19,9 @@
  *     PUBLIC    chain id ‖ the key of any other that it has
  *     TIME      by the wall clock, in seconds, of what comes after it
  *     APP…      of apps (apps.c, apps_hub.c)
+ *     SPENT     chain id, slice of time (u64 each) ‖ what the signer has counted in it (16 bytes)
+ *     SIGNED    index ‖ epoch, number of the newest half (u64 each) that the signer has signed
+ *     FEES      the same as SPENT of fees ‖ the first nonce that is not signed ‖ 0 (u64 each)
  *
  * Those of a journal that was written anew are in anew.c. Replaying them in order brings the daemon
  * back to where it was. */
@@ -234,6 +237,40 @@ void record_public(const struct chain_of *chain, hash32 key)
     wal_put(chain->daemon->wal, RECORD_PUBLIC, parts, countof(parts));
 }
 
+void record_spent(void *self, const struct signer_spent *spent)
+{
+    struct daemon *daemon = self;
+    bytes payload = BYTES_OF(*spent);
+    wal_put(daemon->wal, RECORD_SPENT, &payload, 1);
+    daemon_touch(daemon);
+}
+
+void record_signed(const struct entry *entry)
+{
+    u64 mark[2];
+    signer_noted(entry->daemon->keys, entry->key, &mark[0], &mark[1]);
+    put(entry, RECORD_SIGNED, BYTES_OF(mark));
+}
+
+/* Oldest first. */
+void record_all_fees(struct chain_of *chain)
+{
+    struct signer_fees fees;
+    bytes payload = BYTES_OF(fees);
+    for (u64 i = DAY_SLICES; i-- > 0;)
+        if (account_signer_slice(chain->account, i, &fees))
+            wal_put(chain->daemon->wal, RECORD_FEES, &payload, 1);
+}
+
+/* Of what was signed since it was asked last. */
+void record_fees(struct chain_of *chain)
+{
+    struct signer_fees fees;
+    bytes payload = BYTES_OF(fees);
+    if (account_signer_changed(chain->account, &fees))
+        wal_put(chain->daemon->wal, RECORD_FEES, &payload, 1);
+}
+
 /* --- Reading. */
 
 /* `instead`: whose place it takes; NULL: the next one. */
@@ -317,11 +354,25 @@ static enum status replay_rebase(struct entry *entry, bool ours, const struct wi
     return st;
 }
 
+/* What was signed, by the record itself: whatever the machine makes of it. */
+static void note_signed(struct entry *entry, const struct wire_message *message)
+{
+    struct limited_signer *keys = entry->daemon->keys;
+    if (message->type == WIRE_UPDATE)
+        signer_note(keys, entry->key, message->update.epoch, message->update.seq);
+    if (message->type == WIRE_REBASE)
+        signer_note(keys, entry->key, message->rebase.epoch, 0);
+    if (message->type == WIRE_WITHDRAW || message->type == WIRE_CLOSE)
+        signer_note(keys, entry->key, 0, 0);
+}
+
 static enum status replay_message(struct entry *entry, bool ours, bytes content, struct err *err)
 {
     struct wire_message message;
     if (wire_decode(content, &message, err) != ST_OK)
         return fail(err, ST_CORRUPT, "the journal has a message that does not read");
+    if (ours)
+        note_signed(entry, &message);
     if (message.type == WIRE_UPDATE)
         return replay_update(entry, ours, &message.update, err);
     if (message.type == WIRE_REBASE)
@@ -370,6 +421,7 @@ static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct
     struct staged staged;
     struct lost lost;
     struct channel_proof known;
+    u64 mark[2];
     switch (kind) {
     case RECORD_SENT:
     case RECORD_RECEIVED:
@@ -397,6 +449,12 @@ static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct
             break;
         bytes_copy(&lost, content);
         return replay_lost(entry, &lost, err);
+    case RECORD_SIGNED:
+        if (content.size != sizeof(mark))
+            break;
+        bytes_copy(mark, content);
+        signer_note(entry->daemon->keys, entry->key, mark[0], mark[1]);
+        return ST_OK;
     case RECORD_CHANNEL:
         return anew_read_channel(entry, content, err);
     case RECORD_KNOWN:
@@ -588,6 +646,28 @@ static enum status read_instead(struct daemon *daemon, bytes payload, struct err
                       daemon->entries[index], err);
 }
 
+static enum status read_spent(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct signer_spent spent;
+    if (payload.size != sizeof(spent))
+        return fail(err, ST_CORRUPT, "the journal has a sum that does not read");
+    bytes_copy(&spent, payload);
+    signer_spent(daemon->keys, &spent);
+    return ST_OK;
+}
+
+static enum status read_fees(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct signer_fees fees;
+    if (payload.size != sizeof(fees))
+        return fail(err, ST_CORRUPT, "the journal has a sum that does not read");
+    bytes_copy(&fees, payload);
+    struct chain_of *chain = daemon_chain(daemon, fees.spent.chain_id);
+    if (chain != NULL)
+        account_signer_spent(chain->account, &fees);
+    return ST_OK;
+}
+
 /* Records that are not about one channel. */
 static enum status (*const readers[])(struct daemon *daemon, bytes payload, struct err *err) = {
     [RECORD_ENTRY] = read_entry,         [RECORD_BLOCK] = read_block,
@@ -598,7 +678,8 @@ static enum status (*const readers[])(struct daemon *daemon, bytes payload, stru
     [RECORD_JOINED] = anew_read_joined,  [RECORD_PAID] = anew_read_paid,
     [RECORD_ANEW] = anew_read_end,       [RECORD_FAILED] = read_failed,
     [RECORD_TIME] = read_time,           [RECORD_OFFER] = read_offer,
-    [RECORD_INSTEAD] = read_instead,
+    [RECORD_INSTEAD] = read_instead,     [RECORD_SPENT] = read_spent,
+    [RECORD_FEES] = read_fees,
 };
 
 enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)

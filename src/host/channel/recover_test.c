@@ -76,6 +76,7 @@ static void recover(u32 side, const struct wire_recover *shown, u64 epoch)
     struct channel_events *events[2] = {&w->side[0].events, &w->side[1].events};
     channel_lose(of(side));
     CHECK(channel_take_recover(of(side), shown, NULL) == ST_OK);
+    world_adopt(of(side));
     CHECK(channel_may_recover(of(side), epoch));
     CHECK(channel_recover(of(side), epoch, &world_signer, &said, NULL) == ST_OK);
     CHECK(!channel_may_recover(of(side), epoch + 1)); /* one for each RECOVER */

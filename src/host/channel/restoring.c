@@ -68,7 +68,7 @@ static enum status open_kept(struct daemon *daemon, const struct daemon_kept *ke
     TRY(st);
     TRY(tower_blob_open(note->salt, (bytes){kept->blob, TOWER_BLOB_SIZE}, terms, states, err));
     if (!answer_is_signed(terms, states) ||
-        !address_equal(keyring_owner(daemon->ring, note->key), terms->owner[note->side]))
+        !address_equal(signer_owner(daemon->keys, note->key), terms->owner[note->side]))
         return fail(err, ST_INVALID, "the states are not signed as they have to be");
     return ST_OK;
 }
@@ -182,6 +182,8 @@ enum status restoring_take(struct entry *entry, const struct wire_message *messa
         return ST_OK;
     TRY(channel_take_recover(entry->channel, &message->recover, err));
     record_message(entry, RECORD_RECEIVED, message);
+    daemon_adopt(entry);
+    daemon_adopt_locks(entry);
     forward_restored(entry);
     if (!was_lost) {
         lose(entry);
