@@ -138,7 +138,7 @@ export async function startNode({ program = bin, blockTime, datadir, args = [], 
       const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] });
       return (await fetch(waitFor, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).ok;
     } catch { return null; }
-  }, 15_000, 'the first answer');
+  }, 60_000, 'the first answer');
   if (isAnvil) { // which predeploys only some of them
     for (const { address, code } of Object.values(predeploys())) await node.rpc('anvil_setCode', address, code);
   }

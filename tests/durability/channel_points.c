@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { A, B, DEPOSIT = 1000000000, MEET_MS = 15000, AT_ONCE = 24, RUN_S = 60 };
+enum { A, B, DEPOSIT = 1000000000, MEET_MS = 60000, AT_ONCE = 8, RUN_S = 240 };
 
 /* How a run ended. */
 enum { RUN_GOOD, RUN_BAD, RUN_NOT_REACHED };
