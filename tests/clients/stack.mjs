@@ -6,7 +6,7 @@ import { privateKeyToAccount } from 'viem/accounts';
 import {
   chainConfig, getL2TransactionHashes, publicActionsL1, publicActionsL2, walletActionsL1, walletActionsL2,
 } from 'viem/op-stack';
-import { freePort, keys, startNode, until } from './node.mjs';
+import { addresses, freePort, keys, startNode, until } from './node.mjs';
 
 const ether = { name: 'Ether', symbol: 'ETH', decimals: 18 };
 const pace = { pollingInterval: 50, cacheTime: 0 };
@@ -56,6 +56,7 @@ export async function startStack({ parent, datadir, args = [] } = {}) {
   const node = await startNode({ args: [...(parent ? ['--parent', parent.url] : []), ...args], l2Port, datadir });
   const rollup = JSON.parse(readFileSync(`${node.datadir}/901/rollup.json`, 'utf8'));
   const url = `http://127.0.0.1:${l2Port}`;
+  if (!parent) await until(async () => BigInt(await ask(url, 'eth_getBalance', addresses[0], 'latest')) > 0n, 60_000, "the users' ether");
   return { ...clients(rollup, (parent ?? node).url, url), node, url, stop: () => node.stop() };
 }
 
