@@ -176,8 +176,7 @@ for (const [name, program] of Object.entries(parents)) {
         const fork = await chain.rpc('evm_snapshot');
         await guarded(who, chain.url, async () => {
           await until(async () => await logs() > known, 20_000, 'the first answer');
-          assert.equal(await chain.rpc('evm_revert', fork), true);
-          assert.equal(await logs(), known);
+          assert.equal(await chain.rpc('evm_revert', fork), true); // what came since is gone, and may come again at once
           for (let i = 0; i < 4; i++) await mine();
           await wins(who, had, known);
         });
