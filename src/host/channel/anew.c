@@ -15,7 +15,8 @@
  * The others are as they always are. Records of a chain that this run does not have are kept. */
 #include "channel/app.h"
 #include "channel/bygone.h"
-#include "channel/daemon_internal.h"
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 #include "channel/image.h"
 #include "channel/subscriptions.h"
 

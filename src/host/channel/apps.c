@@ -1,4 +1,6 @@
 #include "channel/apps.h"
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 #include "channel/network.h"
 
 #include "base/fmt.h"

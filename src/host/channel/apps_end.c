@@ -9,6 +9,7 @@
  * A lock that the court has decided in time does not expire: who is not paid by then closes the
  * channel, and the adjudicator asks the court. */
 #include "channel/apps.h"
+#include "channel/daemon_chains.h"
 
 #include "sys/log.h"
 

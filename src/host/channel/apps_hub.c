@@ -6,6 +6,8 @@
  * court decides, it is paid as much as it pays; and it may be away for as long as it likes: what
  * nobody settled with it, the court has decided for both locks alike. */
 #include "channel/apps.h"
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 
 #include "sys/log.h"
 

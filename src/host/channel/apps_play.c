@@ -11,6 +11,7 @@
  * not decide on before the locks expire. Its own newest signatures are said again to a player that
  * was away. */
 #include "channel/apps.h"
+#include "channel/daemon_locks.h"
 
 #include "base/fmt.h"
 #include "channel/tlv.h"

@@ -8,7 +8,7 @@
  *
  * Only what was paid is told of what others send here or through here: failing costs them nothing.
  */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_records.h"
 #include "channel/history.h"
 
 #include "sys/clock.h"

@@ -1,4 +1,7 @@
 #include "channel/app.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 #include "channel/messages.h"
 #include "channel/subscriptions.h"
 

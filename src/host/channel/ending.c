@@ -5,7 +5,8 @@
  *     By one:    forceClose with the newest states, and a bond on that; or the peer does it,
  *                perhaps with older ones, and gets the newest as the answer, and we its bond.
  *                When the time for answers is over, settle; then locks are unlocked (unlock.c). */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_records.h"
 
 #include "sys/log.h"
 

@@ -1,7 +1,8 @@
 /* Transactions about a channel, and secrets that are shown. An errand's name follows from what it
  * is to achieve, so asking twice is asking once, after a restart too. One that failed gets a new
  * name and is tried again later, as long as it is still wanted. */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
 
 #include "crypto/keccak.h"
 #include "sys/clock.h"

@@ -10,7 +10,9 @@
  * after a restart each lock of a peer's that waits is either joined to one of ours, or is looked at
  * anew. All hops on a chain share one expiry; a preimage that comes after it, less the margin, must
  * come from the chain's registry (R6). */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 
 #include "sys/log.h"
 

@@ -4,7 +4,7 @@
  * lock goes, but swept out with others of its kind, when the list has become twice as long as what
  * lives. So a secret costs the channels that have to do with it, and each lock little more than its
  * own note. */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_locks.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -4,6 +4,8 @@
  * Arguments are the members of one object: the first of `params`, or `params` itself. Amounts are
  * in the asset's smallest unit, as quantities ("0x5"). */
 #include "channel/methods.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_records.h"
 #include "channel/discover.h"
 #include "channel/messages.h"
 #include "channel/network.h"

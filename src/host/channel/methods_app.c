@@ -1,5 +1,6 @@
 /* Apps by JSON-RPC (apps.h). */
 #include "channel/apps.h"
+#include "channel/daemon_locks.h"
 #include "channel/methods.h"
 
 #include "base/json_read.h"

@@ -1,4 +1,5 @@
 /* Offers, and payments to them: a call first waits for an invoice, then for its payment. */
+#include "channel/daemon_locks.h"
 #include "channel/invoice_request.h"
 #include "channel/messages.h"
 #include "channel/methods.h"

@@ -1,4 +1,5 @@
 /* Methods that pay and are paid. */
+#include "channel/daemon_locks.h"
 #include "channel/messages.h"
 #include "channel/methods.h"
 

@@ -1,4 +1,5 @@
 /* Methods that change a channel while it is open. */
+#include "channel/daemon_chains.h"
 #include "channel/methods.h"
 
 void method_rebase(struct daemon_call *call)

@@ -11,6 +11,8 @@
  * asking takes no room and the same request gets the same payment, which is taken once. The id of
  * an offer's path is known to nobody else: who guesses at the payee's node, and asks or pays that
  * without the path, is not answered (BOLT 4, "Route Blinding"). */
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 #include "channel/invoice_request.h"
 #include "channel/messages.h"
 

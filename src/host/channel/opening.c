@@ -9,7 +9,8 @@
  * Epoch 0 is implied, so nobody has to sign anything before money goes in: who deposits can always
  * leave with it. An offer that was not answered is made again on the next connection; one that
  * was accepted without the opener hearing of it leaves an empty channel behind. */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_records.h"
 
 #include "base/fmt.h"
 #include "sys/entropy.h"

@@ -1,5 +1,5 @@
 /* Passages, by the locks that they join: a peer's, and the one of ours that it pays for. */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_locks.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -4,6 +4,9 @@
  * part or several, each a lock in a channel of ours with an onion around it. It is paid when the
  * first preimage comes, and has failed when no part is under way and no route is left. Both are in
  * the journal, so that a payment is never made twice. */
+#include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 #include "channel/network.h"
 #include "channel/subscriptions.h"
 

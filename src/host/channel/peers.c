@@ -1,4 +1,7 @@
 /* Peers: who they are, when they are called, and what their messages mean. */
+#include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 #include "channel/messages.h"
 
 #include "base/fmt.h"

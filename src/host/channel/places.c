@@ -4,7 +4,8 @@
  * Never one with money, now or before, on chain or on its way there from us; nor one in which
  * anything was signed. So what is forgotten is worth nothing to anybody: a peer that pays in later
  * is told that there is no such channel, and takes its money out by itself. */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
 #include "channel/subscriptions.h"
 
 #include <assert.h>

@@ -7,7 +7,8 @@
  *
  * A reveal costs whoever makes it gas, and us the key here and in the journal. The oldest half is
  * forgotten when there are too many. */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
 
 enum { PUBLIC_MOST = 1 << 18 }; /* in either half */
 

@@ -5,6 +5,8 @@
  * waited over a restart are claimed, whatever the time: the payer has the preimage by the others.
  * What is paid for it later is given back. A keysend brings its own preimage, and is claimed at
  * once. */
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 #include "channel/subscriptions.h"
 
 #include "sys/entropy.h"

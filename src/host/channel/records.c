@@ -25,7 +25,9 @@
  *
  * Those of a journal that was written anew are in anew.c. Replaying them in order brings the daemon
  * back to where it was. */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 
 #include "client/abi.h"
 #include "sys/clock.h"

@@ -4,7 +4,9 @@
  * has something newer. Then all channels are lost, and each recovers as soon as its peer is there
  * and all is dead that we may have signed with a time on it since the copy: withdrawals, closes, a
  * forced close (R14). Until then they stand still; they can be closed by force. */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 
 #include "channel/answer.h"
 #include "channel/keyring.h"

@@ -2,6 +2,7 @@
  *
  * A failure teaches the graph, for all payments, what a channel did not have; for this payment
  * alone, a channel that refuses for another reason, or for the second time, is avoided. */
+#include "channel/daemon_locks.h"
 #include "channel/network.h"
 
 #include "sys/clock.h"

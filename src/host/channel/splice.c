@@ -1,6 +1,7 @@
 /* What changes a channel while it is open: new bases (rebase.c), and money taken out (withdraw.c).
  * Their messages go the way of updates: into the journal, then out. */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_records.h"
 
 #include "channel/adjudicator.h"
 #include "sys/log.h"

@@ -11,7 +11,7 @@
  * A blob's sequence says how much it proves, by itself: so it needs no place in the journal. A
  * tower that has a higher one knows a later state of the channel than the journal does, which is
  * then an old copy, and all its channels have to recover (restoring.c). */
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
 
 #include "channel/tower_note.h"
 #include "sys/log.h"

@@ -7,7 +7,9 @@
  *
  * One after the other, since each unlock changes the pots that the next one names. */
 #include "channel/bygone.h"
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
+#include "channel/daemon_records.h"
 
 #include "sys/log.h"
 

@@ -2,7 +2,7 @@
  * told on, and whoever breaks a rule is shown out. Then what it does on chain by itself. */
 #include "node/onchain_rig.h"
 
-#include "channel/daemon_internal.h"
+#include "channel/daemon_chains.h"
 #include "channel/network.h"
 #include "crypto/keccak.h"
 #include "harness/test.h"
