@@ -374,20 +374,12 @@ const hash32 *adjudicator_topics(void)
     return event_topic;
 }
 
-static u128 get_u128(struct abi_in *in)
-{
-    u256 value = abi_get_u256(in);
-    if (u256_bit_length(value) > 128)
-        in->failed = true;
-    return (u128)value.w[1] << 64 | value.w[0];
-}
-
 static void get_state(struct abi_in *in, struct adjudicator_state *out)
 {
     out->credit = abi_get_u256(in);
     for (u32 side = 0; side < 2; side++) {
-        out->sent[side] = get_u128(in);
-        out->locked[side] = get_u128(in);
+        out->sent[side] = abi_get_u128(in);
+        out->locked[side] = abi_get_u128(in);
         out->root[side] = abi_get_hash(in);
     }
 }
@@ -396,8 +388,8 @@ static void get_pots(struct abi_in *in, struct adjudicator_pots *out)
 {
     out->root[0] = abi_get_hash(in);
     out->root[1] = abi_get_hash(in);
-    out->pot[0] = get_u128(in);
-    out->pot[1] = get_u128(in);
+    out->pot[0] = abi_get_u128(in);
+    out->pot[1] = abi_get_u128(in);
     out->done[0] = abi_get_u256(in);
     out->done[1] = abi_get_u256(in);
 }
@@ -414,8 +406,8 @@ static void get_note(struct abi_in *in, struct adjudicator_note *out)
 {
     out->epoch = abi_get_u64(in);
     out->seq = abi_get_u64(in);
-    out->sent = get_u128(in);
-    out->locked = get_u128(in);
+    out->sent = abi_get_u128(in);
+    out->locked = abi_get_u128(in);
     out->root = abi_get_hash(in);
 }
 
@@ -469,8 +461,8 @@ static enum status ask_pair(struct eth *eth, address who, const char *signature,
 {
     struct abi_in in;
     TRY(ask(eth, who, signature, id, at, &in, &tmp, err));
-    out[0] = get_u128(&in);
-    out[1] = get_u128(&in);
+    out[0] = abi_get_u128(&in);
+    out[1] = abi_get_u128(&in);
     return contract_check(eth, &in, signature, err);
 }
 
@@ -510,7 +502,7 @@ static enum status ask_bond(struct eth *eth, address who, hash32 id, struct eth_
     struct abi_in in;
     TRY(ask(eth, who, "bondOf(bytes32)", id, at, &in, &tmp, err));
     out->side = get_side(&in);
-    out->amount_wei = get_u128(&in);
+    out->amount_wei = abi_get_u128(&in);
     out->epoch = abi_get_u64(&in);
     out->seq[0] = abi_get_u64(&in);
     out->seq[1] = abi_get_u64(&in);
@@ -550,7 +542,7 @@ static bool read_funds(const bytes answer[3], struct adjudicator_funds *out)
     struct abi_in phase = abi_over(answer[0]), in = abi_over(answer[1]), back = abi_over(answer[2]);
     bool is_open = abi_get_u8(&phase) == PHASE_OPEN;
     for (u32 side = 0; side < 2; side++) {
-        u128 deposited = get_u128(&in), withdrawn = get_u128(&back);
+        u128 deposited = abi_get_u128(&in), withdrawn = abi_get_u128(&back);
         out->of[side] = is_open && deposited > withdrawn ? deposited - withdrawn : 0;
     }
     return !phase.failed && !in.failed && !back.failed;

@@ -69,14 +69,6 @@ const hash32 *court_topics(void)
     return event_topic;
 }
 
-static u128 get_u128(struct abi_in *in)
-{
-    u256 value = abi_get_u256(in);
-    if (u256_bit_length(value) > 128)
-        in->failed = true;
-    return (u128)value.w[1] << 64 | value.w[0];
-}
-
 static void get_state(struct abi_in *in, struct app_state *out)
 {
     u64 offset = abi_get_u64(in);
@@ -84,8 +76,8 @@ static void get_state(struct abi_in *in, struct app_state *out)
     out->version = abi_get_u64(&tuple);
     u8 mover = abi_get_u8(&tuple);
     out->mover = mover < APP_OVER ? (enum app_role)mover : APP_OVER;
-    out->moves[0] = get_u128(&tuple);
-    out->moves[1] = get_u128(&tuple);
+    out->moves[0] = abi_get_u128(&tuple);
+    out->moves[1] = abi_get_u128(&tuple);
     out->data = abi_get_bytes(&tuple);
     in->failed |= tuple.failed || mover > APP_OVER || out->data.size > APP_DATA_LIMIT;
 }
@@ -130,7 +122,7 @@ static enum status ask_kept(struct eth *eth, address court, hash32 app, bool of_
     abi_put_bool(&call, of_second);
     TRY(ask(eth, court, abi_end(&call), at, &in, &tmp, err));
     (void)abi_get_u64(&in);
-    *out = get_u128(&in);
+    *out = abi_get_u128(&in);
     return contract_check(eth, &in, "keptOf", err);
 }
 

@@ -128,6 +128,14 @@ u256 abi_get_u256(struct abi_in *in)
     return u256_load_be(in->all.data + in->at - ABI_WORD);
 }
 
+u128 abi_get_u128(struct abi_in *in)
+{
+    u256 value = abi_get_u256(in);
+    if (u256_bit_length(value) > 128)
+        in->failed = true;
+    return (u128)value.w[1] << 64 | value.w[0];
+}
+
 static u64 get_below(struct abi_in *in, u64 limit)
 {
     u256 value = abi_get_u256(in);

@@ -78,6 +78,7 @@ static inline struct abi_in abi_over(bytes in)
 }
 
 u256 abi_get_u256(struct abi_in *in);
+u128 abi_get_u128(struct abi_in *in);
 u64 abi_get_u64(struct abi_in *in); /* fails where it does not fit */
 u8 abi_get_u8(struct abi_in *in);
 bool abi_get_bool(struct abi_in *in);
