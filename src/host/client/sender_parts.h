@@ -1,4 +1,6 @@
-/* The parts of a sender: sender.c acts, sender_journal.c remembers, sender_fees.c prices. */
+/* The parts of a sender: sender.c is what callers see, and its turns; sender_entry.c keeps what it
+ * was asked for; sender_resolve.c finds out what has become of it; sender_send.c signs and sends;
+ * sender_journal.c remembers; sender_fees.c prices. */
 #ifndef CLIENT_SENDER_PARTS_H
 #define CLIENT_SENDER_PARTS_H
 
@@ -71,6 +73,8 @@ struct sender {
     u64 gap_since_ms;
 };
 
+/* --- sender_entry.c */
+
 struct entry *sender_find(const struct sender *sender, hash32 key);
 /* At the end of the list; the intent is copied. */
 struct entry *entry_add(struct sender *sender, const struct sender_intent *intent);
@@ -80,8 +84,40 @@ enum status entry_add_attempt(struct sender *sender, struct entry *entry, bool c
 /* Marks an intent as finished, and frees what it no longer needs. */
 void entry_retire(struct sender *sender, struct entry *entry);
 void entry_free(struct entry *entry);
+/* What is told of it while it waits. */
+[[gnu::format(printf, 2, 3)]] void entry_say(struct entry *entry, const char *format, ...);
+/* Its end, which is durable when this returns. */
+enum status sender_finish(struct sender *sender, struct entry *entry, enum sender_state state,
+                          bytes revert_data, struct err *err);
 /* Drops the oldest finished ones beyond what is remembered: not while the list is walked. */
 void sender_forget(struct sender *sender);
+
+/* --- sender_resolve.c */
+
+/* Asks for the parent's height and time, and the account's nonces. */
+enum status sender_look_around(struct sender *sender, struct err *err);
+/* Finds out what has become of all that was signed. */
+enum status sender_resolve(struct sender *sender, struct err *err);
+
+/* The parent refuses to say, or says too much: that is no state of things, it only has to be asked
+ * again. */
+static inline enum status later(enum status st)
+{
+    return st == ST_INVALID || st == ST_FULL || st == ST_MISSING ? ST_AGAIN : st;
+}
+
+/* --- sender_send.c */
+
+/* An intent's first transaction. `alone`: nothing of ours is on its way, so that what is estimated
+ * is what will happen. */
+enum status sender_launch(struct sender *sender, struct entry *entry, bool alone, u64 now_ms,
+                          struct err *err);
+/* One that is on its way: sent again, outbid or cancelled when it is due. `first`: all that has
+ * lower nonces is in blocks, so it waits for nothing but its own fee. */
+enum status sender_tend(struct sender *sender, struct entry *entry, bool first, u64 now_ms,
+                        struct err *err);
+/* Another program's transaction, behind which ours were signed, may have vanished. */
+enum status sender_fill_gap(struct sender *sender, u64 now_ms, struct err *err);
 
 /* --- sender_journal.c. All are durable when they return; a failure breaks the sender. */
 
