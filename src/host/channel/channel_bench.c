@@ -1,13 +1,15 @@
 /* What one channel costs its two sides: updates of some payments each, made, judged, acknowledged.
- * No disk, no network: how much is left for them. */
+ * No disk, no network: how much is left for them. Beside it, what the library and the disk take. */
 #include "channel/channel.h"
 #include "channel/signer.h"
 
 #include "sys/clock.h"
 
+#include <fcntl.h>
 #include <secp256k1.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 _Noreturn void bug_at(const char *file, int line, const char *what)
 {
@@ -136,11 +138,44 @@ static void measure_library(void)
     secp256k1_context_destroy(context);
 }
 
-int main(void)
+static int compare(const void *a, const void *b)
+{
+    u64 x = *(const u64 *)a, y = *(const u64 *)b;
+    return (x > y) - (x < y);
+}
+
+/* What each of two journals waits for before anything may leave: pages written and synced one after
+ * the other, where the file has had zeros before. */
+static void measure_disk(const char *folder)
+{
+    enum { ROUNDS = 400, PAGE = 4096 };
+    static u8 page[PAGE];
+    u64 took_ns[ROUNDS];
+    char path[4200];
+    snprintf(path, sizeof(path), "%s/varve-bench-XXXXXX", folder);
+    int fd = mkstemp(path);
+    if (fd < 0 || unlink(path) != 0)
+        bug("no file for the disk's measure");
+    for (u64 i = 0; i < 2 * ROUNDS; i++) {
+        u64 start_ns = clock_now_ns();
+        if (pwrite(fd, page, PAGE, (off_t)(i % ROUNDS) * PAGE) != PAGE ||
+            (i + 1 >= ROUNDS && fdatasync(fd) != 0))
+            bug("the disk does not take a page");
+        took_ns[i % ROUNDS] = clock_now_ns() - start_ns;
+    }
+    close(fd);
+    qsort(took_ns, ROUNDS, sizeof(took_ns[0]), compare);
+    printf("disk: a page written and synced in %.2f ms (median), %.2f ms (99 %%)\n",
+           (double)took_ns[ROUNDS / 2] / 1e6, (double)took_ns[ROUNDS - ROUNDS / 100 - 1] / 1e6);
+}
+
+/* bench_channel [FOLDER]: where the disk is measured, else in /tmp. */
+int main(int argc, char **argv)
 {
     static const usize sizes[] = {1, 10, 100, 1000};
     measure_signatures();
     measure_library();
+    measure_disk(argc > 1 ? argv[1] : "/tmp");
     for (usize i = 0; i < countof(sizes); i++)
         measure(sizes[i]);
     return 0;
