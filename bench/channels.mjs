@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // Payments between two channel daemons over TCP, both durable (fdatasync before anything leaves):
-//   bench/channels.mjs [--rates 1000,10000,50000,100000] [--seconds 5] [--sockets 8] [--routed 5000]
+//   bench/channels.mjs [--rates 1000,10000,50000,100000] [--seconds 5] [--sockets 8] [--routed 5000] [--width 60]
 //
 // Open loop: calls go out when they are due, however late answers are. A call asks for as many payments as fall into
 // its slot of time, and is answered when the peer has acknowledged all of them; latency counts from the time when the
-// call was due. Then payments over three hops, closed loop, 60 at a time.
+// call was due. Then payments over three hops, closed loop, --width at a time.
 // Beside it, in the same minute, what a core does of libsecp256k1's verifications, and what the disk takes for a sync: a
 // payment waits for two of them, the payer's before it leaves and the payee's before it is acknowledged.
 import { execFileSync } from 'node:child_process';
@@ -109,6 +109,7 @@ wire.close();
 
 // Routed: alice -> bob -> carol -> dave, each payment a lock and an onion per hop.
 const payments = Number(option('routed', 5000));
+const width = Number(option('width', 60)); // at a time
 const carol = await startDaemon({ urls: [chain.url], key: keys[3], args: quiet });
 const dave = await startDaemon({ urls: [chain.url], key: 'test:4', args: quiet });
 await bob.rpc('channel_open', { peer: carol.node, amount: hex(ether) });
@@ -127,10 +128,10 @@ const pay = async (count, width) => {
   }));
   return paid;
 };
-await pay(200, 60);
+await pay(200, width);
 const used = [alice, bob, carol, dave].map(({ pid }) => cpuSeconds(pid));
 const from = performance.now();
-const paid = await pay(payments, 60);
+const paid = await pay(payments, width);
 const took = (performance.now() - from) / 1000;
 const cost = [alice, bob, carol, dave].map(({ pid }, i) => cpuSeconds(pid) - used[i]);
 console.log(`\n3-hop payments: ${paid} in ${took.toFixed(1)} s, ${Math.round(paid / took)}/s; locks forwarded per core-second: bob ${Math.round(paid / cost[1])}, carol ${Math.round(paid / cost[2])} (5,000 wanted)`);
