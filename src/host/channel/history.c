@@ -13,7 +13,7 @@ enum {
     VERSION = 1,
     MOST_WAITING = 1 << 18, /* rows; above, the journal alone has them */
     AT_ONCE = 1 << 14,      /* rows in a change */
-    GATHER_NS = 100000000,
+    GATHER_NS = 500000000,  /* each change costs some syncs and copied pages, however small */
 };
 
 struct waiting {
@@ -41,8 +41,9 @@ struct history {
 #define FIELDS(FIELD)                                                                              \
     FIELD(begun_s)                                                                                 \
     FIELD(ended_s)                                                                                 \
-    FIELD(name) FIELD(channel) FIELD(out) FIELD(chain_id) FIELD(asset) FIELD(amount) FIELD(fee)    \
-        FIELD(count) FIELD(preimage) FIELD(node) FIELD(expiry_s)
+    FIELD(name)                                                                                    \
+    FIELD(channel) FIELD(out) FIELD(chain_id) FIELD(asset) FIELD(amount) FIELD(fee) FIELD(count)   \
+        FIELD(preimage) FIELD(node) FIELD(expiry_s)
 
 static bool is_zero(const void *data, usize size)
 {
@@ -195,12 +196,13 @@ static void *run(void *self)
     struct history *history = self;
     pthread_mutex_lock(&history->mutex);
     while (!history->ending || history->count != 0) {
-        if (history->count == 0)
+        if (history->count == 0) {
             pthread_cond_wait(&history->wake, &history->mutex);
-        else if (!history->ending && history->awaited <= history->written)
+            continue;
+        }
+        if (!history->ending && history->awaited <= history->written)
             wait_a_little(history);
-        if (history->count != 0)
-            write_waiting(history);
+        write_waiting(history);
     }
     pthread_mutex_unlock(&history->mutex);
     return NULL;
