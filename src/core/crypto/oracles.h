@@ -40,6 +40,17 @@ static inline bool oracle_recover(hash32 hash, u256 r, u256 s, bool y_odd, pubke
            oracle_key(&key, out);
 }
 
+static inline bool oracle_multiply(const pubkey64 *point, u256 factor, pubkey64 *out)
+{
+    u8 text[65] = {4}, scalar[32];
+    secp256k1_pubkey parsed;
+    memcpy(text + 1, point->b, sizeof(point->b));
+    u256_store_be(scalar, factor);
+    return secp256k1_ec_pubkey_parse(oracle_context(), &parsed, text, sizeof(text)) == 1 &&
+           secp256k1_ec_pubkey_tweak_mul(oracle_context(), &parsed, scalar) == 1 &&
+           oracle_key(&parsed, out);
+}
+
 /* The library refuses high s, which is a rule of callers here. */
 static inline bool oracle_verify(hash32 hash, u256 r, u256 s, const pubkey64 *key)
 {

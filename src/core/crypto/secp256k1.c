@@ -148,6 +148,23 @@ static bool scalar_in_range(u256 a)
     return !u256_is_zero(a) && u256_less(a, SECP256K1_ORDER);
 }
 
+/* False: no point of the curve. */
+static bool read_point(const pubkey64 *key, struct affine *out)
+{
+    fe256 left;
+    if (!field256_read(&FIELD, key->b, &out->x) || !field256_read(&FIELD, key->b + 32, &out->y))
+        return false;
+    sqr(&left, &out->y);
+    return fe256_equal(left, curve_equation(&out->x));
+}
+
+static void write_point(const struct point *point, pubkey64 *out)
+{
+    struct affine found = point_to_affine(point);
+    field256_write(&FIELD, out->b, found.x);
+    field256_write(&FIELD, out->b + 32, found.y);
+}
+
 /* SEC 1, section 4.1.6. Ethereum's signatures have no bit for an abscissa of the order or more, so
  * r is the abscissa itself. */
 enum status secp256k1_recover(hash32 hash, u256 r, u256 s, bool y_odd, pubkey64 *out)
@@ -169,9 +186,7 @@ enum status secp256k1_recover(hash32 hash, u256 r, u256 s, bool y_odd, pubkey64 
         multiply_both(field256_to_u256(&SCALARS, u1), &nonce, field256_to_u256(&SCALARS, u2));
     if (fe256_is_zero(key.z))
         return ST_INVALID;
-    struct affine found = point_to_affine(&key);
-    field256_write(&FIELD, out->b, found.x);
-    field256_write(&FIELD, out->b + 32, found.y);
+    write_point(&key, out);
     return ST_OK;
 }
 
@@ -179,12 +194,7 @@ enum status secp256k1_recover(hash32 hash, u256 r, u256 s, bool y_odd, pubkey64 
 bool secp256k1_verify(hash32 hash, u256 r, u256 s, const pubkey64 *key)
 {
     struct affine point;
-    fe256 left;
-    if (!scalar_in_range(r) || !scalar_in_range(s) || !field256_read(&FIELD, key->b, &point.x) ||
-        !field256_read(&FIELD, key->b + 32, &point.y))
-        return false;
-    sqr(&left, &point.y);
-    if (!fe256_equal(left, curve_equation(&point.x)))
+    if (!scalar_in_range(r) || !scalar_in_range(s) || !read_point(key, &point))
         return false;
     fe256 inverse = field256_inverse(&SCALARS, field256_from_u256(&SCALARS, s));
     fe256 e = field256_from_u256(&SCALARS, u256_from_hash(hash));
@@ -193,6 +203,16 @@ bool secp256k1_verify(hash32 hash, u256 r, u256 s, const pubkey64 *key)
     struct point sum =
         multiply_both(field256_to_u256(&SCALARS, u1), &point, field256_to_u256(&SCALARS, u2));
     return curve_abscissa_is(&sum, r, SECP256K1_ORDER);
+}
+
+enum status secp256k1_multiply(const pubkey64 *point, u256 factor, pubkey64 *out)
+{
+    struct affine from;
+    if (!scalar_in_range(factor) || !read_point(point, &from))
+        return ST_INVALID;
+    struct point product = multiply_both(U256_ZERO, &from, factor); /* not infinity */
+    write_point(&product, out);
+    return ST_OK;
 }
 
 address pubkey_address(const pubkey64 *key)

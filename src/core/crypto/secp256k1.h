@@ -1,4 +1,4 @@
-/* secp256k1 in core's own words: recovery and verification, small and freestanding, also for the
+/* secp256k1 in core's own words: recovery, verification, multiplication, small and freestanding, also for the
  * guest. The host signs and recovers in bulk with libsecp256k1; a difference between the two would
  * split the chain, so tests and a fuzzer hold them against each other.
  * Signatures are public, so nothing here runs in constant time: never pass a secret.
@@ -23,6 +23,9 @@ extern const u256 SECP256K1_HALF_ORDER;
 enum status secp256k1_recover(hash32 hash, u256 r, u256 s, bool y_odd, pubkey64 *out);
 
 bool secp256k1_verify(hash32 hash, u256 r, u256 s, const pubkey64 *key);
+
+/* `factor` times the point. ST_INVALID: it is zero or not below the order, or no point. */
+enum status secp256k1_multiply(const pubkey64 *point, u256 factor, pubkey64 *out);
 
 /* The last 20 bytes of the key's keccak. */
 address pubkey_address(const pubkey64 *key);

@@ -1,5 +1,5 @@
-/* Our body and libsecp256k1 recover the same key from any signature, and judge any signature under
- * any key alike: a difference would split the chain. */
+/* Our body and libsecp256k1 recover the same key from any signature, judge any signature under any
+ * key alike, and multiply any point alike: a difference would split the chain. */
 #include "crypto/secp256k1.h"
 
 #include "crypto/oracles.h"
@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, usize size)
     u8 flags[2];
     hash32 hash;
     u256 r, s;
-    pubkey64 ours, theirs, given;
+    pubkey64 ours, theirs, given, product;
     fuzz_fill(&in, flags, sizeof(flags));
     fuzz_fill(&in, &hash, sizeof(hash));
     fuzz_fill(&in, &r, sizeof(r));
@@ -41,6 +41,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, usize size)
     if (recovered) {
         assert(bytes_equal(BYTES_OF(ours), BYTES_OF(theirs)));
         assert(secp256k1_verify(hash, r, s, &ours));
+        bool multiplied = secp256k1_multiply(&ours, s, &product) == ST_OK;
+        assert(multiplied == oracle_multiply(&ours, s, &theirs));
+        assert(!multiplied || bytes_equal(BYTES_OF(product), BYTES_OF(theirs)));
         hash.b[flags[1] % 32] ^= 1;
         assert(secp256k1_verify(hash, r, s, &ours) == oracle_verify(hash, r, s, &ours));
         assert(secp256k1_verify(hash, s, r, &ours) == oracle_verify(hash, s, r, &ours));

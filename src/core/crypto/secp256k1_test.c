@@ -112,6 +112,31 @@ TEST(secp256k1_recovers_as_the_library_from_random_values)
     CHECK(recovered > 900); /* half of all abscissas are on the curve */
 }
 
+static void check_product(usize row, const pubkey64 *point, u256 factor)
+{
+    pubkey64 want, got;
+    bool there = oracle_multiply(point, factor, &want);
+    CHECK_ROW(row, (secp256k1_multiply(point, factor, &got) == ST_OK) == there);
+    CHECK_ROW(row, !there || bytes_equal(BYTES_OF(want), BYTES_OF(got)));
+}
+
+TEST(secp256k1_multiplies_as_the_library_and_only_points)
+{
+    u64 seed = 7;
+    pubkey64 point = {{0}};
+    check_product(0, &point, u256_from_u64(1));
+    for (usize i = 0; i < 300; i++) {
+        hash32 hash = u256_to_hash(next_random(&seed));
+        if (!oracle_recover(hash, next_random(&seed), next_random(&seed), i & 1, &point))
+            continue;
+        check_product(i, &point, next_random(&seed));
+        for (usize j = 0; j < countof(EDGES); j++)
+            check_product(i, &point, EDGES[j]);
+        point.b[i % sizeof(point.b)] ^= 4;
+        check_product(i, &point, u256_from_u64(3));
+    }
+}
+
 TEST(secp256k1_verifies_as_the_library_what_the_library_signed)
 {
     u64 seed = 6;

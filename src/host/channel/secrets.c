@@ -50,6 +50,19 @@ static void write_point(const secp256k1_pubkey *point, point33 *out)
     secp256k1_ec_pubkey_serialize(curve(), out->b, &size, point, SECP256K1_EC_COMPRESSED);
 }
 
+/* SEC 1, section 2.3.3, not compressed. */
+enum { WHOLE = 4, WHOLE_SIZE = 1 + sizeof(pubkey64) };
+
+static pubkey64 whole_point(const secp256k1_pubkey *point)
+{
+    u8 whole[WHOLE_SIZE];
+    usize size = sizeof(whole);
+    pubkey64 out;
+    secp256k1_ec_pubkey_serialize(curve(), whole, &size, point, SECP256K1_EC_UNCOMPRESSED);
+    memcpy(out.b, whole + 1, sizeof(out.b));
+    return out;
+}
+
 enum status point_of_secret(const secret32 *secret, point33 *out)
 {
     secp256k1_pubkey point;
@@ -65,29 +78,23 @@ enum status point_check(const point33 *point)
     return read_point(point, &parsed) ? ST_OK : ST_INVALID;
 }
 
-static_assert(sizeof(secp256k1_pubkey) == sizeof(((struct open_point *)0)->b), "as large");
-
 enum status point_open(const point33 *point, struct open_point *out)
 {
     secp256k1_pubkey parsed;
     if (!read_point(point, &parsed))
         return ST_INVALID;
-    memcpy(out->b, parsed.data, sizeof(out->b));
+    out->xy = whole_point(&parsed);
     return ST_OK;
-}
-
-static secp256k1_pubkey of_open(const struct open_point *point)
-{
-    secp256k1_pubkey parsed;
-    memcpy(parsed.data, point->b, sizeof(parsed.data));
-    return parsed;
 }
 
 enum status open_ecdh(const secret32 *secret, const struct open_point *point, secret32 *out)
 {
-    secp256k1_pubkey parsed = of_open(point);
+    u8 whole[WHOLE_SIZE] = {WHOLE};
+    secp256k1_pubkey parsed;
     secret32 shared;
-    if (secp256k1_ecdh(curve(), shared.b, &parsed, secret->b, NULL, NULL) != 1)
+    memcpy(whole + 1, point->xy.b, sizeof(point->xy.b));
+    if (secp256k1_ec_pubkey_parse(curve(), &parsed, whole, sizeof(whole)) != 1 ||
+        secp256k1_ecdh(curve(), shared.b, &parsed, secret->b, NULL, NULL) != 1)
         return ST_INVALID;
     *out = shared;
     secret_wipe(&shared);
@@ -96,10 +103,11 @@ enum status open_ecdh(const secret32 *secret, const struct open_point *point, se
 
 enum status open_multiply(const struct open_point *point, const secret32 *factor, point33 *out)
 {
-    secp256k1_pubkey parsed = of_open(point);
-    if (secp256k1_ec_pubkey_tweak_mul(curve(), &parsed, factor->b) != 1)
-        return ST_INVALID;
-    write_point(&parsed, out);
+    enum { EVEN = 2 };
+    pubkey64 product;
+    TRY(secp256k1_multiply(&point->xy, u256_load_be(factor->b), &product));
+    out->b[0] = (u8)(EVEN + (product.b[63] & 1));
+    memcpy(out->b + 1, product.b, 32);
     return ST_OK;
 }
 
@@ -143,13 +151,8 @@ enum status secret_sign(const secret32 *secret, hash32 digest, signature64 *out)
 
 static address address_of_point(const secp256k1_pubkey *point)
 {
-    u8 whole[65]; /* 4, x, y */
-    usize size = sizeof(whole);
-    address who;
-    secp256k1_ec_pubkey_serialize(curve(), whole, &size, point, SECP256K1_EC_UNCOMPRESSED);
-    hash32 hash = keccak256((bytes){whole + 1, 64});
-    memcpy(who.b, hash.b + 12, sizeof(who.b));
-    return who;
+    pubkey64 whole = whole_point(point);
+    return pubkey_address(&whole);
 }
 
 enum status secret_address(const secret32 *secret, address *out)
@@ -174,19 +177,13 @@ enum status point_address(const point33 *point, address *out)
  * the wrong parity verifies, and is worth nothing there. */
 bool signature_is_of(const signature64 *signature, hash32 digest, address who)
 {
-    secp256k1_ecdsa_recoverable_signature parsed;
-    secp256k1_ecdsa_signature plain;
-    secp256k1_pubkey point;
-    u8 compact[64];
-    memcpy(compact, signature->b, sizeof(compact));
-    compact[32] &= 0x7f;
-    if (!secp256k1_ecdsa_recoverable_signature_parse_compact(curve(), &parsed, compact,
-                                                             signature->b[32] >> 7) ||
-        !secp256k1_ecdsa_recoverable_signature_convert(curve(), &plain, &parsed) ||
-        secp256k1_ecdsa_signature_normalize(curve(), NULL, &plain) /* its s is high */ ||
-        !secp256k1_ecdsa_recover(curve(), &point, &parsed, digest.b))
-        return false;
-    return address_equal(address_of_point(&point), who);
+    u256 r = u256_load_be(signature->b), s = u256_load_be(signature->b + 32);
+    bool y_odd = s.w[3] >> 63;
+    pubkey64 key;
+    s.w[3] &= UINT64_MAX >> 1;
+    return !u256_less(SECP256K1_HALF_ORDER, s) &&
+           secp256k1_recover(digest, r, s, y_odd, &key) == ST_OK &&
+           address_equal(pubkey_address(&key), who);
 }
 
 void sha256_joined(bytes first, bytes second, u8 out[static 32])
