@@ -332,15 +332,19 @@ enum status log_sync(struct log_file *log, struct err *err)
     return ST_OK;
 }
 
-static enum status read_header(struct log_file *log, u64 position, u8 *header, struct err *err)
+/* The record's first bytes, its header in any case, no more than `most`; *size: of its payload. */
+static enum status read_start(struct log_file *log, u64 position, u8 *to, usize most, usize *size,
+                              struct err *err)
 {
     u64 end = log->end;
     if (position >= end)
         return fail(err, ST_MISSING, "the block log ends at %lu", end);
     if (position % ALIGNMENT != 0 || end - position < RECORD_HEADER)
         return fail(err, ST_CORRUPT, "no record of the block log is at %lu", position);
-    TRY(log->files->read(log->files->self, log->file, position, header, RECORD_HEADER, err));
-    if (load_le32(header) > end - position - RECORD_HEADER)
+    TRY(log->files->read(log->files->self, log->file, position, to, min_u64(most, end - position),
+                         err));
+    *size = load_le32(to);
+    if (*size > end - position - RECORD_HEADER)
         return fail(err, ST_CORRUPT, "no record of the block log is at %lu", position);
     return ST_OK;
 }
@@ -348,17 +352,23 @@ static enum status read_header(struct log_file *log, u64 position, u8 *header, s
 enum status log_read(struct log_file *log, u64 position, struct log_record *out,
                      struct arena *arena, struct err *err)
 {
-    u8 header[RECORD_HEADER];
-    TRY(read_header(log, position, header, err));
-    usize size = load_le32(header);
-    u8 *record = arena_take(arena, RECORD_HEADER + size, 8);
-    TRY(log->files->read(log->files->self, log->file, position, record, RECORD_HEADER + size, err));
-    if (load_le32(header + 8) != record_crc(position, record, size))
+    enum { USUAL = 2048 }; /* most records are whole with one read */
+    usize size;
+    struct arena before = *arena;
+    u8 *record = arena_take(arena, USUAL, 8);
+    TRY(read_start(log, position, record, USUAL, &size, err));
+    if (RECORD_HEADER + size > USUAL) {
+        *arena = before;
+        record = arena_take(arena, RECORD_HEADER + size, 8);
+        TRY(log->files->read(log->files->self, log->file, position, record, RECORD_HEADER + size,
+                             err));
+    }
+    if (load_le32(record + 8) != record_crc(position, record, size))
         return fail(err, ST_CORRUPT, "the block log is damaged at %lu", position);
     *out = (struct log_record){
         .position = position,
         .next = position + record_size(size),
-        .kind = header[4],
+        .kind = record[4],
         .payload = {record + RECORD_HEADER, size},
     };
     return ST_OK;
@@ -368,8 +378,8 @@ enum status log_read_part(struct log_file *log, u64 position, usize from, usize 
                           struct arena *arena, struct err *err)
 {
     u8 header[RECORD_HEADER];
-    TRY(read_header(log, position, header, err));
-    usize whole = load_le32(header);
+    usize whole;
+    TRY(read_start(log, position, header, sizeof(header), &whole, err));
     if (from > whole)
         return fail(err, ST_MISSING, "the record at %lu has %zu bytes", position, whole);
     size = min_u64(size, whole - from);
