@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Traces the system calls of a channel daemon that pays and is paid. No update may be on the wire, and no payment
-named in an answer, before the sync has returned that covers its record in the journal.
+named in an answer, before the sync has returned that covers its record in the journal. And the history, which is a view
+of the journal, gathers: it syncs seldom.
 
 Messages travel sealed, so they are counted: each is longer by 34 bytes on the wire than in its record.
 
@@ -45,7 +46,7 @@ class Judge:
         self.records = []  # of messages that are not synced
         self.begun = {}  # thread -> records when its sync began
         self.known = b""  # all records that are synced
-        self.sent = self.answers = self.syncs = 0
+        self.sent = self.answers = self.syncs = self.views = 0  # views: syncs of the history
         self.counting = False
         self.wrong = []
 
@@ -61,6 +62,8 @@ class Judge:
             self.goes_out(name, call, rest)
         elif unescape(name).endswith(b"/channels.log"):
             self.journal(thread, call, rest)
+        elif unescape(name).endswith(b"/channels.past") and call == "fdatasync":
+            self.views += 1
 
     def journal(self, thread, call, rest):
         if call == "pwrite64":
@@ -155,9 +158,11 @@ def main():
     if judge.answers < count // 2 or judge.sent != judge.synced:
         judge.wrong.append(f"the trace shows {judge.answers} answers, {judge.sent} bytes sent and {judge.synced} in "
                            "records")
+    if judge.views * 4 > judge.syncs:
+        judge.wrong.append(f"the history is synced {judge.views} times, the journal {judge.syncs} times")
     for line in judge.wrong[:5]:
         print(f"FAIL {line}")
-    print(f"{judge.syncs} syncs, {judge.sent} bytes to the peer and {judge.answers} payments answered, each after its "
+    print(f"{judge.syncs} syncs and {judge.views} of the history, {judge.sent} bytes to the peer and {judge.answers} payments answered, each after its "
           f"sync: {'no' if judge.wrong else 'yes'}")
     print(f"{int(not judge.wrong)} passed, {int(bool(judge.wrong))} failed")
     payee.stop()
