@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { command, deploy, hex, startDaemon } from './channels.mjs';
-import { addresses, ether, foundry, freePort, keys, startNode, until } from './node.mjs';
+import { addresses, ether, foundry, freePort, freeze, keys, startNode, until } from './node.mjs';
 import { ask } from './stack.mjs';
 
 describe('varve up --channels', () => {
@@ -69,6 +69,16 @@ for (const [name, program] of Object.entries(parents)) {
       const closed = await alice.rpc('channel_close', { channel });
       assert.equal(closed.state, 'closed');
       assert.equal(await balance(addresses[2]), before + ether / 8n);
+    });
+
+    test('any number of payments waits for a peer that is silent, and other calls do not wait for them', async () => {
+      const { channel } = await open(ether);
+      await freeze(bob.pid);
+      const payments = Array.from({ length: 200 }, () => alice.rpc('channel_keysend', { channel, amount: hex(3) }));
+      assert.equal((await alice.channel(channel)).channel, channel); // they came before this
+      process.kill(bob.pid, 'SIGCONT');
+      await Promise.all(payments);
+      await until(async () => BigInt((await bob.channel(channel)).balance) === 600n, 30_000, 'all of them');
     });
 
     test('what was paid is there after both are killed', async () => {

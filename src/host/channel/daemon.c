@@ -377,6 +377,7 @@ static void has_failed(void *self, const char *why)
     daemon->ending = true;
     daemon->has_failed = true;
     (void)fail(&daemon->failure, ST_IO, "%s", why);
+    methods_close(daemon);
     loop_stop(daemon->loop);
 }
 
@@ -624,6 +625,7 @@ enum status daemon_open(const struct daemon_options *options, struct daemon **ou
     daemon->turn.due = turn_is_due;
     daemon->answer.due = answer_calls;
     daemon->batch = 1;
+    methods_open(daemon);
     daemon->subscriptions = subscriptions_new();
     daemon->call_room = malloc(CALL_ROOM);
     assert(daemon->call_room != NULL);
@@ -703,6 +705,7 @@ void daemon_close(struct daemon *daemon)
     if (daemon == NULL)
         return;
     daemon_end(daemon);
+    methods_free(daemon);
     loop_drop_timer(&daemon->tick);
     loop_drop_timer(&daemon->turn);
     links_free(daemon->links);

@@ -348,6 +348,7 @@ struct places {
 };
 
 enum daemon_wait {
+    WAITS_FOR_NOTHING,
     WAITS_FOR_CHANNEL,
     WAITS_FOR_PAYMENT,
     WAITS_FOR_ROUTED,
@@ -356,18 +357,18 @@ enum daemon_wait {
     WAITS_FOR_WITHDRAWAL
 };
 
-/* A call of JSON-RPC. It lives on its own thread's stack, which waits; the loop's thread answers
- * it, at once or later, and does not touch it afterwards. */
+/* A call of JSON-RPC, from when it comes until it is answered: at once or later, by the loop's
+ * thread. */
 struct daemon_call {
-    struct task task;
+    struct net_later *later; /* NULL: whoever called waits on its own thread */
     struct daemon *daemon;
     const struct daemon_method *method;
     json params;
     const struct net_peer *from; /* NULL: nothing can be sent to it later */
     struct json_out *out;
-    struct json_out before; /* it, without an answer */
-    struct arena arena;
-    struct daemon_call *next;
+    struct json_out before;   /* it, without an answer */
+    struct arena arena;       /* lives as long as the call */
+    struct daemon_call *next; /* of those that came in, wait, or are answered with a batch */
     u64 until_ms;
     enum daemon_wait waits;
     hash32 key;          /* a channel's id, a payment's reference, an answer's path id */
@@ -378,10 +379,21 @@ struct daemon_call {
     u128 amount;
     u64 count, left, unqueued; /* so many are not acknowledged, so many not in an update yet */
 
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t wake;
-    bool begun, done;
+    /* While it waits: */
+    struct daemon_call **link;               /* what points to it */
+    struct daemon_call *next_alike;          /* of those whose keys begin alike */
+    struct daemon_call *next_paying, **pays; /* of those with payments that are unqueued */
 };
+
+/* Calls that have come in from the server's threads. */
+struct call_queue {
+    pthread_mutex_t lock; /* guards what follows */
+    struct daemon_call *first, **end;
+    bool posted, closed;
+    struct task task;
+};
+
+enum { CALL_BUCKETS = 256 };
 
 struct daemon {
     struct daemon_options options;
@@ -414,7 +426,10 @@ struct daemon {
     struct entry *dirty, *late;
     struct channel_events events; /* of updates taken and made, seen to in the next turn */
     struct outbox gathering, flying;
+    struct call_queue calls;
     struct daemon_call *waiting;
+    struct daemon_call *waiting_by_key[CALL_BUCKETS];
+    struct daemon_call *paying, **paying_end; /* in turn; NULL: the list is empty */
     struct opening *openings;
     u8 *call_room; /* CALL_ROOM bytes of scratch */
     struct stalled *stalled;
@@ -566,7 +581,11 @@ void methods_wake(struct daemon *daemon, hash32 key);
 /* Payments that calls ask for get into updates. */
 void methods_turn(struct daemon *daemon);
 void methods_tick(struct daemon *daemon, u64 now_ms);
+/* No call is taken any more; then, those that are under way are refused; then, nothing is left. */
+void methods_close(struct daemon *daemon);
 void methods_end(struct daemon *daemon);
+void methods_free(struct daemon *daemon);
+void methods_open(struct daemon *daemon);
 void daemon_answer(struct daemon_call *call);
 void methods_refuse(struct daemon_call *call, const char *why);
 void methods_wait_for_channel(struct daemon_call *call, struct entry *entry);

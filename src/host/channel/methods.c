@@ -1,5 +1,6 @@
 /* JSON-RPC of a daemon. A call comes in on a thread of the server's and crosses to the loop's; its
- * answer crosses back when what it promises is durable.
+ * answer crosses back when what it promises is durable. No thread waits meanwhile, so any number of
+ * payments may be under way.
  *
  * Arguments are the members of one object: the first of `params`, or `params` itself. Amounts are
  * in the asset's smallest unit, as quantities ("0x5"). */
@@ -16,7 +17,7 @@
 #include "sys/clock.h"
 
 #include <assert.h>
-#include <time.h>
+#include <stdlib.h>
 
 enum {
     CODE_METHOD_NOT_FOUND = -32601,
@@ -36,18 +37,20 @@ struct daemon_method {
 
 /* --- Answers. */
 
-/* The thread that waits owns the call, so it is not touched after this. */
 void daemon_answer(struct daemon_call *call)
 {
-    pthread_mutex_lock(&call->lock);
-    call->done = true;
-    pthread_cond_signal(&call->wake);
-    pthread_mutex_unlock(&call->lock);
+    struct net_later *later = call->later;
+    method_unpark(call);
+    if (later == NULL)
+        return;
+    free(call);
+    net_answered(later);
 }
 
 /* When all that gathers now is durable. */
 void method_answer_after(struct daemon_call *call)
 {
+    method_unpark(call);
     struct outbox *box = &call->daemon->gathering;
     call->next = box->calls;
     box->calls = call;
@@ -265,58 +268,93 @@ bool method_read_asset(struct daemon_call *call, address *out)
 
 /* --- Calls that wait. */
 
-void method_park(struct daemon_call *call, enum daemon_wait waits, hash32 key)
+static struct daemon_call **alike(struct daemon *daemon, hash32 key)
 {
-    call->waits = waits;
-    call->key = key;
-    call->next = call->daemon->waiting;
-    call->daemon->waiting = call;
+    return &daemon->waiting_by_key[key.b[0] % CALL_BUCKETS];
 }
 
-/* Whether what a call waits for is there; then it is answered. */
-static bool is_answered(struct daemon_call *call)
+void method_park(struct daemon_call *call, enum daemon_wait waits, hash32 key)
+{
+    struct daemon *daemon = call->daemon;
+    struct daemon_call **first = alike(daemon, key);
+    call->waits = waits;
+    call->key = key;
+    call->link = &daemon->waiting;
+    call->next = daemon->waiting;
+    if (call->next != NULL)
+        call->next->link = &call->next;
+    daemon->waiting = call;
+    call->next_alike = *first;
+    *first = call;
+}
+
+void method_unpark(struct daemon_call *call)
+{
+    struct daemon_call **at = alike(call->daemon, call->key);
+    if (call->waits == WAITS_FOR_NOTHING)
+        return;
+    call->waits = WAITS_FOR_NOTHING;
+    *call->link = call->next;
+    if (call->next != NULL)
+        call->next->link = call->link;
+    while (*at != call)
+        at = &(*at)->next_alike;
+    *at = call->next_alike;
+    method_stop_paying(call);
+}
+
+struct daemon_call *method_waiting(struct daemon *daemon, enum daemon_wait waits, hash32 key)
+{
+    struct daemon_call *at = *alike(daemon, key);
+    while (at != NULL && (at->waits != waits || !hash32_equal(at->key, key)))
+        at = at->next_alike;
+    return at;
+}
+
+/* Answers it, if what it waits for is there. */
+static void look(struct daemon_call *call)
 {
     struct entry *entry = daemon_find(call->daemon, call->key);
     switch (call->waits) {
+    case WAITS_FOR_NOTHING:
+    case WAITS_FOR_ANSWER: /* offers_take sees to it */
+        return;
     case WAITS_FOR_CHANNEL:
-        if (entry->stage == STAGE_OPEN && channel_spendable(entry->channel) == 0)
-            return false;
-        method_answer_channel(call, entry);
-        return true;
+        if (entry->stage != STAGE_OPEN || channel_spendable(entry->channel) != 0)
+            method_answer_channel(call, entry);
+        return;
     case WAITS_FOR_CLOSE:
-        if (entry->stage != STAGE_CLOSED)
-            return false;
-        method_answer_channel(call, entry);
-        return true;
+        if (entry->stage == STAGE_CLOSED)
+            method_answer_channel(call, entry);
+        return;
     case WAITS_FOR_WITHDRAWAL:
-        return method_answer_withdrawal(call, entry);
+        method_answer_withdrawal(call, entry);
+        return;
     case WAITS_FOR_ROUTED:
-        return method_answer_payment(call);
-    case WAITS_FOR_ANSWER:
-        return false; /* offers_take sees to it */
+        method_answer_payment(call);
+        return;
     case WAITS_FOR_PAYMENT:
-        if (--call->left != 0)
-            return false;
-        method_answer_keysend(call);
-        return true;
+        if (--call->left == 0)
+            method_answer_keysend(call);
+        return;
     }
     bug("unknown wait");
 }
 
 void methods_wake(struct daemon *daemon, hash32 key)
 {
-    for (struct daemon_call **at = &daemon->waiting; *at != NULL;) {
-        struct daemon_call *call = *at, *next = call->next;
-        if (hash32_equal(call->key, key) && is_answered(call))
-            *at = next;
-        else
-            at = &call->next;
+    for (struct daemon_call *call = *alike(daemon, key), *next; call != NULL; call = next) {
+        next = call->next_alike;
+        if (hash32_equal(call->key, key))
+            look(call);
     }
 }
 
 static const char *overdue(const struct daemon_call *call)
 {
     switch (call->waits) {
+    case WAITS_FOR_NOTHING:
+        break;
     case WAITS_FOR_CHANNEL:
         return "the deposit is not final yet; the channel goes on opening";
     case WAITS_FOR_CLOSE:
@@ -335,33 +373,31 @@ static const char *overdue(const struct daemon_call *call)
 
 void methods_tick(struct daemon *daemon, u64 now_ms)
 {
-    for (struct daemon_call **at = &daemon->waiting; *at != NULL;) {
-        struct daemon_call *call = *at;
-        if (now_ms < call->until_ms) {
-            at = &call->next;
+    for (struct daemon_call *call = daemon->waiting, *next; call != NULL; call = next) {
+        next = call->next;
+        if (now_ms < call->until_ms)
             continue;
-        }
-        *at = call->next;
         method_leave_unqueued(call);
         methods_refuse(call, overdue(call));
     }
 }
 
-static void end_list(struct daemon_call *list)
+static void end_list(struct daemon_call **list)
 {
-    while (list != NULL) {
-        struct daemon_call *next = list->next;
-        methods_refuse(list, "the daemon ends");
-        list = next;
+    while (*list != NULL) {
+        struct daemon_call *call = *list;
+        *list = call->next;
+        methods_refuse(call, "the daemon ends");
     }
 }
 
 void methods_end(struct daemon *daemon)
 {
-    end_list(daemon->waiting);
-    end_list(daemon->gathering.calls);
-    end_list(daemon->flying.calls);
-    daemon->waiting = daemon->gathering.calls = daemon->flying.calls = NULL;
+    methods_close(daemon);
+    while (daemon->waiting != NULL)
+        methods_refuse(daemon->waiting, "the daemon ends");
+    end_list(&daemon->gathering.calls);
+    end_list(&daemon->flying.calls);
 }
 
 void methods_wait_for_channel(struct daemon_call *call, struct entry *entry)
@@ -631,15 +667,11 @@ static void discover(struct daemon_call *call)
 
 /* --- Across threads. */
 
-static void run_call(struct task *task)
+static void run_call(struct daemon_call *call)
 {
-    struct daemon_call *call = (void *)((u8 *)task - offsetof(struct daemon_call, task));
     u64 timeout_ms = USUAL_TIMEOUT_MS;
     bytes name;
     const char *why;
-    pthread_mutex_lock(&call->lock);
-    call->begun = true;
-    pthread_mutex_unlock(&call->lock);
     if (!discover_check(&call->method->shape, arguments_of(call), &name, &why)) {
         char text[64];
         fmt(text, sizeof(text), "%.*s", (int)min_u64(name.size, sizeof(text) - 1),
@@ -666,51 +698,104 @@ static const struct daemon_method *find_method(bytes name)
     return NULL;
 }
 
-/* False: the loop has ended before it came to the call, and will not come to it. */
-static bool wait_for(struct daemon_call *call)
+/* On the loop's thread: those that have come, in order. */
+static void run_calls(struct task *task)
 {
-    enum { LOOK_NS = 100000000 };
-    pthread_mutex_lock(&call->lock);
-    while (!call->done && (call->begun || !call->daemon->ending)) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += LOOK_NS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&call->wake, &call->lock, &until);
+    struct call_queue *queue = (void *)((u8 *)task - offsetof(struct call_queue, task));
+    pthread_mutex_lock(&queue->lock);
+    struct daemon_call *list = queue->first;
+    queue->first = NULL;
+    queue->posted = false;
+    pthread_mutex_unlock(&queue->lock);
+    while (list != NULL) {
+        struct daemon_call *call = list;
+        list = call->next;
+        run_call(call);
     }
-    bool done = call->done;
-    pthread_mutex_unlock(&call->lock);
-    return done;
 }
 
-static void answer(void *self, bytes method, json params, const struct net_peer *peer,
+void methods_open(struct daemon *daemon)
+{
+    pthread_mutex_init(&daemon->calls.lock, NULL);
+    daemon->calls.task.run = run_calls;
+}
+
+void methods_close(struct daemon *daemon)
+{
+    struct call_queue *queue = &daemon->calls;
+    pthread_mutex_lock(&queue->lock);
+    struct daemon_call *list = queue->first;
+    queue->first = NULL;
+    queue->closed = true;
+    pthread_mutex_unlock(&queue->lock);
+    end_list(&list);
+}
+
+void methods_free(struct daemon *daemon)
+{
+    loop_drop_task(daemon->loop, &daemon->calls.task);
+    pthread_mutex_destroy(&daemon->calls.lock);
+}
+
+/* False: the daemon ends. */
+static bool put_in_queue(struct call_queue *queue, struct daemon_call *call)
+{
+    pthread_mutex_lock(&queue->lock);
+    bool closed = queue->closed, posts = !closed && !queue->posted;
+    if (!closed) {
+        *(queue->first == NULL ? &queue->first : queue->end) = call;
+        queue->end = &call->next;
+        queue->posted = true;
+    }
+    if (posts) /* with the lock, so that methods_free comes after it */
+        loop_post(call->daemon->loop, &queue->task);
+    pthread_mutex_unlock(&queue->lock);
+    return !closed;
+}
+
+static bool begin(void *self, bytes name, json params, const struct net_peer *peer,
+                  struct json_out *out, struct net_later *later)
+{
+    enum { ROOM = 64 << 10 }; /* for what a method makes besides its arguments' texts */
+    struct daemon *daemon = self;
+    const struct daemon_method *method = find_method(name);
+    if (method == NULL || method->is_apart)
+        return false;
+    usize room = ROOM + 2 * params.text.size;
+    struct daemon_call *call = malloc(sizeof(*call) + room);
+    assert(call != NULL);
+    *call = (struct daemon_call){
+        .later = later,
+        .daemon = daemon,
+        .method = method,
+        .params = params,
+        .from = peer,
+        .out = out,
+        .before = *out,
+        .arena = arena_over((u8 *)(call + 1), room),
+    };
+    if (!put_in_queue(&daemon->calls, call))
+        methods_refuse(call, "the daemon ends");
+    return true;
+}
+
+/* What is left: methods that read what is on the disk, and those that there are not. */
+static void answer(void *self, bytes name, json params, const struct net_peer *peer,
                    struct json_out *out, struct arena arena)
 {
     struct daemon_call call = {
-        .task.run = run_call,
         .daemon = self,
-        .method = find_method(method),
+        .method = find_method(name),
         .params = params,
         .from = peer,
         .out = out,
         .before = *out,
         .arena = arena,
     };
-    if (call.method == NULL) {
+    if (call.method == NULL)
         put_error(out, CODE_METHOD_NOT_FOUND, "the method does not exist");
-        return;
-    }
-    pthread_mutex_init(&call.lock, NULL);
-    pthread_cond_init(&call.wake, NULL);
-    if (call.method->is_apart)
-        run_call(&call.task);
     else
-        loop_post(call.daemon->loop, &call.task);
-    if (!wait_for(&call))
-        put_error(out, CODE_REFUSED, "the daemon ends");
-    pthread_cond_destroy(&call.wake);
-    pthread_mutex_destroy(&call.lock);
+        run_call(&call);
 }
 
 static bool is_heavy(void *self, bytes method)
@@ -728,5 +813,10 @@ static void peer_gone(void *self, const struct net_peer *peer)
 struct net_handler daemon_handler(struct daemon *daemon)
 {
     return (struct net_handler){
-        .self = daemon, .is_heavy = is_heavy, .answer = answer, .peer_gone = peer_gone};
+        .self = daemon,
+        .is_heavy = is_heavy,
+        .answer = answer,
+        .begin = begin,
+        .peer_gone = peer_gone,
+    };
 }

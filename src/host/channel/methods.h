@@ -40,6 +40,10 @@ void method_put_channel(struct json_out *out, const struct entry *entry);
 void method_answer_channel(struct daemon_call *call, const struct entry *entry);
 /* Until methods_wake comes with the key. */
 void method_park(struct daemon_call *call, enum daemon_wait waits, hash32 key);
+/* It waits no longer. What is answered, or is to be, does not by itself. */
+void method_unpark(struct daemon_call *call);
+/* NULL: none waits so. */
+struct daemon_call *method_waiting(struct daemon *daemon, enum daemon_wait waits, hash32 key);
 
 /* --- methods_app.c */
 
@@ -63,8 +67,10 @@ void method_answer_keysend(struct daemon_call *call);
 void method_invoice(struct daemon_call *call);
 void method_invoice_status(struct daemon_call *call);
 void method_pay(struct daemon_call *call);
-/* False: it is neither paid nor failed. */
-bool method_answer_payment(struct daemon_call *call);
+/* If it is paid or has failed. */
+void method_answer_payment(struct daemon_call *call);
+/* It has no payments any more that could be queued. */
+void method_stop_paying(struct daemon_call *call);
 
 /* --- methods_swap.c */
 
@@ -77,8 +83,8 @@ bool method_find_hub(struct daemon_call *call, const struct payment_terms *terms
 
 void method_rebase(struct daemon_call *call);
 void method_withdraw(struct daemon_call *call);
-/* False: it goes on. */
-bool method_answer_withdrawal(struct daemon_call *call, const struct entry *entry);
+/* Unless it goes on. */
+void method_answer_withdrawal(struct daemon_call *call, const struct entry *entry);
 
 /* --- subscriptions.c */
 

@@ -268,13 +268,10 @@ static void take_answer(struct daemon_call *call, const struct onion_message *me
 /* The first answer is the only one: from then on nobody waits under its key. */
 void method_take_answer(struct daemon *daemon, hash32 key, const struct onion_message *message)
 {
-    for (struct daemon_call **at = &daemon->waiting; *at != NULL; at = &(*at)->next) {
-        struct daemon_call *call = *at;
-        if (call->waits != WAITS_FOR_ANSWER || !hash32_equal(call->key, key))
-            continue;
-        *at = call->next;
-        take_answer(call, message);
-        daemon_touch(daemon);
+    struct daemon_call *call = method_waiting(daemon, WAITS_FOR_ANSWER, key);
+    if (call == NULL)
         return;
-    }
+    method_unpark(call);
+    take_answer(call, message);
+    daemon_touch(daemon);
 }

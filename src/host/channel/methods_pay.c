@@ -26,15 +26,6 @@ void method_answer_keysend(struct daemon_call *call)
     daemon_answer(call);
 }
 
-/* Acknowledgements go by the name alone. */
-static bool payment_waits(const struct daemon *daemon, hash32 reference)
-{
-    const struct daemon_call *at = daemon->waiting;
-    while (at != NULL && (at->waits != WAITS_FOR_PAYMENT || !hash32_equal(at->key, reference)))
-        at = at->next;
-    return at != NULL;
-}
-
 static struct sign_payment spending_of(const struct daemon_call *call)
 {
     const struct channel_terms *terms = channel_terms(call->entry->channel);
@@ -73,6 +64,28 @@ void method_leave_unqueued(struct daemon_call *call)
     call->unqueued = 0;
 }
 
+/* Behind those that came before. */
+static void start_paying(struct daemon_call *call)
+{
+    struct daemon *daemon = call->daemon;
+    call->pays = daemon->paying == NULL ? &daemon->paying : daemon->paying_end;
+    *call->pays = call;
+    daemon->paying_end = &call->next_paying;
+}
+
+void method_stop_paying(struct daemon_call *call)
+{
+    if (call->pays == NULL)
+        return;
+    *call->pays = call->next_paying;
+    if (call->next_paying != NULL)
+        call->next_paying->pays = call->pays;
+    else
+        call->daemon->paying_end = call->pays;
+    call->pays = NULL;
+    call->next_paying = NULL;
+}
+
 /* One payment, or `count` equal ones, which the call waits for together. */
 void method_keysend(struct daemon_call *call)
 {
@@ -95,7 +108,8 @@ void method_keysend(struct daemon_call *call)
     if (json_read_fixed(method_argument(call, "payment"), reference.b, sizeof(reference.b)) !=
         ST_OK)
         random_fill(reference.b, sizeof(reference.b));
-    if (payment_waits(call->daemon, reference)) {
+    /* Acknowledgements go by the name alone. */
+    if (method_waiting(call->daemon, WAITS_FOR_PAYMENT, reference) != NULL) {
         method_bad(call, "payment", "one of this name is under way");
         return;
     }
@@ -110,6 +124,7 @@ void method_keysend(struct daemon_call *call)
         return;
     call->left = call->unqueued = count;
     method_park(call, WAITS_FOR_PAYMENT, reference);
+    start_paying(call);
     daemon_touch(call->daemon);
 }
 
@@ -132,18 +147,15 @@ static void queue_payments(struct daemon_call *call)
 
 void methods_turn(struct daemon *daemon)
 {
-    for (struct daemon_call **at = &daemon->waiting; *at != NULL;) {
-        struct daemon_call *call = *at;
+    for (struct daemon_call *call = daemon->paying, *next; call != NULL; call = next) {
+        next = call->next_paying;
+        queue_payments(call);
         if (call->unqueued != 0)
-            queue_payments(call);
-        if (call->waits != WAITS_FOR_PAYMENT || call->left != 0) {
-            at = &call->next;
             continue;
-        }
-        *at = call->next;
-        if (call->count != 0)
+        method_stop_paying(call);
+        if (call->left == 0 && call->count != 0)
             method_answer_keysend(call);
-        else
+        else if (call->left == 0)
             methods_refuse(call, "the channel closes, or has not so much to spend any more");
     }
 }
@@ -428,14 +440,14 @@ static void refuse_failed(struct daemon_call *call, const struct payment *paymen
     methods_refuse(call, text);
 }
 
-bool method_answer_payment(struct daemon_call *call)
+void method_answer_payment(struct daemon_call *call)
 {
     const struct payment *payment = payment_find(call->daemon, call->key);
     if (payment->state == PAYMENT_PENDING)
-        return false;
+        return;
     if (payment->state == PAYMENT_FAILED) {
         refuse_failed(call, payment);
-        return true;
+        return;
     }
     json_key(call->out, "result");
     json_open_object(call->out);
@@ -448,5 +460,4 @@ bool method_answer_payment(struct daemon_call *call)
     method_put_hex(call->out, "preimage", BYTES_OF(payment->preimage));
     json_close_object(call->out);
     method_answer_after(call);
-    return true;
 }

@@ -36,16 +36,14 @@ void method_withdraw(struct daemon_call *call)
     splice_begin(entry, amount);
 }
 
-bool method_answer_withdrawal(struct daemon_call *call, const struct entry *entry)
+void method_answer_withdrawal(struct daemon_call *call, const struct entry *entry)
 {
     u128 deposited[2], withdrawn[2];
     channel_seen(entry->channel, deposited, withdrawn);
     if (withdrawn[channel_side(entry->channel)] >= call->amount) {
         method_answer_channel(call, entry);
-        return true;
+        return;
     }
-    if (entry->stage == STAGE_OPEN && !splice_is_done(entry))
-        return false;
-    methods_refuse(call, "the withdrawal was not executed, and is not any more");
-    return true;
+    if (entry->stage != STAGE_OPEN || splice_is_done(entry))
+        methods_refuse(call, "the withdrawal was not executed, and is not any more");
 }

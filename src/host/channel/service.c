@@ -3,13 +3,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { WORKERS = 64, QUEUE = 4096, GRACE_MS = 1000 };
+enum { WORKERS = 4, QUEUE = 4096, GRACE_MS = 1000 };
 
 struct service {
     struct service_options options;
     struct loop *loop;
     struct daemon *daemon;
-    struct pool *workers; /* calls wait on these, so there are many */
+    struct pool *workers; /* batches, and what reads from the disk */
     struct net *net;
     pthread_t thread;
     bool runs;

@@ -148,11 +148,21 @@ static void run_on_pool(struct pool_job *job)
     loop_post(exchange->net->loop, &exchange->back);
 }
 
+static void answered(struct net_later *later)
+{
+    struct exchange *exchange = (struct exchange *)((u8 *)later - offsetof(struct exchange, later));
+    loop_post(exchange->net->loop, &exchange->back);
+}
+
 static void come_back(struct task *task)
 {
     struct exchange *exchange = of_task(task);
     struct net *net = exchange->net;
-    net->on_pool--;
+    net->under_way--;
+    if (exchange->begun) {
+        net->begun--;
+        jsonrpc_end(&exchange->request, net->options.answer_limit, &exchange->reply);
+    }
     exchange->done(exchange);
 }
 
@@ -161,11 +171,22 @@ void exchange_init(struct exchange *exchange, struct net *net, const struct net_
 {
     *exchange = (struct exchange){.job = {.run = run_on_pool},
                                   .back = {.run = come_back},
+                                  .later = {.answered = answered},
                                   .net = net,
                                   .reply = {.make_room = make_room, .self = net},
                                   .peer = peer,
                                   .owner = owner,
                                   .done = done};
+}
+
+/* Its answer comes through the loop, which is this thread's: not before this returns. */
+static bool begin(struct exchange *exchange, struct arena scratch)
+{
+    struct net *net = exchange->net;
+    exchange->begun = net->begun < net->options.later_limit &&
+                      jsonrpc_begin(&exchange->request, &net->handler, exchange->peer,
+                                    &exchange->reply, &exchange->later, scratch);
+    return exchange->begun;
 }
 
 bool exchange_start(struct exchange *exchange)
@@ -174,15 +195,22 @@ bool exchange_start(struct exchange *exchange)
     struct arena scratch = pages_arena(&net->loop_scratch);
     bool large = exchange->body.size > LARGE_BODY;
     net->requests++;
+    exchange->begun = false;
     if (!large)
         jsonrpc_read(body_of(exchange), net->options.batch_limit, &exchange->request);
+    if (!large && begin(exchange, scratch)) {
+        net->heavy++;
+        net->under_way++;
+        net->begun++;
+        return false;
+    }
     if (!large && !jsonrpc_is_heavy(&exchange->request, &net->handler, scratch)) {
         answer(exchange, scratch);
         return true;
     }
     if (pool_submit(net->options.pool, &exchange->job) == ST_OK) {
         net->heavy++;
-        net->on_pool++;
+        net->under_way++;
         return false;
     }
     if (large)

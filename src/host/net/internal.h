@@ -33,7 +33,9 @@ bool buffer_add(struct buffer *buffer, struct memory *memory, bytes more, usize 
 /* One request and its answer. Whoever brings it in fills `body` and keeps it alive until `done`. */
 struct exchange {
     struct pool_job job;
-    struct task back; /* from the pool to the loop */
+    struct task back; /* from elsewhere to the loop */
+    struct net_later later;
+    bool begun; /* and not answered on the pool */
     struct net *net;
     struct buffer body;
     struct json_out reply;
@@ -50,7 +52,7 @@ void exchange_init(struct exchange *exchange, struct net *net, const struct net_
 void exchange_free_buffers(struct exchange *exchange);
 /* Empties the buffers, and frees them where they are large. */
 void exchange_reset(struct exchange *exchange);
-/* True: answered. False: it runs on the pool. */
+/* True: answered. False: it runs on the pool, or was begun. */
 bool exchange_start(struct exchange *exchange);
 /* Gives back the memory that large calls have left in an arena. From time to time: to do it after
  * every call costs as much as a small call. */
@@ -59,7 +61,7 @@ void exchange_trim_scratch(struct net *net);
 enum phase {
     PHASE_WAITING,  /* for a request's head */
     PHASE_READING,  /* its body */
-    PHASE_WORKING,  /* on the pool; suspended */
+    PHASE_WORKING,  /* elsewhere; suspended */
     PHASE_ANSWERED, /* resumed */
     PHASE_SENDING,
     PHASE_SOCKET, /* ws.c has it */
@@ -121,7 +123,8 @@ struct net {
 
     struct http *https;
     struct ws *sockets;
-    usize on_pool; /* exchanges */
+    usize under_way; /* exchanges: on the pool, or begun; of them */
+    usize begun;
 
     struct task stop;
     bool stopping;

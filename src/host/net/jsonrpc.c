@@ -2,6 +2,8 @@
 
 #include "base/fmt.h"
 
+#include <pthread.h>
+
 enum {
     DEPTH_LIMIT = 128,  /* of arrays and objects in a body */
     ID_LIMIT = 512,     /* bytes: it comes back in every answer */
@@ -141,6 +143,42 @@ static void answer_error(struct json_out *out, json id, int code, const char *wh
     json_close_object(out);
 }
 
+/* Somebody waits on this thread for a call that was begun. */
+struct wait {
+    struct net_later later;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool done;
+};
+
+static void wake(struct net_later *later)
+{
+    struct wait *wait = (struct wait *)later;
+    pthread_mutex_lock(&wait->lock);
+    wait->done = true;
+    pthread_cond_signal(&wait->wake);
+    pthread_mutex_unlock(&wait->lock);
+}
+
+/* False: the handler does not begin such calls. */
+static bool begin_and_wait(const struct answering *all, bytes method, json params)
+{
+    struct wait wait = {.later.answered = wake};
+    if (all->handler->begin == NULL)
+        return false;
+    pthread_mutex_init(&wait.lock, NULL);
+    pthread_cond_init(&wait.wake, NULL);
+    bool begun =
+        all->handler->begin(all->handler->self, method, params, all->peer, all->out, &wait.later);
+    pthread_mutex_lock(&wait.lock);
+    while (begun && !wait.done)
+        pthread_cond_wait(&wait.wake, &wait.lock);
+    pthread_mutex_unlock(&wait.lock);
+    pthread_cond_destroy(&wait.wake);
+    pthread_mutex_destroy(&wait.lock);
+    return begun;
+}
+
 static void run(const struct answering *all, const struct call *call, struct arena scratch)
 {
     if (call->method.text.size > METHOD_LIMIT) {
@@ -148,7 +186,9 @@ static void run(const struct answering *all, const struct call *call, struct are
         return;
     }
     bytes method = json_text(call->method, &scratch);
-    all->handler->answer(all->handler->self, method, call->params, all->peer, all->out, scratch);
+    if (!begin_and_wait(all, method, call->params))
+        all->handler->answer(all->handler->self, method, call->params, all->peer, all->out,
+                             scratch);
 }
 
 static void answer_item(struct answering *all, json item, struct arena scratch)
@@ -200,6 +240,35 @@ void jsonrpc_answer(const struct jsonrpc *body, const struct net_handler *handle
         out->size = start;
     else
         json_close_array(out);
+}
+
+bool jsonrpc_begin(const struct jsonrpc *body, const struct net_handler *handler,
+                   const struct net_peer *peer, struct json_out *out, struct net_later *later,
+                   struct arena scratch)
+{
+    struct json_out before = *out;
+    struct call call = read_call(body->all);
+    if (handler->begin == NULL || fault(body->all, &call) != NULL ||
+        json_is(call.id, JSON_ABSENT) || call.method.text.size > METHOD_LIMIT)
+        return false;
+    open_answer(out, call.id);
+    if (handler->begin(handler->self, json_text(call.method, &scratch), call.params, peer, out,
+                       later))
+        return true;
+    out->size = before.size;
+    out->comma = before.comma;
+    out->failed = before.failed;
+    return false;
+}
+
+void jsonrpc_end(const struct jsonrpc *body, usize answer_limit, struct json_out *out)
+{
+    json_close_object(out);
+    if (!out->failed && out->size <= answer_limit)
+        return;
+    out->size = 0;
+    out->comma = out->failed = false;
+    answer_error(out, read_call(body->all).id, JSONRPC_TOO_LARGE, "response too large");
 }
 
 struct refusal {

@@ -35,6 +35,13 @@ void jsonrpc_answer(const struct jsonrpc *body, const struct net_handler *handle
                     const struct net_peer *peer, usize answer_limit, struct json_out *out,
                     struct arena scratch);
 
+/* Where it is one call, and the handler begins it: true, and its answer is in `out` when
+ * net_answered comes and jsonrpc_end has seen it. `scratch` as above. */
+bool jsonrpc_begin(const struct jsonrpc *body, const struct net_handler *handler,
+                   const struct net_peer *peer, struct json_out *out, struct net_later *later,
+                   struct arena scratch);
+void jsonrpc_end(const struct jsonrpc *body, usize answer_limit, struct json_out *out);
+
 /* Answers all calls by this error. */
 void jsonrpc_refuse(const struct jsonrpc *body, int code, const char *why, struct json_out *out);
 

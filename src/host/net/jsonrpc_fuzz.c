@@ -59,6 +59,37 @@ static void check_batch(json calls, json answers)
     assert(!json_next(&to, &key, &given));
 }
 
+static struct arena scratch; /* of what is begun */
+
+static bool begin(void *self, bytes method, json params, const struct net_peer *peer,
+                  struct json_out *out, struct net_later *later)
+{
+    answer(self, method, params, peer, out, scratch);
+    net_answered(later);
+    return true;
+}
+
+static void nothing(struct net_later *later)
+{
+    (void)later;
+}
+
+/* What is begun comes to the same answer. */
+static void check_begun(const struct jsonrpc *body, bytes want, struct arena arena)
+{
+    usize runs = 0, room = jsonrpc_room(ANSWER_LIMIT, BATCH_LIMIT);
+    struct net_handler handler = {.self = &runs, .begin = begin, .is_heavy = is_heavy};
+    struct net_later later = {nothing};
+    struct json_out out = json_out_over(ARENA_TAKE(&arena, u8, room), room);
+    scratch = arena;
+    if (!jsonrpc_begin(body, &handler, NULL, &out, &later, arena)) {
+        assert(out.size == 0 && runs == 0);
+        return;
+    }
+    jsonrpc_end(body, ANSWER_LIMIT, &out);
+    assert(runs == 1 && !out.failed && bytes_equal((bytes){out.data, out.size}, want));
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, usize size)
 {
     struct arena arena = fuzz_arena();
@@ -71,6 +102,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, usize size)
     assert(runs == 0);
     jsonrpc_answer(&body, &handler, NULL, ANSWER_LIMIT, &out, arena);
     assert(!out.failed && runs <= BATCH_LIMIT);
+    check_begun(&body, (bytes){out.data, out.size}, arena);
     if (out.size == 0)
         return 0;
     json given;

@@ -4,7 +4,8 @@
  *
  * A server has one thread, which owns its sockets. Calls that the handler declares cheap are
  * answered on it; heavy ones, batches that hold a heavy one, and large bodies go to a pool, and
- * their answers come back through the loop. Calls of one WebSocket may overtake each other.
+ * their answers come back through the loop; those that wait for others are begun, and keep no
+ * thread meanwhile. Calls of one WebSocket may overtake each other.
  *
  * Everything that arrives is hostile and everything is bounded: connections, sizes, the memory of
  * all requests and answers together, and the time that each step may take. */
@@ -29,6 +30,18 @@ struct net_page {
     bytes content; /* lives in the arena, or as long as the handler */
 };
 
+/* A call that is answered later. */
+struct net_later {
+    void (*answered)(struct net_later *later);
+};
+
+/* The answer is there, and nothing of the call's is touched after this. Once for each, from any
+ * thread; also before `begin` has returned. */
+static inline void net_answered(struct net_later *later)
+{
+    later->answered(later);
+}
+
 /* Who answers. Its functions are called from the server's thread and from the pool's, several at a
  * time. */
 struct net_handler {
@@ -41,6 +54,12 @@ struct net_handler {
      * What a cheap method causes to be sent to its own peer goes out after its answer. */
     void (*answer)(void *self, bytes method, json params, const struct net_peer *peer,
                    struct json_out *out, struct arena arena);
+    /* The same for a call that may wait long: it is begun, which takes no time, and net_answered
+     * comes when `out` has the answer. Until then live `params`, `peer` and `out`, and not
+     * `method`. False: it is no such call, and `answer` has it. NULL: none is. Its methods are
+     * heavy, because in a batch somebody has to wait for them. */
+    bool (*begin)(void *self, bytes method, json params, const struct net_peer *peer,
+                  struct json_out *out, struct net_later *later);
     /* The peer is gone, and no call of its is running: it must not be sent to after this. NULL
      * where nobody sends. */
     void (*peer_gone)(void *self, const struct net_peer *peer);
@@ -64,6 +83,7 @@ struct net_options {
     usize batch_limit;        /* calls */
     usize request_limit;      /* bytes of one body or message */
     usize answer_limit;       /* bytes of one answer */
+    usize later_limit;        /* calls that are begun at a time; more go to the pool */
     usize memory_limit;       /* bytes of all bodies and answers held at a time */
     usize push_limit;         /* bytes that may wait for one WebSocket that does not read */
     usize scratch_size;       /* address space of a call's arena */

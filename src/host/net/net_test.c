@@ -351,6 +351,87 @@ TEST(net_survives_clients_that_leave_while_their_call_runs)
     test_server_stop(server);
 }
 
+TEST(net_keeps_no_thread_for_calls_that_are_answered_later)
+{
+    enum { MANY = 20 }; /* the pool has two threads */
+    struct test_server *server = test_server_start(NULL);
+    int fds[MANY], quick = test_connect(server);
+    for (usize i = 0; i < MANY; i++) {
+        fds[i] = test_connect(server);
+        test_send(fds[i], test_post(CALL("1", "later", "[7]")));
+    }
+    TEST_EVENTUALLY(server->later_count == MANY);
+    test_send(quick, test_post(CALL("2", "slow", "[8]")));
+    CHECK(strcmp(test_response(quick).body, ANSWER("2", "[8]")) == 0);
+    test_answer_later(server);
+    for (usize i = 0; i < MANY; i++) {
+        CHECK_ROW(i, strcmp(test_response(fds[i]).body, ANSWER("1", "[7]")) == 0);
+        close(fds[i]);
+    }
+    close(quick);
+    test_server_stop(server);
+}
+
+static void expect_little(struct net_options *options)
+{
+    options->answer_limit = 100;
+    options->later_limit = 2;
+}
+
+TEST(net_answers_later_in_batches_and_beyond_its_limit_and_not_too_much)
+{
+    const char *nothing = "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32003";
+    struct test_server *server = test_server_start(expect_little);
+    int batch = test_connect(server), large = test_connect(server), third = test_connect(server),
+        fourth = test_connect(server);
+    char text[400];
+    snprintf(text, sizeof(text), CALL("1", "later", "[\"%0150d\"]"), 0);
+    test_send(batch, test_post("[" CALL("1", "later", "[1]") "," CALL("2", "echo", "[2]") "]"));
+    test_send(large, test_post(text));
+    test_send(third, test_post(CALL("3", "later", "[3]")));
+    TEST_EVENTUALLY(server->later_count == 3);
+    test_send(fourth, test_post(CALL("4", "later", "[4]")));
+    TEST_EVENTUALLY(server->later_count == 4);
+    test_answer_later(server);
+    CHECK(strcmp(test_response(batch).body, "[" ANSWER("1", "[1]") "," ANSWER("2", "[2]") "]") ==
+          0);
+    CHECK(strncmp(test_response(large).body, nothing, strlen(nothing)) == 0);
+    CHECK(strcmp(test_response(third).body, ANSWER("3", "[3]")) == 0);
+    CHECK(strcmp(test_response(fourth).body, ANSWER("4", "[4]")) == 0);
+    close(batch), close(large), close(third), close(fourth);
+    test_server_stop(server);
+}
+
+static void *answer_soon(void *server)
+{
+    test_sleep_ms(100);
+    test_answer_later(server);
+    return NULL;
+}
+
+TEST(net_survives_clients_that_leave_before_their_call_is_answered_and_stops_when_it_is)
+{
+    struct test_server *server = test_server_start(NULL);
+    pthread_t thread;
+    for (u32 i = 0; i < 4; i++) {
+        int fd = test_connect(server);
+        test_send(fd, test_post(CALL("1", "later", "[7]")));
+        TEST_EVENTUALLY(server->later_count == i + 1);
+        close(fd);
+    }
+    test_answer_later(server);
+    TEST_EVENTUALLY(net_count(server->net).connections == 0);
+    int fd = test_connect(server);
+    test_send(fd, test_post(CALL("1", "later", "[7]")));
+    TEST_EVENTUALLY(server->later_count == 5);
+    CHECK(pthread_create(&thread, NULL, answer_soon, server) == 0);
+    net_stop(server->net, 0);
+    server->net = NULL;
+    CHECK(pthread_join(thread, NULL) == 0 && server->later == NULL);
+    close(fd);
+    test_server_stop(server);
+}
+
 static void expect_few(struct net_options *options)
 {
     options->connection_limit = 4;

@@ -7,7 +7,8 @@
 #include <stdatomic.h>
 
 /* Methods: echo (its parameters), heavy (the same, on the pool), slow (50 ms, on the pool),
- * big (as many bytes as its parameter says), subscribe (remembers the peer, sends it "pushed"). */
+ * big (as many bytes as its parameter says), subscribe (remembers the peer, sends it "pushed"),
+ * later (its parameters, or for "big" too many bytes, when test_answer_later comes). */
 struct test_server {
     struct net *net;
     struct pool *pool;
@@ -15,11 +16,16 @@ struct test_server {
     atomic_bool subscribed; /* `peer` is set */
     atomic_uint peers_gone;
     atomic_uint slow_running;
+    struct test_later *later; /* newest first; guarded by */
+    pthread_mutex_t lock;
+    atomic_uint later_count;
 };
 
 /* `change` may set options before the start; NULL: defaults. */
 struct test_server *test_server_start(void (*change)(struct net_options *options));
 void test_server_stop(struct test_server *server);
+/* All calls of "later" so far. */
+void test_answer_later(struct test_server *server);
 
 /* A blocking connection that gives up reading after 10 s. */
 int test_connect(const struct test_server *server);

@@ -22,7 +22,8 @@ void test_sleep_ms(unsigned time_ms)
 static bool is_heavy(void *self, bytes method)
 {
     (void)self;
-    return bytes_equal(method, BYTES_LIT("heavy")) || bytes_equal(method, BYTES_LIT("slow"));
+    return bytes_equal(method, BYTES_LIT("heavy")) || bytes_equal(method, BYTES_LIT("slow")) ||
+           bytes_equal(method, BYTES_LIT("later"));
 }
 
 static void put_big(struct json_out *out, json params)
@@ -64,6 +65,47 @@ static void answer(void *self, bytes method, json params, const struct net_peer 
     json_put_raw(out, json_is(params, JSON_ABSENT) ? BYTES_LIT("null") : params.text);
 }
 
+struct test_later {
+    struct test_later *next;
+    struct net_later *later;
+    json params;
+    struct json_out *out;
+};
+
+static bool begin(void *self, bytes method, json params, const struct net_peer *peer,
+                  struct json_out *out, struct net_later *later)
+{
+    struct test_server *server = self;
+    (void)peer;
+    if (!bytes_equal(method, BYTES_LIT("later")))
+        return false;
+    struct test_later *call = malloc(sizeof(*call));
+    assert(call != NULL);
+    pthread_mutex_lock(&server->lock);
+    *call = (struct test_later){server->later, later, params, out};
+    server->later = call;
+    pthread_mutex_unlock(&server->lock);
+    server->later_count++;
+    return true;
+}
+
+void test_answer_later(struct test_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    struct test_later *list = server->later;
+    server->later = NULL;
+    pthread_mutex_unlock(&server->lock);
+    while (list != NULL) {
+        struct test_later *call = list;
+        list = call->next;
+        json_key(call->out, "result");
+        json_put_raw(call->out,
+                     json_is(call->params, JSON_ABSENT) ? BYTES_LIT("null") : call->params.text);
+        net_answered(call->later);
+        free(call);
+    }
+}
+
 static void peer_gone(void *self, const struct net_peer *peer)
 {
     struct test_server *server = self;
@@ -86,7 +128,8 @@ struct test_server *test_server_start(void (*change)(struct net_options *options
     struct err err;
     assert(server != NULL && pool_new(2, 100, &server->pool, &err) == ST_OK);
     struct net_options options = net_defaults(server->pool);
-    struct net_handler handler = {server, is_heavy, answer, peer_gone, page};
+    pthread_mutex_init(&server->lock, NULL);
+    struct net_handler handler = {server, is_heavy, answer, begin, peer_gone, page};
     if (change != NULL)
         change(&options);
     if (net_start(&options, &handler, &server->net, &err) != ST_OK)
@@ -98,6 +141,7 @@ void test_server_stop(struct test_server *server)
 {
     net_stop(server->net, 2000);
     pool_free(server->pool);
+    pthread_mutex_destroy(&server->lock);
     free(server);
 }
 

@@ -34,6 +34,7 @@ struct net_options net_defaults(struct pool *pool)
         .batch_limit = 1000,
         .request_limit = 25 << 20,
         .answer_limit = 64 << 20,
+        .later_limit = 4096,
         .memory_limit = 512 << 20,
         .push_limit = 8 << 20,
         .scratch_size = (usize)1 << 30,
@@ -150,7 +151,7 @@ static enum status start_daemon(struct net *net, int fd, usize per_ip, struct er
 
 static bool is_done(const struct net *net, u64 now_ms)
 {
-    if (!net->stopping || net->on_pool > 0)
+    if (!net->stopping || net->under_way > 0)
         return false;
     return now_ms >= net->stop_by_ms || (net->sockets == NULL && !http_is_busy(net));
 }
