@@ -4,9 +4,9 @@
  *                 └──> final:   ours (offers.c)
  *
  * Nothing of them is promised, so nothing is kept or in the journal: what cannot be passed on at
- * once is lost, and whoever waits for an answer asks again. Each peer may send MOST in PERIOD_S;
- * peers without a channel none, or a stranger could be anybody any number of times. A link in which
- * much waits gets no more.
+ * once is lost, and whoever waits for an answer asks again. Each peer may send MOST in PERIOD_S, of
+ * which a large one counts as several; peers without a channel none, or a stranger could be anybody
+ * any number of times. A link in which much waits gets no more.
  *
  * Our own go to the first node of a path along the shortest chain of public channels, each hop a
  * blinded one as well; none of these nodes learns whether it is the first. */
@@ -21,6 +21,7 @@
 enum {
     MOST = 100,
     PERIOD_S = 10,
+    LARGE_COSTS = 4,     /* where a small one costs 1 */
     LINK_ROOM = 1 << 18, /* bytes that may wait in a link before messages are dropped */
     WAY_HOPS = BLINDED_HOPS_LIMIT,
     MOST_OF_ALL = 1000, /* from all peers together */
@@ -36,18 +37,17 @@ static struct peer *talkable(const struct daemon *daemon, const point33 *node)
     return peer != NULL && peer->link != NULL && peer->greeted && peer->channels != 0 ? peer : NULL;
 }
 
-static void pass_on(struct peer *peer, const point33 *path_key, const u8 onion[static ONION_SIZE])
+static void pass_on(struct peer *peer, const point33 *path_key, bytes onion)
 {
     struct wire_message message = {.type = WIRE_ONION_MESSAGE};
-    message.onion_message = (struct wire_onion_message){*path_key, {onion, ONION_SIZE}};
+    message.onion_message = (struct wire_onion_message){*path_key, onion};
     if (link_waiting(peer->link) < LINK_ROOM)
         peer_say_at_once(peer, &message);
 }
 
 /* --- In. */
 
-static void take_forward(struct daemon *daemon, const struct instruction *said,
-                         const u8 onion[static ONION_SIZE])
+static void take_forward(struct daemon *daemon, const struct instruction *said, bytes onion)
 {
     struct peer *next = talkable(daemon, &said->next);
     if (next != NULL)
@@ -55,12 +55,11 @@ static void take_forward(struct daemon *daemon, const struct instruction *said,
 }
 
 /* For its instruction; one for a payment says more than one for a message may. */
-static enum status open_layer(const struct daemon *daemon, const point33 *path_key,
-                              const struct onion_peeled *peeled, bool is_final,
-                              u8 room[static BLINDED_SEALED_LIMIT], struct onion_message *message,
-                              struct instruction *said, struct err *err)
+static enum status open_layer(const struct daemon *daemon, const point33 *path_key, bytes payload,
+                              bool is_final, u8 room[static BLINDED_SEALED_LIMIT],
+                              struct onion_message *message, struct instruction *said,
+                              struct err *err)
 {
-    bytes payload = {peeled->payload, peeled->payload_size};
     TRY(onion_message_decode(is_final, payload, message, err));
     TRY(instruction_open(keyring_node_secret(daemon->ring), path_key, message->sealed, is_final,
                          room, said, err));
@@ -69,26 +68,26 @@ static enum status open_layer(const struct daemon *daemon, const point33 *path_k
     return ST_OK;
 }
 
-static enum status take(struct daemon *daemon, const point33 *path_key, const u8 *onion,
-                        struct err *err)
+static enum status take(struct daemon *daemon, const point33 *path_key, bytes onion,
+                        u8 opened[static ONION_ROOM], struct err *err)
 {
     secret32 key;
-    struct onion_peeled peeled;
+    struct onion_opened layer;
     struct onion_message message;
     struct instruction said;
     u8 room[BLINDED_SEALED_LIMIT];
     TRY(blinded_path_key(keyring_node_secret(daemon->ring), path_key, &key));
-    enum onion_verdict verdict = onion_peel(&key, onion, BYTES_EMPTY, &peeled);
+    enum onion_verdict verdict = onion_open(&key, onion, BYTES_EMPTY, opened, &layer);
     secret_wipe(&key);
-    secret_wipe(&peeled.shared);
+    secret_wipe(&layer.shared);
     if (verdict != ONION_FINAL && verdict != ONION_FORWARD)
         return fail(err, ST_INVALID, "an onion message that does not peel");
     bool is_final = verdict == ONION_FINAL;
-    TRY(open_layer(daemon, path_key, &peeled, is_final, room, &message, &said, err));
+    TRY(open_layer(daemon, path_key, layer.payload, is_final, room, &message, &said, err));
     if (is_final)
         offers_take(daemon, said.path_id, &message);
     else
-        take_forward(daemon, &said, peeled.next);
+        take_forward(daemon, &said, layer.next);
     return ST_OK;
 }
 
@@ -96,16 +95,19 @@ static enum status take(struct daemon *daemon, const point33 *path_key, const u8
 enum status messages_take(struct peer *peer, const struct wire_message *message, struct err *err)
 {
     const struct wire_onion_message *said = &message->onion_message;
+    u64 now_s = network_now_s(), costs = said->onion.size == ONION_SIZE ? 1 : LARGE_COSTS;
     struct err why;
     (void)err;
-    u64 now_s = network_now_s();
-    if (said->onion.size != ONION_SIZE || peer->channels == 0 ||
-        !gossip_spend(&peer->messages, 1, MOST, PERIOD_S, now_s) ||
-        !gossip_spend(&peer->daemon->messages, 1, MOST_OF_ALL, PERIOD_S, now_s))
+    if (!onion_is_size(said->onion.size) || peer->channels == 0 ||
+        !gossip_spend(&peer->messages, costs, MOST, PERIOD_S, now_s) ||
+        !gossip_spend(&peer->daemon->messages, costs, MOST_OF_ALL, PERIOD_S, now_s))
         return ST_OK;
-    if (take(peer->daemon, &said->path_key, said->onion.data, &why) != ST_OK)
+    u8 *room = malloc(ONION_ROOM);
+    assert(room != NULL);
+    if (take(peer->daemon, &said->path_key, said->onion, room, &why) != ST_OK)
         log_debug("channel", "an onion message is dropped", LOG_HEX("node", peer->node),
                   LOG_TEXT("why", why.text));
+    free(room);
     return ST_OK;
 }
 
@@ -197,28 +199,45 @@ static enum status blind_way(const point33 *way, usize count, const struct blind
     return st;
 }
 
-static enum status wrap(const struct blinded_route *const *routes, usize count,
-                        const struct onion_message *last, u8 onion[static ONION_SIZE],
-                        struct err *err)
-{
+/* What each hop of a message reads. */
+struct layers {
     struct onion_hop hops[2 * BLINDED_HOPS_LIMIT];
-    secret32 shared[2 * BLINDED_HOPS_LIMIT], session;
-    u8 rooms[2 * BLINDED_HOPS_LIMIT][ONION_PAYLOAD_LIMIT];
-    usize total = 0;
+    usize count, used;
+    u8 room[2 * BLINDED_HOPS_LIMIT * (BLINDED_SEALED_LIMIT + 4) + ONION_MESSAGE_LIMIT];
+};
+
+static void put_layers(struct layers *layers, const struct blinded_route *const *routes,
+                       usize count, const struct onion_message *last)
+{
+    layers->count = layers->used = 0;
     for (usize i = 0; i < count; i++)
         for (usize j = 0; j < routes[i]->count; j++)
-            hops[total++] = routes[i]->hops[j];
-    for (usize i = 0; i < total; i++) {
-        bool is_final = i + 1 == total;
+            layers->hops[layers->count++] = routes[i]->hops[j];
+    for (usize i = 0; i < layers->count; i++) {
+        bytes *payload = &layers->hops[i].payload;
+        bool is_final = i + 1 == layers->count;
         struct onion_message message = is_final ? *last : (struct onion_message){0};
-        message.sealed = hops[i].payload;
-        usize size = onion_message_encode(is_final, &message, rooms[i]);
-        if (size == 0)
-            return fail(err, ST_FULL, "the message does not fit into an onion");
-        hops[i].payload = (bytes){rooms[i], size};
+        u8 *room = layers->room + layers->used;
+        message.sealed = *payload;
+        *payload = (bytes){room, onion_message_encode(is_final, &message, room)};
+        layers->used += payload->size;
     }
+}
+
+/* As small as may be. */
+static enum status wrap(const struct layers *layers, u8 onion[static ONION_LARGE_SIZE], usize *size,
+                        struct err *err)
+{
+    secret32 shared[2 * BLINDED_HOPS_LIMIT], session;
     random_fill(session.b, sizeof(session.b));
-    enum status st = onion_build(&session, hops, total, BYTES_EMPTY, onion, shared, err);
+    *size = ONION_SIZE;
+    enum status st =
+        onion_build(&session, layers->hops, layers->count, BYTES_EMPTY, onion, shared, err);
+    if (st == ST_FULL) {
+        *size = ONION_LARGE_SIZE;
+        st = onion_build_of(*size, &session, layers->hops, layers->count, BYTES_EMPTY, onion,
+                            shared, err);
+    }
     secret_wipe(&session);
     secret_wipe(&shared);
     return st;
@@ -227,14 +246,15 @@ static enum status wrap(const struct blinded_route *const *routes, usize count,
 enum status messages_send(struct daemon *daemon, const struct blinded_route *path,
                           const struct onion_message *message, struct err *err)
 {
-    u8 memory[WAY_HOPS * BLINDED_HOP_LIMIT], onion[ONION_SIZE];
+    u8 memory[WAY_HOPS * BLINDED_HOP_LIMIT], onion[ONION_LARGE_SIZE];
     u8 room[BLINDED_SEALED_LIMIT];
     struct arena arena = arena_over(memory, sizeof(memory));
     struct blinded_route to = *path, before;
     const struct blinded_route *routes[] = {&before, &to};
+    struct layers layers;
     point33 way[WAY_HOPS], own = keyring_node(daemon->ring);
     struct instruction said;
-    usize count;
+    usize count, size;
     while (point_equal(&to.first_node, &own))
         TRY(blinded_route_enter(keyring_node_secret(daemon->ring), &to, room, &said, err));
     if (find_way(daemon, &to.first_node, way, &count) != ST_OK)
@@ -242,9 +262,10 @@ enum status messages_send(struct daemon *daemon, const struct blinded_route *pat
     if (count > 0)
         TRY(blind_way(way, count, &to, &before, &arena));
     bool is_direct = count == 0;
-    TRY(wrap(routes + is_direct, is_direct ? 1 : 2, message, onion, err));
+    put_layers(&layers, routes + is_direct, is_direct ? 1 : 2, message);
+    TRY(wrap(&layers, onion, &size, err));
     const struct blinded_route *first = routes[is_direct];
-    pass_on(talkable(daemon, &first->first_node), &first->first_path_key, onion);
+    pass_on(talkable(daemon, &first->first_node), &first->first_path_key, (bytes){onion, size});
     return ST_OK;
 }
 

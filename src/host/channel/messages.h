@@ -10,8 +10,8 @@
 enum status messages_take(struct peer *peer, const struct wire_message *message, struct err *err);
 
 /* To the end of the path; *message is what stands there, but for `sealed`. ST_MISSING: no way to
- * the path is known. ST_FULL: it is too large. ST_INVALID: the path ends here, or does not open.
- * That it arrives is not promised. */
+ * the path is known. ST_INVALID: the path ends here, or does not open. That it arrives is not
+ * promised. */
 enum status messages_send(struct daemon *daemon, const struct blinded_route *path,
                           const struct onion_message *message, struct err *err);
 

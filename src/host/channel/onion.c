@@ -2,11 +2,10 @@
 
 enum {
     POINT = sizeof(point33),
-    SIZE = ONION_PAYLOADS_SIZE,
+    MOST = ONION_LARGE_PAYLOADS_SIZE,
     HMAC = ONION_HMAC_SIZE,
     AT_KEY = 1,
     AT_PAYLOADS = AT_KEY + POINT,
-    AT_HMAC = AT_PAYLOADS + SIZE,
 };
 
 /* --- Of one hop. */
@@ -20,12 +19,11 @@ static void add_rho(const secret32 *shared, u8 *data, usize size)
     secret_wipe(&rho);
 }
 
-static void hmac_of(const secret32 *shared, const u8 *payloads, bytes associated,
-                    u8 out[static HMAC])
+static void hmac_of(const secret32 *shared, bytes payloads, bytes associated, u8 out[static HMAC])
 {
     secret32 mu;
     secret_derive(BYTES_LIT("mu"), shared, &mu);
-    hmac_sha256(BYTES_OF(mu), (bytes){payloads, SIZE}, associated, out);
+    hmac_sha256(BYTES_OF(mu), payloads, associated, out);
     secret_wipe(&mu);
 }
 
@@ -71,15 +69,15 @@ static bool read_prefix(const u8 *from, usize *payload_size)
 
 /* --- Building. */
 
-static enum status check_hops(const struct onion_hop *hops, usize count, struct err *err)
+static enum status check_hops(usize room, const struct onion_hop *hops, usize count,
+                              struct err *err)
 {
-    usize room = SIZE;
     assert(count > 0);
     for (usize i = 0; i < count; i++) {
         usize size = hops[i].payload.size;
         if (size < ONION_PAYLOAD_MIN)
             return fail(err, ST_INVALID, "the payload of hop %zu is too short", i);
-        if (size > ONION_PAYLOAD_LIMIT || hop_size(size) > room)
+        if (size > room || hop_size(size) > room)
             return fail(err, ST_FULL, "the payloads of %zu hops do not fit into an onion", count);
         room -= hop_size(size);
     }
@@ -113,60 +111,75 @@ static enum status share_secrets(const secret32 *session, const struct onion_hop
 
 /* What the hops before the last will have put at the end of the payloads when the last one gets
  * them: each adds zeros as many as it takes, and its stream to all. Returns how many bytes. */
-static usize make_filler(const struct onion_hop *hops, usize count, const secret32 *shared,
-                         u8 filler[static SIZE])
+static usize make_filler(usize room, const struct onion_hop *hops, usize count,
+                         const secret32 *shared, u8 filler[static MOST])
 {
+    u8 stream[2 * MOST];
     usize size = 0;
     for (usize i = 0; i + 1 < count; i++) {
-        u8 stream[2 * SIZE] = {0};
-        usize from = SIZE - size;
-        add_rho(&shared[i], stream, sizeof(stream));
+        usize from = room - size;
+        memset(stream, 0, 2 * room);
+        add_rho(&shared[i], stream, 2 * room);
         memset(filler + size, 0, hop_size(hops[i].payload.size));
         size += hop_size(hops[i].payload.size);
         for (usize j = 0; j < size; j++)
             filler[j] ^= stream[from + j];
-        secret_wipe(&stream);
     }
+    secret_wipe_bytes(stream, 2 * room);
     return size;
 }
 
-static void wrap_hop(const struct onion_hop *hop, const secret32 *shared, u8 *payloads,
+static void wrap_hop(const struct onion_hop *hop, const secret32 *shared, u8 *payloads, usize room,
                      const u8 next_hmac[static HMAC])
 {
     usize taken = hop_size(hop->payload.size), prefix = prefix_size(hop->payload.size);
-    memmove(payloads + taken, payloads, SIZE - taken);
+    memmove(payloads + taken, payloads, room - taken);
     write_prefix(payloads, hop->payload.size);
     memcpy(payloads + prefix, hop->payload.data, hop->payload.size);
     memcpy(payloads + taken - HMAC, next_hmac, HMAC);
-    add_rho(shared, payloads, SIZE);
+    add_rho(shared, payloads, room);
+}
+
+bool onion_is_size(usize size)
+{
+    return size == ONION_SIZE || size == ONION_LARGE_SIZE;
+}
+
+enum status onion_build_of(usize size, const secret32 *session, const struct onion_hop *hops,
+                           usize count, bytes associated, u8 *out, secret32 *shared,
+                           struct err *err)
+{
+    u8 filler[MOST], hmac[HMAC] = {0}; /* zero says to the last hop that it is that */
+    usize room = size - ONION_OVERHEAD;
+    point33 ephemeral;
+    secret32 pad;
+    assert(onion_is_size(size));
+    TRY(check_hops(room, hops, count, err));
+    TRY(share_secrets(session, hops, count, shared, err));
+    TRY(point_of_secret(session, &ephemeral));
+    u8 *payloads = out + AT_PAYLOADS;
+    memset(payloads, 0, room);
+    secret_derive(BYTES_LIT("pad"), session, &pad);
+    stream_add(&pad, payloads, room);
+    secret_wipe(&pad);
+    usize filler_size = make_filler(room, hops, count, shared, filler);
+    for (usize i = count; i-- > 0;) {
+        wrap_hop(&hops[i], &shared[i], payloads, room, hmac);
+        if (i == count - 1)
+            memcpy(payloads + room - filler_size, filler, filler_size);
+        hmac_of(&shared[i], (bytes){payloads, room}, associated, hmac);
+    }
+    out[0] = 0;
+    memcpy(out + AT_KEY, ephemeral.b, POINT);
+    memcpy(payloads + room, hmac, HMAC);
+    return ST_OK;
 }
 
 enum status onion_build(const secret32 *session, const struct onion_hop *hops, usize count,
                         bytes associated, u8 out[static ONION_SIZE], secret32 *shared,
                         struct err *err)
 {
-    u8 filler[SIZE], hmac[HMAC] = {0}; /* zero says to the last hop that it is that */
-    point33 ephemeral;
-    secret32 pad;
-    TRY(check_hops(hops, count, err));
-    TRY(share_secrets(session, hops, count, shared, err));
-    TRY(point_of_secret(session, &ephemeral));
-    u8 *payloads = out + AT_PAYLOADS;
-    memset(payloads, 0, SIZE);
-    secret_derive(BYTES_LIT("pad"), session, &pad);
-    stream_add(&pad, payloads, SIZE);
-    secret_wipe(&pad);
-    usize filler_size = make_filler(hops, count, shared, filler);
-    for (usize i = count; i-- > 0;) {
-        wrap_hop(&hops[i], &shared[i], payloads, hmac);
-        if (i == count - 1)
-            memcpy(payloads + SIZE - filler_size, filler, filler_size);
-        hmac_of(&shared[i], payloads, associated, hmac);
-    }
-    out[0] = 0;
-    memcpy(out + AT_KEY, ephemeral.b, POINT);
-    memcpy(out + AT_HMAC, hmac, HMAC);
-    return ST_OK;
+    return onion_build_of(ONION_SIZE, session, hops, count, associated, out, shared, err);
 }
 
 /* --- Peeling. */
@@ -192,8 +205,7 @@ u16 onion_failure_code(enum onion_verdict verdict)
 
 /* The packet for the next hop: its key, what is left of the payloads, the HMAC found there. */
 static enum status write_next(const point33 *ephemeral, const struct open_point *open,
-                              const secret32 *shared, const u8 *payloads, const u8 *hmac,
-                              u8 out[static ONION_SIZE])
+                              const secret32 *shared, bytes payloads, const u8 *hmac, u8 *out)
 {
     secret32 blinding;
     point33 next = {{0}};
@@ -202,40 +214,70 @@ static enum status write_next(const point33 *ephemeral, const struct open_point 
     secret_wipe(&blinding);
     out[0] = 0;
     memcpy(out + AT_KEY, next.b, POINT);
-    memcpy(out + AT_PAYLOADS, payloads, SIZE);
-    memcpy(out + AT_HMAC, hmac, HMAC);
+    bytes_copy(out + AT_PAYLOADS, payloads);
+    memcpy(out + AT_PAYLOADS + payloads.size, hmac, HMAC);
     return st;
+}
+
+/* `open` has room for the payloads twice, `next` for a packet. `shared` is zero where it is not to
+ * be used. */
+static enum onion_verdict peel(const secret32 *node, bytes packet, bytes associated,
+                               secret32 *shared, u8 *open, bytes *payload, u8 *next)
+{
+    static const u8 last[HMAC];
+    usize room = packet.size - ONION_OVERHEAD;
+    bytes sealed = bytes_slice(packet, AT_PAYLOADS, room);
+    u8 hmac[HMAC];
+    point33 ephemeral;
+    struct open_point point;
+    if (packet.data[0] != 0)
+        return ONION_BAD_VERSION;
+    bytes_copy(ephemeral.b, bytes_slice(packet, AT_KEY, POINT));
+    if (point_open(&ephemeral, &point) != ST_OK || open_ecdh(node, &point, shared) != ST_OK)
+        return ONION_BAD_KEY;
+    hmac_of(shared, sealed, associated, hmac);
+    if (!secret_equal(hmac, sealed.data + room, HMAC)) {
+        secret_wipe(shared);
+        return ONION_BAD_HMAC;
+    }
+    bytes_copy(open, sealed);
+    memset(open + room, 0, room);
+    add_rho(shared, open, 2 * room);
+    usize size, taken;
+    if (!read_prefix(open, &size) || size < ONION_PAYLOAD_MIN || (taken = hop_size(size)) > room)
+        return ONION_BAD_PAYLOAD;
+    *payload = (bytes){open + prefix_size(size), size};
+    const u8 *next_hmac = open + taken - HMAC;
+    if (secret_equal(next_hmac, last, HMAC))
+        return ONION_FINAL;
+    if (write_next(&ephemeral, &point, shared, (bytes){open + taken, room}, next_hmac, next) !=
+        ST_OK)
+        return ONION_BAD_KEY;
+    return ONION_FORWARD;
 }
 
 enum onion_verdict onion_peel(const secret32 *node, const u8 packet[static ONION_SIZE],
                               bytes associated, struct onion_peeled *out)
 {
-    static const u8 last[HMAC];
-    u8 open[2 * SIZE] = {0}, hmac[HMAC];
-    point33 ephemeral;
-    struct open_point point;
+    u8 open[2 * ONION_PAYLOADS_SIZE];
+    bytes payload = BYTES_EMPTY;
     memset(out, 0, sizeof(*out));
-    if (packet[0] != 0)
-        return ONION_BAD_VERSION;
-    memcpy(ephemeral.b, packet + AT_KEY, POINT);
-    if (point_open(&ephemeral, &point) != ST_OK || open_ecdh(node, &point, &out->shared) != ST_OK)
-        return ONION_BAD_KEY;
-    hmac_of(&out->shared, packet + AT_PAYLOADS, associated, hmac);
-    if (!secret_equal(hmac, packet + AT_HMAC, HMAC)) {
-        secret_wipe(&out->shared);
-        return ONION_BAD_HMAC;
-    }
-    memcpy(open, packet + AT_PAYLOADS, SIZE);
-    add_rho(&out->shared, open, sizeof(open));
-    usize size, taken;
-    if (!read_prefix(open, &size) || size < ONION_PAYLOAD_MIN || (taken = hop_size(size)) > SIZE)
-        return ONION_BAD_PAYLOAD;
-    out->payload_size = size;
-    memcpy(out->payload, open + prefix_size(size), size);
-    const u8 *next_hmac = open + taken - HMAC;
-    if (secret_equal(next_hmac, last, HMAC))
-        return ONION_FINAL;
-    if (write_next(&ephemeral, &point, &out->shared, open + taken, next_hmac, out->next) != ST_OK)
-        return ONION_BAD_KEY;
-    return ONION_FORWARD;
+    enum onion_verdict verdict = peel(node, (bytes){packet, ONION_SIZE}, associated, &out->shared,
+                                      open, &payload, out->next);
+    out->payload_size = payload.size;
+    bytes_copy(out->payload, payload);
+    return verdict;
+}
+
+enum onion_verdict onion_open(const secret32 *node, bytes packet, bytes associated,
+                              u8 room[static ONION_ROOM], struct onion_opened *out)
+{
+    u8 *next = room + 2 * ONION_LARGE_PAYLOADS_SIZE;
+    assert(onion_is_size(packet.size));
+    memset(out, 0, sizeof(*out));
+    enum onion_verdict verdict =
+        peel(node, packet, associated, &out->shared, room, &out->payload, next);
+    if (verdict == ONION_FORWARD)
+        out->next = (bytes){next, packet.size};
+    return verdict;
 }

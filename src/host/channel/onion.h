@@ -1,14 +1,14 @@
 /* Onion packets: a route that each node on it sees only one step of.
  *
- *     version, 0 | ephemeral key, 33 | payloads, 1,300 | HMAC, 32
+ *     version, 0 | ephemeral key, 33 | payloads, 1,300 or 32,768 | HMAC, 32
  *     payloads = (length, bigsize | payload | HMAC of the next packet)… | filler
  *
  * The origin builds the packet for all hops; each hop peels it, reads its own payload and passes on
  * a packet of the same size, in which it can see nothing. What a payload says is for others to
- * read.
+ * read. Payments have the smaller size, messages either.
  *
- * Source: BOLT 4 ("Packet Structure" to "Filler Generation"), after Sphinx (Danezis and Goldberg,
- * 2009). */
+ * Source: BOLT 4 ("Packet Structure" to "Filler Generation", "Onion Messages"), after Sphinx
+ * (Danezis and Goldberg, 2009). */
 #ifndef CHANNEL_ONION_H
 #define CHANNEL_ONION_H
 
@@ -16,8 +16,11 @@
 
 enum {
     ONION_PAYLOADS_SIZE = 1300,
+    ONION_LARGE_PAYLOADS_SIZE = 32768,
     ONION_HMAC_SIZE = 32,
-    ONION_SIZE = 1 + (int)sizeof(point33) + ONION_PAYLOADS_SIZE + ONION_HMAC_SIZE,
+    ONION_OVERHEAD = 1 + (int)sizeof(point33) + ONION_HMAC_SIZE,
+    ONION_SIZE = ONION_OVERHEAD + ONION_PAYLOADS_SIZE,
+    ONION_LARGE_SIZE = ONION_OVERHEAD + ONION_LARGE_PAYLOADS_SIZE,
     ONION_PAYLOAD_MIN = 2,                                           /* 0 and 1 are reserved */
     ONION_PAYLOAD_LIMIT = ONION_PAYLOADS_SIZE - 3 - ONION_HMAC_SIZE, /* where it is the only one */
     ONION_HOP_LIMIT = ONION_PAYLOADS_SIZE / (1 + ONION_PAYLOAD_MIN + ONION_HMAC_SIZE),
@@ -35,6 +38,10 @@ struct onion_hop {
 enum status onion_build(const secret32 *session, const struct onion_hop *hops, usize count,
                         bytes associated, u8 out[static ONION_SIZE], secret32 *shared,
                         struct err *err);
+/* The same for a packet of `size` bytes, ONION_SIZE or ONION_LARGE_SIZE. */
+enum status onion_build_of(usize size, const secret32 *session, const struct onion_hop *hops,
+                           usize count, bytes associated, u8 *out, secret32 *shared,
+                           struct err *err);
 
 enum onion_verdict {
     ONION_FORWARD, /* `next` goes to the node that the payload names */
@@ -61,5 +68,16 @@ struct onion_peeled {
  * (BOLT 4 has payments refuse that) remembers its `shared`. */
 enum onion_verdict onion_peel(const secret32 *node, const u8 packet[static ONION_SIZE],
                               bytes associated, struct onion_peeled *out);
+
+/* The same for a packet of either size. What *out borrows is in `room`. */
+struct onion_opened {
+    secret32 shared;
+    bytes payload;
+    bytes next; /* FORWARD */
+};
+enum { ONION_ROOM = 2 * ONION_LARGE_PAYLOADS_SIZE + ONION_LARGE_SIZE };
+bool onion_is_size(usize size);
+enum onion_verdict onion_open(const secret32 *node, bytes packet, bytes associated,
+                              u8 room[static ONION_ROOM], struct onion_opened *out);
 
 #endif

@@ -25,6 +25,18 @@ static void seal(u8 packet[static ONION_SIZE], secret32 *shared)
                 payloads + ONION_PAYLOADS_SIZE);
 }
 
+/* The other function, which takes packets of either size, finds the same. */
+static void check_open(const u8 packet[static ONION_SIZE], enum onion_verdict verdict,
+                       const struct onion_peeled *peeled)
+{
+    static u8 room[ONION_ROOM];
+    struct onion_opened opened;
+    assert(onion_open(&node, (bytes){packet, ONION_SIZE}, BYTES_EMPTY, room, &opened) == verdict);
+    assert(bytes_equal(opened.payload, (bytes){peeled->payload, peeled->payload_size}));
+    if (verdict == ONION_FORWARD)
+        assert(bytes_equal(opened.next, BYTES_OF(peeled->next)));
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, usize size)
 {
     u8 packet[ONION_SIZE];
@@ -40,6 +52,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, usize size)
     seal(packet, &shared);
     verdict = onion_peel(&node, packet, BYTES_EMPTY, &peeled);
     assert(bytes_equal(BYTES_OF(peeled.shared), BYTES_OF(shared)));
+    check_open(packet, verdict, &peeled);
     if (verdict == ONION_BAD_PAYLOAD) {
         assert(peeled.payload_size == 0);
         return 0;

@@ -19,7 +19,7 @@ static bool read_content(const struct tlv *tlv, struct onion_message *out)
     bool is_first = out->content.size == 0;
     out->type = (enum message_content)tlv->type;
     out->content = tlv->value;
-    return is_first && tlv->value.size > 0;
+    return is_first && tlv->value.size > 0 && tlv->value.size <= ONION_MESSAGE_CONTENT_LIMIT;
 }
 
 static enum status read_tlv(bool is_final, const struct tlv *tlv, struct onion_message *out,
@@ -56,20 +56,20 @@ enum status onion_message_decode(bool is_final, bytes in, struct onion_message *
 }
 
 usize onion_message_encode(bool is_final, const struct onion_message *message,
-                           u8 out[static ONION_PAYLOAD_LIMIT])
+                           u8 out[static ONION_MESSAGE_LIMIT])
 {
-    enum { HEADS = 16 }; /* of three TLVs */
     u8 reply[BLINDED_ROUTE_LIMIT];
     struct writer route = {.out = reply, .limit = sizeof(reply)};
-    struct writer writer = {.out = out, .limit = ONION_PAYLOAD_LIMIT};
-    if (is_final && message->reply.count > 0)
+    struct writer writer = {.out = out, .limit = ONION_MESSAGE_LIMIT};
+    assert(message->sealed.size <= BLINDED_SEALED_LIMIT);
+    if (is_final && message->reply.count > 0) {
         blinded_route_write(&route, &message->reply);
-    if (route.size + message->sealed.size + message->content.size + HEADS > ONION_PAYLOAD_LIMIT)
-        return 0;
-    if (route.size > 0)
         tlv_put(&writer, REPLY, (bytes){reply, route.size});
+    }
     tlv_put(&writer, SEALED, message->sealed);
-    if (is_final)
+    if (is_final) {
+        assert(message->content.size <= ONION_MESSAGE_CONTENT_LIMIT);
         tlv_put(&writer, message->type, message->content);
+    }
     return writer.size;
 }

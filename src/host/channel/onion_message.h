@@ -7,8 +7,8 @@
  *      66   invoice (invoice.h, an ANSWER)
  *      68   error (invoice_request.h)
  *
- * Every hop is one of a blinded path; whom it goes on to is in the instruction. The onion is of the
- * payments' size alone: BOLT 4 has a larger one, too.
+ * Every hop is one of a blinded path; whom it goes on to is in the instruction. The onion is as
+ * large as a payment's, or of the larger size where that has not room enough (onion.h).
  *
  * Source: BOLT 4, "Onion Messages". */
 #ifndef CHANNEL_ONION_MESSAGE_H
@@ -20,6 +20,13 @@ enum message_content {
     MESSAGE_REQUEST = 64,
     MESSAGE_INVOICE = 66,
     MESSAGE_ERROR = 68,
+};
+
+/* Bytes of content that are written, and of all that is written for a hop. */
+enum {
+    ONION_MESSAGE_CONTENT_LIMIT = 4096,
+    ONION_MESSAGE_LIMIT =
+        BLINDED_ROUTE_LIMIT + BLINDED_SEALED_LIMIT + ONION_MESSAGE_CONTENT_LIMIT + 16,
 };
 
 /* Its bytes are borrowed. */
@@ -35,8 +42,8 @@ struct onion_message {
 enum status onion_message_decode(bool is_final, bytes in, struct onion_message *out,
                                  struct err *err);
 
-/* Returns the size; 0: more than an onion has room for. */
+/* Returns the size. Its parts are within their limits. */
 usize onion_message_encode(bool is_final, const struct onion_message *message,
-                           u8 out[static ONION_PAYLOAD_LIMIT]);
+                           u8 out[static ONION_MESSAGE_LIMIT]);
 
 #endif

@@ -97,7 +97,7 @@ TEST(onion_message_is_read_and_written_as_its_row_says)
     };
     for (usize i = 0; i < countof(rows); i++) {
         struct onion_message got;
-        u8 out[ONION_PAYLOAD_LIMIT];
+        u8 out[ONION_MESSAGE_LIMIT];
         bytes in = hex(rows[i].digits);
         CHECK_ROW(i, onion_message_decode(rows[i].is_final, in, &got, NULL) == ST_OK);
         CHECK_ROW(i,
@@ -127,12 +127,18 @@ TEST(onion_message_that_breaks_a_rule_is_refused)
                          ST_INVALID);
 }
 
-TEST(onion_message_that_is_too_large_is_not_written)
+TEST(onion_message_has_content_up_to_its_limit_and_no_more)
 {
-    static u8 content[ONION_PAYLOAD_LIMIT], out[ONION_PAYLOAD_LIMIT];
+    static u8 content[ONION_MESSAGE_CONTENT_LIMIT + 1], out[ONION_MESSAGE_LIMIT];
     struct onion_message message = {
         .sealed = hex(SEALED), .type = MESSAGE_REQUEST, .content = BYTES_OF(content)};
-    CHECK(onion_message_encode(true, &message, out) == 0);
-    message.content.size -= 32;
-    CHECK(onion_message_encode(true, &message, out) != 0);
+    struct onion_message got;
+    message.content.size--;
+    bytes in = {out, onion_message_encode(true, &message, out)};
+    CHECK(onion_message_decode(true, in, &got, NULL) == ST_OK);
+    CHECK(bytes_equal(got.content, message.content));
+    struct writer writer = {.out = out, .limit = sizeof(out)};
+    tlv_put(&writer, 4, message.sealed);
+    tlv_put(&writer, MESSAGE_REQUEST, BYTES_OF(content));
+    CHECK(onion_message_decode(true, (bytes){out, writer.size}, &got, NULL) == ST_INVALID);
 }

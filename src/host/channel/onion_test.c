@@ -164,6 +164,43 @@ TEST(onion_holds_payloads_up_to_the_last_byte_and_no_more)
     CHECK(onion_build(&zero, hops + 1, 1, BYTES_EMPTY, packet, shared, &err) == ST_INVALID);
 }
 
+TEST(onion_of_the_larger_size_holds_what_the_smaller_does_not_and_stays_as_large)
+{
+    enum { HOPS = 4, LAST = 9000 };
+    static u8 packet[ONION_LARGE_SIZE], room[ONION_ROOM], payloads[LAST];
+    struct onion_hop hops[HOPS];
+    secret32 keys[HOPS], shared[HOPS], session = secret_of(8);
+    u64 seed = 5;
+    random_bytes(&seed, payloads, sizeof(payloads));
+    for (usize i = 0; i < HOPS; i++) {
+        random_bytes(&seed, &keys[i], 32);
+        CHECK(point_of_secret(&keys[i], &hops[i].node) == ST_OK);
+        hops[i].payload = (bytes){payloads, i + 1 == HOPS ? LAST : 200 + 100 * i};
+    }
+    CHECK(onion_build(&session, hops, HOPS, BYTES_EMPTY, packet, shared, NULL) == ST_FULL);
+    CHECK(onion_build_of(ONION_LARGE_SIZE, &session, hops, HOPS, BYTES_EMPTY, packet, shared,
+                         NULL) == ST_OK);
+    for (usize i = 0; i < HOPS; i++) {
+        struct onion_opened got;
+        bytes in = BYTES_OF(packet);
+        CHECK_ROW(i, onion_open(&keys[i], in, BYTES_LIT("x"), room, &got) == ONION_BAD_HMAC);
+        packet[ONION_LARGE_SIZE - 1] ^= 1;
+        CHECK_ROW(i, onion_open(&keys[i], in, BYTES_EMPTY, room, &got) == ONION_BAD_HMAC);
+        packet[ONION_LARGE_SIZE - 1] ^= 1;
+        CHECK_ROW(i, onion_open(&keys[i], in, BYTES_EMPTY, room, &got) ==
+                         (i + 1 == HOPS ? ONION_FINAL : ONION_FORWARD));
+        CHECK_ROW(i, bytes_equal(got.payload, hops[i].payload));
+        CHECK_ROW(i, bytes_equal(BYTES_OF(got.shared), BYTES_OF(shared[i])));
+        CHECK_ROW(i, i + 1 == HOPS || got.next.size == sizeof(packet));
+        bytes_copy(packet, got.next);
+    }
+    hops[0].payload.size = sizeof(payloads);
+    for (usize i = 1; i < HOPS; i++)
+        hops[i].payload.size = sizeof(payloads);
+    CHECK(onion_build_of(ONION_LARGE_SIZE, &session, hops, HOPS, BYTES_EMPTY, packet, shared,
+                         NULL) == ST_FULL);
+}
+
 /* --- Attacks. */
 
 TEST(onion_with_any_byte_changed_is_refused_and_says_why)

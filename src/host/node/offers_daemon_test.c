@@ -244,7 +244,7 @@ static void ask(struct stranger *who, const struct blinded_route *path, bytes re
     struct instruction end_here = {.path_id = BYTES_OF(reply_id)};
     struct onion_message message = {
         .sealed = path->hops[0].payload, .type = MESSAGE_REQUEST, .content = request};
-    u8 payload[ONION_PAYLOAD_LIMIT], onion[ONION_SIZE];
+    u8 payload[ONION_MESSAGE_LIMIT], onion[ONION_SIZE];
     CHECK(blinded_route_make(&session, &own, &end_here, 1, &message.reply, test_arena()) == ST_OK);
     struct onion_hop hop = {path->hops[0].node,
                             {payload, onion_message_encode(true, &message, payload)}};
