@@ -30,10 +30,17 @@ describe('an offer, four nodes in a row', () => {
   }, 60_000, 'the network to be known');
   const key = (i) => nodes[i].node.slice(0, 66);
   const balance = async (i, j) => BigInt((await nodes[i].channel(channels[j])).balance);
-  const fee = (amount) => (amount * 1000n + 999_999n) / 1_000_000n;
+  const fee = (amount, millionths = 1000n) => (amount * millionths + 999_999n) / 1_000_000n;
+  /** What the two nodes of the path ask together, with what they round up. */
+  const pathFee = (amount) => 2n + fee(amount, 2001n);
+  /** What two hops round up may arrive, too. */
+  const comes = (before, amount, what = 'the payment') => until(async () => {
+    const more = await balance(3, 2) - before;
+    return more >= amount && more <= amount + 2n;
+  }, 10_000, what);
   const offerOf = async (i, terms) => (await nodes[i].rpc('channel_offer', terms)).offer;
 
-  test('is paid twice, over two mediators who earn their fees; the payer never hears the payee\'s name', async () => {
+  test('is paid twice, over two mediators who earn their fees; the payer hears neither the payee\'s name nor its neighbour\'s', async () => {
     const amount = ether / 100n;
     const offer = await offerOf(3, { amount: hex(amount), description: 'tea' });
     assert.match(offer, /^lnvo1/);
@@ -43,13 +50,15 @@ describe('an offer, four nodes in a row', () => {
       const paid = await nodes[0].rpc('channel_pay', { invoice: offer });
       assert.equal(paid.state, 'paid');
       assert.equal(BigInt(paid.amount), amount);
-      assert.equal(BigInt(paid.fee), fee(amount) + fee(amount + fee(amount)));
-      await until(async () => await balance(3, 2) === before + amount, 10_000, 'the payment');
-      assert.deepEqual(await nodes[3].rpc('channel_invoiceStatus', { hash: paid.payment }), { state: 'paid', received: hex(amount) });
+      assert.equal(BigInt(paid.fee), pathFee(amount));
+      await comes(before, amount);
+      const { state, received } = await nodes[3].rpc('channel_invoiceStatus', { hash: paid.payment });
+      assert.equal(state, 'paid');
+      assert.equal(BigInt(received), await balance(3, 2) - before);
       news.push(paid);
     }
     assert.notEqual(news[0].payment, news[1].payment, 'another payment each time');
-    // Its key is in the offer no more than in what the payer's journal keeps of the payments.
+    // Their keys are in the offer no more than the payee's is in what the payer's journal keeps of the payments.
     const { readFileSync } = await import('node:fs');
     const journal = readFileSync(`${nodes[0].datadir}/channels.log`).toString('latin1');
     const raw = Buffer.from(key(3), 'hex').toString('latin1');
@@ -60,18 +69,20 @@ describe('an offer, four nodes in a row', () => {
     for (const letter of offer.slice(offer.lastIndexOf('1') + 1, -6)) bits += letters.indexOf(letter).toString(2).padStart(5, '0');
     const bytes = Buffer.from(bits.match(/.{8}/g).map((each) => parseInt(each, 2)));
     assert.ok(!bytes.includes(Buffer.from(key(3), 'hex')), 'the offer names the payee');
-    assert.ok(bytes.includes(Buffer.from(key(2), 'hex')), 'it names the first node of the path');
+    assert.ok(!bytes.includes(Buffer.from(key(2), 'hex')), 'the offer names the payee\'s neighbour');
+    assert.ok(bytes.includes(Buffer.from(key(1), 'hex')), 'it names the first node of the path');
   });
 
-  test('is paid by the payee\'s own neighbour, by a node that is none, and by commands', async () => {
+  test('is paid by both nodes that are on its path, the first of which knows that, and by commands', async () => {
     const amount = ether / 1000n;
     const offer = await offerOf(3, {});
     await assert.rejects(nodes[2].rpc('channel_pay', { invoice: offer }), /amount/);
     for (const payer of [2, 1]) {
       const before = await balance(3, 2);
       const paid = await nodes[payer].rpc('channel_pay', { invoice: offer, amount: hex(amount) });
-      assert.equal(BigInt(paid.fee), payer === 2 ? 0n : fee(amount));
-      await until(async () => await balance(3, 2) === before + amount, 10_000, 'the payment');
+      // Who is further back on it goes the whole way, and is paid for its own part of it.
+      assert.equal(BigInt(paid.fee), payer === 2 ? pathFee(amount) : 1n + fee(amount));
+      await comes(before, amount);
     }
     const made = await command('offer', '0.001', '--daemon', nodes[3].url, '--description', 'cake');
     const [, text] = made.out.match(/^Offer\s+(lnvo1\S+)$/m);
@@ -83,16 +94,17 @@ describe('an offer, four nodes in a row', () => {
   test('a request that comes again and again is charged once', async () => {
     const offer = await offerOf(3, { amount: '0x3e8' });
     const [before, received] = [await balance(0, 0), await balance(3, 2)];
-    await freeze(nodes[2].pid); // the first node of the path: requests gather before it
+    await freeze(nodes[2].pid); // on the path: requests gather before it
     const paying = nodes[0].rpc('channel_pay', { invoice: offer, timeoutMs: 60_000 });
     await new Promise((done) => setTimeout(done, 7_000)); // asked again every three seconds
     process.kill(nodes[2].pid, 'SIGCONT');
     const paid = await paying;
-    await until(async () => await balance(3, 2) === received + 1000n, 10_000, 'the payment');
+    await comes(received, 1000n);
+    const between = await balance(3, 2);
     // Whatever else had been asked has been answered by the time that a later request is.
-    await nodes[0].rpc('channel_pay', { invoice: await offerOf(3, { amount: '0x1' }) });
-    await until(async () => await balance(3, 2) === received + 1001n, 10_000, 'the later payment');
-    assert.equal(before - await balance(0, 0), 1001n + BigInt(paid.fee) + 2n);
+    const later = await nodes[0].rpc('channel_pay', { invoice: await offerOf(3, { amount: '0x1' }) });
+    await comes(between, 1n, 'the later payment');
+    assert.equal(before - await balance(0, 0), 1001n + BigInt(paid.fee) + BigInt(later.fee));
   });
 
   test('one that has expired is refused with a sentence, as is what it is not for', async () => {
@@ -117,7 +129,7 @@ describe('an offer, four nodes in a row', () => {
     const { invoice } = await nodes[3].rpc('channel_invoice', { amount: '0x3e8' });
     const before = await balance(3, 2);
     await restart('40000'); // its locks last two days; the path is for one
-    await assert.rejects(nodes[0].rpc('channel_pay', { invoice: offer }), /failed at hop 2: the blinded path did not work/);
+    await assert.rejects(nodes[0].rpc('channel_pay', { invoice: offer }), /failed at hop 1: the blinded path did not work/);
     await nodes[0].rpc('channel_pay', { invoice });
     await until(async () => await balance(3, 2) === before + 1000n, 10_000, 'the invoice\'s payment alone');
     await restart('10');
@@ -162,6 +174,61 @@ describe('an offer, four nodes in a row', () => {
     await knowAll();
     const before = await balance(3, 2);
     await until(async () => (await nodes[0].ask('channel_pay', { invoice: offer, timeoutMs: 10_000 })).result, 60_000, 'the payment');
-    await until(async () => await balance(3, 2) === before + 1000n, 10_000, 'the money');
+    await comes(before, 1000n, 'the money');
+  });
+});
+
+describe('an offer of a payee between two mediators', () => {
+  let chain, payer, first, left, right, payee;
+  const channels = {};
+  const open = async (name, from, to, amount = ether) => {
+    channels[name] = (await from.rpc('channel_open', { peer: to.node, amount: hex(amount) })).channel;
+  };
+  const receives = async (name) => BigInt((await payee.channel(channels[name])).balance);
+  before(async () => {
+    chain = await startNode();
+    await deploy(chain.url);
+    [payer, first, left, right, payee] = await Promise.all([1, 2, 3, 4, 5].map((i) => startDaemon({
+      urls: [chain.url], key: `test:${i}`, args: ['--margin', '10', ...(i === 3 ? ['--fee.ppm', '2000'] : [])], // the left one is dearer
+    })));
+    await open('first', payer, first, 3n * ether);
+    await open('first-left', first, left);
+    await open('first-right', first, right);
+    await open('left', left, payee);
+    await open('right', right, payee);
+    await until(async () => {
+      for (const node of [payer, payee]) {
+        const graph = await node.rpc('channel_graph');
+        if (graph.channels.filter((each) => each.public && each.policies.every((policy) => policy?.enabled)).length !== 5) return false;
+      }
+      return true;
+    }, 60_000, 'the network to be known');
+  });
+  after(async () => {
+    for (const node of [payer, first, left, right, payee]) await node?.stop();
+    await chain?.stop();
+  });
+
+  test('is paid in parts, along two blinded paths, where no way carries it all', async () => {
+    const amount = ether * 14n / 10n;
+    const { offer } = await payee.rpc('channel_offer', { amount: hex(amount), description: 'x'.repeat(600) });
+    const { state, parts } = await payer.rpc('channel_pay', { invoice: offer, maxFee: hex(ether / 100n) });
+    assert.deepEqual({ state, parts }, { state: 'paid', parts: 2 });
+    await until(async () => await receives('left') + await receives('right') >= amount, 10_000, 'both parts');
+    assert.ok(await receives('left') + await receives('right') <= amount + 4n);
+    assert.ok(await receives('left') > 0n && await receives('right') > 0n);
+    const { offer: more } = await payee.rpc('channel_offer', { amount: hex(amount) });
+    await assert.rejects(payer.rpc('channel_pay', { invoice: more }), /the payee says: the payee cannot receive so much/);
+  });
+
+  test('is paid along another path where the first, which is cheaper, has no money left', async () => {
+    const amount = ether / 1000n;
+    const { spendable } = await first.channel(channels['first-right']);
+    await first.rpc('channel_keysend', { channel: channels['first-right'], amount: spendable });
+    const { offer } = await payee.rpc('channel_offer', { amount: hex(amount) });
+    const before = await receives('left');
+    const { state, parts } = await payer.rpc('channel_pay', { invoice: offer });
+    assert.deepEqual({ state, parts }, { state: 'paid', parts: 2 });
+    await until(async () => await receives('left') >= before + amount, 10_000, 'the payment');
   });
 });

@@ -148,6 +148,29 @@ u128 instruction_onward(const struct instruction *instruction, u128 amount)
     return out;
 }
 
+/* --- Prices. */
+
+bool blinded_price_add(struct blinded_price *price, u128 base_fee, u32 fee_ppm)
+{
+    u64 ppm = price->fee_ppm;
+    bool is_first = price->base_fee == 0 && ppm == 0;
+    u128 inner = price->base_fee + (is_first ? 0 : 1); /* by what the hops after it round up */
+    ppm += fee_ppm + (ppm * fee_ppm + MILLION - 1) / MILLION;
+    if (base_fee >= ROUTE_AMOUNT_LIMIT || fee_ppm > BLINDED_PPM_LIMIT || ppm > BLINDED_PPM_LIMIT)
+        return false;
+    price->base_fee = inner + route_fee(base_fee, fee_ppm, inner);
+    price->fee_ppm = (u32)ppm;
+    return price->base_fee < ROUTE_AMOUNT_LIMIT;
+}
+
+void blinded_price_enter(struct blinded_price *price, const struct instruction *first)
+{
+    u64 whole = (u64)MILLION + first->fee_ppm;
+    u64 more = price->fee_ppm > first->fee_ppm ? price->fee_ppm - first->fee_ppm : 0;
+    price->base_fee = instruction_onward(first, price->base_fee);
+    price->fee_ppm = (u32)((more * MILLION + whole - 1) / whole);
+}
+
 /* --- Paths. */
 
 static usize largest(const struct instruction *instructions, usize count)

@@ -63,6 +63,21 @@ enum status instruction_open(const secret32 *node, const point33 *path_key, byte
  * up, by which the fee may be short of a unit; hops here hold the fee against what they ask. */
 u128 instruction_onward(const struct instruction *instruction, u128 amount);
 
+/* What all that forward along a path ask together, of what arrives. A path's hops round up each by
+ * itself; the price has it all, and so a unit or two more may arrive than was to.
+ * Source: BOLT 4, "Route Blinding": how the recipient adds fees up. */
+struct blinded_price {
+    u128 base_fee;
+    u32 fee_ppm;
+};
+
+enum { BLINDED_PPM_LIMIT = 1000000 /* a fee of all that is forwarded */ };
+
+/* One hop more, before those that it has. False: more than can be said. */
+bool blinded_price_add(struct blinded_price *price, u128 base_fee, u32 fee_ppm);
+/* Without the first hop, which was told this: as much as the others need, or more. */
+void blinded_price_enter(struct blinded_price *price, const struct instruction *first);
+
 struct blinded_route {
     point33 first_node, first_path_key;
     usize count; /* 1 to BLINDED_HOPS_LIMIT; 0: there is no path */

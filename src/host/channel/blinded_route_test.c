@@ -17,6 +17,15 @@ static bytes hex_of(json object, const char *name)
     return out;
 }
 
+/* SplitMix64 (Steele, Lea, Flood, 2014). */
+static u64 next_random(u64 *state)
+{
+    u64 z = *state += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
 static point33 point_of(const secret32 *secret)
 {
     point33 out = {{0}};
@@ -127,6 +136,50 @@ TEST(instruction_passes_on_what_leaves_its_fee)
         }
     CHECK(instruction_onward(&said, 7) == 0 && instruction_onward(&said, 0) == 0);
     CHECK(instruction_onward(&said, ~(u128)0) == 0);
+}
+
+/* What comes out at the end of a path, each hop of which takes its fee. */
+static u128 arrives(const struct instruction *hops, usize count, u128 amount)
+{
+    for (usize i = 0; i < count; i++)
+        amount = instruction_onward(&hops[i], amount);
+    return amount;
+}
+
+TEST(blinded_price_is_what_lets_the_amount_arrive_and_hardly_more)
+{
+    u64 seed = 5;
+    for (u32 round = 0; round < 20000; round++) {
+        struct instruction hops[4] = {0};
+        struct blinded_price price = {.base_fee = 0};
+        usize count = 1 + round % 4;
+        u128 amount = 1 + ((u128)next_random(&seed) << next_random(&seed) % 32);
+        for (usize i = 0; i < count; i++) {
+            hops[i].fee_ppm = (u32)(next_random(&seed) % 20000) * (u32)(next_random(&seed) % 2);
+            hops[i].base_fee = (next_random(&seed) % 1000) * (next_random(&seed) % 2);
+        }
+        for (usize i = count; i-- > 0;)
+            CHECK(blinded_price_add(&price, hops[i].base_fee, hops[i].fee_ppm));
+        u128 all = amount + route_fee(price.base_fee, price.fee_ppm, amount);
+        u128 got = arrives(hops, count, all);
+        CHECK_ROW(round, got >= amount);
+        CHECK_ROW(round, count > 1 || got == amount);
+        /* Millionths are rounded up for each hop, and so is each fee. */
+        CHECK_ROW(round, got - amount <= count * (2 + amount / 1000000));
+        blinded_price_enter(&price, &hops[0]);
+        all = amount + route_fee(price.base_fee, price.fee_ppm, amount);
+        CHECK_ROW(round, arrives(hops + 1, count - 1, all) >= amount);
+        CHECK_ROW(round, count > 1 || all == amount);
+    }
+}
+
+TEST(blinded_price_that_cannot_be_said_is_none)
+{
+    struct blinded_price price = {.base_fee = 0};
+    CHECK(!blinded_price_add(&price, ROUTE_AMOUNT_LIMIT, 0) &&
+          !blinded_price_add(&price, 0, 1000001));
+    CHECK(blinded_price_add(&price, ROUTE_AMOUNT_LIMIT - 1, 600000));
+    CHECK(!blinded_price_add(&price, 0, 600000) && !blinded_price_add(&price, 5, 0));
 }
 
 TEST(blinded_route_is_read_as_it_was_made_and_each_hop_opens_its_own)

@@ -35,6 +35,7 @@
 #include "channel/failure.h"
 #include "channel/gossip.h"
 #include "channel/history.h"
+#include "channel/invoice.h"
 #include "channel/keyring.h"
 #include "channel/link.h"
 #include "channel/onchain.h"
@@ -244,13 +245,20 @@ struct payment_terms {
     hash32 preimage; /* of a keysend */
 };
 
-/* The end of a payment's way, as its payee has blinded it. The last hop of its plans stands for it,
- * under `name` instead of a channel's id. */
+/* The ends of a payment's ways, as its payee has blinded them. While a route is looked for, each is
+ * a channel of the graph, under its name, from its first node to one that stands for the payee. */
 struct blind_end {
-    struct blinded_route path; /* its bytes are below */
-    bool is_inside;            /* we were its first hop: the path key goes with our lock */
+    struct blinded_route path; /* it does not begin at this node; its bytes are below */
+    struct blinded_price price;
+    u128 least, most; /* that may arrive by it */
+    u128 used;        /* what is under way by it */
     hash32 name;
-    u8 room[BLINDED_ROUTE_LIMIT];
+};
+
+struct blind_ends {
+    struct blind_end at[INVOICE_WAYS_LIMIT];
+    usize count;
+    u8 room[INVOICE_LIMIT];
 };
 
 enum payment_state { PAYMENT_PENDING, PAYMENT_PAID, PAYMENT_FAILED };
@@ -261,11 +269,11 @@ struct payment {
     struct payment_terms terms;
     enum payment_state state;
     hash32 preimage;
-    u32 under_way;         /* parts */
-    u128 sent, fee;        /* in these, and in those that were paid */
-    u32 parts;             /* that have begun */
-    struct seek *seek;     /* NULL: nothing further is looked for */
-    struct blind_end *end; /* NULL: the payee is known. Owned */
+    u32 under_way;           /* parts */
+    u128 sent, fee;          /* in these, and in those that were paid */
+    u32 parts;               /* that have begun */
+    struct seek *seek;       /* NULL: nothing further is looked for */
+    struct blind_ends *ends; /* NULL: the payee is known. Owned */
     struct plan *way; /* that the caller has named, until its lock is queued; NULL: none. Owned */
     u64 from_chain;   /* where we pay, since its beginning in this run */
     bool is_due;      /* more is to be tried in the next turn: it is in the daemon's list */

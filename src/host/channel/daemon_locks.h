@@ -130,16 +130,16 @@ enum status apps_take_leg(struct peer *peer, const struct wire_message *message,
 
 /* --- payments.c */
 
-/* Along a way that is given. While the first channel's next update is full, it waits. `end`, or
- * NULL, is the payment's from here on, whatever comes of it.
+/* Along a way that is given. While the first channel's next update is full, it waits.
  * ST_INVALID: it was made before. ST_MISSING: there is no such way. ST_FULL: a channel has not so
  * much, or the signer allows not so much. */
 enum status payment_begin(struct daemon *daemon, const struct payment_terms *terms,
-                          const struct plan *way, struct blind_end *end, struct err *err);
-/* The same, along ways that are looked for, until it is paid or nothing is left to try. */
+                          const struct plan *way, struct err *err);
+/* The same, along ways that are looked for, until it is paid or nothing is left to try. `ends`, or
+ * NULL, are the payment's from here on, whatever comes of it. */
 struct seek_options;
 enum status payment_seek(struct daemon *daemon, const struct payment_terms *terms,
-                         const struct seek_options *options, struct blind_end *end,
+                         const struct seek_options *options, struct blind_ends *ends,
                          struct err *err);
 /* Of its locks, from now to their expiry. */
 u64 payment_life_s(const struct daemon *daemon);

@@ -195,12 +195,14 @@ static void pass_back(struct passage *passage)
 
 /* --- Onwards. */
 
+/* Back by the same channel only along a blinded path: who pays may be on it, and cannot see that.
+ */
 static bool is_way(const struct entry *entry, const struct entry *from, const struct payload *step)
 {
+    bool is_back = entry == from && step->sealed.size == 0;
     const struct channel_terms *terms = channel_terms(entry->channel);
     const struct channel_terms *in = channel_terms(from->channel);
-    return entry != from && entry->stage == STAGE_OPEN && !entry->ends && entry->here &&
-           entry->there &&
+    return !is_back && entry->stage == STAGE_OPEN && !entry->ends && entry->here && entry->there &&
            terms->chain_id == (step->chain_id == 0 ? in->chain_id : step->chain_id) &&
            address_equal(terms->asset, step->chain_id == 0 ? in->asset : step->asset);
 }

@@ -2,13 +2,13 @@
 
 #include "base/bug.h"
 #include "channel/bech32.h"
+#include "channel/route.h"
 #include "crypto/keccak.h"
 
 enum {
     VERSION = 1,
     SIGNATURE = sizeof(signature64),
     HINT_SIZE = 33 + 32 + 16 + 4,
-    PPM_LIMIT = 1000000, /* a fee of all that is forwarded */
 };
 
 static const struct {
@@ -27,7 +27,7 @@ static bytes text_of(const char *text)
 
 /* --- The fields. */
 
-enum form { NUMBER, FIXED, BYTES, HINTS, PATHS, WAY };
+enum form { NUMBER, FIXED, BYTES, HINTS, PATHS, WAYS };
 enum presence { NEVER, MAY, NEEDED };
 
 #define PART(name) offsetof(struct invoice, name), sizeof(((struct invoice *)0)->name)
@@ -52,7 +52,7 @@ static const struct field {
     {19, "list of addresses", BYTES, PART(addresses), {MAY, MAY, NEVER}},
     {20, "list of paths", PATHS, PART(paths), {NEVER, MAY, NEVER}},
     {21, "list of hints", HINTS, PART(hints), {MAY, MAY, NEVER}},
-    {22, "way to pay", WAY, PART(way), {NEVER, NEVER, NEEDED}},
+    {22, "way to pay", WAYS, PART(ways), {NEVER, NEVER, NEEDED}},
     {24, "request", FIXED, PART(request), {NEVER, NEVER, NEEDED}},
 };
 
@@ -77,8 +77,8 @@ static bool is_there(const struct invoice *invoice, const struct field *field)
         return invoice->hints.count > 0;
     case PATHS:
         return invoice->paths.count > 0;
-    case WAY:
-        return invoice->way.path.count > 0;
+    case WAYS:
+        return invoice->ways.count > 0;
     }
     bug("unknown form");
 }
@@ -102,12 +102,18 @@ static enum status check_fields(const struct invoice *invoice, struct err *err)
     if (!node_addresses_check(invoice->addresses))
         return fail(err, ST_INVALID, "%s has malformed addresses", name);
     for (usize i = 0; i < invoice->hints.count; i++)
-        if (invoice->hints.at[i].fee_ppm > PPM_LIMIT)
+        if (invoice->hints.at[i].fee_ppm > BLINDED_PPM_LIMIT)
             return fail(err, ST_INVALID, "%s hints at a fee of %u millionths", name,
                         invoice->hints.at[i].fee_ppm);
-    if (invoice->way.fee_ppm > PPM_LIMIT)
-        return fail(err, ST_INVALID, "%s asks for a fee of %u millionths", name,
-                    invoice->way.fee_ppm);
+    for (usize i = 0; i < invoice->ways.count; i++) {
+        const struct invoice_way *way = &invoice->ways.at[i];
+        if (way->price.fee_ppm > BLINDED_PPM_LIMIT || way->price.base_fee >= ROUTE_AMOUNT_LIMIT)
+            return fail(err, ST_INVALID,
+                        "%s asks for a fee of %u millionths, or more than there is", name,
+                        way->price.fee_ppm);
+        if (way->most == 0 || way->most < way->least)
+            return fail(err, ST_INVALID, "%s has a way to pay for no amount", name);
+    }
     if (invoice->kind != OFFER && invoice->expiry_s < invoice->created_s)
         return fail(err, ST_INVALID, "%s expires before it was made", name);
     return ST_OK;
@@ -137,13 +143,18 @@ static void put_paths(struct writer *out, u64 type, const struct invoice_paths *
     tlv_put(out, type, (bytes){room, value.size});
 }
 
-static void put_way(struct writer *out, u64 type, const struct invoice_way *way)
+static void put_ways(struct writer *out, u64 type, const struct invoice_ways *ways)
 {
     u8 room[INVOICE_LIMIT];
     struct writer value = {.out = room, .limit = sizeof(room)};
-    wire_put_number(&value, way->base_fee, 16);
-    wire_put_number(&value, way->fee_ppm, 4);
-    blinded_route_write(&value, &way->path);
+    for (usize i = 0; i < ways->count; i++) {
+        const struct invoice_way *way = &ways->at[i];
+        wire_put_number(&value, way->price.base_fee, 16);
+        wire_put_number(&value, way->price.fee_ppm, 4);
+        wire_put_number(&value, way->least, 16);
+        wire_put_number(&value, way->most, 16);
+        blinded_route_write(&value, &way->path);
+    }
     tlv_put(out, type, (bytes){room, value.size});
 }
 
@@ -168,8 +179,8 @@ static void put_field(struct writer *out, const struct invoice *invoice, const s
     case PATHS:
         put_paths(out, field->type, &invoice->paths);
         return;
-    case WAY:
-        put_way(out, field->type, &invoice->way);
+    case WAYS:
+        put_ways(out, field->type, &invoice->ways);
         return;
     }
     bug("unknown form");
@@ -257,12 +268,21 @@ static bool read_paths(bytes value, struct invoice_paths *out)
     return !reader.failed;
 }
 
-static bool read_way(bytes value, struct invoice_way *out)
+static bool read_ways(bytes value, struct invoice_ways *out)
 {
     struct reader reader = {.in = value};
-    out->base_fee = wire_take_number(&reader, 16);
-    out->fee_ppm = (u32)wire_take_number(&reader, 4);
-    return blinded_route_read(&reader, &out->path) && reader.in.size == 0;
+    for (out->count = 0; reader.in.size > 0; out->count++) {
+        if (out->count == INVOICE_WAYS_LIMIT)
+            return false;
+        struct invoice_way *way = &out->at[out->count];
+        way->price.base_fee = wire_take_number(&reader, 16);
+        way->price.fee_ppm = (u32)wire_take_number(&reader, 4);
+        way->least = wire_take_number(&reader, 16);
+        way->most = wire_take_number(&reader, 16);
+        if (!blinded_route_read(&reader, &way->path))
+            return false;
+    }
+    return !reader.failed;
 }
 
 static bool read_field(bytes value, const struct field *field, struct invoice *out)
@@ -291,8 +311,8 @@ static bool read_field(bytes value, const struct field *field, struct invoice *o
         if (!read_paths(value, &out->paths))
             return false;
         break;
-    case WAY:
-        if (!read_way(value, &out->way))
+    case WAYS:
+        if (!read_ways(value, &out->ways))
             return false;
         break;
     }

@@ -19,8 +19,9 @@
  *     20    paths for the request (blinded_route.h)     never      may be    never
  *     21    hints: node, 33 | channel, 32               may be     may be    never
  *             | base fee, 16 | millionths, 4, of each
- *     22    way to pay: base fee of all its hops, 16    never      never     needed
- *             | millionths, 4 | path
+ *     22    ways to pay: base fee of all its hops, 16   never      never     needed
+ *             | millionths, 4 | least, 16 | most, 16
+ *             | path, of each
  *     24    the request that it answers, 32             never      never     needed
  *
  * What is zero or empty is left out. Odd types that are not known are kept, for they are signed.
@@ -47,6 +48,7 @@ enum {
     INVOICE_HINTS_LIMIT = 8,
     INVOICE_EXTRAS_LIMIT = 16,
     INVOICE_PATHS_LIMIT = 2,
+    INVOICE_WAYS_LIMIT = 4,
     INVOICE_LIMIT = 4096,      /* bytes of all before it becomes text */
     INVOICE_TEXT_LIMIT = 6565, /* characters */
     INVOICE_ARENA = 2 * INVOICE_TEXT_LIMIT,
@@ -73,11 +75,18 @@ struct invoice_paths {
     usize count;
 };
 
-/* What all hops of `path` ask together, of what arrives. */
+/* What all hops of `path` ask together, and the least and the most that may arrive by it at once:
+ * BOLT 12's blinded_payinfo. */
 struct invoice_way {
-    u128 base_fee;
-    u32 fee_ppm;
+    struct blinded_price price;
+    u128 least, most;
     struct blinded_route path;
+};
+
+/* Of which each may carry a part, and any of them, if it can, all. */
+struct invoice_ways {
+    struct invoice_way at[INVOICE_WAYS_LIMIT];
+    usize count;
 };
 
 /* Its bytes, borrowed, are the arena's of invoice_decode, or what invoice_read read. */
@@ -95,7 +104,7 @@ struct invoice {
     bytes addresses;
     struct invoice_paths paths;
     struct invoice_hints hints;
-    struct invoice_way way;
+    struct invoice_ways ways;
     hash32 request;
     struct tlv extras[INVOICE_EXTRAS_LIMIT]; /* as decoded; none in a new one */
     usize extra_count;

@@ -114,7 +114,10 @@ static struct invoice an_answer(void)
     out.amount = 1000;
     memset(&out.payment_secret, 0, sizeof(out.payment_secret));
     fill(&out.request, sizeof(out.request), 0x77);
-    out.way = (struct invoice_way){5, 1000, a_path(0x10)};
+    out.ways.count = 2;
+    for (usize i = 0; i < out.ways.count; i++)
+        out.ways.at[i] =
+            (struct invoice_way){{5 + i, 1000}, i, (u128)1 << 90, a_path((u8)(0x10 + i))};
     return out;
 }
 
@@ -135,7 +138,9 @@ TEST(offer_and_answer_carry_blinded_paths)
     CHECK(invoice_sign(&answer, &node_key, NULL) == ST_OK);
     bytes content = invoice_write(&answer, test_arena());
     CHECK(invoice_read(ANSWER, content, &got, NULL) == ST_OK);
-    CHECK(got.way.base_fee == 5 && got.way.fee_ppm == 1000 && got.way.path.count == 2);
+    CHECK(got.ways.count == 2 && got.ways.at[1].path.count == 2);
+    CHECK(got.ways.at[1].price.base_fee == 6 && got.ways.at[1].price.fee_ppm == 1000);
+    CHECK(got.ways.at[1].least == 1 && got.ways.at[1].most == (u128)1 << 90);
     CHECK(hash32_equal(got.request, answer.request));
     CHECK(invoice_check(&got, 900, answer.adjudicator, NOW, NULL) == ST_OK);
     CHECK(bytes_equal(invoice_write(&got, test_arena()), content));
@@ -150,11 +155,17 @@ TEST(answer_has_to_say_what_it_answers_and_how_it_is_paid)
     CHECK(invoice_sign(&answer, &node_key, &err) == ST_INVALID);
     CHECK(strcmp(err.text, "the offer's invoice has no request") == 0);
     answer = an_answer();
-    answer.way.path.count = 0;
+    answer.ways.count = 0;
     CHECK(invoice_sign(&answer, &node_key, &err) == ST_INVALID);
     CHECK(strcmp(err.text, "the offer's invoice has no way to pay") == 0);
     answer = an_answer();
-    answer.way.fee_ppm = 1000001;
+    answer.ways.at[1].price.fee_ppm = 1000001;
+    CHECK(invoice_sign(&answer, &node_key, &err) == ST_INVALID);
+    answer = an_answer();
+    answer.ways.at[1].price.base_fee = ~(u128)0;
+    CHECK(invoice_sign(&answer, &node_key, &err) == ST_INVALID);
+    answer = an_answer();
+    answer.ways.at[1].least = answer.ways.at[1].most + 1;
     CHECK(invoice_sign(&answer, &node_key, &err) == ST_INVALID);
     answer = an_answer();
     fill(&answer.payment_secret, sizeof(answer.payment_secret), 1);

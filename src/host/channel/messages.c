@@ -277,27 +277,30 @@ static bool is_public(const struct daemon *daemon, const struct peer *peer)
     return node != NULL && node->public_channels > 0;
 }
 
-static enum status make_path(const struct daemon *daemon, const point33 *peer, bytes path_id,
-                             struct blinded_route *out, struct arena *arena)
+/* Ways over peers that can be talked to: each over another one; first over those that everybody can
+ * find. */
+static usize find_ways(const struct daemon *daemon, struct inbound *out, usize limit)
 {
-    point33 nodes[2] = {*peer, keyring_node(daemon->ring)};
-    struct instruction said[2] = {{.next = nodes[1]}, {.path_id = path_id}};
-    secret32 session;
-    random_fill(session.b, sizeof(session.b));
-    enum status st = blinded_route_make(&session, nodes, said, 2, out, arena);
-    secret_wipe(&session);
-    return st;
+    struct inbound_query query = {.own = keyring_node(daemon->ring), .hops = INBOUND_HOPS};
+    usize count = 0;
+    for (u32 hidden = 0; hidden < 2; hidden++)
+        for (struct peer *peer = daemon->peers; peer != NULL && count < limit; peer = peer->next) {
+            if (talkable(daemon, &peer->node) == NULL || is_public(daemon, peer) == (hidden == 1))
+                continue;
+            out[count] = (struct inbound){.count = 1, .nodes = {peer->node}};
+            inbound_extend(network_graph(daemon), &query, NULL, 0, &out[count++]);
+        }
+    return count;
 }
 
-/* First over those that everybody can find. */
 usize messages_paths(struct daemon *daemon, bytes path_id, struct blinded_route *out, usize limit,
                      struct arena *arena)
 {
-    usize count = 0;
-    for (u32 hidden = 0; hidden < 2; hidden++)
-        for (struct peer *peer = daemon->peers; peer != NULL && count < limit; peer = peer->next)
-            if (talkable(daemon, &peer->node) != NULL && is_public(daemon, peer) != (hidden == 1) &&
-                make_path(daemon, &peer->node, path_id, &out[count], arena) == ST_OK)
-                count++;
+    struct inbound ways[INVOICE_PATHS_LIMIT];
+    point33 own = keyring_node(daemon->ring);
+    usize found = find_ways(daemon, ways, limit < countof(ways) ? limit : countof(ways)), count = 0;
+    for (usize i = 0; i < found; i++)
+        if (inbound_path(&ways[i], &own, path_id, 0, &out[count], arena) == ST_OK)
+            count++;
     return count;
 }

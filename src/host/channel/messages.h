@@ -2,6 +2,7 @@
 #ifndef CHANNEL_MESSAGES_H
 #define CHANNEL_MESSAGES_H
 
+#include "channel/inbound.h"
 #include "channel/invoice.h"
 #include "channel/network.h"
 #include "channel/onion_message.h"
@@ -15,8 +16,10 @@ enum status messages_take(struct peer *peer, const struct wire_message *message,
 enum status messages_send(struct daemon *daemon, const struct blinded_route *path,
                           const struct onion_message *message, struct err *err);
 
-/* Paths for messages to us, each over a peer with which there is a channel, and that can be talked
- * to. Returns how many. `arena` gets at most 2 · BLINDED_SEALED_LIMIT bytes of each. */
+/* Paths for messages to us, at most INVOICE_PATHS_LIMIT, each over a peer with which there is a
+ * channel, and that can be talked to. Returns how many. `arena` gets at most MESSAGES_PATH_ROOM
+ * bytes of each. */
+enum { MESSAGES_PATH_ROOM = (INBOUND_HOPS + 1) * BLINDED_SEALED_LIMIT };
 usize messages_paths(struct daemon *daemon, bytes path_id, struct blinded_route *out, usize limit,
                      struct arena *arena);
 

@@ -80,7 +80,7 @@ static bool read_wish(struct daemon_call *call, struct wish *out)
 static enum status send_request(struct daemon_call *call, const struct invoice *offer,
                                 struct err *err)
 {
-    u8 memory[2 * BLINDED_SEALED_LIMIT];
+    u8 memory[MESSAGES_PATH_ROOM];
     struct arena arena = arena_over(memory, sizeof(memory));
     struct onion_message message = {.type = MESSAGE_REQUEST, .content = call->asks};
     enum status st = ST_MISSING;
@@ -162,57 +162,59 @@ static enum status check_answer(const struct daemon_call *call, const struct wis
     return ST_OK;
 }
 
-static struct blind_end *end_of(const struct invoice *answer)
-{
-    struct blind_end *end = calloc(1, sizeof(*end));
-    assert(end != NULL);
-    struct writer writer = {.out = end->room, .limit = sizeof(end->room)};
-    blinded_route_write(&writer, &answer->way.path);
-    struct reader reader = {.in = {end->room, writer.size}};
-    bool is_read = blinded_route_read(&reader, &end->path);
-    assert(is_read);
-    sha256_joined((bytes){end->room, writer.size}, BYTES_EMPTY, end->name.b);
-    return end;
-}
-
-/* We are the path's first hop: our own channel leads to the next, and what we would keep of the fee
- * as a forwarder is not paid. */
-static enum status enter_way(const struct daemon *daemon, const struct invoice *answer,
-                             u128 fee_limit, struct blind_end *end, struct plan *out,
-                             struct err *err)
+/* Of a way that begins at this node, the rest: our own channel leads to the next node, and what we
+ * would keep of the fee as a forwarder is not paid. */
+static enum status enter_way(const struct daemon *daemon, struct blind_end *end, struct err *err)
 {
     u8 room[BLINDED_SEALED_LIMIT];
     struct instruction first;
-    const struct invoice_way *way = &answer->way;
-    u128 fee = route_fee(way->base_fee, way->fee_ppm, answer->amount);
-    TRY(blinded_route_enter(keyring_node_secret(daemon->ring), &end->path, room, &first, err));
-    u128 onward =
-        fee >= CHANNEL_AMOUNT_LIMIT ? 0 : instruction_onward(&first, answer->amount + fee);
-    if (!first.has_fee || onward < answer->amount || onward - answer->amount > fee_limit)
-        return fail(err, ST_INVALID, "the invoice that came has a way that is none, or too dear");
-    end->is_inside = true;
-    *out = (struct plan){.count = 1};
-    out->node[0] = end->path.first_node;
-    out->amount[0] = onward;
+    point33 own = keyring_node(daemon->ring);
+    while (point_equal(&end->path.first_node, &own)) {
+        TRY(blinded_route_enter(keyring_node_secret(daemon->ring), &end->path, room, &first, err));
+        if (!first.has_fee)
+            return fail(err, ST_INVALID, "the invoice that came has a way that is none");
+        blinded_price_enter(&end->price, &first);
+    }
     return ST_OK;
 }
 
-static enum status pay_from_inside(struct daemon *daemon, const struct payment_terms *terms,
-                                   const struct invoice *answer, u128 fee_limit,
-                                   struct blind_end *end, struct err *err)
+/* A copy of the path, which stays where it is. */
+static void copy_path(const struct blinded_route *path, struct writer *room,
+                      struct blinded_route *out)
 {
-    struct plan plan;
-    enum status st = enter_way(daemon, answer, fee_limit, end, &plan, err);
-    if (st == ST_OK)
-        return payment_begin(daemon, terms, &plan, end, err);
-    free(end);
-    return st;
+    usize from = room->size;
+    blinded_route_write(room, path);
+    struct reader reader = {.in = {room->out + from, room->size - from}};
+    bool is_read = blinded_route_read(&reader, out);
+    assert(is_read);
+}
+
+/* NULL: none of the ways is one. */
+static struct blind_ends *ends_of(const struct daemon *daemon, const struct invoice *answer,
+                                  struct err *err)
+{
+    struct blind_ends *ends = calloc(1, sizeof(*ends));
+    assert(ends != NULL);
+    struct writer room = {.out = ends->room, .limit = sizeof(ends->room)};
+    for (usize i = 0; i < answer->ways.count; i++) {
+        const struct invoice_way *way = &answer->ways.at[i];
+        struct blind_end *end = &ends->at[ends->count];
+        usize from = room.size;
+        *end = (struct blind_end){.price = way->price, .least = way->least, .most = way->most};
+        copy_path(&way->path, &room, &end->path);
+        sha256_joined((bytes){ends->room + from, room.size - from}, BYTES_EMPTY, end->name.b);
+        if (enter_way(daemon, end, err) == ST_OK)
+            ends->count++;
+    }
+    if (ends->count > 0)
+        return ends;
+    free(ends);
+    return NULL;
 }
 
 static enum status pay_answer(struct daemon_call *call, const struct invoice *answer,
                               u128 fee_limit, struct err *err)
 {
-    struct daemon *daemon = call->daemon;
     struct payment_terms terms = {
         .hash = answer->payment_hash,
         .amount = answer->amount,
@@ -221,15 +223,9 @@ static enum status pay_answer(struct daemon_call *call, const struct invoice *an
         .node = answer->node,
     };
     struct seek_options options = {.fee_limit = fee_limit, .until_ms = call->until_ms};
-    point33 own = keyring_node(daemon->ring);
-    struct blind_end *end = end_of(answer);
+    struct blind_ends *ends = ends_of(call->daemon, answer, err);
     call->key = terms.hash;
-    if (point_equal(&end->path.first_node, &own))
-        return pay_from_inside(daemon, &terms, answer, fee_limit, end, err);
-    options.hints.count = 1;
-    options.hints.at[0] = (struct invoice_hint){end->path.first_node, end->name,
-                                                answer->way.base_fee, answer->way.fee_ppm};
-    return payment_seek(daemon, &terms, &options, end, err);
+    return ends == NULL ? ST_INVALID : payment_seek(call->daemon, &terms, &options, ends, err);
 }
 
 static void take_error(struct daemon_call *call, bytes content)

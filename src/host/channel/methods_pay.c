@@ -366,7 +366,7 @@ static void pay_by_plan(struct daemon_call *call, const struct payment_terms *te
                         const struct plan *plan)
 {
     struct err err;
-    enum status st = payment_begin(call->daemon, terms, plan, NULL, &err);
+    enum status st = payment_begin(call->daemon, terms, plan, &err);
     wait_or_refuse(call, terms, st, &err);
 }
 

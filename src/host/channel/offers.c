@@ -3,8 +3,8 @@
  *
  *     payer                         blinded path of the offer            payee
  *     request, path for the answer ─────────────────────────────> knows its offer by the path
- *     holds it against its request <───────────────────────────── invoice with a way to pay
- *     lock ── that way ─────────────────────────────────────────> makes the preimage
+ *     holds it against its request <───────────────────────────── invoice with ways to pay
+ *     locks ── these ways ──────────────────────────────────────> makes the preimage
  *
  * The offer is in the journal; a request leaves nothing behind. The last hop of the way to pay
  * says, sealed, what the invoice was for, and all of its secrets are derived from that, so that
@@ -115,53 +115,130 @@ bool offer_is_own(const struct daemon *daemon, hash32 id)
 
 /* --- Being asked. */
 
-/* The channel by which most can come; NULL: none can take so much. *policy is its other side's. */
-static const struct entry *receiving(struct daemon *daemon, const struct offer_terms *terms,
-                                     u128 amount, struct graph_policy *policy)
+/* Channels by which most can come. */
+struct receivers {
+    struct inbound at[INVOICE_WAYS_LIMIT]; /* the largest first */
+    usize count;
+};
+
+static void put_receiver(struct receivers *list, const struct inbound *one)
 {
-    const struct entry *best = NULL;
-    struct graph *graph = network_graph(daemon);
-    for (u32 i = 0; i < daemon->entry_count; i++) {
-        const struct entry *at = daemon->entries[i];
-        const struct channel_terms *channel = channel_terms(at->channel);
-        const struct graph_channel *known = graph_channel(graph, channel_name(at->channel)->id);
-        if (at->stage != STAGE_OPEN || at->ends || !at->here || !at->there || known == NULL ||
-            channel->chain_id != terms->chain_id || !address_equal(channel->asset, terms->asset) ||
-            channel_receivable(at->channel) < amount)
-            continue;
-        const struct graph_policy *asks = &known->policy[1 - channel_side(at->channel)];
-        if (asks->timestamp_s == 0 || !asks->enabled || amount < asks->least ||
-            (best != NULL && channel_receivable(at->channel) <= channel_receivable(best->channel)))
-            continue;
-        best = at;
-        *policy = *asks;
-    }
-    return best;
+    usize at = list->count;
+    if (at < countof(list->at))
+        list->count++;
+    else if (list->at[--at].most >= one->most)
+        return;
+    for (; at > 0 && list->at[at - 1].most < one->most; at--)
+        list->at[at] = list->at[at - 1];
+    list->at[at] = *one;
 }
 
-static enum status make_way(struct daemon *daemon, const struct offer_terms *terms, u128 amount,
-                            u64 now_s, bytes path_id, struct invoice_way *out, struct arena *arena,
-                            struct err *err)
+/* *out: the channel alone. False: nothing can come by it. */
+static bool receives(struct daemon *daemon, const struct entry *at, const struct offer_terms *terms,
+                     u128 amount, struct inbound *out)
 {
-    struct graph_policy policy;
-    const struct entry *entry = receiving(daemon, terms, amount, &policy);
-    if (entry == NULL)
-        return fail(err, ST_MISSING, "the payee cannot receive so much now");
-    point33 nodes[2] = {entry->peer->node, keyring_node(daemon->ring)};
-    struct instruction said[2] = {{.next = nodes[1],
-                                   .has_fee = true,
-                                   .fee_ppm = policy.fee_ppm,
-                                   .base_fee = policy.base_fee,
-                                   .latest_s = now_s + LATEST_S,
-                                   .least = 1},
-                                  {.path_id = path_id, .latest_s = now_s + LATEST_S, .least = 1}};
-    secret32 session;
-    random_fill(session.b, sizeof(session.b));
-    out->base_fee = policy.base_fee;
-    out->fee_ppm = policy.fee_ppm;
-    enum status st = blinded_route_make(&session, nodes, said, 2, &out->path, arena);
-    secret_wipe(&session);
-    return st == ST_OK ? ST_OK : fail(err, st, "the payee has no key");
+    const struct channel_terms *channel = channel_terms(at->channel);
+    const struct graph_channel *known =
+        graph_channel(network_graph(daemon), channel_name(at->channel)->id);
+    if (at->stage != STAGE_OPEN || at->ends || !at->here || !at->there || known == NULL ||
+        channel->chain_id != terms->chain_id || !address_equal(channel->asset, terms->asset))
+        return false;
+    const struct graph_policy *asks = &known->policy[1 - channel_side(at->channel)];
+    u128 most = channel_receivable(at->channel);
+    most = most < amount ? most : amount;
+    *out = (struct inbound){.count = 1, .nodes = {at->peer->node}, .asks = {*asks}, .most = most};
+    out->least = asks->least;
+    return asks->timestamp_s != 0 && asks->enabled && most >= asks->least && most > 0;
+}
+
+static void find_receivers(struct daemon *daemon, const struct offer_terms *terms, u128 amount,
+                           struct receivers *out)
+{
+    *out = (struct receivers){.count = 0};
+    for (u32 i = 0; i < daemon->entry_count; i++) {
+        struct inbound one;
+        if (receives(daemon, daemon->entries[i], terms, amount, &one))
+            put_receiver(out, &one);
+    }
+}
+
+/* From each channel `hops` nodes out. False: not the amount can come by all of them together. */
+static bool lead_out(struct daemon *daemon, const struct inbound_query *query, u128 amount,
+                     struct receivers *ways)
+{
+    u128 sum = 0;
+    for (usize i = 0; i < ways->count && sum < amount; i++) {
+        inbound_extend(network_graph(daemon), query, NULL, 0, &ways->at[i]);
+        sum += ways->at[i].most;
+        if (sum >= amount)
+            ways->count = i + 1;
+    }
+    return sum >= amount;
+}
+
+/* One more, if there is one as long: by another channel, or by the same, over nodes that no other
+ * goes over; for the payer hears only that a way did not work, and cannot make up another. */
+static void add_spare(struct daemon *daemon, const struct inbound_query *query,
+                      const struct receivers *channels, struct receivers *ways)
+{
+    const struct graph *graph = network_graph(daemon);
+    usize used = ways->count, least = ways->at[0].count;
+    for (usize i = 0; i < channels->count && used < countof(ways->at); i++) {
+        usize from = (used + i) % channels->count; /* those that are not used yet come first */
+        struct inbound spare = channels->at[from];
+        inbound_extend(graph, query, ways->at, used, &spare);
+        if (from >= used && spare.count < least) {
+            spare = channels->at[from];
+            inbound_extend(graph, query, NULL, 0, &spare);
+        }
+        if (spare.count < least || (from < used && spare.count == 1))
+            continue;
+        ways->at[ways->count++] = spare;
+        return;
+    }
+}
+
+/* As many nodes before us as may be, if so much can come by longer paths as is asked for.
+ * ST_MISSING: not even by our own channels. */
+static enum status find_ways(struct daemon *daemon, const struct offer_terms *terms, u128 amount,
+                             struct receivers *out, struct err *err)
+{
+    struct inbound_query query = {.own = keyring_node(daemon->ring),
+                                  .hops = INBOUND_HOPS,
+                                  .pays = true,
+                                  .chain_id = terms->chain_id,
+                                  .asset = terms->asset,
+                                  .now_s = network_now_s()};
+    struct receivers channels;
+    find_receivers(daemon, terms, amount, &channels);
+    for (; query.hops > 0; query.hops--) {
+        *out = channels;
+        if (!lead_out(daemon, &query, amount, out))
+            continue;
+        add_spare(daemon, &query, &channels, out);
+        return ST_OK;
+    }
+    return fail(err, ST_MISSING, "the payee cannot receive so much now");
+}
+
+static enum status make_ways(struct daemon *daemon, const struct offer_terms *terms, u128 amount,
+                             u64 now_s, bytes path_id, struct invoice_ways *out,
+                             struct arena *arena, struct err *err)
+{
+    struct receivers ways;
+    point33 own = keyring_node(daemon->ring);
+    TRY(find_ways(daemon, terms, amount, &ways, err));
+    out->count = 0;
+    for (usize i = 0; i < ways.count; i++) {
+        struct invoice_way *way = &out->at[out->count];
+        *way = (struct invoice_way){.least = ways.at[i].least, .most = ways.at[i].most};
+        if (!inbound_price(&ways.at[i], &way->price))
+            continue;
+        if (inbound_path(&ways.at[i], &own, path_id, now_s + LATEST_S, &way->path, arena) != ST_OK)
+            return fail(err, ST_INVALID, "the payee has no key");
+        out->count++;
+    }
+    return out->count > 0 ? ST_OK : fail(err, ST_MISSING, "the ways to the payee are too dear");
 }
 
 static enum status check_request(const struct offer *offer, const struct invoice_request *request,
@@ -229,15 +306,15 @@ static enum status answer(struct daemon *daemon, const struct offer *offer,
     secret_wipe(&bill);
     if (bill_state(daemon, out->payment_hash, &received) && received != 0)
         return fail(err, ST_INVALID, "this request was paid");
-    TRY(make_way(daemon, &offer->terms, amount, chain->time_s, BYTES_OF(promise), &out->way, arena,
-                 err));
+    TRY(make_ways(daemon, &offer->terms, amount, chain->time_s, BYTES_OF(promise), &out->ways,
+                  arena, err));
     return sign(daemon, offer->terms.nonce, out, err);
 }
 
 static void take_request(struct daemon *daemon, const struct offer *offer,
                          const struct onion_message *message)
 {
-    enum { ROOM = INVOICE_LIMIT + 2 * BLINDED_SEALED_LIMIT };
+    enum { ROOM = INVOICE_LIMIT + INVOICE_WAYS_LIMIT * MESSAGES_PATH_ROOM };
     u8 memory[ROOM], error[INVOICE_ERROR_LIMIT];
     struct arena arena = arena_over(memory, sizeof(memory));
     struct invoice_request request;

@@ -48,7 +48,7 @@ void payments_free(struct daemon *daemon)
         struct payment *next = daemon->payments->next;
         seek_free(daemon->payments->seek);
         free(daemon->payments->way);
-        free(daemon->payments->end);
+        free(daemon->payments->ends);
         free(daemon->payments);
         daemon->payments = next;
     }
@@ -68,8 +68,20 @@ static u128 fee_of(const struct plan *plan)
     return plan->count == 0 ? 0 : plan->amount[0] - arrives(plan);
 }
 
+/* The blinded path at whose first node the plan leads; NULL: it leads to the payee itself, or
+ * nobody knows. */
+static struct blind_end *end_of(const struct payment *payment, const struct plan *plan)
+{
+    struct blind_ends *ends = payment->ends;
+    for (usize i = 0; ends != NULL && plan->count > 0 && i < ends->count; i++)
+        if (hash32_equal(ends->at[i].name, plan->by[plan->count - 1].id))
+            return &ends->at[i];
+    return NULL;
+}
+
 static struct part *part_new(struct payment *payment, const struct plan *plan)
 {
+    struct blind_end *end = end_of(payment, plan);
     struct part *part = calloc(1, sizeof(*part));
     assert(part != NULL);
     part->payment = payment;
@@ -77,6 +89,8 @@ static struct part *part_new(struct payment *payment, const struct plan *plan)
     payment->under_way++;
     payment->sent += arrives(plan);
     payment->fee += fee_of(plan);
+    if (end != NULL)
+        end->used += arrives(plan);
     return part;
 }
 
@@ -106,10 +120,13 @@ static void release_if_over(const struct payment *payment)
 static void part_end(struct part *part, bool is_paid)
 {
     struct payment *payment = part->payment;
+    struct blind_end *end = end_of(payment, &part->plan);
     payment->under_way--;
     if (!is_paid) {
         payment->sent -= arrives(&part->plan);
         payment->fee -= fee_of(&part->plan);
+        if (end != NULL)
+            end->used -= arrives(&part->plan);
     }
     secret_wipe(part);
     free(part);
@@ -167,8 +184,6 @@ static struct payload final_step(const struct part *part, u64 expiry_s)
     const struct payment_terms *terms = &part->payment->terms;
     struct payload step = {
         .kind = PAYLOAD_FINAL, .amount = arrives(&part->plan), .expiry_s = expiry_s};
-    if (part->payment->end != NULL) /* in one part; hops of a path may have to take their fees */
-        step.amount = terms->amount;
     if (terms->is_keysend) {
         step.preimage = terms->preimage;
         return step;
@@ -178,31 +193,29 @@ static struct payload final_step(const struct part *part, u64 expiry_s)
     return step;
 }
 
-/* The plan's last node but one, if it is not we, begins the path, under its own key. */
-static void add_blind_end(struct layers *layers, const struct part *part, u64 expiry_s)
+/* The plan's last node but one begins the path, under its own key. */
+static void add_blind_end(struct layers *layers, const struct part *part,
+                          const struct blinded_route *path, u64 expiry_s)
 {
-    const struct blind_end *end = part->payment->end;
-    const struct blinded_route *path = &end->path;
     for (usize i = 0; i < path->count; i++) {
-        bool last = i + 1 == path->count, first = i == 0 && !end->is_inside;
         struct payload step = {.kind = PAYLOAD_FORWARD};
-        if (last)
+        if (i + 1 == path->count)
             step = final_step(part, expiry_s);
         step.sealed = path->hops[i].payload;
-        if (first)
+        if (i == 0)
             step.path_key = path->first_path_key;
-        add_layer(layers, first ? &path->first_node : &path->hops[i].node, &step);
+        add_layer(layers, i == 0 ? &path->first_node : &path->hops[i].node, &step);
     }
 }
 
-static void add_layers(struct layers *layers, const struct part *part, u64 expiry_s)
+static void add_layers(struct layers *layers, const struct part *part, const struct blind_end *end,
+                       u64 expiry_s)
 {
     const struct plan *plan = &part->plan;
-    const struct blind_end *end = part->payment->end;
     layers->count = 0;
     if (end != NULL) {
-        add_forwarders(layers, part, end->is_inside ? 0 : plan->count - 2, expiry_s);
-        add_blind_end(layers, part, expiry_s);
+        add_forwarders(layers, part, plan->count - 2, expiry_s);
+        add_blind_end(layers, part, &end->path, expiry_s);
         return;
     }
     add_forwarders(layers, part, plan->count - 1, expiry_s);
@@ -210,28 +223,24 @@ static void add_layers(struct layers *layers, const struct part *part, u64 expir
     add_layer(layers, &plan->node[plan->count - 1], &last);
 }
 
-/* What each hop reads, then the onion around all of it, with a path key where one belongs beside
- * it. */
-static enum status build_onion(struct part *part, u64 expiry_s, u8 out[static ITEM_ONION_LIMIT],
-                               usize *size, struct err *err)
+/* What each hop reads, then the onion around all of it. */
+static enum status build_onion(struct part *part, u64 expiry_s, u8 out[static ONION_SIZE],
+                               struct err *err)
 {
     const struct payment *payment = part->payment;
-    const struct blind_end *end = payment->end;
+    const struct blind_end *end = end_of(payment, &part->plan);
     struct layers layers;
     secret32 session;
+    if ((end == NULL) != (payment->ends == NULL))
+        return fail(err, ST_MISSING, "the way does not lead to the payee's blinded path");
     if (end != NULL && part->plan.count + end->path.count > PLAN_HOPS)
         return fail(err, ST_FULL, "the way is too long");
-    add_layers(&layers, part, expiry_s);
+    add_layers(&layers, part, end, expiry_s);
     random_fill(session.b, sizeof(session.b));
     enum status st = onion_build(&session, layers.hops, layers.count, BYTES_OF(payment->terms.hash),
                                  out, part->shared, err);
     part->shared_count = st == ST_OK ? layers.count : 0;
     secret_wipe(&session);
-    *size = ONION_SIZE;
-    if (end != NULL && end->is_inside) {
-        memcpy(out + ONION_SIZE, end->path.first_path_key.b, sizeof(point33));
-        *size = ITEM_ONION_LIMIT;
-    }
     return st;
 }
 
@@ -270,17 +279,16 @@ static enum status send_part(struct payment *payment, const struct plan *plan, u
         return fail(err, ST_MISSING, "no open channel to the first hop has so much to spend");
     if (!channel_has_room(out->channel)) /* an onion is dear */
         return fail(err, ST_AGAIN, "the channel's next update is full");
-    u8 onion[ITEM_ONION_LIMIT];
-    usize size;
+    u8 onion[ONION_SIZE];
     u32 slot;
     struct part *part = part_new(payment, plan);
-    enum status st = build_onion(part, expiry_s, onion, &size, err);
+    enum status st = build_onion(part, expiry_s, onion, err);
     struct item item = {
         .kind = ITEM_ADD,
         .lock = {.amount = plan->amount[0],
                  .expiry_s = expiry_of_hop(part, 0, expiry_s),
                  .key = payment->terms.hash},
-        .text = {onion, size},
+        .text = BYTES_OF(onion),
     };
     if (st == ST_OK)
         st = channel_queue(out->channel, &item, &slot, err);
@@ -306,8 +314,8 @@ static void conclude(struct payment *payment, enum payment_state state)
     chronicle_payment(payment);
     if (state == PAYMENT_FAILED)
         record_failed(payment);
-    free(payment->end);
-    payment->end = NULL;
+    free(payment->ends);
+    payment->ends = NULL;
     release_if_over(payment);
     subscriptions_paid(payment);
     methods_wake(payment->daemon, payment->terms.hash);
@@ -445,9 +453,9 @@ static enum status check_new(struct daemon *daemon, const struct payment_terms *
     return ST_OK;
 }
 
-/* `end` is the payment's, or freed. */
+/* `ends` are the payment's, or freed. */
 static enum status begin(struct daemon *daemon, const struct payment_terms *terms, u64 from_chain,
-                         u128 fee, struct blind_end *end, struct payment **out, struct err *err)
+                         u128 fee, struct blind_ends *ends, struct payment **out, struct err *err)
 {
     struct sign_payment spending = spending_of(terms, from_chain, fee);
     struct sign_request request = {.kind = SIGN_PAYMENT, .payment = &spending};
@@ -455,11 +463,11 @@ static enum status begin(struct daemon *daemon, const struct payment_terms *term
     if (st == ST_OK)
         st = signer_sign(daemon->keys, &request, NULL, err);
     if (st != ST_OK) {
-        free(end);
+        free(ends);
         return st;
     }
     *out = payment_add(daemon, terms);
-    (*out)->end = end;
+    (*out)->ends = ends;
     (*out)->from_chain = from_chain;
     record_payment(*out);
     chronicle_payment(*out);
@@ -519,11 +527,11 @@ static enum status send_first(struct payment *payment, struct err *err)
 }
 
 enum status payment_begin(struct daemon *daemon, const struct payment_terms *terms,
-                          const struct plan *way, struct blind_end *end, struct err *err)
+                          const struct plan *way, struct err *err)
 {
     struct payment *payment;
     u128 fee = way->amount[0] - terms->amount;
-    TRY(begin(daemon, terms, first_chain(terms, way), fee, end, &payment, err));
+    TRY(begin(daemon, terms, first_chain(terms, way), fee, NULL, &payment, err));
     payment->way = malloc(sizeof(*way));
     assert(payment->way != NULL);
     *payment->way = *way;
@@ -531,10 +539,11 @@ enum status payment_begin(struct daemon *daemon, const struct payment_terms *ter
 }
 
 enum status payment_seek(struct daemon *daemon, const struct payment_terms *terms,
-                         const struct seek_options *options, struct blind_end *end, struct err *err)
+                         const struct seek_options *options, struct blind_ends *ends,
+                         struct err *err)
 {
     struct payment *payment;
-    TRY(begin(daemon, terms, terms->chain_id, options->fee_limit, end, &payment, err));
+    TRY(begin(daemon, terms, terms->chain_id, options->fee_limit, ends, &payment, err));
     payment->seek = seek_new(payment, options);
     return send_first(payment, err);
 }

@@ -152,12 +152,49 @@ static bool is_usable(const struct route_query *query, const struct invoice_hint
     return !point_equal(&hint->node, &query->from);
 }
 
+/* The payee's blinded paths become channels of the graph, and the payee's key, which is that of no
+ * node, one of its nodes. What they ask stands for what their hops ask. */
+static void put_ends(struct graph *graph, const struct payment *payment)
+{
+    for (usize i = 0; i < payment->ends->count; i++) {
+        const struct blind_end *end = &payment->ends->at[i];
+        struct graph_own own = {.id = end->name,
+                                .chain_id = payment->terms.chain_id,
+                                .asset = payment->terms.asset,
+                                .node = {end->path.first_node, payment->terms.node},
+                                .spendable = {end->most > end->used ? end->most - end->used : 0}};
+        if (graph_set_own(graph, &own, NULL) != ST_OK)
+            continue; /* no room */
+        graph_channel(graph, end->name)->policy[0] =
+            (struct graph_policy){.timestamp_s = 1,
+                                  .enabled = true,
+                                  .fee_ppm = end->price.fee_ppm,
+                                  .base_fee = end->price.base_fee,
+                                  .least = end->least,
+                                  .most = end->most};
+    }
+}
+
+static enum status ask_by_ends(struct graph *graph, const struct route_query *query,
+                               const struct payment *payment,
+                               struct plan plans[static ROUTE_PARTS_LIMIT], usize *count,
+                               struct err *err)
+{
+    if (graph_find_node(graph, &query->to) != GRAPH_NONE)
+        return fail(err, ST_INVALID, "the offer's key is the name of a node");
+    put_ends(graph, payment);
+    enum status st = ask(graph, query, plans, count, err);
+    for (usize i = 0; i < payment->ends->count; i++)
+        graph_forget(graph, payment->ends->at[i].name);
+    return st;
+}
+
 enum status seek_find(struct seek *seek, struct plan plans[static ROUTE_PARTS_LIMIT], usize *count,
                       struct err *err)
 {
     struct payment *payment = seek->payment;
     struct daemon *daemon = payment->daemon;
-    const struct graph *graph = network_graph(daemon);
+    struct graph *graph = network_graph(daemon);
     struct route_side sides[AVOID_SIDES];
     if (!seek_goes_on(seek))
         return fail(err, ST_AGAIN, "enough was tried, or the time is over");
@@ -178,9 +215,9 @@ enum status seek_find(struct seek *seek, struct plan plans[static ROUTE_PARTS_LI
         .avoid_nodes = seek->nodes,
         .avoid_node_count = seek->node_count,
     };
-    /* A blinded payee is none that the graph could know: its path is a hint. */
-    enum status st = payment->end != NULL ? fail(err, ST_MISSING, "the invoice's way is used up")
-                                          : ask(graph, &query, plans, count, err);
+    if (payment->ends != NULL)
+        return ask_by_ends(graph, &query, payment, plans, count, err);
+    enum status st = ask(graph, &query, plans, count, err);
     for (usize i = 0; i < seek->options.hints.count && st == ST_MISSING; i++)
         if (is_usable(&query, &seek->options.hints.at[i])) {
             st = ask_by_hint(graph, &query, &seek->options.hints.at[i], plans, err);

@@ -294,7 +294,9 @@ TEST(offer_answers_the_same_request_with_the_same_payment_and_keeps_nothing_of_i
         CHECK_ROW(i, invoice_check(&answer, offer.chain_id, offer.adjudicator,
                                    daemon->chains[0].time_s, &dev->err) == ST_OK);
         CHECK_ROW(i, point_equal(&answer.node, &offer.node) && answer.amount == 1000);
-        CHECK_ROW(i, answer.way.base_fee == 3 && answer.way.fee_ppm == 1000);
+        CHECK_ROW(i, answer.ways.count == 1 && answer.ways.at[0].most == 1000);
+        CHECK_ROW(i,
+                  answer.ways.at[0].price.base_fee == 3 && answer.ways.at[0].price.fee_ppm == 1000);
         CHECK_ROW(i, i == 0 || hash32_equal(first, answer.payment_hash) == (i == 1));
         first = i == 0 ? answer.payment_hash : first;
     }
