@@ -92,6 +92,7 @@ for (const [name, program] of Object.entries(parents)) {
       await pay(alice, opened, ether / 512n); // the tower may not have this, alice does
       const due = {};
       for (const channel of channels) due[channel] = await balance(bob, channel);
+      const { offer } = await bob.rpc('channel_offer', { amount: '0x3e8', description: 'printed on paper' });
       await bob.kill();
       const refused = await command('restore', '--chain', chain.url, '--key', keys[2], '--tower', tower.name, '--datadir', bob.datadir, '--port', '0', '--http.port', '0');
       assert.match(refused.err, /is there/);
@@ -108,8 +109,13 @@ for (const [name, program] of Object.entries(parents)) {
         assert.equal(await balance(bob, channel), due[channel]);
         await pay(bob, channel, ether / 64n);
         await pay(alice, channel, ether / 128n);
-        await alice.rpc('channel_close', { channel, timeoutMs: PATIENCE });
       }
+      // Bob's key is all that an offer of before needs.
+      const all = async () => (await Promise.all(channels.map((channel) => balance(bob, channel)))).reduce((sum, each) => sum + each);
+      const before = await all();
+      await until(async () => (await alice.ask('channel_pay', { invoice: offer })).result, PATIENCE, 'the offer to be paid');
+      await until(async () => await all() >= before + 1000n, PATIENCE, 'the payment');
+      for (const channel of channels) await alice.rpc('channel_close', { channel, timeoutMs: PATIENCE });
     });
   });
 }

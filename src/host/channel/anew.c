@@ -348,7 +348,6 @@ static enum status write(struct writing *at, struct wal_draft *draft, struct err
     for (usize i = 0; i < at->shadow->chain_count; i++)
         put_chain(&at->shadow->chains[i]);
     put_channels(at);
-    offers_record(at->shadow);
     put_payments(at);
     put_passages(at);
     apps_record(at->shadow);

@@ -684,7 +684,6 @@ void daemon_forget(struct daemon *daemon)
     payments_free(daemon);
     apps_free(daemon);
     bills_free(daemon);
-    offers_free(daemon);
     free_peers(daemon->peers);
     channel_events_free(&daemon->events);
     outbox_free(&daemon->gathering);

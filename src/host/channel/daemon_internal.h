@@ -216,14 +216,6 @@ struct bill_terms {
     u128 amount;
 };
 
-/* What is kept of an offer. */
-struct offer_terms {
-    hash32 id, nonce;
-    u64 chain_id, expiry_s; /* 0: it does not expire */
-    address asset;
-    u128 amount; /* 0: the payer chooses */
-};
-
 /* A route: nodes, and what each of them gets locked. */
 enum { PLAN_HOPS = 20 };
 struct plan {
@@ -382,6 +374,7 @@ struct daemon_call {
     hash32 key;          /* a channel's id, a payment's reference, an answer's path id */
     hash32 request;      /* WAITS_FOR_ANSWER: its id, and */
     bytes asks;          /* the request itself */
+    u32 asked;           /* how often */
     u64 again_ms;        /* when it is sent again */
     struct entry *entry; /* WAITS_FOR_PAYMENT: `count` payments of `amount`, of which */
     u128 amount;
@@ -445,11 +438,9 @@ struct daemon {
     struct bill *bills, *holding; /* all invoices; those of which parts are held */
     struct payment *payments;
     struct by_hash bills_by_hash, payments_by_hash;
-    struct by_hash passages; /* the first of each key */
-    struct by_hash keyed;    /* holders.c */
-    usize notes, notes_most; /* notes; when they are swept */
-    struct offer *offers;
-    struct by_hash offers_by_path; /* by the secret id of its paths */
+    struct by_hash passages;       /* the first of each key */
+    struct by_hash keyed;          /* holders.c */
+    usize notes, notes_most;       /* notes; when they are swept */
     struct gossip_bucket messages; /* onion messages of all peers */
     struct payment *payments_due;
     struct session *sessions; /* apps.h */

@@ -89,11 +89,6 @@ void receive_tick(struct chain_of *chain);
 
 /* --- offers.c; messages.h has the rest */
 
-/* From the journal. */
-void offer_add(struct daemon *daemon, const struct offer_terms *terms);
-/* All of them, into the journal. */
-void offers_record(struct daemon *daemon);
-void offers_free(struct daemon *daemon);
 /* A lock with this hash has come along the way to pay of an invoice of ours; *secret is that of its
  * bill, which is kept from here on. ST_INVALID: it is none of ours. */
 enum status offer_take(struct daemon *daemon, bytes path_id, hash32 hash, hash32 *secret);

@@ -56,7 +56,6 @@ void record_known(const struct entry *entry, const struct channel_proof *proof);
 void record_passage(const struct passage *passage);
 void record_bill(struct daemon *daemon, const struct bill_terms *terms);
 void record_received(struct daemon *daemon, hash32 hash, u128 amount);
-void record_offer(struct daemon *daemon, const struct offer_terms *terms);
 void record_payment(const struct payment *payment);
 void record_failed(const struct payment *payment);
 /* The time, if it is another than that which the journal has. */

@@ -38,22 +38,24 @@ static const struct field {
     enum form form;
     usize offset, size; /* in struct invoice */
     enum presence presence[INVOICE_KINDS];
+    bool returns; /* requests bring it back */
 } fields[] = {
-    {2, "chain id", NUMBER, PART(chain_id), {NEEDED, NEEDED, NEEDED}},
-    {4, "adjudicator", FIXED, PART(adjudicator), {NEEDED, NEEDED, NEEDED}},
-    {6, "asset", FIXED, PART(asset), {MAY, MAY, MAY}},
-    {8, "amount", NUMBER, PART(amount), {MAY, MAY, NEEDED}},
-    {10, "payment hash", FIXED, PART(payment_hash), {NEEDED, NEVER, NEEDED}},
-    {12, "payment secret", FIXED, PART(payment_secret), {NEEDED, NEVER, NEVER}},
-    {14, "node key", FIXED, PART(node), {NEEDED, NEEDED, NEEDED}},
-    {15, "description", BYTES, PART(description), {MAY, MAY, NEVER}},
-    {16, "creation time", NUMBER, PART(created_s), {NEEDED, NEVER, NEEDED}},
-    {18, "expiry", NUMBER, PART(expiry_s), {NEEDED, MAY, NEEDED}},
-    {19, "list of addresses", BYTES, PART(addresses), {MAY, MAY, NEVER}},
-    {20, "list of paths", PATHS, PART(paths), {NEVER, MAY, NEVER}},
-    {21, "list of hints", HINTS, PART(hints), {MAY, MAY, NEVER}},
-    {22, "way to pay", WAYS, PART(ways), {NEVER, NEVER, NEEDED}},
-    {24, "request", FIXED, PART(request), {NEVER, NEVER, NEEDED}},
+    {2, "chain id", NUMBER, PART(chain_id), {NEEDED, NEEDED, NEEDED}, true},
+    {4, "adjudicator", FIXED, PART(adjudicator), {NEEDED, NEEDED, NEEDED}, true},
+    {6, "asset", FIXED, PART(asset), {MAY, MAY, MAY}, true},
+    {8, "amount", NUMBER, PART(amount), {MAY, MAY, NEEDED}, true},
+    {10, "payment hash", FIXED, PART(payment_hash), {NEEDED, NEVER, NEEDED}, false},
+    {12, "payment secret", FIXED, PART(payment_secret), {NEEDED, NEVER, NEVER}, false},
+    {14, "node key", FIXED, PART(node), {NEEDED, NEEDED, NEEDED}, true},
+    {15, "description", BYTES, PART(description), {MAY, MAY, NEVER}, true},
+    {16, "creation time", NUMBER, PART(created_s), {NEEDED, NEVER, NEEDED}, false},
+    {18, "expiry", NUMBER, PART(expiry_s), {NEEDED, MAY, NEEDED}, true},
+    {19, "list of addresses", BYTES, PART(addresses), {MAY, MAY, NEVER}, false},
+    {20, "list of paths", PATHS, PART(paths), {NEVER, MAY, NEVER}, false},
+    {21, "list of hints", HINTS, PART(hints), {MAY, MAY, NEVER}, false},
+    {22, "way to pay", WAYS, PART(ways), {NEVER, NEVER, NEEDED}, false},
+    {24, "request", FIXED, PART(request), {NEVER, NEVER, NEEDED}, false},
+    {26, "metadata", FIXED, PART(metadata), {NEVER, MAY, NEVER}, true},
 };
 
 static const struct field *field_of(u64 type)
@@ -201,6 +203,13 @@ static void put_content(struct writer *out, const struct invoice *invoice)
         tlv_put(out, extra->type, extra->value);
 }
 
+void invoice_put_terms(struct writer *out, const struct invoice *offer)
+{
+    for (usize i = 0; i < countof(fields); i++)
+        if (fields[i].returns && is_there(offer, &fields[i]))
+            put_field(out, offer, &fields[i]);
+}
+
 hash32 invoice_digest(const struct invoice *invoice)
 {
     u8 room[INVOICE_LIMIT];
@@ -332,6 +341,17 @@ static enum status read_tlv(const struct tlv *tlv, struct invoice *out, struct e
     if (out->extra_count == INVOICE_EXTRAS_LIMIT)
         return fail(err, ST_INVALID, "%s has too many unknown TLVs", name);
     out->extras[out->extra_count++] = *tlv;
+    return ST_OK;
+}
+
+enum status invoice_take_term(const struct tlv *tlv, struct invoice *offer)
+{
+    const struct field *field = field_of(tlv->type);
+    if (field == NULL || !field->returns)
+        return ST_MISSING;
+    if (!read_field(tlv->value, field, offer) ||
+        offer->description.size > INVOICE_DESCRIPTION_LIMIT)
+        return ST_INVALID;
     return ST_OK;
 }
 

@@ -23,6 +23,7 @@
  *             | millionths, 4 | least, 16 | most, 16
  *             | path, of each
  *     24    the request that it answers, 32             never      never     needed
+ *     26    metadata, which a request brings back, 32   never      may be    never
  *
  * What is zero or empty is left out. Odd types that are not known are kept, for they are signed.
  * The key signs keccak256("\x19varve invoice:\n", or "offer", "answer" in place of that word
@@ -106,6 +107,7 @@ struct invoice {
     struct invoice_hints hints;
     struct invoice_ways ways;
     hash32 request;
+    hash32 metadata;
     struct tlv extras[INVOICE_EXTRAS_LIMIT]; /* as decoded; none in a new one */
     usize extra_count;
     signature64 signature;
@@ -130,6 +132,13 @@ bool invoice_is_offer(bytes text);
 bytes invoice_write(const struct invoice *invoice, struct arena *arena);
 enum status invoice_read(enum invoice_kind kind, bytes content, struct invoice *out,
                          struct err *err);
+
+/* What of an offer its requests bring back (invoice_request.h), as the TLVs that it has: all that
+ * is known of it but addresses, paths and hints. */
+enum { INVOICE_TERMS_LIMIT = 1024 };
+void invoice_put_terms(struct writer *out, const struct invoice *offer);
+/* One of them. ST_MISSING: it is none. ST_INVALID: it is malformed. */
+enum status invoice_take_term(const struct tlv *tlv, struct invoice *offer);
 
 /* What is signed, which names an offer. */
 hash32 invoice_digest(const struct invoice *invoice);

@@ -2,12 +2,12 @@
 
 #include "crypto/keccak.h"
 
-enum { METADATA = 0, OFFER_ID = 2, AMOUNT = 82, PAYER = 88, SIGNATURE = 240, SENTENCE = 5 };
+enum { METADATA = 0, AMOUNT = 82, PAYER = 88, SIGNATURE = 240, SENTENCE = 5 };
 
 static void put_content(struct writer *writer, const struct invoice_request *request)
 {
     tlv_put(writer, METADATA, BYTES_OF(request->metadata));
-    tlv_put(writer, OFFER_ID, BYTES_OF(request->offer));
+    invoice_put_terms(writer, &request->offer);
     if (request->amount != 0)
         tlv_put_number(writer, AMOUNT, request->amount);
     tlv_put(writer, PAYER, BYTES_OF(request->payer));
@@ -56,8 +56,6 @@ static bool read_known(const struct tlv *tlv, struct invoice_request *out)
     switch (tlv->type) {
     case METADATA:
         return read_fixed(tlv->value, &out->metadata, sizeof(out->metadata));
-    case OFFER_ID:
-        return read_fixed(tlv->value, &out->offer, sizeof(out->offer));
     case AMOUNT:
         return tlv_number(tlv->value, sizeof(out->amount), &out->amount) && out->amount != 0;
     case PAYER:
@@ -65,8 +63,12 @@ static bool read_known(const struct tlv *tlv, struct invoice_request *out)
     case SIGNATURE:
         return read_fixed(tlv->value, &out->signature, sizeof(out->signature));
     default:
-        return tlv_unknown(tlv->type, "an invoice request", NULL) == ST_OK;
+        break;
     }
+    enum status st = tlv->type < AMOUNT ? invoice_take_term(tlv, &out->offer) : ST_MISSING;
+    if (st == ST_MISSING)
+        st = tlv_unknown(tlv->type, "an invoice request", NULL);
+    return st == ST_OK;
 }
 
 enum status invoice_request_decode(bytes in, struct invoice_request *out, struct err *err)
@@ -77,6 +79,7 @@ enum status invoice_request_decode(bytes in, struct invoice_request *out, struct
     address payer;
     usize signed_size = 0;
     memset(out, 0, sizeof(*out));
+    out->offer.kind = OFFER;
     if (in.size > INVOICE_REQUEST_LIMIT)
         return fail(err, ST_INVALID, "%s is too long", name);
     while (tlvs.in.size > 0) {
@@ -86,7 +89,8 @@ enum status invoice_request_decode(bytes in, struct invoice_request *out, struct
             return fail(err, ST_INVALID, "%s has a TLV of type %lu that does not read", name,
                         tlv.type);
     }
-    if (hash32_is_zero(out->metadata) || hash32_is_zero(out->offer) || tlv.type != SIGNATURE)
+    if (hash32_is_zero(out->metadata) || tlv_zero(BYTES_OF(out->offer.node)) ||
+        tlv.type != SIGNATURE)
         return fail(err, ST_INVALID, "%s is not whole", name);
     out->id = digest_of(bytes_slice(in, 0, signed_size));
     if (point_address(&out->payer, &payer) != ST_OK ||

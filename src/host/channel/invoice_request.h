@@ -2,31 +2,33 @@
  *
  *     type  value of a request
  *       0   metadata: random, so that no two requests are the same, 32
- *       2   the offer, by its digest (invoice.h), 32
- *      82   amount, truncated integer: needed where the offer has none
+ *      1-79 what the offer says, but for its paths (invoice.h), as it stands there: who has made
+ * the offer need not have kept it 82   amount, truncated integer: needed where the offer has none
  *      88   payer's key, made for this request, 33
  *     240   signature, 64, by that key
  *
  *     type  value of an error
  *       5   the sentence, UTF-8
  *
- * Types are BOLT 12's but for 2, which stands for all of the offer's fields: who has made the offer
- * knows them. What is signed is keccak256("\x19varve invoice request:\n" ‖ TLV… before it), and
- * that names the request: the same request, however often it comes, is answered by the same
- * payment.
+ * The types from 80 on are BOLT 12's, and so is that the offer's come back. What is signed is
+ * keccak256("\x19varve invoice request:\n" ‖ TLV… before it), and that names the request: the same
+ * request, however often it comes, is answered by the same payment.
  *
  * Source: BOLT 12, "Invoice Requests", "Invoice Errors". */
 #ifndef CHANNEL_INVOICE_REQUEST_H
 #define CHANNEL_INVOICE_REQUEST_H
 
-#include "channel/secrets.h"
-#include "channel/tlv.h"
+#include "channel/invoice.h"
 
-enum { INVOICE_REQUEST_LIMIT = 512, INVOICE_ERROR_LIMIT = 200 /* bytes */ };
+enum {
+    INVOICE_REQUEST_LIMIT = INVOICE_TERMS_LIMIT + 256, /* bytes */
+    INVOICE_ERROR_LIMIT = 200
+};
 
 struct invoice_request {
-    hash32 metadata, offer;
-    u128 amount; /* 0: the offer's */
+    hash32 metadata;
+    struct invoice offer; /* what of it comes back; its description is borrowed */
+    u128 amount;          /* 0: the offer's */
     point33 payer;
     signature64 signature;
     hash32 id; /* what was signed */

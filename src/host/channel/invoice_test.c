@@ -124,6 +124,7 @@ static struct invoice an_answer(void)
 TEST(offer_and_answer_carry_blinded_paths)
 {
     struct invoice offer = an_offer(), answer = an_answer(), got;
+    fill(&offer.metadata, sizeof(offer.metadata), 0x88);
     offer.paths.count = 2;
     offer.paths.at[0] = a_path(0x20);
     offer.paths.at[1] = a_path(0x30);
@@ -131,6 +132,7 @@ TEST(offer_and_answer_carry_blinded_paths)
     CHECK(invoice_is_offer(text) && !invoice_is_offer(text_of(an_invoice())));
     CHECK(invoice_is_offer(BYTES_LIT("LNVO1Q")) && !invoice_is_offer(BYTES_LIT("lnvo")));
     CHECK(invoice_decode(text, &got, test_arena(), NULL) == ST_OK && got.paths.count == 2);
+    CHECK(hash32_equal(got.metadata, offer.metadata));
     CHECK(point_equal(&got.paths.at[1].hops[1].node, &offer.paths.at[1].hops[1].node));
     CHECK(bytes_equal(invoice_encode(&got, test_arena()), text));
     CHECK(hash32_equal(invoice_digest(&got), invoice_digest(&got)));
@@ -257,9 +259,9 @@ TEST(invoice_keeps_what_it_does_not_know_if_odd)
     CHECK(invoice_check(&got, 900, full.adjudicator, NOW, &err) == ST_INVALID);
     CHECK(strcmp(err.text, "the invoice is not signed by the node that it names") == 0);
 
-    full.extras[1].type = 26;
+    full.extras[1].type = 28;
     CHECK(invoice_decode(text_of(full), &got, test_arena(), &err) == ST_INVALID);
-    CHECK(strcmp(err.text, "the invoice has a TLV of the unknown type 26") == 0);
+    CHECK(strcmp(err.text, "the invoice has a TLV of the unknown type 28") == 0);
     full.extra_count = INVOICE_EXTRAS_LIMIT;
     for (usize i = 0; i < full.extra_count; i++)
         full.extras[i] = (struct tlv){101 + 2 * i, BYTES_EMPTY};

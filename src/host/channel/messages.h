@@ -25,12 +25,12 @@ usize messages_paths(struct daemon *daemon, bytes path_id, struct blinded_route 
 
 /* --- offers.c */
 
-/* Signs, keeps and encodes an offer with these fields. ST_FULL: there are too many. ST_MISSING: no
- * peer by which messages would come. */
+/* Signs an offer with these fields; nothing of it is kept. ST_MISSING: no peer by which messages
+ * would come. */
 enum status offer_new(struct daemon *daemon, struct invoice *offer, struct arena *arena,
                       struct err *err);
-/* Whether the digest is of an offer of ours. */
-bool offer_is_own(const struct daemon *daemon, hash32 id);
+/* Whether its key is ours. */
+bool offer_is_own(const struct daemon *daemon, const struct invoice *offer);
 /* What has come by a path with this id. */
 void offers_take(struct daemon *daemon, bytes path_id, const struct onion_message *message);
 

@@ -65,7 +65,7 @@ static bool read_wish(struct daemon_call *call, struct wish *out)
         return method_bad(call, "invoice", "of a chain that is none of this daemon's");
     if (invoice_check(offer, chain->chain_id, chain->adjudicator, chain->time_s, &err) != ST_OK)
         return method_bad(call, "invoice", err.text);
-    if (offer_is_own(call->daemon, invoice_digest(offer)))
+    if (offer_is_own(call->daemon, offer))
         return method_bad(call, "invoice", "an offer of this daemon's own");
     if (offer->paths.count == 0)
         return method_bad(call, "invoice", "an offer that says nothing of how to ask");
@@ -77,26 +77,34 @@ static bool read_wish(struct daemon_call *call, struct wish *out)
     return method_read_fee_limit(call, out->amount, &out->fee_limit);
 }
 
+/* Each time along another of the offer's paths, with another for the answer: one may have broken.
+ */
 static enum status send_request(struct daemon_call *call, const struct invoice *offer,
                                 struct err *err)
 {
-    u8 memory[MESSAGES_PATH_ROOM];
+    u8 memory[INVOICE_PATHS_LIMIT * MESSAGES_PATH_ROOM];
     struct arena arena = arena_over(memory, sizeof(memory));
     struct onion_message message = {.type = MESSAGE_REQUEST, .content = call->asks};
+    struct blinded_route replies[INVOICE_PATHS_LIMIT];
     enum status st = ST_MISSING;
+    u32 asked = call->asked++;
     call->again_ms = clock_now_ms() + AGAIN_MS;
-    if (messages_paths(call->daemon, BYTES_OF(call->key), &message.reply, 1, &arena) == 0)
+    usize count =
+        messages_paths(call->daemon, BYTES_OF(call->key), replies, countof(replies), &arena);
+    if (count == 0)
         return fail(err, ST_MISSING,
                     "no peer with a channel is there, by whom an answer could come");
+    message.reply = replies[asked / offer->paths.count % count];
     for (usize i = 0; i < offer->paths.count && st != ST_OK; i++)
-        st = messages_send(call->daemon, &offer->paths.at[i], &message, err);
+        st = messages_send(call->daemon, &offer->paths.at[(asked + i) % offer->paths.count],
+                           &message, err);
     return st;
 }
 
 /* What is asked is the call's, as long as it waits. */
 static void make_request(struct daemon_call *call, const struct wish *wish)
 {
-    struct invoice_request request = {.offer = invoice_digest(&wish->offer)};
+    struct invoice_request request = {.offer = wish->offer};
     secret32 payer;
     enum status st;
     if (wish->offer.amount == 0)

@@ -6,11 +6,13 @@
  *     holds it against its request <───────────────────────────── invoice with ways to pay
  *     locks ── these ways ──────────────────────────────────────> makes the preimage
  *
- * The offer is in the journal; a request leaves nothing behind. The last hop of the way to pay
- * says, sealed, what the invoice was for, and all of its secrets are derived from that, so that
- * asking takes no room and the same request gets the same payment, which is taken once. The id of
- * an offer's path is known to nobody else: who guesses at the payee's node, and asks or pays that
- * without the path, is not answered (BOLT 4, "Route Blinding"). */
+ * Neither an offer nor a request leaves anything behind: whoever has the account's key answers
+ * them. All secrets of an offer are derived from its metadata, which is random; the id of its
+ * paths, from all of its terms, which a request brings back. So who comes by a path with the right
+ * id has the offer as it was made, and nobody else knows the id: who guesses at the payee's node,
+ * and asks or pays that without the path, is not answered (BOLT 4, "Route Blinding"). The last hop
+ * of the way to pay says, sealed, what the invoice was for, and all of its secrets are derived from
+ * that, so that the same request gets the same payment, which is taken once. */
 #include "channel/daemon_locks.h"
 #include "channel/daemon_records.h"
 #include "channel/invoice_request.h"
@@ -23,20 +25,14 @@
 #include <stdlib.h>
 
 enum {
-    MOST_OFFERS = 10000,
     LIFE_S = 3600,            /* of an invoice */
     LATEST_S = LIFE_S + 86400 /* from now on, of the locks for it: above what payers take */
 };
 
-struct offer {
-    struct offer *next;
-    struct offer_terms terms;
-    hash32 path; /* the id of its paths */
-};
-
-/* What the last hop of the way to pay is told, as the bytes of its path id. */
+/* What the last hop of the way to pay is told, as the bytes of its path id. Who makes it up does
+ * not know the hash that goes with it. */
 struct promise {
-    u8 path[32], request[32], amount[16], expiry_s[8];
+    u8 request[32], chain_id[8], asset[20], amount[16], expiry_s[8];
 };
 
 static void derive(const struct daemon *daemon, const char *use, bytes of, u8 out[static 32])
@@ -46,37 +42,26 @@ static void derive(const struct daemon *daemon, const char *use, bytes of, u8 ou
     secret_wipe(&secret);
 }
 
-void offer_add(struct daemon *daemon, const struct offer_terms *terms)
+/* The id of the offer's paths. */
+static hash32 path_of(const struct daemon *daemon, const struct invoice *offer)
 {
-    struct offer *offer = calloc(1, sizeof(*offer));
-    assert(offer != NULL);
-    offer->terms = *terms;
-    derive(daemon, "path", BYTES_OF(terms->nonce), offer->path.b);
-    offer->next = daemon->offers;
-    daemon->offers = offer;
-    by_hash_put(&daemon->offers_by_path, offer->path, offer);
+    u8 room[INVOICE_TERMS_LIMIT];
+    struct writer terms = {.out = room, .limit = sizeof(room)};
+    hash32 path;
+    invoice_put_terms(&terms, offer);
+    derive(daemon, "path", (bytes){room, terms.size}, path.b);
+    return path;
 }
 
-void offers_record(struct daemon *daemon)
+static secret32 key_of(const struct daemon *daemon, hash32 metadata)
 {
-    for (const struct offer *offer = daemon->offers; offer != NULL; offer = offer->next)
-        record_offer(daemon, &offer->terms);
+    return keyring_offer_secret(daemon->ring, "key", BYTES_OF(metadata));
 }
 
-void offers_free(struct daemon *daemon)
-{
-    while (daemon->offers != NULL) {
-        struct offer *next = daemon->offers->next;
-        free(daemon->offers);
-        daemon->offers = next;
-    }
-    by_hash_free(&daemon->offers_by_path);
-}
-
-static enum status sign(const struct daemon *daemon, hash32 nonce, struct invoice *invoice,
+static enum status sign(const struct daemon *daemon, hash32 metadata, struct invoice *invoice,
                         struct err *err)
 {
-    secret32 key = keyring_offer_secret(daemon->ring, "key", BYTES_OF(nonce));
+    secret32 key = key_of(daemon, metadata);
     enum status st = invoice_sign(invoice, &key, err);
     secret_wipe(&key);
     return st;
@@ -85,32 +70,23 @@ static enum status sign(const struct daemon *daemon, hash32 nonce, struct invoic
 enum status offer_new(struct daemon *daemon, struct invoice *offer, struct arena *arena,
                       struct err *err)
 {
-    struct offer_terms terms = {.chain_id = offer->chain_id,
-                                .expiry_s = offer->expiry_s,
-                                .asset = offer->asset,
-                                .amount = offer->amount};
-    hash32 path;
-    if (daemon->offers_by_path.count >= MOST_OFFERS)
-        return fail(err, ST_FULL, "there are too many offers");
-    random_fill(terms.nonce.b, sizeof(terms.nonce.b));
-    derive(daemon, "path", BYTES_OF(terms.nonce), path.b);
+    random_fill(offer->metadata.b, sizeof(offer->metadata.b));
+    TRY(sign(daemon, offer->metadata, offer, err)); /* its key is one of the terms */
+    hash32 path = path_of(daemon, offer);
     offer->paths.count =
         messages_paths(daemon, BYTES_OF(path), offer->paths.at, INVOICE_PATHS_LIMIT, arena);
     if (offer->paths.count == 0)
         return fail(err, ST_MISSING, "no peer with a channel is there, by whom one could be asked");
-    TRY(sign(daemon, terms.nonce, offer, err));
-    terms.id = invoice_digest(offer);
-    offer_add(daemon, &terms);
-    record_offer(daemon, &terms);
-    return ST_OK;
+    return sign(daemon, offer->metadata, offer, err);
 }
 
-bool offer_is_own(const struct daemon *daemon, hash32 id)
+bool offer_is_own(const struct daemon *daemon, const struct invoice *offer)
 {
-    const struct offer *at = daemon->offers;
-    while (at != NULL && !hash32_equal(at->terms.id, id))
-        at = at->next;
-    return at != NULL;
+    secret32 key = key_of(daemon, offer->metadata);
+    point33 node;
+    bool is_own = point_of_secret(&key, &node) == ST_OK && point_equal(&node, &offer->node);
+    secret_wipe(&key);
+    return is_own;
 }
 
 /* --- Being asked. */
@@ -134,14 +110,14 @@ static void put_receiver(struct receivers *list, const struct inbound *one)
 }
 
 /* *out: the channel alone. False: nothing can come by it. */
-static bool receives(struct daemon *daemon, const struct entry *at, const struct offer_terms *terms,
+static bool receives(struct daemon *daemon, const struct entry *at, const struct invoice *offer,
                      u128 amount, struct inbound *out)
 {
     const struct channel_terms *channel = channel_terms(at->channel);
     const struct graph_channel *known =
         graph_channel(network_graph(daemon), channel_name(at->channel)->id);
     if (at->stage != STAGE_OPEN || at->ends || !at->here || !at->there || known == NULL ||
-        channel->chain_id != terms->chain_id || !address_equal(channel->asset, terms->asset))
+        channel->chain_id != offer->chain_id || !address_equal(channel->asset, offer->asset))
         return false;
     const struct graph_policy *asks = &known->policy[1 - channel_side(at->channel)];
     u128 most = channel_receivable(at->channel);
@@ -151,13 +127,13 @@ static bool receives(struct daemon *daemon, const struct entry *at, const struct
     return asks->timestamp_s != 0 && asks->enabled && most >= asks->least && most > 0;
 }
 
-static void find_receivers(struct daemon *daemon, const struct offer_terms *terms, u128 amount,
+static void find_receivers(struct daemon *daemon, const struct invoice *offer, u128 amount,
                            struct receivers *out)
 {
     *out = (struct receivers){.count = 0};
     for (u32 i = 0; i < daemon->entry_count; i++) {
         struct inbound one;
-        if (receives(daemon, daemon->entries[i], terms, amount, &one))
+        if (receives(daemon, daemon->entries[i], offer, amount, &one))
             put_receiver(out, &one);
     }
 }
@@ -200,17 +176,17 @@ static void add_spare(struct daemon *daemon, const struct inbound_query *query,
 
 /* As many nodes before us as may be, if so much can come by longer paths as is asked for.
  * ST_MISSING: not even by our own channels. */
-static enum status find_ways(struct daemon *daemon, const struct offer_terms *terms, u128 amount,
+static enum status find_ways(struct daemon *daemon, const struct invoice *offer, u128 amount,
                              struct receivers *out, struct err *err)
 {
     struct inbound_query query = {.own = keyring_node(daemon->ring),
                                   .hops = INBOUND_HOPS,
                                   .pays = true,
-                                  .chain_id = terms->chain_id,
-                                  .asset = terms->asset,
+                                  .chain_id = offer->chain_id,
+                                  .asset = offer->asset,
                                   .now_s = network_now_s()};
     struct receivers channels;
-    find_receivers(daemon, terms, amount, &channels);
+    find_receivers(daemon, offer, amount, &channels);
     for (; query.hops > 0; query.hops--) {
         *out = channels;
         if (!lead_out(daemon, &query, amount, out))
@@ -221,13 +197,13 @@ static enum status find_ways(struct daemon *daemon, const struct offer_terms *te
     return fail(err, ST_MISSING, "the payee cannot receive so much now");
 }
 
-static enum status make_ways(struct daemon *daemon, const struct offer_terms *terms, u128 amount,
+static enum status make_ways(struct daemon *daemon, const struct invoice *offer, u128 amount,
                              u64 now_s, bytes path_id, struct invoice_ways *out,
                              struct arena *arena, struct err *err)
 {
     struct receivers ways;
     point33 own = keyring_node(daemon->ring);
-    TRY(find_ways(daemon, terms, amount, &ways, err));
+    TRY(find_ways(daemon, offer, amount, &ways, err));
     out->count = 0;
     for (usize i = 0; i < ways.count; i++) {
         struct invoice_way *way = &out->at[out->count];
@@ -241,31 +217,42 @@ static enum status make_ways(struct daemon *daemon, const struct offer_terms *te
     return out->count > 0 ? ST_OK : fail(err, ST_MISSING, "the ways to the payee are too dear");
 }
 
-static enum status check_request(const struct offer *offer, const struct invoice_request *request,
-                                 u64 now_s, u128 *amount, struct err *err)
+static enum status check_request(const struct invoice_request *request, u64 now_s, u128 *amount,
+                                 struct err *err)
 {
-    u128 asked = offer->terms.amount;
+    const struct invoice *offer = &request->offer;
+    u128 asked = offer->amount;
     *amount = request->amount == 0 ? asked : request->amount;
-    if (!hash32_equal(request->offer, offer->terms.id))
-        return fail(err, ST_INVALID, "the request is for another offer");
-    if (offer->terms.expiry_s != 0 && now_s > offer->terms.expiry_s)
-        return fail(err, ST_INVALID, "the offer expired %lu s ago", now_s - offer->terms.expiry_s);
+    if (offer->expiry_s != 0 && now_s > offer->expiry_s)
+        return fail(err, ST_INVALID, "the offer expired %lu s ago", now_s - offer->expiry_s);
     if (*amount == 0 || *amount < asked || (asked != 0 && *amount - asked > asked) ||
         *amount >= CHANNEL_AMOUNT_LIMIT)
         return fail(err, ST_INVALID, "that is not an amount that the offer is for");
     return ST_OK;
 }
 
+static struct promise promise_of(const struct invoice_request *request, u128 amount, u64 expiry_s)
+{
+    struct promise out;
+    memcpy(out.request, request->id.b, sizeof(out.request));
+    store_be64(out.chain_id, request->offer.chain_id);
+    memcpy(out.asset, request->offer.asset.b, sizeof(out.asset));
+    store_be64(out.amount, (u64)(amount >> 64));
+    store_be64(out.amount + 8, (u64)amount);
+    store_be64(out.expiry_s, expiry_s);
+    return out;
+}
+
 /* The payment that the promise stands for. */
-static void make_bill(const struct daemon *daemon, const struct offer_terms *offer,
-                      const struct promise *promise, struct bill_terms *out)
+static void make_bill(const struct daemon *daemon, const struct promise *promise,
+                      struct bill_terms *out)
 {
     *out = (struct bill_terms){
-        .chain_id = offer->chain_id,
-        .asset = offer->asset,
+        .chain_id = load_be64(promise->chain_id),
         .amount = (u128)load_be64(promise->amount) << 64 | load_be64(promise->amount + 8),
         .expiry_s = load_be64(promise->expiry_s),
     };
+    memcpy(out->asset.b, promise->asset, sizeof(promise->asset));
     derive(daemon, "preimage", BYTES_OF(*promise), out->preimage.b);
     derive(daemon, "secret", BYTES_OF(*promise), out->secret.b);
 }
@@ -277,23 +264,20 @@ static u64 expiry_of(u64 now_s)
     return (now_s / LIFE_S + 2) * LIFE_S;
 }
 
-static enum status answer(struct daemon *daemon, const struct offer *offer,
-                          const struct invoice_request *request, struct invoice *out,
-                          struct arena *arena, struct err *err)
+static enum status answer(struct daemon *daemon, const struct invoice_request *request,
+                          struct invoice *out, struct arena *arena, struct err *err)
 {
-    struct chain_of *chain = daemon_chain(daemon, offer->terms.chain_id);
-    struct promise promise;
+    const struct invoice *offer = &request->offer;
+    struct chain_of *chain = daemon_chain(daemon, offer->chain_id);
     struct bill_terms bill;
     u128 amount, received = 0;
     if (chain == NULL || chain->time_s == 0)
         return fail(err, ST_AGAIN, "the payee does not reach its chain");
-    TRY(check_request(offer, request, chain->time_s, &amount, err));
-    memcpy(promise.path, offer->path.b, sizeof(promise.path));
-    memcpy(promise.request, request->id.b, sizeof(promise.request));
-    store_be64(promise.amount, (u64)(amount >> 64));
-    store_be64(promise.amount + 8, (u64)amount);
-    store_be64(promise.expiry_s, expiry_of(chain->time_s));
-    make_bill(daemon, &offer->terms, &promise, &bill);
+    if (!address_equal(chain->adjudicator, offer->adjudicator))
+        return fail(err, ST_INVALID, "the payee's channels are not at that adjudicator any more");
+    TRY(check_request(request, chain->time_s, &amount, err));
+    struct promise promise = promise_of(request, amount, expiry_of(chain->time_s));
+    make_bill(daemon, &promise, &bill);
     *out = (struct invoice){.kind = ANSWER,
                             .chain_id = chain->chain_id,
                             .adjudicator = chain->adjudicator,
@@ -306,25 +290,20 @@ static enum status answer(struct daemon *daemon, const struct offer *offer,
     secret_wipe(&bill);
     if (bill_state(daemon, out->payment_hash, &received) && received != 0)
         return fail(err, ST_INVALID, "this request was paid");
-    TRY(make_ways(daemon, &offer->terms, amount, chain->time_s, BYTES_OF(promise), &out->ways,
-                  arena, err));
-    return sign(daemon, offer->terms.nonce, out, err);
+    TRY(make_ways(daemon, offer, amount, chain->time_s, BYTES_OF(promise), &out->ways, arena, err));
+    return sign(daemon, offer->metadata, out, err);
 }
 
-static void take_request(struct daemon *daemon, const struct offer *offer,
+static void take_request(struct daemon *daemon, const struct invoice_request *request,
                          const struct onion_message *message)
 {
     enum { ROOM = INVOICE_LIMIT + INVOICE_WAYS_LIMIT * MESSAGES_PATH_ROOM };
     u8 memory[ROOM], error[INVOICE_ERROR_LIMIT];
     struct arena arena = arena_over(memory, sizeof(memory));
-    struct invoice_request request;
     struct invoice invoice;
     struct err err;
     struct onion_message reply = {.type = MESSAGE_INVOICE};
-    if (message->reply.count == 0 ||
-        invoice_request_decode(message->content, &request, NULL) != ST_OK)
-        return;
-    if (answer(daemon, offer, &request, &invoice, &arena, &err) == ST_OK) {
+    if (answer(daemon, request, &invoice, &arena, &err) == ST_OK) {
         reply.content = invoice_write(&invoice, &arena);
     } else {
         reply.type = MESSAGE_ERROR;
@@ -336,15 +315,21 @@ static void take_request(struct daemon *daemon, const struct offer *offer,
 
 void offers_take(struct daemon *daemon, bytes path_id, const struct onion_message *message)
 {
+    struct invoice_request request;
     hash32 path;
     if (path_id.size != sizeof(path))
         return;
     bytes_copy(path.b, path_id);
-    const struct offer *offer = by_hash_get(&daemon->offers_by_path, path);
-    if (message->type != MESSAGE_REQUEST)
+    if (message->type != MESSAGE_REQUEST) {
         method_take_answer(daemon, path, message);
-    else if (offer != NULL)
-        take_request(daemon, offer, message);
+        return;
+    }
+    if (message->reply.count == 0 ||
+        invoice_request_decode(message->content, &request, NULL) != ST_OK)
+        return;
+    hash32 right = path_of(daemon, &request.offer);
+    if (secret_equal(path.b, right.b, sizeof(path.b)))
+        take_request(daemon, &request, message);
 }
 
 /* --- Being paid. */
@@ -352,16 +337,11 @@ void offers_take(struct daemon *daemon, bytes path_id, const struct onion_messag
 enum status offer_take(struct daemon *daemon, bytes path_id, hash32 hash, hash32 *secret)
 {
     struct promise promise;
-    hash32 path;
     struct bill_terms bill;
     if (path_id.size != sizeof(promise))
         return ST_INVALID;
     bytes_copy(&promise, path_id);
-    memcpy(path.b, promise.path, sizeof(promise.path));
-    const struct offer *offer = by_hash_get(&daemon->offers_by_path, path);
-    if (offer == NULL)
-        return ST_INVALID;
-    make_bill(daemon, &offer->terms, &promise, &bill);
+    make_bill(daemon, &promise, &bill);
     *secret = bill.secret;
     enum status st = hash32_equal(registry_key(bill.preimage), hash) && bill_put(daemon, &bill)
                          ? ST_OK

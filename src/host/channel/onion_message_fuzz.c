@@ -28,12 +28,20 @@ static void try_request(bytes in)
         usize size = invoice_request_encode(&request, out);
         assert(size < in.size || bytes_equal((bytes){out, size}, in));
     }
-    memset(&request, 1, sizeof(request));
+    memset(&request, 0, sizeof(request));
+    request.offer.kind = OFFER;
+    request.offer.chain_id = 1;
+    memset(&request.metadata, 1, sizeof(request.metadata));
+    memset(&request.offer.node, 1, sizeof(request.offer.node));
     fuzz_fill(&in, &request.amount, sizeof(request.amount));
+    fuzz_fill(&in, &request.offer.amount, sizeof(request.offer.amount));
+    request.offer.description = bytes_slice(in, 0, INVOICE_DESCRIPTION_LIMIT);
     assert(invoice_request_sign(&request, &payer) == ST_OK);
     bytes written = {out, invoice_request_encode(&request, out)};
     assert(invoice_request_decode(written, &again, NULL) == ST_OK);
     assert(hash32_equal(again.id, request.id) && again.amount == request.amount);
+    assert(again.offer.amount == request.offer.amount &&
+           bytes_equal(again.offer.description, request.offer.description));
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, usize size)

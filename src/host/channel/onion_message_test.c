@@ -10,8 +10,15 @@ static struct invoice_request a_request(u128 amount)
 {
     static const secret32 payer = {{7}};
     struct invoice_request out = {.amount = amount};
+    out.offer = (struct invoice){.kind = OFFER,
+                                 .chain_id = 900,
+                                 .amount = amount / 2,
+                                 .description = BYTES_LIT("tea"),
+                                 .expiry_s = 1700000000};
     memset(out.metadata.b, 0x11, sizeof(out.metadata));
-    memset(out.offer.b, 0x22, sizeof(out.offer));
+    memset(out.offer.adjudicator.b, 0x22, sizeof(out.offer.adjudicator));
+    memset(out.offer.node.b, 0x33, sizeof(out.offer.node));
+    memset(out.offer.metadata.b, 0x44, sizeof(out.offer.metadata));
     CHECK(invoice_request_sign(&out, &payer) == ST_OK);
     return out;
 }
@@ -37,10 +44,28 @@ TEST(invoice_request_is_read_as_it_was_made_and_named_by_what_was_signed)
         bytes in = encoded(&made);
         CHECK_ROW(i, invoice_request_decode(in, &got, NULL) == ST_OK);
         CHECK_ROW(i, hash32_equal(got.id, made.id) && got.amount == made.amount);
-        CHECK_ROW(i, hash32_equal(got.offer, made.offer) && point_equal(&got.payer, &made.payer));
+        CHECK_ROW(i, point_equal(&got.payer, &made.payer) && got.offer.chain_id == 900);
+        CHECK_ROW(i, got.offer.amount == made.offer.amount && got.offer.expiry_s == 1700000000);
+        CHECK_ROW(i, bytes_equal(got.offer.description, made.offer.description));
+        CHECK_ROW(i, hash32_equal(got.offer.metadata, made.offer.metadata) &&
+                         point_equal(&got.offer.node, &made.offer.node));
         CHECK_ROW(i, bytes_equal(encoded(&got), in));
     }
     CHECK(!hash32_equal(a_request(0).id, a_request(1).id));
+}
+
+TEST(invoice_request_fits_with_all_that_an_offer_may_say)
+{
+    static u8 letters[INVOICE_DESCRIPTION_LIMIT];
+    struct invoice_request largest = a_request(~(u128)0), got;
+    memset(letters, 'x', sizeof(letters));
+    memset(largest.offer.asset.b, 0x55, sizeof(largest.offer.asset));
+    largest.offer.description = BYTES_OF(letters);
+    largest.offer.amount = ~(u128)0;
+    largest.offer.chain_id = largest.offer.expiry_s = UINT64_MAX;
+    CHECK(invoice_request_sign(&largest, &(secret32){{7}}) == ST_OK);
+    bytes in = encoded(&largest);
+    CHECK(invoice_request_decode(in, &got, NULL) == ST_OK && bytes_equal(encoded(&got), in));
 }
 
 TEST(invoice_request_with_any_bit_changed_is_refused)

@@ -10,7 +10,7 @@
  *     BLOCK     chain id ‖ the first block that is not known to be final (u64 each)
  *     PASSAGE   a peer's lock ‖ ours for it: channel, slot (u32 each) ‖ key ‖ its expiry
  *     BILL      an invoice: preimage, secret, amount, expiry; BILL_PAID: its hash ‖ amount
- *     OFFER     struct offer_terms
+ *     OFFER     of versions that kept offers; nothing is made of it
  *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it ‖ expiry; FAILED: its hash
  *     LOST      index ‖ time from which its channel may recover, 0: not known yet ‖ the next key
  *     KNOWN     index ‖ struct channel_proof, of a watchtower's blob
@@ -171,12 +171,6 @@ void record_received(struct daemon *daemon, hash32 hash, u128 amount)
 {
     bytes parts[] = {BYTES_OF(hash), BYTES_OF(amount)};
     wal_put(daemon->wal, RECORD_BILL_PAID, parts, countof(parts));
-}
-
-void record_offer(struct daemon *daemon, const struct offer_terms *terms)
-{
-    bytes payload = BYTES_OF(*terms);
-    wal_put(daemon->wal, RECORD_OFFER, &payload, 1);
 }
 
 void record_payment(const struct payment *payment)
@@ -521,13 +515,9 @@ static enum status read_bill_paid(struct daemon *daemon, bytes payload, struct e
     return ST_OK;
 }
 
-static enum status read_offer(struct daemon *daemon, bytes payload, struct err *err)
+static enum status read_nothing(struct daemon *daemon, bytes payload, struct err *err)
 {
-    struct offer_terms terms;
-    if (payload.size != sizeof(terms))
-        return fail(err, ST_CORRUPT, "the journal has an offer that does not read");
-    bytes_copy(&terms, payload);
-    offer_add(daemon, &terms);
+    (void)daemon, (void)payload, (void)err;
     return ST_OK;
 }
 
@@ -679,7 +669,7 @@ static enum status (*const readers[])(struct daemon *daemon, bytes payload, stru
     [RECORD_PUBLIC] = read_public,       [RECORD_PEER] = read_peer_place,
     [RECORD_JOINED] = anew_read_joined,  [RECORD_PAID] = anew_read_paid,
     [RECORD_ANEW] = anew_read_end,       [RECORD_FAILED] = read_failed,
-    [RECORD_TIME] = read_time,           [RECORD_OFFER] = read_offer,
+    [RECORD_TIME] = read_time,           [RECORD_OFFER] = read_nothing,
     [RECORD_INSTEAD] = read_instead,     [RECORD_SPENT] = read_spent,
     [RECORD_FEES] = read_fees,
 };

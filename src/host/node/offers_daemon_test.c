@@ -226,13 +226,18 @@ static void end(void)
 
 /* --- Asking. */
 
-static bytes request_of(u8 metadata)
+static bytes request_for(const struct invoice *what, u8 metadata)
 {
-    struct invoice_request request = {.offer = invoice_digest(&offer)};
+    struct invoice_request request = {.offer = *what};
     u8 *room = ARENA_TAKE(test_arena(), u8, INVOICE_REQUEST_LIMIT);
     memset(request.metadata.b, metadata, sizeof(request.metadata));
     CHECK(invoice_request_sign(&request, &(secret32){{[31] = 5}}) == ST_OK);
     return (bytes){room, invoice_request_encode(&request, room)};
+}
+
+static bytes request_of(u8 metadata)
+{
+    return request_for(&offer, metadata);
 }
 
 /* Along a path that begins at the daemon. */
@@ -320,6 +325,9 @@ TEST(offer_answers_nobody_who_does_not_come_by_its_path)
     session.b[31] = 98;
     CHECK(blinded_route_make(&session, &node, &guess, 1, &path, test_arena()) == ST_OK);
     ask(asker, &path, request_of(1));
+    struct invoice cheaper = offer; /* by the path, for less than it says */
+    cheaper.amount = 1;
+    ask(asker, &right, request_for(&cheaper, 1));
     ask(other, &right, request_of(1)); /* by the path, but without a channel */
     ask(asker, &right, BYTES_LIT("\x01\x01\x01"));
     hear_out(1);
