@@ -1,8 +1,9 @@
 // Offers: a text that names nobody, invoices for it over onion messages, and payments along a blinded path.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { ethers } from 'ethers';
 import { command, deploy, hex, startDaemon } from './channels.mjs';
-import { ether, freeze, startNode, until } from './node.mjs';
+import { artifact, ether, freeze, keys, startNode, until } from './node.mjs';
 
 describe('an offer, four nodes in a row', () => {
   let chain;
@@ -230,5 +231,36 @@ describe('an offer of a payee between two mediators', () => {
     const { state, parts } = await payer.rpc('channel_pay', { invoice: offer });
     assert.deepEqual({ state, parts }, { state: 'paid', parts: 2 });
     await until(async () => await receives('left') >= before + amount, 10_000, 'the payment');
+  });
+});
+
+describe('an offer of a token, on a chain that is not the daemons\' first', () => {
+  let chain, other, payer, payee, asset, channel;
+  const chainId = hex(902);
+  before(async () => {
+    chain = await startNode();
+    other = await startNode({ args: ['--chain-id', '902'] });
+    for (const { url } of [chain, other]) await deploy(url);
+    const provider = new ethers.JsonRpcProvider(other.url, undefined, { cacheTimeout: -1, polling: true, pollingInterval: 50 });
+    const { abi, bytecode } = artifact('Token');
+    const token = await new ethers.ContractFactory(abi, bytecode, new ethers.Wallet(keys[1], provider)).deploy(1_000n * ether);
+    asset = (await (await token.waitForDeployment()).getAddress()).toLowerCase();
+    provider.destroy();
+    [payer, payee] = await Promise.all([1, 2].map((i) => startDaemon({ urls: [chain.url, other.url], key: keys[i], args: ['--margin', '10'] })));
+    channel = (await payer.rpc('channel_open', { peer: payee.node, amount: hex(ether), chainId, asset })).channel;
+  });
+  after(async () => {
+    for (const daemon of [payer, payee]) await daemon?.stop();
+    for (const node of [chain, other]) await node?.stop();
+  });
+
+  test('is paid there, in the token', async () => {
+    const amount = ether / 4n;
+    const { offer } = await payee.rpc('channel_offer', { amount: hex(amount), chainId, asset });
+    const pay = (invoice) => payer.ask('channel_pay', { invoice });
+    await until(async () => (await pay(offer)).result, 20_000, 'the payment'); // once both know the channel
+    await until(async () => BigInt((await payee.channel(channel)).balance) >= amount, 10_000, 'the token');
+    const { offer: ofEther } = await payee.rpc('channel_offer', { amount: hex(amount), chainId });
+    assert.match((await pay(ofEther)).error.message, /the payee says: the payee cannot receive so much/);
   });
 });
