@@ -314,60 +314,111 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
     entry_touch(out);
 }
 
-/* What a blinded path's instruction says becomes the step; *next is the path key for the next hop.
- * Without a path, both stay. ST_INVALID: it cannot be done. */
-static enum status follow_path(struct entry *entry, u32 slot, const struct lock *lock,
-                               struct payload *step, point33 *next)
+/* What is left of an onion when layers of ours are off. */
+struct opened {
+    enum onion_verdict verdict;
+    struct onion_peeled peeled;
+    struct payload step; /* borrows from `peeled` */
+    point33 path_key;    /* for the next hop; zero: there is no blinded path */
+};
+
+static enum status read_step(struct opened *opened, struct failure *why)
+{
+    bytes payload = {opened->peeled.payload, opened->peeled.payload_size};
+    enum payload_kind kind = opened->verdict == ONION_FINAL ? PAYLOAD_FINAL : PAYLOAD_FORWARD;
+    if (opened->verdict != ONION_FORWARD && opened->verdict != ONION_FINAL) {
+        why->code = onion_failure_code(opened->verdict);
+        return ST_INVALID;
+    }
+    return payload_decode(kind, payload, &opened->step, why, NULL);
+}
+
+/* What a blinded path's instruction says of a lock with this amount becomes the step. `beside`: the
+ * path key that came with the onion; NULL: none. Without a path, all stays. ST_INVALID: it cannot
+ * be done. */
+static enum status follow_path(const struct entry *entry, const point33 *beside, u128 amount,
+                               const struct lock *lock, struct opened *opened)
 {
     u8 room[BLINDED_SEALED_LIMIT];
-    point33 path_key;
-    bool is_inside = is_on_path(entry, slot, &path_key);
+    struct payload *step = &opened->step;
     struct instruction said;
     if (step->sealed.size == 0)
-        return is_inside ? ST_INVALID : ST_OK;
-    TRY(payload_follow(step, keyring_node_secret(entry->daemon->ring), is_inside ? &path_key : NULL,
-                       lock->amount, lock->expiry_s, room, &said));
-    *next = said.next_path_key;
+        return beside != NULL ? ST_INVALID : ST_OK;
+    TRY(payload_follow(step, keyring_node_secret(entry->daemon->ring), beside, amount,
+                       lock->expiry_s, room, &said));
+    opened->path_key = said.next_path_key;
     return step->kind == PAYLOAD_FORWARD
                ? ST_OK
                : offer_take(entry->daemon, said.path_id, lock->key, &step->payment_secret);
 }
 
+/* A path may lead to its own end again, so that its length says nothing (inbound.h). */
+static bool leads_here(const struct entry *entry, const struct opened *opened)
+{
+    point33 own = keyring_node(entry->daemon->ring);
+    return opened->verdict == ONION_FORWARD && opened->step.sealed.size > 0 &&
+           point_equal(&opened->step.next, &own);
+}
+
+static enum status open_next(const struct entry *entry, const struct lock *lock,
+                             struct opened *opened)
+{
+    u8 onion[ONION_SIZE];
+    point33 path_key = opened->path_key;
+    u128 amount = opened->step.amount;
+    struct failure why;
+    secret32 key;
+    memcpy(onion, opened->peeled.next, sizeof(onion));
+    TRY(blinded_path_key(keyring_node_secret(entry->daemon->ring), &path_key, &key));
+    opened->verdict = onion_peel(&key, onion, BYTES_OF(lock->key), &opened->peeled);
+    secret_wipe(&key);
+    TRY(read_step(opened, &why));
+    return follow_path(entry, &path_key, amount, lock, opened);
+}
+
+static enum status open_all(const struct entry *entry, u32 slot, const struct lock *lock,
+                            struct opened *opened, struct failure *why)
+{
+    point33 path_key;
+    bool is_inside = is_on_path(entry, slot, &path_key);
+    opened->path_key = (point33){{0}};
+    opened->verdict = peel(entry, slot, &opened->peeled);
+    TRY(read_step(opened, why));
+    enum status st = follow_path(entry, is_inside ? &path_key : NULL, lock->amount, lock, opened);
+    for (u32 i = 0; st == ST_OK && leads_here(entry, opened); i++)
+        st = i < BLINDED_HOPS_LIMIT ? open_next(entry, lock, opened) : ST_INVALID;
+    if (st != ST_OK)
+        why->code = FAILURE_INVALID_ONION_PAYLOAD;
+    return st;
+}
+
 /* Where it goes on, with a path key where it follows a blinded path. */
-static void forward_peeled(struct entry *entry, u32 slot, bool is_new, const struct lock *lock,
-                           const struct payload *step, const u8 *onion, const point33 *path_key)
+static void forward_opened(struct entry *entry, u32 slot, bool is_new, const struct lock *lock,
+                           const struct opened *opened)
 {
     u8 text[ITEM_ONION_LIMIT];
-    bool on_path = step->sealed.size > 0;
-    memcpy(text, onion, ONION_SIZE);
-    memcpy(text + ONION_SIZE, path_key->b, sizeof(*path_key));
-    forward(entry, slot, is_new, lock, step, (bytes){text, on_path ? sizeof(text) : ONION_SIZE});
+    bool on_path = opened->step.sealed.size > 0;
+    memcpy(text, opened->peeled.next, ONION_SIZE);
+    memcpy(text + ONION_SIZE, opened->path_key.b, sizeof(opened->path_key));
+    forward(entry, slot, is_new, lock, &opened->step,
+            (bytes){text, on_path ? sizeof(text) : ONION_SIZE});
 }
 
 static void take_unjoined(struct entry *entry, u32 slot, bool is_new, const struct lock *lock)
 {
-    struct onion_peeled peeled;
-    struct payload step;
+    struct opened opened;
     struct failure why = {.code = 0};
-    point33 path_key = {{0}};
     if (entry->chain->time_s == 0) { /* no block was seen yet: nobody knows what is late */
         stall(entry, slot, is_new);
         return;
     }
-    enum onion_verdict verdict = peel(entry, slot, &peeled);
-    bytes payload = {peeled.payload, peeled.payload_size};
-    enum payload_kind kind = verdict == ONION_FINAL ? PAYLOAD_FINAL : PAYLOAD_FORWARD;
-    if (verdict != ONION_FORWARD && verdict != ONION_FINAL)
-        lock_fail(entry, slot, &(struct failure){.code = onion_failure_code(verdict)});
-    else if (payload_decode(kind, payload, &step, &why, NULL) != ST_OK)
+    if (open_all(entry, slot, lock, &opened, &why) != ST_OK)
         lock_fail(entry, slot, &why);
-    else if (follow_path(entry, slot, lock, &step, &path_key) != ST_OK)
-        lock_fail(entry, slot, &(struct failure){.code = FAILURE_INVALID_ONION_PAYLOAD});
-    else if (verdict == ONION_FINAL)
-        receive_lock(entry, slot, is_new, lock, &step);
+    else if (opened.verdict == ONION_FINAL)
+        receive_lock(entry, slot, is_new, lock, &opened.step);
     else
-        forward_peeled(entry, slot, is_new, lock, &step, peeled.next, &path_key);
-    secret_wipe(&peeled.shared);
+        forward_opened(entry, slot, is_new, lock, &opened);
+    secret_wipe(&opened.peeled.shared);
 }
 
 static bool is_under_way(const struct passage *passage, const struct lock *lock)

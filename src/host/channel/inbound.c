@@ -120,25 +120,26 @@ bool inbound_price(const struct inbound *way, struct blinded_price *out)
 enum status inbound_path(const struct inbound *way, const point33 *own, bytes path_id, u64 latest_s,
                          struct blinded_route *out, struct arena *arena)
 {
-    point33 nodes[INBOUND_HOPS + 1];
-    struct instruction said[INBOUND_HOPS + 1] = {0};
+    point33 nodes[INBOUND_PATH];
+    struct instruction said[INBOUND_PATH] = {0};
     secret32 session;
     u128 least = latest_s == 0 ? 0 : max_u128(way->least, 1);
-    for (usize i = 0; i < way->count; i++) {
+    for (usize i = 0; i < countof(nodes); i++) {
+        said[i] = (struct instruction){
+            .next = *own, .has_fee = latest_s != 0, .latest_s = latest_s, .least = least};
+        nodes[i] = *own;
+        if (i >= way->count)
+            continue;
         usize from = way->count - 1 - i;
         nodes[i] = way->nodes[from];
-        said[i] = (struct instruction){.next = from == 0 ? *own : way->nodes[from - 1],
-                                       .has_fee = latest_s != 0,
-                                       .fee_ppm = way->asks[from].fee_ppm,
-                                       .base_fee = way->asks[from].base_fee,
-                                       .latest_s = latest_s,
-                                       .least = least};
+        said[i].next = from == 0 ? *own : way->nodes[from - 1];
+        said[i].fee_ppm = way->asks[from].fee_ppm;
+        said[i].base_fee = way->asks[from].base_fee;
     }
-    nodes[way->count] = *own;
-    said[way->count] =
+    said[INBOUND_HOPS] =
         (struct instruction){.path_id = path_id, .latest_s = latest_s, .least = least};
     random_fill(session.b, sizeof(session.b));
-    enum status st = blinded_route_make(&session, nodes, said, way->count + 1, out, arena);
+    enum status st = blinded_route_make(&session, nodes, said, countof(nodes), out, arena);
     secret_wipe(&session);
     return st;
 }

@@ -4,7 +4,8 @@
  *                                 the path's first
  *
  * The further away the first node is, the less it says of who is paid: all who are so far from it
- * may be. What is known of channels further away is gossip, so that a longer path may also fail for
+ * may be, or nearer, for a path leads to this node as often as it takes to have INBOUND_PATH hops.
+ * What is known of channels further away is gossip, so that a longer path may also fail for
  * want of money where a shorter one would not; hence several (inbound_extend's `apart`).
  *
  * Amounts are in the asset's smallest unit. Source: BOLT 4, "Route Blinding". */
@@ -14,7 +15,10 @@
 #include "channel/blinded_route.h"
 #include "channel/graph.h"
 
-enum { INBOUND_HOPS = 2 /* nodes before us, where there are so many */ };
+enum {
+    INBOUND_HOPS = 2, /* nodes before us, where there are so many */
+    INBOUND_PATH = INBOUND_HOPS + 1,
+};
 
 struct inbound {
     usize count;

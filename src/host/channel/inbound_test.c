@@ -144,3 +144,23 @@ TEST(inbound_path_tells_each_node_whom_to_pass_on_to_and_its_fee_at_one_length)
     CHECK(blinded_route_enter(&keys[0], &path, room, &said, NULL) == ST_OK);
     CHECK(!said.has_fee && said.latest_s == 0); /* for messages */
 }
+
+TEST(inbound_path_is_as_long_where_there_are_fewer_nodes)
+{
+    static const secret32 keys[2] = {{{[31] = 7}}, {{[31] = 8}}};
+    point33 peer, own;
+    CHECK(point_of_secret(&keys[0], &peer) == ST_OK && point_of_secret(&keys[1], &own) == ST_OK);
+    struct inbound way = {.count = 1, .nodes = {peer}, .asks = {{.base_fee = 3, .fee_ppm = 1000}}};
+    struct blinded_route path;
+    u8 room[BLINDED_SEALED_LIMIT];
+    struct instruction said;
+    CHECK(inbound_path(&way, &own, hex("beef"), NOW_S, &path, test_arena()) == ST_OK);
+    CHECK(path.count == INBOUND_PATH && point_equal(&path.first_node, &peer));
+    CHECK(blinded_route_enter(&keys[0], &path, room, &said, NULL) == ST_OK);
+    CHECK(point_equal(&said.next, &own) && said.base_fee == 3 && said.fee_ppm == 1000);
+    CHECK(blinded_route_enter(&keys[1], &path, room, &said, NULL) == ST_OK);
+    CHECK(point_equal(&said.next, &own) && said.has_fee && instruction_onward(&said, 77) == 77);
+    CHECK(instruction_open(&keys[1], &path.first_path_key, path.hops[0].payload, true, room, &said,
+                           NULL) == ST_OK);
+    CHECK(bytes_equal(said.path_id, hex("beef")));
+}

@@ -68,13 +68,14 @@ static enum status open_layer(const struct daemon *daemon, const point33 *path_k
     return ST_OK;
 }
 
-static enum status take(struct daemon *daemon, const point33 *path_key, bytes onion,
-                        u8 opened[static ONION_ROOM], struct err *err)
+/* One layer off. *is_final: it was the last, and what it said is seen to. */
+static enum status take_layer(struct daemon *daemon, const point33 *path_key, bytes onion,
+                              u8 opened[static ONION_ROOM], struct instruction *said, bytes *next,
+                              bool *is_final, struct err *err)
 {
     secret32 key;
     struct onion_opened layer;
     struct onion_message message;
-    struct instruction said;
     u8 room[BLINDED_SEALED_LIMIT];
     TRY(blinded_path_key(keyring_node_secret(daemon->ring), path_key, &key));
     enum onion_verdict verdict = onion_open(&key, onion, BYTES_EMPTY, opened, &layer);
@@ -82,13 +83,32 @@ static enum status take(struct daemon *daemon, const point33 *path_key, bytes on
     secret_wipe(&layer.shared);
     if (verdict != ONION_FINAL && verdict != ONION_FORWARD)
         return fail(err, ST_INVALID, "an onion message that does not peel");
-    bool is_final = verdict == ONION_FINAL;
-    TRY(open_layer(daemon, path_key, layer.payload, is_final, room, &message, &said, err));
-    if (is_final)
-        offers_take(daemon, said.path_id, &message);
-    else
-        take_forward(daemon, &said, layer.next);
+    *is_final = verdict == ONION_FINAL;
+    *next = layer.next;
+    TRY(open_layer(daemon, path_key, layer.payload, *is_final, room, &message, said, err));
+    if (*is_final)
+        offers_take(daemon, said->path_id, &message);
     return ST_OK;
+}
+
+/* A path may lead to its own end again, so that its length says nothing (inbound.h). */
+static enum status take(struct daemon *daemon, point33 path_key, bytes onion,
+                        u8 opened[static ONION_ROOM], struct err *err)
+{
+    point33 own = keyring_node(daemon->ring);
+    struct instruction said;
+    bool is_final;
+    for (u32 i = 0; i < BLINDED_HOPS_LIMIT; i++) {
+        TRY(take_layer(daemon, &path_key, onion, opened, &said, &onion, &is_final, err));
+        if (is_final)
+            return ST_OK;
+        if (!point_equal(&said.next, &own)) {
+            take_forward(daemon, &said, onion);
+            return ST_OK;
+        }
+        path_key = said.next_path_key;
+    }
+    return fail(err, ST_INVALID, "an onion message that goes in a circle");
 }
 
 /* Who is at fault for one that does not read cannot be known: it is no reason to part. */
@@ -104,7 +124,7 @@ enum status messages_take(struct peer *peer, const struct wire_message *message,
         return ST_OK;
     u8 *room = malloc(ONION_ROOM);
     assert(room != NULL);
-    if (take(peer->daemon, &said->path_key, said->onion, room, &why) != ST_OK)
+    if (take(peer->daemon, said->path_key, said->onion, room, &why) != ST_OK)
         log_debug("channel", "an onion message is dropped", LOG_HEX("node", peer->node),
                   LOG_TEXT("why", why.text));
     free(room);

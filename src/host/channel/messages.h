@@ -19,7 +19,7 @@ enum status messages_send(struct daemon *daemon, const struct blinded_route *pat
 /* Paths for messages to us, at most INVOICE_PATHS_LIMIT, each over a peer with which there is a
  * channel, and that can be talked to. Returns how many. `arena` gets at most MESSAGES_PATH_ROOM
  * bytes of each. */
-enum { MESSAGES_PATH_ROOM = (INBOUND_HOPS + 1) * BLINDED_SEALED_LIMIT };
+enum { MESSAGES_PATH_ROOM = INBOUND_PATH * BLINDED_SEALED_LIMIT };
 usize messages_paths(struct daemon *daemon, bytes path_id, struct blinded_route *out, usize limit,
                      struct arena *arena);
 

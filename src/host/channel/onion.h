@@ -69,7 +69,8 @@ struct onion_peeled {
 enum onion_verdict onion_peel(const secret32 *node, const u8 packet[static ONION_SIZE],
                               bytes associated, struct onion_peeled *out);
 
-/* The same for a packet of either size. What *out borrows is in `room`. */
+/* The same for a packet of either size. What *out borrows is in `room`, in which the packet may be
+ * as the `next` of the one before. */
 struct onion_opened {
     secret32 shared;
     bytes payload;

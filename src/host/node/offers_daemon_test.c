@@ -244,18 +244,21 @@ static bytes request_of(u8 metadata)
 static void ask(struct stranger *who, const struct blinded_route *path, bytes request)
 {
     static u8 counter;
-    secret32 session = {{[30] = 1, [31] = ++counter}}, shared;
+    secret32 session = {{[30] = 1, [31] = ++counter}}, shared[BLINDED_HOPS_LIMIT];
     point33 own = point_of(&who->key);
     struct instruction end_here = {.path_id = BYTES_OF(reply_id)};
-    struct onion_message message = {
-        .sealed = path->hops[0].payload, .type = MESSAGE_REQUEST, .content = request};
-    u8 payload[ONION_MESSAGE_LIMIT], onion[ONION_SIZE];
+    struct onion_message message = {.type = MESSAGE_REQUEST, .content = request};
+    u8 payloads[BLINDED_HOPS_LIMIT][ONION_MESSAGE_LIMIT], onion[ONION_SIZE];
+    struct onion_hop hops[BLINDED_HOPS_LIMIT];
     CHECK(blinded_route_make(&session, &own, &end_here, 1, &message.reply, test_arena()) == ST_OK);
-    struct onion_hop hop = {path->hops[0].node,
-                            {payload, onion_message_encode(true, &message, payload)}};
+    for (usize i = 0; i < path->count; i++) {
+        message.sealed = path->hops[i].payload;
+        hops[i].node = path->hops[i].node;
+        hops[i].payload =
+            (bytes){payloads[i], onion_message_encode(i + 1 == path->count, &message, payloads[i])};
+    }
     session.b[29] = 1;
-    CHECK(path->count == 1);
-    CHECK(onion_build(&session, &hop, 1, BYTES_EMPTY, onion, &shared, NULL) == ST_OK);
+    CHECK(onion_build(&session, hops, path->count, BYTES_EMPTY, onion, shared, NULL) == ST_OK);
     struct wire_message out = {.type = WIRE_ONION_MESSAGE};
     out.onion_message = (struct wire_onion_message){path->first_path_key, BYTES_OF(onion)};
     say(who, &out);
