@@ -26,7 +26,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { GROWTH = 4 /* times what lives: then it is due */, USUAL_LIMIT = 16 << 20 };
+enum {
+    GROWTH = 4, /* times what lives: then it is due */
+    USUAL_LIMIT = 16 << 20,
+    AGAIN_MS = 600000, /* after a failure; or when it is twice as long */
+};
 
 /* --- What an entry knows beside its channel. */
 
@@ -386,6 +390,7 @@ static void made(void *self, enum status st, const char *why)
         log_warn("channel", "the journal cannot be written anew", LOG_TEXT("why", why));
         return;
     }
+    daemon->journal_failed = 0;
     bills_forget(daemon);
     payments_forget(daemon);
     daemon->journal_lives = size; /* or less: what came meanwhile is behind it */
@@ -399,10 +404,13 @@ void anew_tick(struct daemon *daemon)
     u64 size = wal_size(daemon->wal);
     struct wal_rewrite how = {daemon, make, made};
     struct err err;
+    u64 now_ms = clock_now_ms();
+    bool has_failed = daemon->journal_failed != 0 && size < 2 * daemon->journal_failed &&
+                      now_ms < daemon->journal_begun_ms + AGAIN_MS;
     if (wal_is_rewriting(daemon->wal) || size < limit || size < GROWTH * daemon->journal_lives ||
-        size < 2 * daemon->journal_failed)
+        has_failed)
         return;
-    daemon->journal_begun_ms = clock_now_ms();
+    daemon->journal_begun_ms = now_ms;
     daemon->shadow = shadow_new(daemon);
     if (wal_rewrite(daemon->wal, &how, &err) != ST_OK)
         made(daemon, ST_IO, err.text);

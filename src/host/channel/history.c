@@ -13,7 +13,8 @@ enum {
     VERSION = 1,
     MOST_WAITING = 1 << 18, /* rows; above, the journal alone has them */
     AT_ONCE = 1 << 14,      /* rows in a change */
-    GATHER_NS = 500000000,  /* each change costs some syncs and copied pages, however small */
+    GATHER_MS = 500,        /* each change costs some syncs and copied pages, however small */
+    AGAIN_MS = 1000,        /* after a failure */
 };
 
 struct waiting {
@@ -29,10 +30,12 @@ struct history {
     pthread_cond_t wake, written_more;
     struct waiting *list;
     usize count, room;
-    u64 put, written; /* rows; written: or given up */
+    u64 put, written; /* rows */
     u64 awaited;      /* somebody waits for so many */
+    u64 failures;     /* to write what waits */
+    bool is_failing;  /* the newest of them has not been made good */
     bool ending;
-    bool lost; /* some were given up: only a start brings them back */
+    bool lost; /* some were given up, as too many waited: only a start brings them back */
     struct err why;
 };
 
@@ -159,14 +162,40 @@ static enum status write_rows(struct shelf *shelf, const struct waiting *list, u
     return ST_OK;
 }
 
-static void wait_a_little(struct history *history)
+/* Less where somebody is in a hurry. */
+static void wait_for_ms(struct history *history, u64 ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += GATHER_NS;
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     pthread_cond_timedwait(&history->wake, &history->mutex, &until);
+}
+
+/* Rows that could not be written go before those that have come since. A part of them may have been
+ * written: again is no harm. */
+static void put_back(struct history *history, struct waiting *list, usize count)
+{
+    usize all = count + history->count;
+    list = realloc(list, all * sizeof(list[0]));
+    assert(list != NULL);
+    if (history->count != 0)
+        memcpy(list + count, history->list, history->count * sizeof(list[0]));
+    free(history->list);
+    history->list = list;
+    history->count = history->room = all;
+}
+
+static void note_failure(struct history *history, const struct err *why)
+{
+    if (!history->is_failing)
+        log_warn("channel", "the history cannot be written; it is tried again",
+                 LOG_TEXT("why", why->text));
+    history->is_failing = true;
+    history->failures++;
+    history->why = *why;
 }
 
 /* Called and returns with the mutex. */
@@ -180,14 +209,17 @@ static void write_waiting(struct history *history)
     history->count = history->room = 0;
     pthread_mutex_unlock(&history->mutex);
     enum status st = write_rows(history->shelf, list, count, &err);
-    free(list);
     pthread_mutex_lock(&history->mutex);
-    if (st != ST_OK && !history->lost) {
-        log_warn("channel", "the history cannot be written", LOG_TEXT("why", err.text));
-        history->lost = true;
-        history->why = err;
+    if (st == ST_OK) {
+        if (history->is_failing)
+            log_info("channel", "the history is written again", LOG_U64("rows", count));
+        free(list);
+        history->is_failing = false;
+        history->written = put;
+    } else {
+        put_back(history, list, count);
+        note_failure(history, &err);
     }
-    history->written = put;
     pthread_cond_broadcast(&history->written_more);
 }
 
@@ -195,14 +227,18 @@ static void *run(void *self)
 {
     struct history *history = self;
     pthread_mutex_lock(&history->mutex);
-    while (!history->ending || history->count != 0) {
+    while (history->count != 0 || !history->ending) {
         if (history->count == 0) {
             pthread_cond_wait(&history->wake, &history->mutex);
             continue;
         }
         if (!history->ending && history->awaited <= history->written)
-            wait_a_little(history);
+            wait_for_ms(history, GATHER_MS);
         write_waiting(history);
+        if (history->is_failing && history->ending)
+            break; /* a start brings them back */
+        if (history->is_failing)
+            wait_for_ms(history, AGAIN_MS);
     }
     pthread_mutex_unlock(&history->mutex);
     return NULL;
@@ -286,16 +322,16 @@ bool history_has(struct history *history, u64 number)
 enum status history_wait(struct history *history, struct err *err)
 {
     pthread_mutex_lock(&history->mutex);
-    u64 until = history->put;
+    u64 until = history->put, failures = history->failures;
     if (until > history->awaited)
         history->awaited = until;
     pthread_cond_signal(&history->wake);
-    while (history->written < until)
+    while (history->written < until && history->failures == failures)
         pthread_cond_wait(&history->written_more, &history->mutex);
-    bool lost = history->lost;
+    bool behind = history->lost || history->written < until;
     struct err why = history->why;
     pthread_mutex_unlock(&history->mutex);
-    return lost ? fail(err, ST_IO, "the history is behind: %s", why.text) : ST_OK;
+    return behind ? fail(err, ST_IO, "the history is behind: %s", why.text) : ST_OK;
 }
 
 /* --- Reading. */

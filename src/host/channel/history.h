@@ -55,7 +55,8 @@ u64 history_put(struct history *history, const struct history_id *id,
                 const struct history_row *row);
 /* Whether the row of that number is durable. NULL is fine: it is as if. */
 bool history_has(struct history *history, u64 number);
-/* From any thread: all that was put is durable. ST_IO, ST_FULL: it is not, and why. */
+/* From any thread: all that was put is durable. ST_IO: it is not, and why; it is tried again, now
+ * and then. */
 enum status history_wait(struct history *history, struct err *err);
 
 /* From any thread. ST_MISSING: there is none. */

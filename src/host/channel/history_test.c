@@ -3,6 +3,9 @@
 #include "base/fmt.h"
 #include "harness/test.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 static struct history_id id_of(u8 number)
 {
     return (struct history_id){.data = {'x', number}, .size = 2};
@@ -66,6 +69,49 @@ TEST(rows_of_the_history_keep_their_time_and_what_was_paid_stays)
     CHECK(history_get(shelf, &id, &row) == ST_MISSING);
     CHECK(number == 7 && history_has(NULL, 5) && history_put(NULL, &id, &row) == 0);
     shelf_close(shelf);
+}
+
+/* No file may be longer than that: the shelf's pages, but for the first two, cannot be written. */
+static void let_files_be(rlim_t size)
+{
+    struct rlimit limit;
+    CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = size < limit.rlim_max ? size : limit.rlim_max;
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+TEST(rows_that_could_not_be_written_are_written_later)
+{
+    char path[4200];
+    struct shelf *shelf;
+    struct history *history;
+    struct err err;
+    struct history_id id = id_of(2);
+    struct history_row row = row_at(20, HISTORY_PAID);
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    fmt(path, sizeof(path), "%s/shelf", test_folder());
+    CHECK(shelf_open(path, &shelf, &err) == ST_OK);
+    CHECK(history_new(shelf, &history, &err) == ST_OK);
+    put(history, 1, 10, HISTORY_PAID);
+    CHECK(history_wait(history, &err) == ST_OK);
+    let_files_be(8192);
+    u64 number = history_put(history, &id, &row);
+    CHECK(history_wait(history, &err) == ST_IO && !history_has(history, number));
+    put(history, 3, 30, HISTORY_PAID);
+    CHECK(history_wait(history, &err) == ST_IO);
+    let_files_be(RLIM_INFINITY);
+    check_all(shelf, "10:1 ");
+    (void)history_wait(history, &err); /* a try may have begun before */
+    CHECK(history_wait(history, &err) == ST_OK && history_has(history, number));
+    check_all(shelf, "30:1 20:1 10:1 ");
+    let_files_be(8192);
+    put(history, 4, 40, HISTORY_PAID);
+    CHECK(history_wait(history, &err) == ST_IO);
+    history_free(history); /* does not wait for better times */
+    let_files_be(RLIM_INFINITY);
+    check_all(shelf, "30:1 20:1 10:1 ");
+    shelf_close(shelf);
+    signal(SIGXFSZ, before);
 }
 
 TEST(a_row_of_the_history_reads_as_it_was_written_and_no_other)
