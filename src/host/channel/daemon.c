@@ -175,6 +175,7 @@ void entry_touch(struct entry *entry)
         entry->next_dirty = daemon->dirty;
         daemon->dirty = entry;
     }
+    looks_add(entry);
     daemon_touch(daemon);
 }
 
@@ -411,6 +412,7 @@ static void on_view(void *self, hash32 id, const struct onchain_view *view, bool
     struct entry *entry = daemon_find(chain->daemon, id);
     if (entry == NULL)
         return;
+    looks_add(entry);
     if (final) {
         opening_seen(entry, view);
         ending_final(entry, view);
@@ -435,10 +437,7 @@ static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 f
     }
     if (is_first)
         peers_begin(chain);
-    ending_tick(chain);
-    splice_tick(chain);
-    restoring_tick(chain);
-    forward_tick(chain);
+    looks_block(chain);
     receive_tick(chain);
     apps_block(chain);
     daemon_touch(chain->daemon);

@@ -54,8 +54,8 @@ void ending_resume(struct entry *entry);
 void ending_view(struct entry *entry, const struct onchain_view *view);
 /* The same, of the newest final block. */
 void ending_final(struct entry *entry, const struct onchain_view *view);
-/* A block has come. */
-void ending_tick(struct chain_of *chain);
+/* A block has come, here and below. Whether the next one has to do with the channel, too. */
+bool ending_look(struct entry *entry);
 
 /* --- splice.c */
 
@@ -75,8 +75,7 @@ enum status splice_take_withdraw(struct entry *entry, const struct wire_message 
                                  struct err *err);
 /* Sends again, after a restart or a failure, what both have signed. */
 void splice_resume(struct entry *entry);
-/* A block has come. */
-void splice_tick(struct chain_of *chain);
+bool splice_look(struct entry *entry);
 
 /* --- restoring.c */
 
@@ -95,8 +94,7 @@ enum status restoring_take(struct entry *entry, const struct wire_message *messa
 enum status restoring_replay(struct entry *entry, const struct wire_recover *said, struct err *err);
 /* The peer has signed our recovery base. */
 void restoring_done(struct entry *entry);
-/* A block has come. */
-void restoring_tick(struct chain_of *chain);
+bool restoring_look(struct entry *entry);
 
 /* --- unlock.c */
 

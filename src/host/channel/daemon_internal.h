@@ -7,6 +7,7 @@
  *     chronicle.c what happens, as the history has it
  *     opening.c   from an offer to a funded channel
  *     places.c    channels that nobody pays into give their places back
+ *     looks.c     channels that a block has to do with
  *     forward.c   locks that pass through
  *     passage.c   which lock pays for which
  *     holders.c      which channels have locks with a key
@@ -134,6 +135,7 @@ struct entry {
     bool is_late; /* in the daemon's list of those that owe an acknowledgement which may wait */
     bool is_due;  /* it has waited until a tick */
     struct entry *next_late;
+    struct entry *next_look, **look; /* looks.c; look: where that names it, NULL: it does not */
     struct entry *next_of_peer;
     bool is_listed; /* among the daemon's places, between those used before and after it */
     struct entry *used_before, *used_after;
@@ -304,9 +306,10 @@ struct chain_of {
     u64 chain_id;
     address adjudicator;
     u64 block, time_s;
-    u64 final_time_s; /* of the newest final block */
-    u64 since;        /* what came before is in the journal */
-    u32 asked;        /* channels of others that it is being asked about (network.c) */
+    u64 final_time_s;    /* of the newest final block */
+    u64 since;           /* what came before is in the journal */
+    struct entry *looks; /* looks.c */
+    u32 asked;           /* channels of others that it is being asked about (network.c) */
     struct shown *shown[SHOWN_BUCKETS];
     struct revealing *revealing;
     struct by_hash public[2]; /* public.c: the newer, the older */
@@ -555,6 +558,15 @@ void place_used(struct entry *entry);
 enum status place_find(struct daemon *daemon, struct entry **instead);
 /* Forgets it. The next channel, which comes at once, takes its place. */
 void place_give(struct entry *entry);
+
+/* --- looks.c */
+
+/* The next block looks at it, once at least. */
+void looks_add(struct entry *entry);
+/* It is going. */
+void looks_drop(struct entry *entry);
+/* A block has come. */
+void looks_block(struct chain_of *chain);
 
 /* --- tower_client.c */
 

@@ -53,7 +53,8 @@ void answers_free(struct entry *entry);
 void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal);
 /* The journal tells of it. */
 void forward_shown(struct chain_of *chain, const struct shown_terms *terms);
-void forward_tick(struct chain_of *chain);
+/* A block has come. Whether the next one has to do with the channel, too. */
+bool forward_look(struct entry *entry);
 /* After a restore the channel has other locks than it had: what was joined to those that are gone
  * is not known to have been paid, or given back. */
 void forward_restored(struct entry *entry);

@@ -236,6 +236,7 @@ static void send_force(struct entry *entry)
 static void force(struct entry *entry)
 {
     channel_stop(entry->channel);
+    looks_add(entry);
     entry->stage = STAGE_FORCED;
     entry->force_until_s = entry->chain->time_s + CLOSE_LIFE_S;
     record_stage(entry);
@@ -366,18 +367,15 @@ void ending_view(struct entry *entry, const struct onchain_view *view)
 
 /* Time passes: a dispute's end may have come, or a lock's; a close that both signed is sent. What
  * has failed is tried again when errands_tick says so. */
-void ending_tick(struct chain_of *chain)
+bool ending_look(struct entry *entry)
 {
-    struct daemon *daemon = chain->daemon;
-    for (u32 i = 0; i < daemon->entry_count; i++) {
-        struct entry *entry = daemon->entries[i];
-        if (entry->chain != chain)
-            continue;
-        if (entry->stage == STAGE_FORCED && entry->retry_ms == 0)
-            act_on_view(entry);
-        if (entry->stopped[0] && entry->stopped[1])
-            entry_touch(entry); /* it may have waited for a first block */
-        if (entry->stage == STAGE_CLOSING && entry->close.until_s < chain->time_s + LATE_CLOSE_S)
-            send_close(entry);
-    }
+    bool both_stopped = entry->stopped[0] && entry->stopped[1];
+    if (entry->stage == STAGE_FORCED && entry->retry_ms == 0)
+        act_on_view(entry);
+    if (both_stopped && entry->stage < STAGE_FORCED)
+        entry_touch(entry); /* it may have waited for a first block */
+    if (entry->stage == STAGE_CLOSING && entry->close.until_s < entry->chain->time_s + LATE_CLOSE_S)
+        send_close(entry);
+    return entry->stage == STAGE_FORCED || entry->stage == STAGE_CLOSING ||
+           (both_stopped && entry->stage == STAGE_OPEN);
 }

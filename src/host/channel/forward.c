@@ -557,16 +557,21 @@ static void take_dropped(struct entry *entry, u32 slot)
 }
 
 /* R4: after a close by one side nobody acknowledges that a lock is gone. That no secret was shown
- * in time is certain once the first block after that is final. */
-static void give_up_late(struct entry *entry)
+ * in time is certain once the first block after that is final. Whether any waits for that. */
+static bool give_up_late(struct entry *entry)
 {
+    bool waits = false;
     for (u32 slot = 0; slot < entry->out_room; slot++) {
         struct passage *passage = entry->out[slot];
-        if (passage != NULL && passage->state == PASSAGE_WAITS &&
-            entry->chain->final_time_s > passage->expiry_s &&
+        if (passage == NULL || passage->state != PASSAGE_WAITS)
+            continue;
+        if (entry->chain->final_time_s > passage->expiry_s &&
             shown_find(entry->chain, passage->key, passage->expiry_s) == NULL)
             give_up(passage);
+        else
+            waits = true;
     }
+    return waits;
 }
 
 static void replay_settled(struct passage *passage, hash32 preimage)
@@ -726,22 +731,29 @@ static void look_at_ours(struct entry *entry, u64 now_s)
     }
 }
 
-void forward_tick(struct chain_of *chain)
+/* Without locks there is nothing to look at, whenever it was due. */
+static void look_at_locks(struct entry *entry)
 {
-    struct daemon *daemon = chain->daemon;
-    for (u32 i = 0; i < daemon->entry_count; i++) {
-        struct entry *entry = daemon->entries[i];
-        if (entry->chain != chain)
-            continue;
-        if (entry->stage >= STAGE_FORCED) {
-            forward_answers(entry);
-            give_up_late(entry);
-        }
-        if (chain->time_s < entry->due_s || entry->stage == STAGE_CLOSED ||
-            channel_is_lost(entry->channel))
-            continue;
+    u64 now_s = entry->chain->time_s;
+    if (locks_count(channel_locks(entry->channel, 0)) == 0 &&
+        locks_count(channel_locks(entry->channel, 1)) == 0)
         entry->due_s = UINT64_MAX;
-        look_at_theirs(entry, chain->time_s);
-        look_at_ours(entry, chain->time_s);
+    if (now_s < entry->due_s)
+        return;
+    entry->due_s = UINT64_MAX;
+    look_at_theirs(entry, now_s);
+    look_at_ours(entry, now_s);
+}
+
+bool forward_look(struct entry *entry)
+{
+    bool waits = false;
+    if (entry->stage >= STAGE_FORCED) {
+        forward_answers(entry);
+        waits = give_up_late(entry);
     }
+    if (entry->stage == STAGE_CLOSED || channel_is_lost(entry->channel))
+        return waits;
+    look_at_locks(entry);
+    return waits || entry->due_s != UINT64_MAX;
 }

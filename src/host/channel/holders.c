@@ -68,6 +68,7 @@ void holders_add(struct entry *entry, const struct lock *lock)
     struct daemon *daemon = entry->daemon;
     entry->due_s =
         min_u64(entry->due_s, lock->expiry_s - min_u64(lock->expiry_s, daemon->options.margin_s));
+    looks_add(entry);
     note(entry, lock->key);
     if (daemon->notes > daemon->notes_most)
         sweep(daemon);
@@ -76,6 +77,7 @@ void holders_add(struct entry *entry, const struct lock *lock)
 void holders_add_all(struct entry *entry)
 {
     entry->due_s = 0;
+    looks_add(entry);
     note_all(entry);
 }
 

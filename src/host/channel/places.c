@@ -125,6 +125,7 @@ void place_give(struct entry *entry)
     if (entry->stage != STAGE_CLOSED)
         entry->peer->channels--;
     take_out(entry);
+    looks_drop(entry);
     signer_forget(daemon->keys, entry->key);
     by_hash_drop(&daemon->by_id, id);
     if (!daemon->replaying) {

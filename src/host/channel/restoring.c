@@ -32,6 +32,7 @@ static void lose(struct entry *entry)
     entry->lost_until_s = 0;
     set_time(entry);
     record_lost(entry);
+    looks_add(entry);
     if (entry->here)
         restoring_ask(entry);
 }
@@ -230,18 +231,17 @@ static void recover(struct entry *entry)
     daemon_say(entry->peer, &message);
 }
 
-void restoring_tick(struct chain_of *chain)
+bool restoring_look(struct entry *entry)
 {
-    for (u32 i = 0; i < chain->daemon->entry_count; i++) {
-        struct entry *entry = chain->daemon->entries[i];
-        if (entry->chain != chain || entry->stage != STAGE_OPEN || !channel_is_lost(entry->channel))
-            continue;
-        if (entry->lost_until_s == 0) {
-            set_time(entry);
-            record_lost(entry);
-        }
-        if (entry->here && chain->final_time_s > entry->lost_until_s &&
-            channel_may_recover(entry->channel, chain->time_s))
-            recover(entry);
+    const struct chain_of *chain = entry->chain;
+    if (entry->stage != STAGE_OPEN || !channel_is_lost(entry->channel))
+        return false;
+    if (entry->lost_until_s == 0) {
+        set_time(entry);
+        record_lost(entry);
     }
+    if (entry->here && chain->final_time_s > entry->lost_until_s &&
+        channel_may_recover(entry->channel, chain->time_s))
+        recover(entry);
+    return true;
 }

@@ -199,18 +199,18 @@ void splice_step(struct entry *entry)
 
 /* Whether a withdrawal is dead is known from a view, which comes without being asked for only where
  * something has happened. */
-void splice_tick(struct chain_of *chain)
+bool splice_look(struct entry *entry)
 {
-    struct daemon *daemon = chain->daemon;
-    for (u32 i = 0; i < daemon->entry_count; i++) {
-        struct entry *entry = daemon->entries[i];
-        if (entry->chain != chain || entry->stage != STAGE_OPEN)
-            continue;
-        if (entry->withdraws != 0 || channel_owes_withdraw(entry->channel, chain->time_s))
-            entry_touch(entry);
-        if (!entry->looked && splice_is_over(entry, chain->time_s)) {
-            entry->looked = true;
-            onchain_look(chain->chain, channel_name(entry->channel)->id);
-        }
+    struct chain_of *chain = entry->chain;
+    if (entry->stage != STAGE_OPEN)
+        return false;
+    bool waits = entry->withdraws != 0 || channel_owes_withdraw(entry->channel, chain->time_s);
+    if (waits)
+        entry_touch(entry);
+    if (!entry->looked && splice_is_over(entry, chain->time_s)) {
+        entry->looked = true;
+        onchain_look(chain->chain, channel_name(entry->channel)->id);
     }
+    return waits || (!entry->looked && (channel_withdrawal_is_open(entry->channel, 0) ||
+                                        channel_withdrawal_is_open(entry->channel, 1)));
 }
