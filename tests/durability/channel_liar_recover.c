@@ -4,7 +4,8 @@
  * not have it: RECOVER is replayed without being judged. Then the peer tells the truth, and both
  * pay on.
  *
- *   victim: pays 9     ── copy ──  pays 9, is paid 4   ── the copy is put back */
+ *   victim: pays 1000  ── copy ──  pays 1000, is paid 4,      ── the copy is put back
+ *                                  and gets more locks than a message has room for */
 #include "base/fmt.h"
 #include "durability/channel_liar.h"
 #include "durability/ledger.h"
@@ -17,14 +18,33 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PAID = 9, BACK = 4, LOOK_MS = 5, PATIENCE_MS = 20000, RESTORE_S = 7300 };
+enum { PAID = 1000, BACK = 4, LOCKS = 1300, LOOK_MS = 5, PATIENCE_MS = 20000, RESTORE_S = 7300 };
 enum { WAS = LIAR_DEPOSIT - PAID, IS = LIAR_DEPOSIT - 2 * PAID + BACK };
+enum { LOCK_BYTES = 56, LOCKS_LIFE_S = 10 * 86400 };
 
 /* --- Lies. */
 
 /* RECOVER as it was at the copy and as it is, both true in their time. */
 static struct wire_recover then, now;
-static u8 then_locks[WIRE_LIMIT], now_locks[WIRE_LIMIT], lie_locks[WIRE_LIMIT];
+static u8 then_locks[CHANNEL_SHOWN_LIMIT], now_locks[CHANNEL_SHOWN_LIMIT];
+static u8 lie_locks[2 * CHANNEL_SHOWN_LIMIT];
+
+/* How many bytes of locks come in the first message of the truth. */
+static usize first_part(void)
+{
+    struct wire_recover left = now;
+    struct wire_recover_locks part;
+    assert(channel_show_part(&left, &part));
+    return part.locks.size;
+}
+
+/* The truth's locks between two places, behind those that the lie has so far. */
+static void add_locks(struct wire_recover *lie, usize from, usize to)
+{
+    usize size = lie->locks.data == lie_locks ? lie->locks.size : 0;
+    memcpy(lie_locks + size, now_locks + from, to - from);
+    lie->locks = (bytes){lie_locks, size + to - from};
+}
 
 static void show_the_copys_time(struct wire_recover *lie)
 {
@@ -38,6 +58,7 @@ static void hide_what_it_paid(struct wire_recover *lie)
     lie->ack_seq_b = then.ack_seq_b;
     lie->ack_hash_b = then.ack_hash_b;
     lie->signature_b = then.signature_b;
+    lie->locks = then.locks;
 }
 
 static void hide_that_it_paid_at_all(struct wire_recover *lie)
@@ -45,6 +66,7 @@ static void hide_that_it_paid_at_all(struct wire_recover *lie)
     lie->seq_b = 0;
     lie->sent_b = 0;
     lie->ack_seq_b = 0;
+    lie->locks = then.locks;
 }
 
 static void show_more_paid_to_it(struct wire_recover *lie)
@@ -71,14 +93,55 @@ static void show_another_beginning(struct wire_recover *lie)
 
 static void show_a_lock_that_is_not_there(struct wire_recover *lie)
 {
-    static const u8 lock[57] = {[18] = 200, [19] = 1, [24] = 7};
+    static const u8 lock[LOCK_BYTES] = {[18] = 200, [19] = 1, [24] = 7};
     memcpy(lie_locks, lock, sizeof(lock));
     lie->locks = (bytes){lie_locks, sizeof(lock)};
+    add_locks(lie, 0, now.locks.size);
 }
 
 static void show_half_a_lock(struct wire_recover *lie)
 {
-    lie->locks = (bytes){lie_locks, 30};
+    add_locks(lie, 0, now.locks.size - LOCK_BYTES / 2);
+}
+
+static void show_the_first_message_s_locks(struct wire_recover *lie)
+{
+    add_locks(lie, 0, first_part());
+}
+
+static void show_the_last_message_s_locks(struct wire_recover *lie)
+{
+    add_locks(lie, first_part(), now.locks.size);
+}
+
+static void show_the_first_message_s_locks_twice(struct wire_recover *lie)
+{
+    add_locks(lie, 0, first_part());
+    add_locks(lie, 0, now.locks.size);
+}
+
+static void show_messages_in_another_order(struct wire_recover *lie)
+{
+    add_locks(lie, first_part(), now.locks.size);
+    add_locks(lie, 0, first_part());
+}
+
+static void show_a_lock_of_the_first_message_smaller(struct wire_recover *lie)
+{
+    add_locks(lie, 0, now.locks.size);
+    lie_locks[LOCK_BYTES + 18]++;
+}
+
+static void show_a_lock_of_the_last_message_later(struct wire_recover *lie)
+{
+    add_locks(lie, 0, now.locks.size);
+    lie_locks[now.locks.size - 33] ^= 1;
+}
+
+static void show_more_locks_than_there_can_be(struct wire_recover *lie)
+{
+    while (lie->locks.size <= CHANNEL_SHOWN_LIMIT)
+        add_locks(lie, 0, now.locks.size);
 }
 
 static void show_its_own_half_unsigned(struct wire_recover *lie)
@@ -99,6 +162,13 @@ static const struct {
     {"another beginning", show_another_beginning},
     {"a lock that is not there", show_a_lock_that_is_not_there},
     {"locks that do not read", show_half_a_lock},
+    {"the locks of its first message alone", show_the_first_message_s_locks},
+    {"the locks of its last message alone", show_the_last_message_s_locks},
+    {"the first message of locks twice", show_the_first_message_s_locks_twice},
+    {"messages of locks in another order", show_messages_in_another_order},
+    {"a lock of the first message with another amount", show_a_lock_of_the_first_message_smaller},
+    {"a lock of the last message with another time", show_a_lock_of_the_last_message_later},
+    {"more locks than a channel can have", show_more_locks_than_there_can_be},
     {"a half of its own with another signature", show_its_own_half_unsigned},
 };
 
@@ -108,15 +178,18 @@ enum { NO_LIE = countof(lies), SILENCE };
 
 /* What it says to a victim that has lost its states; and what the asking thread wants of it. */
 static atomic_uint answer_with;
-static atomic_bool wants_then, wants_now, wants_to_pay, is_over;
+static atomic_bool wants_then, wants_now, wants_to_pay, wants_to_lock, is_over;
 
 static void tell(unsigned lie)
 {
     struct wire_message message = {.type = WIRE_RECOVER, .recover = now};
+    struct wire_message part = {.type = WIRE_RECOVER_LOCKS};
     if (lie < NO_LIE)
         lies[lie].make(&message.recover);
     channel_take_lost(liar.channel);
     liar_say_funded();
+    while (lie != SILENCE && channel_show_part(&message.recover, &part.recover_locks))
+        liar_say(&part);
     if (lie != SILENCE)
         liar_say(&message);
 }
@@ -160,18 +233,42 @@ static void hear(const struct wire_message *message)
         sign_base(&message->rebase);
 }
 
-static void show(atomic_bool *wanted, struct wire_recover *to, u8 room[static WIRE_LIMIT])
+static void show(atomic_bool *wanted, struct wire_recover *to, u8 room[static CHANNEL_SHOWN_LIMIT])
 {
-    struct err err;
-    if (*wanted && channel_show(liar.channel, to, room, &err) != ST_OK)
-        bug(err.text);
+    if (*wanted)
+        *to = channel_show(liar.channel, room);
     *wanted = false;
+}
+
+/* The victim can peel none of their onions, and gives them back; they stay, as the liar does not
+ * drop them. */
+static void lock_all(void)
+{
+    static const u8 onion[ONION_SIZE];
+    struct item item = {.kind = ITEM_ADD, .text = BYTES_OF(onion)};
+    item.lock = (struct lock){.amount = 1, .expiry_s = ledger_now_s() + LOCKS_LIFE_S, .key = {{7}}};
+    struct sign_payment payment = {
+        .chain_id = LEDGER_CHAIN, .hash = item.lock.key, .amount = 1, .count = LOCKS};
+    struct sign_request request = {.kind = SIGN_PAYMENT, .payment = &payment};
+    struct err err;
+    if (signer_sign(liar.keys, &request, NULL, &err) != ST_OK)
+        bug(err.text);
+    for (u32 i = 0; i < LOCKS; i++) {
+        if (!channel_has_room(liar.channel))
+            liar_say_update();
+        if (channel_queue(liar.channel, &item, NULL, &err) != ST_OK)
+            bug(err.text);
+    }
+    liar_say_update();
 }
 
 static void looked(struct timer *timer)
 {
     show(&wants_then, &then, then_locks);
     show(&wants_now, &now, now_locks);
+    if (wants_to_lock)
+        lock_all();
+    wants_to_lock = false;
     if (wants_to_pay)
         liar_pay(BACK);
     wants_to_pay = false;
@@ -252,6 +349,7 @@ static bool go_back(void)
     start_in("new");
     good = good && comes_to("open", WAS);
     victim_pays();
+    wait_for(&wants_to_lock);
     wait_for(&wants_to_pay);
     good = good && comes_to("open", IS);
     party_stop(liar.victim);

@@ -83,6 +83,14 @@ void ledger_pass(u64 seconds)
     pthread_mutex_unlock(&ledger->lock);
 }
 
+u64 ledger_now_s(void)
+{
+    lock(ledger);
+    u64 now_s = BEGAN_S + ledger->block;
+    pthread_mutex_unlock(&ledger->lock);
+    return now_s;
+}
+
 static struct ledger_channel *channel_of(const struct channel_name *name)
 {
     for (usize i = 0; i < ledger->channel_count; i++)

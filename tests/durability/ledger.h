@@ -39,6 +39,7 @@ struct ledger {
 struct ledger *ledger_new(void);
 /* So many blocks, of a second each, in which nothing happens. */
 void ledger_pass(u64 seconds);
+u64 ledger_now_s(void);
 /* A copy, taken or put back as a whole. */
 void ledger_copy(struct ledger *to, struct ledger *from);
 

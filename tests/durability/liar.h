@@ -12,7 +12,7 @@
 
 #include <stdatomic.h>
 
-enum { LIAR_DEPOSIT = 1000 };
+enum { LIAR_DEPOSIT = 10000 };
 
 struct liar {
     struct loop *loop;

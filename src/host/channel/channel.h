@@ -316,13 +316,18 @@ bool channel_is_behind(const struct channel *channel, const struct wire_reestabl
 /* The peer has lost its states: on this connection nothing is signed but what it then signs. */
 void channel_take_lost(struct channel *channel);
 bool channel_peer_is_lost(const struct channel *channel);
-/* The newest states, for it; locks go into `room`. ST_FULL: there are more than a message holds. */
-enum status channel_show(const struct channel *channel, struct wire_recover *out,
-                         u8 room[static WIRE_LIMIT], struct err *err);
+/* The newest states, for it. Their locks, in `room`, are all that there are: more than a message
+ * holds, perhaps. */
+enum { CHANNEL_SHOWN_LIMIT = 2 * LOCKS_MOST * 56 };
+struct wire_recover channel_show(const struct channel *channel,
+                                 u8 room[static CHANNEL_SHOWN_LIMIT]);
+/* Takes as many of the locks out of *shown as one message of theirs has. False: what is left fits
+ * into RECOVER. */
+bool channel_show_part(struct wire_recover *shown, struct wire_recover_locks *out);
 
-/* What the peer shows. ST_OK: the channel is lost, or that is proven now; it takes the place of
- * what we knew. ST_INVALID: it is older than that, or not what the two have signed; nothing has
- * changed. */
+/* What the peer shows, with all locks. ST_OK: the channel is lost, or that is proven now; it takes
+ * the place of what we knew. ST_INVALID: it is older than that, or not what the two have signed;
+ * nothing has changed. */
 enum status channel_take_recover(struct channel *channel, const struct wire_recover *said,
                                  struct err *err);
 enum status channel_replay_recover(struct channel *channel, const struct wire_recover *said,

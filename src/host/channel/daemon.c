@@ -680,6 +680,7 @@ void daemon_forget(struct daemon *daemon)
         channel_free(daemon->entries[i]->channel);
         free(daemon->entries[i]);
     }
+    restoring_free(daemon);
     payments_free(daemon);
     apps_free(daemon);
     bills_free(daemon);

@@ -87,8 +87,13 @@ enum status restoring_from(struct daemon *daemon, const struct daemon_kept *kept
                            struct err *err);
 /* Instead of REESTABLISH, or after it: asks the peer what it has. */
 void restoring_ask(struct entry *entry);
+/* The connection is gone, and with it what was said by halves. */
+void restoring_parted(struct peer *peer);
+void restoring_free(struct daemon *daemon);
 enum status restoring_take_lost(struct entry *entry, const struct wire_message *message,
                                 struct err *err);
+enum status restoring_take_locks(struct entry *entry, const struct wire_message *message,
+                                 struct err *err);
 enum status restoring_take(struct entry *entry, const struct wire_message *message,
                            struct err *err);
 enum status restoring_replay(struct entry *entry, const struct wire_recover *said, struct err *err);

@@ -154,6 +154,7 @@ struct entry {
     signature64 close_signature[2];
     u128 withdraws;           /* to be signed yet */
     bool looked;              /* at the chain, for a withdrawal that is too late */
+    u64 shown_batch;          /* in which its states were shown to the peer; 0: in none */
     u64 lost_until_s;         /* the channel is lost: when it may recover; 0: not known yet */
     u64 force_until_s;        /* of our own forced close; 0: there is none */
     struct onchain_view view; /* the newest */
@@ -434,6 +435,7 @@ struct daemon {
     struct daemon_call *waiting;
     struct daemon_call *waiting_by_key[CALL_BUCKETS];
     struct daemon_call *paying, **paying_end; /* in turn; NULL: the list is empty */
+    struct showing *showings; /* restoring.c */
     struct opening *openings;
     u8 *call_room; /* CALL_ROOM bytes of scratch */
     struct stalled *stalled;

@@ -48,6 +48,8 @@ void record_instead(const struct entry *entry);
 /* RECORD_SENT or RECORD_RECEIVED. */
 void record_message(const struct entry *entry, enum record kind,
                     const struct wire_message *message);
+/* RECOVER, with all locks that came before it too. */
+void record_recovered(const struct entry *entry, const struct wire_recover *said);
 void record_seen(const struct entry *entry);
 void record_wanted(const struct entry *entry);
 void record_stage(const struct entry *entry);

@@ -192,6 +192,7 @@ static void on_opened(void *self, struct link *link)
     peer->ours = ours;
     peer->opened_ms = now_ms;
     network_parted(peer);
+    restoring_parted(peer);
     peer->link = link;
     peer->connection++;
     peer->greeted = false;
@@ -216,6 +217,7 @@ static void on_gone(void *self, struct link *link, const char *why)
     log_info("channel", "a peer is gone", LOG_HEX("node", peer->node), LOG_TEXT("why", why));
     peer->link = NULL;
     network_parted(peer);
+    restoring_parted(peer);
     peer->greeted = false;
     peer->retry_ms = clock_now_ms() + about(FIRST_RETRY_MS);
     each_entry(peer, part);
@@ -394,6 +396,7 @@ static const struct {
     {WIRE_UPDATE, NULL, take_update},
     {WIRE_REESTABLISH, NULL, take_reestablish},
     {WIRE_LOST, NULL, restoring_take_lost},
+    {WIRE_RECOVER_LOCKS, NULL, restoring_take_locks},
     {WIRE_RECOVER, NULL, restoring_take},
     {WIRE_STFU, NULL, splice_take_stfu},
     {WIRE_REBASE, NULL, splice_take_rebase},

@@ -3,7 +3,7 @@
  *     ENTRY     a channel's terms and peer, as ABI words; its place among these is its index
  *     INSTEAD   index ‖ an ENTRY that takes this channel's place, which is forgotten
  *     SENT      index (u32) ‖ message as it travels: UPDATE, STFU, CLOSE, REBASE, WITHDRAW, RECOVER
- *     RECEIVED  the same
+ *     RECEIVED  the same; RECOVER with all its locks, in however many messages they came
  *     SEEN      index ‖ deposited a, b, withdrawn a, b, time (16 bytes each; little-endian)
  *     WANTED    index ‖ what we deposit in all
  *     STAGE     index ‖ stage ‖ end of our forced close (u64 each)
@@ -97,6 +97,15 @@ void record_message(const struct entry *entry, enum record kind, const struct wi
         wal_put_idly(entry->daemon->wal, (u8)kind, parts, countof(parts));
     else
         wal_put(entry->daemon->wal, (u8)kind, parts, countof(parts));
+}
+
+void record_recovered(const struct entry *entry, const struct wire_recover *said)
+{
+    u8 room[WIRE_LIMIT];
+    struct wire_message message = {.type = WIRE_RECOVER, .recover = *said};
+    message.recover.locks = BYTES_EMPTY;
+    bytes parts[] = {BYTES_OF(entry->index), {room, wire_encode(&message, room)}, said->locks};
+    wal_put(entry->daemon->wal, RECORD_RECEIVED, parts, countof(parts));
 }
 
 struct seen {

@@ -3,10 +3,9 @@
  *
  *     restored side                      peer
  *     LOST           ──────────>         signs nothing more on this connection
- *                    <──────────         RECOVER: the newest base and halves that it has, the locks
- *     judges them, takes them
- *     REBASE         ──────────>         computes the same
- *                    <──────────         REBASE; both go on in the new epoch
+ *                    <──────────         RECOVER: the newest base and halves that it has, the
+ * locks; first RECOVER_LOCKS, as many as these need judges them, takes them REBASE ──────────>
+ * computes the same <──────────         REBASE; both go on in the new epoch
  *
  * The epoch is the time on the chain, in seconds. A base is signed in an epoch above the clock by
  * nobody (the daemons see to that), so no earlier one of ours can have that epoch: it wins over all
@@ -19,14 +18,20 @@
  * chooses to show; a watchtower's blob is that much newer than the copy.
  *
  * RECOVER's locks: side | kind << 1 (u8) ‖ slot (u16) ‖ amount (u128) ‖ expiry (u40) ‖ key,
- * big-endian, side and slot ascending. Locks that come back are held: those of the peer's may have
+ * big-endian, side and slot ascending, in all messages together: they are judged as one list, when
+ * it is whole. Locks that come back are held: those of the peer's may have
  * been passed on, or their preimages told, so they are paid or expire. */
 #include "channel/internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-enum { LOCK_BYTES = 1 + 2 + 16 + 5 + 32, FIXED_BYTES = 2048 }; /* FIXED: less than what precedes */
+enum {
+    LOCK_BYTES = 1 + 2 + 16 + 5 + 32,
+    PART_BYTES = 1100 * LOCK_BYTES, /* of locks, in one message; what precedes them fits, too */
+};
+static_assert(CHANNEL_SHOWN_LIMIT == 2 * LOCKS_MOST * LOCK_BYTES, "all locks of both sides");
+static_assert(PART_BYTES + 1024 <= WIRE_LIMIT, "a part fits into a message");
 
 /* --- Having lost. */
 
@@ -92,14 +97,12 @@ static void put_number(u8 **at, u128 value, usize size)
     *at += size;
 }
 
-static bool put_locks(const struct locks *locks, u32 side, u8 **at, const u8 *end)
+static void put_locks(const struct locks *locks, u32 side, u8 **at)
 {
     for (u32 slot = 0; slot < locks_end(locks); slot++) {
         struct lock lock = locks_get(locks, slot);
         if (lock.amount == 0)
             continue;
-        if (end - *at < LOCK_BYTES)
-            return false;
         put_number(at, side | (u32)lock.kind << 1, 1);
         put_number(at, slot, 2);
         put_number(at, lock.amount, 16);
@@ -107,31 +110,26 @@ static bool put_locks(const struct locks *locks, u32 side, u8 **at, const u8 *en
         memcpy(*at, lock.key.b, sizeof(lock.key));
         *at += sizeof(lock.key);
     }
-    return true;
 }
 
-static bool put_all_locks(const struct channel *channel, u8 *room, bytes *out)
+static bytes put_all_locks(const struct channel *channel, u8 *room)
 {
-    u8 *at = room, *end = room + WIRE_LIMIT - FIXED_BYTES;
+    u8 *at = room;
     struct locks *ours = signed_locks(channel);
-    bool fits = true;
     for (u32 side = 0; side < 2; side++)
-        fits =
-            fits && put_locks(side == channel->side ? ours : channel->locks[side], side, &at, end);
+        put_locks(side == channel->side ? ours : channel->locks[side], side, &at);
     locks_free(ours);
-    *out = (bytes){room, (usize)(at - room)};
-    return fits;
+    return (bytes){room, (usize)(at - room)};
 }
 
-enum status channel_show(const struct channel *channel, struct wire_recover *out,
-                         u8 room[static WIRE_LIMIT], struct err *err)
+struct wire_recover channel_show(const struct channel *channel, u8 room[static CHANNEL_SHOWN_LIMIT])
 {
     const struct base *base = &channel->base;
     const struct sent *sent = newest_sent(channel);
     bool is_a = channel->side == 0;
     const struct half *a = is_a ? &sent->half : &channel->theirs;
     const struct half *b = is_a ? &channel->theirs : &sent->half;
-    *out = (struct wire_recover){
+    return (struct wire_recover){
         .id = channel->name.id,
         .epoch = base->epoch,
         .balance_a = base->balance[0],
@@ -156,10 +154,18 @@ enum status channel_show(const struct channel *channel, struct wire_recover *out
         .ack_seq_b = b->ack_seq,
         .ack_hash_b = b->ack_hash,
         .signature_b = is_a ? channel->their_signature : sent->signature,
+        .locks = put_all_locks(channel, room),
     };
-    return put_all_locks(channel, room, &out->locks)
-               ? ST_OK
-               : fail(err, ST_FULL, "the channel has more locks than can be shown at once");
+}
+
+bool channel_show_part(struct wire_recover *shown, struct wire_recover_locks *out)
+{
+    bytes all = shown->locks;
+    if (all.size <= PART_BYTES)
+        return false;
+    *out = (struct wire_recover_locks){shown->id, bytes_slice(all, 0, PART_BYTES)};
+    shown->locks = bytes_slice(all, PART_BYTES, all.size);
+    return true;
 }
 
 /* --- What is shown. */

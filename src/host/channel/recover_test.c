@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 static struct world *w;
-static u8 room[2][WIRE_LIMIT];
+static u8 room[2][CHANNEL_SHOWN_LIMIT];
 
 static struct channel *of(u32 side)
 {
@@ -63,10 +63,8 @@ static void go_back(u32 side, usize count)
 
 static struct wire_recover shown_by(u32 side)
 {
-    struct wire_recover out;
     channel_take_lost(of(side));
-    CHECK(channel_show(of(side), &out, room[side], NULL) == ST_OK);
-    return out;
+    return channel_show(of(side), room[side]);
 }
 
 /* Both sign the base; what each then has is the other's view of it. */
@@ -247,6 +245,85 @@ TEST(a_peer_that_lies_in_recover_is_refused)
     }
     CHECK(hash32_equal(before, world_digest(of(1))));
     CHECK(channel_take_recover(of(1), &good, NULL) == ST_OK);
+    world_end(w);
+}
+
+/* What is shown, message by message; the last of them has the rest. */
+struct shown {
+    struct wire_recover_locks part[16];
+    usize count;
+    struct wire_recover last;
+};
+
+static struct shown in_messages(const struct wire_recover *recover)
+{
+    struct shown out = {.last = *recover};
+    u8 message[WIRE_LIMIT];
+    while (channel_show_part(&out.last, &out.part[out.count])) {
+        struct wire_message said = {.type = WIRE_RECOVER_LOCKS};
+        said.recover_locks = out.part[out.count];
+        CHECK(wire_encode(&said, message) <= WIRE_LIMIT);
+        CHECK(++out.count < countof(out.part));
+    }
+    struct wire_message said = {.type = WIRE_RECOVER, .recover = out.last};
+    CHECK(wire_encode(&said, message) <= WIRE_LIMIT);
+    return out;
+}
+
+/* The locks of these messages, 0 to `count`, the last of which is RECOVER's. */
+static struct wire_recover joined(const struct shown *shown, const usize *which, usize count)
+{
+    static u8 locks[2 * CHANNEL_SHOWN_LIMIT];
+    struct wire_recover out = shown->last;
+    usize size = 0;
+    for (usize i = 0; i < count; i++) {
+        bytes part = which[i] < shown->count ? shown->part[which[i]].locks : shown->last.locks;
+        bytes_copy(locks + size, part);
+        size += part.size;
+    }
+    out.locks = (bytes){locks, size};
+    return out;
+}
+
+TEST(more_locks_than_a_message_has_room_for_are_shown_in_several)
+{
+    enum { EACH = 1200 };
+    w = world_begin(BYTES_EMPTY);
+    talk(4);
+    usize old = w->side[1].count;
+    for (u32 i = 0; i < EACH; i++)
+        for (u32 side = 0; side < 2; side++) {
+            if (!channel_has_room(of(side)))
+                talk(2);
+            lock(side, 1 + i % 5);
+        }
+    pay(0, 77);
+    talk(8);
+    u128 funds = channel_funds(of(1), 1);
+    CHECK(locks_count(channel_locks(of(0), 1)) == EACH);
+    go_back(1, old);
+    struct wire_recover recover_of = shown_by(0);
+    struct shown shown = in_messages(&recover_of);
+    CHECK(shown.count == 2 && recover_of.locks.size == (usize)2 * EACH * 56);
+    channel_lose(of(1));
+    hash32 before = world_digest(of(1));
+    static const struct {
+        usize which[5], count;
+    } lies[] = {{{0, 1}, 2},       {{0, 2}, 2},       {{1, 2}, 2},
+                {{2}, 1},          {{1, 0, 2}, 3},    {{0, 0, 1, 2}, 4},
+                {{0, 1, 1, 2}, 4}, {{0, 1, 2, 2}, 4}, {{0, 1, 2, 0}, 4}};
+    for (usize i = 0; i < countof(lies); i++) {
+        struct wire_recover lie = joined(&shown, lies[i].which, lies[i].count);
+        CHECK_ROW(i, channel_take_recover(of(1), &lie, NULL) == ST_INVALID);
+    }
+    CHECK(hash32_equal(before, world_digest(of(1))));
+    static const usize all[] = {0, 1, 2};
+    struct wire_recover truth = joined(&shown, all, countof(all));
+    recover(1, &truth, 100000);
+    CHECK(channel_funds(of(1), 1) == funds);
+    for (u32 side = 0; side < 2; side++)
+        CHECK(locks_count(channel_locks(of(1), side)) == EACH);
+    CHECK(channel_lock_is_held(of(1), EACH - 1));
     world_end(w);
 }
 

@@ -13,6 +13,9 @@
 #include "channel/tower_note.h"
 #include "sys/log.h"
 
+#include <assert.h>
+#include <stdlib.h>
+
 /* LIFE_S: of what is signed with a time, by the peer's clock perhaps; KEYS_SPARED: for channels
  * that the copy does not have. */
 enum { LIFE_S = 2 * CHANNEL_WITHDRAW_LIFE_S, KEYS_SPARED = 1024 };
@@ -146,25 +149,118 @@ void restoring_ask(struct entry *entry)
     daemon_say(entry->peer, &message);
 }
 
-/* Two that are both lost have nothing to show that the other would rely on. */
+static void show(struct entry *entry)
+{
+    u8 *room = malloc(CHANNEL_SHOWN_LIMIT);
+    assert(room != NULL);
+    struct wire_message part = {.type = WIRE_RECOVER_LOCKS}, last = {.type = WIRE_RECOVER};
+    last.recover = channel_show(entry->channel, room);
+    while (channel_show_part(&last.recover, &part.recover_locks))
+        daemon_say(entry->peer, &part);
+    daemon_say(entry->peer, &last);
+    free(room);
+}
+
+/* Two that are both lost have nothing to show that the other would rely on. Whoever asks again and
+ * again gets one answer for each batch, as that may be a megabyte. */
 enum status restoring_take_lost(struct entry *entry, const struct wire_message *message,
                                 struct err *err)
 {
-    u8 room[WIRE_LIMIT];
-    struct wire_message answer = {.type = WIRE_RECOVER};
-    struct err why;
     (void)message, (void)err;
-    if (entry->stage != STAGE_OPEN || channel_is_lost(entry->channel))
+    if (entry->stage != STAGE_OPEN || channel_is_lost(entry->channel) ||
+        entry->shown_batch == entry->daemon->batch)
         return ST_OK;
+    entry->shown_batch = entry->daemon->batch;
     channel_take_lost(entry->channel);
     entry->heard = false; /* what it said before is not what it knows */
     entry->there = false;
-    if (channel_show(entry->channel, &answer.recover, room, &why) == ST_OK)
-        daemon_say(entry->peer, &answer);
-    else
-        log_warn("channel", "a peer's lost states cannot be shown to it",
-                 LOG_HEX("channel", channel_name(entry->channel)->id), LOG_TEXT("why", why.text));
+    show(entry);
     return ST_OK;
+}
+
+/* --- Locks that come in several messages. They wait for RECOVER, which is judged with all of them,
+ * and so is written down with all of them: nothing of it before. A peer has one list under way;
+ * there are as many as SHOWINGS, and then the oldest gives way, which an honest peer's, whose
+ * messages come all at once, rarely is: its RECOVER is refused, and it is asked again. */
+
+enum { SHOWINGS = 64 };
+
+struct showing {
+    struct showing *next; /* an older one */
+    const struct peer *peer;
+    hash32 id;
+    u8 *data; /* CHANNEL_SHOWN_LIMIT bytes, of which the system gives those that are used */
+    usize size;
+};
+
+static void drop_showing(struct showing **at)
+{
+    struct showing *showing = *at;
+    *at = showing->next;
+    free(showing->data);
+    free(showing);
+}
+
+static struct showing **showing_of(struct daemon *daemon, const struct peer *peer)
+{
+    struct showing **at = &daemon->showings;
+    while (*at != NULL && (*at)->peer != peer)
+        at = &(*at)->next;
+    return at;
+}
+
+void restoring_parted(struct peer *peer)
+{
+    struct showing **at = showing_of(peer->daemon, peer);
+    if (*at != NULL)
+        drop_showing(at);
+}
+
+void restoring_free(struct daemon *daemon)
+{
+    while (daemon->showings != NULL)
+        drop_showing(&daemon->showings);
+}
+
+static struct showing *showing_begin(struct peer *peer, hash32 id)
+{
+    struct daemon *daemon = peer->daemon;
+    struct showing **at = &daemon->showings;
+    for (usize count = 1; *at != NULL && count < SHOWINGS; count++)
+        at = &(*at)->next;
+    while (*at != NULL)
+        drop_showing(at);
+    struct showing *showing = malloc(sizeof(*showing));
+    assert(showing != NULL);
+    *showing = (struct showing){daemon->showings, peer, id, malloc(CHANNEL_SHOWN_LIMIT), 0};
+    assert(showing->data != NULL);
+    daemon->showings = showing;
+    return showing;
+}
+
+static enum status gather(struct entry *entry, bytes locks, struct err *err)
+{
+    hash32 id = channel_name(entry->channel)->id;
+    struct showing *showing = *showing_of(entry->daemon, entry->peer);
+    if (showing != NULL && !hash32_equal(showing->id, id)) {
+        restoring_parted(entry->peer);
+        showing = NULL;
+    }
+    if (showing == NULL)
+        showing = showing_begin(entry->peer, id);
+    if (locks.size > CHANNEL_SHOWN_LIMIT - showing->size)
+        return fail(err, ST_INVALID, "the peer shows more locks than a channel has");
+    bytes_copy(showing->data + showing->size, locks);
+    showing->size += locks.size;
+    return ST_OK;
+}
+
+enum status restoring_take_locks(struct entry *entry, const struct wire_message *message,
+                                 struct err *err)
+{
+    if (entry->stage != STAGE_OPEN)
+        return ST_OK;
+    return gather(entry, message->recover_locks.locks, err);
 }
 
 /* --- Ours. */
@@ -178,13 +274,11 @@ static void go_on(struct entry *entry)
     restoring_done(entry);
 }
 
-enum status restoring_take(struct entry *entry, const struct wire_message *message, struct err *err)
+static enum status take_shown(struct entry *entry, const struct wire_recover *said, struct err *err)
 {
     bool was_lost = channel_is_lost(entry->channel);
-    if (entry->stage != STAGE_OPEN)
-        return ST_OK;
-    TRY(channel_take_recover(entry->channel, &message->recover, err));
-    record_message(entry, RECORD_RECEIVED, message);
+    TRY(channel_take_recover(entry->channel, said, err));
+    record_recovered(entry, said);
     daemon_adopt(entry);
     daemon_adopt_locks(entry);
     forward_restored(entry);
@@ -195,6 +289,21 @@ enum status restoring_take(struct entry *entry, const struct wire_message *messa
         go_on(entry);
     }
     return ST_OK;
+}
+
+enum status restoring_take(struct entry *entry, const struct wire_message *message, struct err *err)
+{
+    struct wire_recover said = message->recover;
+    const struct showing *showing = *showing_of(entry->daemon, entry->peer);
+    if (entry->stage != STAGE_OPEN)
+        return ST_OK;
+    if (showing != NULL && hash32_equal(showing->id, said.id)) {
+        TRY(gather(entry, said.locks, err));
+        said.locks = (bytes){showing->data, showing->size};
+    }
+    enum status st = take_shown(entry, &said, err);
+    restoring_parted(entry->peer);
+    return st;
 }
 
 enum status restoring_replay(struct entry *entry, const struct wire_recover *said, struct err *err)

@@ -109,6 +109,7 @@ static bool row_of(usize index, struct row *out)
          "ffffffffffffffffffffffffffffffff" SIGNATURE,
          {WIRE_REBASE, {.rebase = {id, 5, 7, large, 0, ~(u128)0, signature}}}},
         {"0036" ID, {WIRE_LOST, {.lost = {id}}}},
+        {"003a" ID "aabbcc", {WIRE_RECOVER_LOCKS, {.recover_locks = {id, hex("aabbcc")}}}},
         {"0038" ID "0000000000000005"
          "00000000000000000000000000000001"
          "00000000000000000000000000000002"
@@ -285,9 +286,10 @@ TEST(wire_refuses_a_message_that_is_cut_anywhere)
     struct wire_message got;
     for (usize i = 0; row_of(i, &row); i++) {
         bytes whole = hex(row.digits);
-        usize rest = row.message.type == WIRE_UPDATE    ? row.message.update.items.size
-                     : row.message.type == WIRE_RECOVER ? row.message.recover.locks.size
-                                                        : 0;
+        usize rest = row.message.type == WIRE_UPDATE          ? row.message.update.items.size
+                     : row.message.type == WIRE_RECOVER       ? row.message.recover.locks.size
+                     : row.message.type == WIRE_RECOVER_LOCKS ? row.message.recover_locks.locks.size
+                                                              : 0;
         usize least = whole.size - rest;
         for (usize size = 0; size < least; size++)
             CHECK_ROW(i, wire_decode(bytes_slice(whole, 0, size), &got, NULL) == ST_INVALID);
