@@ -3,6 +3,7 @@
 #include "cli/channel.h"
 
 #include "base/fmt.h"
+#include "base/hex.h"
 #include "channel/gossip.h"
 #include "channel/onchain.h"
 #include "channel/service.h"
@@ -138,18 +139,68 @@ static enum status read_most(const char *flag, const char *text, u64 decimals, u
     return ST_OK;
 }
 
+/* Its limits, made where there are none. */
+static enum status limits_of_token(const char *flag, bytes name, struct signer_limits *limits,
+                                   struct money_limits **out, struct err *err)
+{
+    address asset;
+    if (name.size != 42 || memcmp(name.data, "0x", 2) != 0 ||
+        hex_read_fixed(name, asset.b, sizeof(asset)) != ST_OK || address_is_zero(asset))
+        return fail(err, ST_INVALID, "%s wants AMOUNT, or 0xTOKEN=UNITS", flag);
+    usize i = 0;
+    while (i < limits->token_count && !address_equal(limits->tokens[i].asset, asset))
+        i++;
+    if (i == countof(limits->tokens))
+        return fail(err, ST_INVALID, "limits of more than %zu tokens", countof(limits->tokens));
+    if (i == limits->token_count)
+        limits->tokens[limits->token_count++].asset = asset;
+    *out = &limits->tokens[i].most;
+    return ST_OK;
+}
+
+/* One flag's: AMOUNT for the chain's own money, or TOKEN=UNITS; each as it was said last. `field`:
+ * which of the limits. */
+static enum status read_limits(const char *flag, const setting_LIST *said, u64 decimals,
+                               usize field, struct signer_limits *out, struct err *err)
+{
+    for (usize i = 0; i < said->count; i++) {
+        const char *text = said->list[i], *sign = strchr(text, '=');
+        struct money_limits *most = &out->own;
+        if (sign != NULL) {
+            bytes name = {(const u8 *)text, (usize)(sign - text)};
+            TRY(limits_of_token(flag, name, out, &most, err));
+            text = sign + 1;
+        }
+        u128 *to = (u128 *)((u8 *)most + field);
+        TRY(read_most(flag, text, sign == NULL ? decimals : 0, to, err));
+    }
+    return ST_OK;
+}
+
 static enum status choose_limits(const struct channel_settings *settings, struct signer_limits *out,
                                  struct err *err)
 {
     enum { GWEI = 1000000000 };
     u64 decimals = settings->decimals;
+    const struct {
+        const char *flag;
+        const setting_LIST *said;
+        const char *usual;
+        usize field;
+    } rows[] = {
+        {"--limit.payment", &settings->most_payment, "10", offsetof(struct money_limits, payment)},
+        {"--limit.hour", &settings->most_hour, "20", offsetof(struct money_limits, hour)},
+        {"--limit.day", &settings->most_day, "50", offsetof(struct money_limits, day)},
+        {"--limit.channel", &settings->most_channel, "100", offsetof(struct money_limits, channel)},
+    };
     if (settings->most_gas_price > 1000000)
         return fail(err, ST_INVALID, "--limit.gas-price is at most a million gwei");
     out->gas_price = settings->most_gas_price * GWEI;
-    TRY(read_most("--limit.payment", settings->most_payment, decimals, &out->payment, err));
-    TRY(read_most("--limit.hour", settings->most_hour, decimals, &out->hour, err));
-    TRY(read_most("--limit.day", settings->most_day, decimals, &out->day, err));
-    TRY(read_most("--limit.channel", settings->most_channel, decimals, &out->channel, err));
+    for (usize i = 0; i < countof(rows); i++) {
+        const setting_LIST usual = {.list = {rows[i].usual}, .count = 1};
+        TRY(read_limits(rows[i].flag, &usual, decimals, rows[i].field, out, err));
+        TRY(read_limits(rows[i].flag, rows[i].said, decimals, rows[i].field, out, err));
+    }
     return read_most("--limit.gas", settings->most_gas_day, ETHER_DECIMALS, &out->gas_day, err);
 }
 

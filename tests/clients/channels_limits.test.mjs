@@ -2,8 +2,9 @@
 // limit, and what was spent counts over a restart. What is forwarded is not spent.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { encodeDeployData } from 'viem';
 import { deploy, hex, startDaemon } from './channels.mjs';
-import { keys, startNode, until } from './node.mjs';
+import { addresses, artifact, keys, startNode, until } from './node.mjs';
 
 const LIMIT = -32005; // EIP-1474
 const point = ({ node }) => `0x${node.slice(0, 66)}`;
@@ -166,7 +167,42 @@ describe('limits of the signer', () => {
     }
   });
 
+  test('a token has limits of its own, which say that they are the token\'s, and are kept over a restart', async () => {
+    const data = encodeDeployData({ ...artifact('Token'), args: [1_000_000n] });
+    const tx = await chain.rpc('eth_sendTransaction', { from: addresses[1], data, gas: hex(3_000_000n) });
+    const token = (await until(() => chain.rpc('eth_getTransactionReceipt', tx), 10_000, 'the token')).contractAddress;
+    const named = (flag, most) => [`--limit.${flag}`, `${token}=${most}`];
+    const args = [...limits, ...named('payment', 300), ...named('day', 500), ...named('channel', 700)];
+    await alice.kill();
+    alice = await alice.again({ args });
+    const info = await alice.rpc('channel_nodeInfo');
+    assert.deepEqual(info.limits.tokens, [{ asset: token, payment: hex(300n), day: hex(500n), channel: hex(700n) }]);
+    assert.equal(info.limits.payment, hex(1000n));
+    const own = await spent();
+    const ofToken = async () => BigInt((await alice.rpc('channel_nodeInfo')).chains[0].tokens[0].spentDay);
+    const refusedOf = async (limit, most, method, params) => assert.equal((await refused(limit, most, method, params)).asset, token);
+    await refusedOf('channel', 700n, 'channel_open', { peer: bob.node, amount: hex(701n), asset: token });
+    const channel = (await alice.rpc('channel_open', { peer: bob.node, amount: hex(700n), asset: token })).channel;
+    await refusedOf('channel', 700n, 'channel_topup', { channel, amount: '0x1' });
+    await refusedOf('payment', 300n, 'channel_keysend', { channel, amount: hex(301n) });
+    await alice.rpc('channel_keysend', { channel, amount: hex(300n) });
+    await refusedOf('day', 500n, 'channel_keysend', { channel, amount: hex(201n) });
+    assert.equal(await ofToken(), 300n);
+    await alice.kill();
+    alice = await alice.again({ args });
+    await until(async () => (await alice.channel(channel)).state === 'open', 15_000, 'the channel again');
+    assert.equal(await ofToken(), 300n);
+    await refusedOf('day', 500n, 'channel_keysend', { channel, amount: hex(201n) });
+    await alice.rpc('channel_keysend', { channel, amount: hex(200n) });
+    assert.equal(await spent(), own);
+    alice = await alice.kill().then(() => alice.again({ args: [...limits, ...named('day', 0)] }));
+    await until(async () => (await alice.channel(channel)).state === 'open', 15_000, 'the channel, without the limit');
+    await alice.rpc('channel_keysend', { channel, amount: hex(100n) });
+  });
+
   test('limits that are no amounts are refused', async () => {
     await assert.rejects(startDaemon({ urls: [chain.url], key: keys[4] ?? 'test:4', args: ['--limit.day', 'much'] }), /--limit.day much is no amount/);
+    await assert.rejects(startDaemon({ urls: [chain.url], key: keys[4] ?? 'test:4', args: ['--limit.day', `${addresses[0]}=1.5`] }), /--limit.day 1.5 is no amount/);
+    await assert.rejects(startDaemon({ urls: [chain.url], key: keys[4] ?? 'test:4', args: ['--limit.day', '0x12=1'] }), /0xTOKEN=UNITS/);
   });
 });

@@ -67,7 +67,7 @@ void record_block(const struct chain_of *chain);
 void record_shown(const struct chain_of *chain, const struct shown_terms *terms);
 void record_peer(const struct peer *peer);
 void record_public(const struct chain_of *chain, hash32 key);
-void record_spent(void *daemon, const struct signer_spent *spent);
+void record_spent(void *daemon, address asset, const struct signer_spent *spent);
 void record_fees(struct chain_of *chain);
 /* For a journal that is written anew. */
 void record_all_fees(struct chain_of *chain);

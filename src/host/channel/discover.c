@@ -68,8 +68,19 @@ static const struct {
         IS("hour", "Quantity") ","
         IS("day", "Quantity") ","
         IS("channel", "Quantity") ","
+        ARE("tokens", "TokenLimits") "," /* where there are any */
         IS("gasPrice", "Quantity") ","
         IS("gasDay", "Quantity"))},
+    {"TokenLimits", OBJECT("\"asset\"",
+        IS("asset", "Address") ","
+        IS("payment", "Quantity") ","
+        IS("hour", "Quantity") ","
+        IS("day", "Quantity") ","
+        IS("channel", "Quantity"))},
+    {"TokenSums", OBJECT("\"asset\",\"spentHour\",\"spentDay\"",
+        IS("asset", "Address") ","
+        IS("spentHour", "Quantity") ","
+        IS("spentDay", "Quantity"))},
     {"Chain", OBJECT("\"chainId\",\"adjudicator\",\"block\",\"spentHour\",\"spentDay\","
                      "\"feesDay\"",
         IS("chainId", "Quantity") ","
@@ -77,6 +88,7 @@ static const struct {
         IS("block", "Quantity") ","
         IS("spentHour", "Quantity") ","
         IS("spentDay", "Quantity") ","
+        ARE("tokens", "TokenSums") "," /* of those that have limits */
         IS("feesDay", "Quantity"))},
     {"State", "{\"type\":\"string\",\"enum\":[\"funding\",\"open\",\"offline\",\"closing\","
               "\"restoring\",\"dispute\",\"closed\"]}"},

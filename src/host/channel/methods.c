@@ -103,6 +103,8 @@ void method_refuse_limit(struct daemon_call *call, const char *text)
     json_key(out, "data");
     json_open_object(out);
     method_put_text(out, "limit", limit_names[why->limit]);
+    if (!address_is_zero(why->asset))
+        method_put_hex(out, "asset", BYTES_OF(why->asset));
     method_put_amount(out, "most", why->most);
     method_put_amount(out, "spent", why->spent);
     method_put_amount(out, "wanted", why->wanted);
@@ -420,40 +422,83 @@ static bool may_deposit(struct daemon_call *call, u64 chain_id, address asset, u
 }
 
 /* Those that there are. */
-static void put_limits(struct daemon_call *call)
+static void put_money_limits(struct json_out *out, const struct money_limits *most)
 {
-    struct signer_limits limits = signer_limits(call->daemon->keys);
     const struct {
         enum signer_limit of;
         u128 most;
-    } all[] = {{LIMIT_PAYMENT, limits.payment},
-               {LIMIT_HOUR, limits.hour},
-               {LIMIT_DAY, limits.day},
-               {LIMIT_CHANNEL, limits.channel}};
-    json_key(call->out, "limits");
-    json_open_object(call->out);
+    } all[] = {{LIMIT_PAYMENT, most->payment},
+               {LIMIT_HOUR, most->hour},
+               {LIMIT_DAY, most->day},
+               {LIMIT_CHANNEL, most->channel}};
     for (usize i = 0; i < countof(all); i++)
         if (all[i].most != 0)
-            method_put_amount(call->out, limit_names[all[i].of], all[i].most);
-    if (limits.gas_price != 0)
-        method_put_amount(call->out, "gasPrice", limits.gas_price);
-    if (limits.gas_day != 0)
-        method_put_amount(call->out, "gasDay", limits.gas_day);
+            method_put_amount(out, limit_names[all[i].of], all[i].most);
+}
+
+static void put_token_limits(struct json_out *out, const struct signer_limits *limits)
+{
+    json_key(out, "tokens");
+    json_open_array(out);
+    for (usize i = 0; i < limits->token_count; i++) {
+        json_open_object(out);
+        method_put_hex(out, "asset", BYTES_OF(limits->tokens[i].asset));
+        put_money_limits(out, &limits->tokens[i].most);
+        json_close_object(out);
+    }
+    json_close_array(out);
+}
+
+static void put_limits(struct daemon_call *call)
+{
+    const struct signer_limits *limits = signer_limits(call->daemon->keys);
+    json_key(call->out, "limits");
+    json_open_object(call->out);
+    put_money_limits(call->out, &limits->own);
+    if (limits->token_count != 0)
+        put_token_limits(call->out, limits);
+    if (limits->gas_price != 0)
+        method_put_amount(call->out, "gasPrice", limits->gas_price);
+    if (limits->gas_day != 0)
+        method_put_amount(call->out, "gasDay", limits->gas_day);
     json_close_object(call->out);
+}
+
+static void put_sums(struct daemon_call *call, const struct chain_of *chain, address asset)
+{
+    u128 hour, day;
+    signer_sums(call->daemon->keys, chain->chain_id, asset, network_now_s(), &hour, &day);
+    method_put_amount(call->out, "spentHour", hour);
+    method_put_amount(call->out, "spentDay", day);
+}
+
+/* Of those that have limits. */
+static void put_token_sums(struct daemon_call *call, const struct chain_of *chain)
+{
+    const struct signer_limits *limits = signer_limits(call->daemon->keys);
+    if (limits->token_count == 0)
+        return;
+    json_key(call->out, "tokens");
+    json_open_array(call->out);
+    for (usize i = 0; i < limits->token_count; i++) {
+        json_open_object(call->out);
+        method_put_hex(call->out, "asset", BYTES_OF(limits->tokens[i].asset));
+        put_sums(call, chain, limits->tokens[i].asset);
+        json_close_object(call->out);
+    }
+    json_close_array(call->out);
 }
 
 static void put_chain(struct daemon_call *call, const struct chain_of *chain)
 {
-    u128 hour, day;
-    signer_sums(call->daemon->keys, chain->chain_id, network_now_s(), &hour, &day);
     json_open_object(call->out);
     json_key(call->out, "chainId");
     json_put_quantity_u64(call->out, chain->chain_id);
     method_put_hex(call->out, "adjudicator", BYTES_OF(chain->adjudicator));
     json_key(call->out, "block");
     json_put_quantity_u64(call->out, chain->block);
-    method_put_amount(call->out, "spentHour", hour);
-    method_put_amount(call->out, "spentDay", day);
+    put_sums(call, chain, (address){{0}});
+    put_token_sums(call, chain);
     method_put_amount(call->out, "feesDay", account_signer_day(chain->account));
     json_close_object(call->out);
 }

@@ -20,6 +20,7 @@
  *     TIME      by the wall clock, in seconds, of what comes after it
  *     APP…      of apps (apps.c, apps_hub.c)
  *     SPENT     chain id, slice of time (u64 each) ‖ what the signer has counted in it (16 bytes)
+ *               ‖ of which token (20 bytes; none: of the chain's own money)
  *     SIGNED    index ‖ epoch, number of the newest half (u64 each) that the signer has signed
  *     FEES      the same as SPENT of fees ‖ the first nonce that is not signed ‖ 0 (u64 each)
  *
@@ -242,11 +243,11 @@ void record_public(const struct chain_of *chain, hash32 key)
     wal_put(chain->daemon->wal, RECORD_PUBLIC, parts, countof(parts));
 }
 
-void record_spent(void *self, const struct signer_spent *spent)
+void record_spent(void *self, address asset, const struct signer_spent *spent)
 {
     struct daemon *daemon = self;
-    bytes payload = BYTES_OF(*spent);
-    wal_put(daemon->wal, RECORD_SPENT, &payload, 1);
+    bytes parts[] = {{(const u8 *)spent, sizeof(*spent)}, BYTES_OF(asset)};
+    wal_put(daemon->wal, RECORD_SPENT, parts, address_is_zero(asset) ? 1 : 2);
     daemon_touch(daemon);
 }
 
@@ -650,10 +651,12 @@ static enum status read_instead(struct daemon *daemon, bytes payload, struct err
 static enum status read_spent(struct daemon *daemon, bytes payload, struct err *err)
 {
     struct signer_spent spent;
-    if (payload.size != sizeof(spent))
+    address asset = {{0}}; /* the chain's own money has none */
+    if (payload.size != sizeof(spent) && payload.size != sizeof(spent) + sizeof(asset))
         return fail(err, ST_CORRUPT, "the journal has a sum that does not read");
-    bytes_copy(&spent, payload);
-    signer_spent(daemon->keys, &spent);
+    bytes_copy(&spent, bytes_slice(payload, 0, sizeof(spent)));
+    bytes_copy(asset.b, bytes_slice(payload, sizeof(spent), sizeof(asset)));
+    signer_spent(daemon->keys, asset, &spent);
     return ST_OK;
 }
 

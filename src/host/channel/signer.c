@@ -48,9 +48,9 @@ void signer_free(struct limited_signer *signer)
     free(signer);
 }
 
-struct signer_limits signer_limits(const struct limited_signer *signer)
+const struct signer_limits *signer_limits(const struct limited_signer *signer)
 {
-    return signer->options.limits;
+    return &signer->options.limits;
 }
 
 static void forget_locks(struct limited_signer *signer, struct held *held);

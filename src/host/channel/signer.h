@@ -33,8 +33,9 @@
  * another process would have to check itself: that the peer signed what it said, that a root is of
  * those locks that the items add, and what the chain has of deposits.
  *
- * Limits are for each chain's own money, in its smallest unit. Of tokens nobody knows the worth:
- * they have the other rules alone. */
+ * Limits are for each chain's own money, and for tokens that they name, in the smallest unit. Of
+ * other tokens nobody has said what they are worth: they have the other rules alone, and are
+ * counted in case that somebody does. */
 #ifndef CHANNEL_SIGNER_H
 #define CHANNEL_SIGNER_H
 
@@ -51,7 +52,7 @@ struct signer_options {
     bool swaps; /* a lock of one chain's own money may be paid for by one of another's */
     void *self;
     /* NULL: nowhere. Into the journal: for signer_spent after a restart. */
-    void (*keep)(void *self, const struct signer_spent *spent);
+    void (*keep)(void *self, address asset, const struct signer_spent *spent);
 };
 
 struct limited_signer *signer_new(const struct signer_options *options);
@@ -59,7 +60,7 @@ struct limited_signer *signer_new(const struct signer_options *options);
 bool signer_remembers(const struct limited_signer *signer);
 /* NULL is fine. */
 void signer_free(struct limited_signer *signer);
-struct signer_limits signer_limits(const struct limited_signer *signer);
+const struct signer_limits *signer_limits(const struct limited_signer *signer);
 
 /* The channel's owner that has this key. Below KEYRING_LIMIT. */
 address signer_owner(struct limited_signer *signer, u32 key);
@@ -107,11 +108,12 @@ void signer_adopt(struct limited_signer *signer, u32 key, const struct channel_n
                   const struct locks *peers);
 void signer_adopt_locks(struct limited_signer *signer, u32 key, const struct locks *ours);
 /* A record of signer_options.keep. */
-void signer_spent(struct limited_signer *signer, const struct signer_spent *spent);
+void signer_spent(struct limited_signer *signer, address asset, const struct signer_spent *spent);
 /* For a journal that is written anew: all sums are kept again; what signer_note said last. */
 void signer_keep_all(const struct limited_signer *signer);
 void signer_noted(struct limited_signer *signer, u32 key, u64 *epoch, u64 *seq);
-/* Of a chain's own money, in the hour and in the day before `now_s`. */
-void signer_sums(struct limited_signer *signer, u64 chain_id, u64 now_s, u128 *hour, u128 *day);
+/* Of one kind of money on a chain, in the hour and in the day before `now_s`. */
+void signer_sums(struct limited_signer *signer, u64 chain_id, address asset, u64 now_s, u128 *hour,
+                 u128 *day);
 
 #endif

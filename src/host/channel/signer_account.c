@@ -87,7 +87,7 @@ void account_signer_bind(struct account_signer *account, u64 chain_id, address a
 
 /* --- What is signed. */
 
-/* Deposits of ether in a channel, in all: the call's fourth word. */
+/* Deposits in a channel, in all: the call's fourth word. */
 static bool is_deposit_small(const struct account_signer *account, const struct tx *tx)
 {
     struct abi_in in = abi_over(bytes_slice(tx->data, 4, tx->data.size));
@@ -95,12 +95,10 @@ static bool is_deposit_small(const struct account_signer *account, const struct 
     address asset = abi_get_address(&in);
     (void)abi_get_u64(&in);
     u256 total = abi_get_u256(&in);
-    u128 most = account->limits.channel;
-    if (in.failed || (total.w[2] | total.w[3]) != 0)
-        return false;
-    if (!address_is_zero(asset))
-        return u256_is_zero(tx->value_wei);
-    return !u256_less(total, tx->value_wei) &&
+    u128 most = limits_of_money(&account->limits, asset)->channel;
+    bool pays_right =
+        address_is_zero(asset) ? !u256_less(total, tx->value_wei) : u256_is_zero(tx->value_wei);
+    return !in.failed && (total.w[2] | total.w[3]) == 0 && pays_right &&
            (most == 0 || ((u128)total.w[1] << 64 | total.w[0]) <= most);
 }
 

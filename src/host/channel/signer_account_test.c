@@ -75,7 +75,10 @@ static struct tx with_value(struct tx tx, u64 value_wei)
 
 TEST(the_account_signs_what_channels_need_and_nothing_else)
 {
-    begin((struct signer_limits){.channel = 500});
+    struct signer_limits limits = {.own.channel = 500, .token_count = 1};
+    limits.tokens[0].asset = token;
+    limits.tokens[0].most.channel = 1000;
+    begin(limits);
     address self = keys_address(keys, 0);
     bytes approve = erc20_approve(adjudicator, u256_from_u64(5), test_arena());
     bytes approve_other = erc20_approve(stranger, u256_from_u64(5), test_arena());
@@ -94,6 +97,8 @@ TEST(the_account_signs_what_channels_need_and_nothing_else)
         {with_value(tx_to(adjudicator, ether), 501), ST_INVALID}, /* more than it says */
         {with_value(tx_to(adjudicator, deposit((address){{0}}, 501)), 1), ST_INVALID},
         {tx_to(adjudicator, deposit(token, 1000)), ST_OK},
+        {tx_to(adjudicator, deposit(token, 1001)), ST_INVALID},
+        {tx_to(adjudicator, deposit(stranger, 1001)), ST_OK}, /* a token without a limit */
         {with_value(tx_to(adjudicator, deposit(token, 1000)), 1), ST_INVALID},
         {tx_to(adjudicator, bytes_slice(ether, 0, 40)), ST_INVALID},
         {tx_to(registry, reveal), ST_OK},

@@ -168,7 +168,7 @@ static void check(const struct scene *scene)
         out += scene->ours[i].sent + scene->ours[i].locked;
         in += scene->theirs[i].added;
     }
-    signer_sums(scene->signer, 900, NOW, &hour, &day);
+    signer_sums(scene->signer, 900, (address){{0}}, NOW, &hour, &day);
     assert(day <= DAY_LIMIT && hour <= day && scene->allowed >= day);
     assert(out <= day + in);
 }
@@ -180,7 +180,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, usize size)
     secret32 account = {{[31] = 1}};
     bytes in = {data, size}, how;
     ring = keyring_new(&account);
-    struct signer_options options = {.ring = ring, .limits.day = DAY_LIMIT};
+    struct signer_options options = {.ring = ring, .limits.own.day = DAY_LIMIT};
     memset(&scene, 0, sizeof(scene));
     scene.signer = signer_new(&options);
     make_terms(scene.signer);

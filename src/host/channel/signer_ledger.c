@@ -3,6 +3,17 @@
 #include <assert.h>
 #include <stdlib.h>
 
+const struct money_limits *limits_of_money(const struct signer_limits *limits, address asset)
+{
+    static const struct money_limits none;
+    if (address_is_zero(asset))
+        return &limits->own;
+    for (usize i = 0; i < limits->token_count; i++)
+        if (address_equal(limits->tokens[i].asset, asset))
+            return &limits->tokens[i].most;
+    return &none;
+}
+
 /* --- Spending. */
 
 void purse_advance(struct purse *purse, u64 slice)

@@ -5,17 +5,32 @@
 
 #include "channel/locks.h"
 
-/* Most of our own money; zero: no limit. */
-struct signer_limits {
+/* Most of one kind of money, in its smallest unit; zero: no limit. */
+struct money_limits {
     u128 payment, hour, day; /* paid: at once, in any hour, in any day, fees included in these */
     u128 channel;            /* paid into one channel */
-    u64 gas_price;           /* wei */
-    u128 gas_day;            /* fees for what was asked for, in any day; wei */
 };
+
+/* Of each chain's own money, and of tokens: each by itself, on each chain by itself. */
+enum { SIGNER_TOKENS = 32 };
+struct signer_limits {
+    struct money_limits own;
+    struct {
+        address asset;
+        struct money_limits most;
+    } tokens[SIGNER_TOKENS];
+    usize token_count;
+    u64 gas_price; /* wei */
+    u128 gas_day;  /* fees for what was asked for, in any day; wei */
+};
+
+/* Those of a kind of money; a token that is not named has none. */
+const struct money_limits *limits_of_money(const struct signer_limits *limits, address asset);
 
 /* Which one was in the way. */
 struct signer_refusal {
     enum signer_limit { LIMIT_NONE, LIMIT_PAYMENT, LIMIT_HOUR, LIMIT_DAY, LIMIT_CHANNEL } limit;
+    address asset;            /* of which money */
     u128 most, spent, wanted; /* spent: already, in that time */
 };
 
@@ -26,11 +41,12 @@ enum { SLICE_S = 300, HOUR_SLICES = 3600 / SLICE_S + 1, DAY_SLICES = 86400 / SLI
 struct purse {
     struct purse *next;
     u64 chain_id;
+    address asset;
     u64 newest;             /* slice: time / SLICE_S */
     u128 spent[DAY_SLICES]; /* of slice i at i % DAY_SLICES, from the newest back */
 };
 
-/* All that was spent in one slice; the newest such record of a slice holds. */
+/* All that was spent of one kind of money in one slice; the newest such record of a slice holds. */
 struct signer_spent {
     u64 chain_id, slice;
     u128 amount;

@@ -1,19 +1,20 @@
-/* What may be spent, and what was. Only a chain's own money is counted. */
+/* What may be spent, and what was: of each kind of money, on each chain. */
 #include "channel/signer_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-static struct purse *purse_of(struct limited_signer *signer, u64 chain_id)
+static struct purse *purse_of(struct limited_signer *signer, u64 chain_id, address asset)
 {
     struct purse *at = signer->purses;
-    while (at != NULL && at->chain_id != chain_id)
+    while (at != NULL && (at->chain_id != chain_id || !address_equal(at->asset, asset)))
         at = at->next;
     if (at != NULL)
         return at;
     at = calloc(1, sizeof(*at));
     assert(at != NULL);
     at->chain_id = chain_id;
+    at->asset = asset;
     at->next = signer->purses;
     signer->purses = at;
     return at;
@@ -24,15 +25,15 @@ static void set_spent(struct limited_signer *signer, struct purse *purse, u64 sl
     struct signer_spent spent = {purse->chain_id, slice, amount};
     purse_set(purse, slice, amount);
     if (signer->options.keep != NULL)
-        signer->options.keep(signer->options.self, &spent);
+        signer->options.keep(signer->options.self, purse->asset, &spent);
 }
 
 /* What came back was spent in the newest slices, or before all that count. */
 void signer_refund(struct limited_signer *signer, u64 chain_id, address asset, u128 amount)
 {
-    if (amount == 0 || !address_is_zero(asset))
+    if (amount == 0)
         return;
-    struct purse *purse = purse_of(signer, chain_id);
+    struct purse *purse = purse_of(signer, chain_id, asset);
     for (u64 i = 0; i < DAY_SLICES && i <= purse->newest && amount != 0; i++) {
         u128 has = purse_get(purse, purse->newest - i);
         u128 back = has < amount ? has : amount;
@@ -42,9 +43,9 @@ void signer_refund(struct limited_signer *signer, u64 chain_id, address asset, u
     }
 }
 
-void signer_spent(struct limited_signer *signer, const struct signer_spent *spent)
+void signer_spent(struct limited_signer *signer, address asset, const struct signer_spent *spent)
 {
-    purse_set(purse_of(signer, spent->chain_id), spent->slice, spent->amount);
+    purse_set(purse_of(signer, spent->chain_id, asset), spent->slice, spent->amount);
 }
 
 void signer_keep_all(const struct limited_signer *signer)
@@ -54,20 +55,21 @@ void signer_keep_all(const struct limited_signer *signer)
             u64 slice = at->newest >= i ? at->newest - i : 0;
             struct signer_spent spent = {at->chain_id, slice, purse_get(at, slice)};
             if (spent.amount != 0)
-                signer->options.keep(signer->options.self, &spent);
+                signer->options.keep(signer->options.self, at->asset, &spent);
         }
 }
 
-void signer_sums(struct limited_signer *signer, u64 chain_id, u64 now_s, u128 *hour, u128 *day)
+void signer_sums(struct limited_signer *signer, u64 chain_id, address asset, u64 now_s, u128 *hour,
+                 u128 *day)
 {
-    struct purse *purse = purse_of(signer, chain_id);
+    struct purse *purse = purse_of(signer, chain_id, asset);
     purse_advance(purse, now_s / SLICE_S);
     *hour = purse_sum(purse, HOUR_SLICES);
     *day = purse_sum(purse, DAY_SLICES);
 }
 
-static enum status above(struct limited_signer *signer, enum signer_limit limit, u128 most,
-                         u128 spent, u128 wanted, struct err *err)
+static enum status above(struct limited_signer *signer, const struct signer_refusal *why,
+                         struct err *err)
 {
     static const char *const of[] = {
         [LIMIT_NONE] = "nothing",
@@ -76,22 +78,26 @@ static enum status above(struct limited_signer *signer, enum signer_limit limit,
         [LIMIT_DAY] = "all payments of a day",
         [LIMIT_CHANNEL] = "one channel",
     };
-    signer->why = (struct signer_refusal){limit, most, spent, wanted};
-    return fail(err, ST_FULL, "that is above the signer's limit of %s", of[limit]);
+    signer->why = *why;
+    return fail(err, ST_FULL, "that is above the signer's limit of %s%s", of[why->limit],
+                address_is_zero(why->asset) ? "" : " in this token");
 }
 
 static enum status check_limits(struct limited_signer *signer, const struct sign_payment *payment,
                                 u128 total, struct err *err)
 {
-    const struct signer_limits *limits = &signer->options.limits;
+    const struct money_limits *most = limits_of_money(&signer->options.limits, payment->asset);
+    struct signer_refusal why = {LIMIT_PAYMENT, payment->asset, most->payment, 0, payment->amount};
     u128 hour, day;
-    if (limits->payment != 0 && payment->amount > limits->payment)
-        return above(signer, LIMIT_PAYMENT, limits->payment, 0, payment->amount, err);
-    signer_sums(signer, payment->chain_id, payment->now_s, &hour, &day);
-    if (limits->hour != 0 && hour + total > limits->hour)
-        return above(signer, LIMIT_HOUR, limits->hour, hour, total, err);
-    if (limits->day != 0 && day + total > limits->day)
-        return above(signer, LIMIT_DAY, limits->day, day, total, err);
+    if (most->payment != 0 && payment->amount > most->payment)
+        return above(signer, &why, err);
+    signer_sums(signer, payment->chain_id, payment->asset, payment->now_s, &hour, &day);
+    why = (struct signer_refusal){LIMIT_HOUR, payment->asset, most->hour, hour, total};
+    if (most->hour != 0 && hour + total > most->hour)
+        return above(signer, &why, err);
+    why = (struct signer_refusal){LIMIT_DAY, payment->asset, most->day, day, total};
+    if (most->day != 0 && day + total > most->day)
+        return above(signer, &why, err);
     return ST_OK;
 }
 
@@ -120,11 +126,9 @@ enum status allow_payment(struct limited_signer *signer, const struct sign_payme
     if (payment->amount > (CHANNEL_AMOUNT_LIMIT - 1 - payment->fee) / payment->count)
         return fail(err, ST_INVALID, "more than there is");
     u128 total = payment->amount * payment->count + payment->fee;
-    if (address_is_zero(payment->asset)) {
-        TRY(check_limits(signer, payment, total, err));
-        struct purse *purse = purse_of(signer, payment->chain_id);
-        set_spent(signer, purse, purse->newest, purse_get(purse, purse->newest) + total);
-    }
+    TRY(check_limits(signer, payment, total, err));
+    struct purse *purse = purse_of(signer, payment->chain_id, payment->asset);
+    set_spent(signer, purse, purse->newest, purse_get(purse, purse->newest) + total);
     if (payment->is_direct) {
         held_of(signer, payment->key)->direct += total;
         return ST_OK;
@@ -159,8 +163,7 @@ void signer_release(struct limited_signer *signer, const struct sign_payment *pa
 enum status allow_deposit(struct limited_signer *signer, const struct sign_deposit *deposit,
                           struct err *err)
 {
-    u128 most = signer->options.limits.channel;
-    if (most == 0 || !address_is_zero(deposit->asset) || deposit->total <= most)
-        return ST_OK;
-    return above(signer, LIMIT_CHANNEL, most, 0, deposit->total, err);
+    u128 most = limits_of_money(&signer->options.limits, deposit->asset)->channel;
+    struct signer_refusal why = {LIMIT_CHANNEL, deposit->asset, most, 0, deposit->total};
+    return most == 0 || deposit->total <= most ? ST_OK : above(signer, &why, err);
 }
