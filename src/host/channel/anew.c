@@ -354,6 +354,7 @@ static enum status write(struct writing *at, struct wal_draft *draft, struct err
     put_channels(at);
     put_payments(at);
     put_passages(at);
+    rejoin_record(at->shadow);
     apps_record(at->shadow);
     signer_keep_all(at->shadow->keys);
     record_time(at->shadow);

@@ -217,6 +217,14 @@ bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out)
     return true;
 }
 
+bool channel_untell(struct channel *channel, u32 slot, hash32 *preimage)
+{
+    if (!channel_lock_preimage(channel, slot, preimage))
+        return false;
+    channel->in[slot].state = IN_KNOWN;
+    return true;
+}
+
 void channel_learn(struct channel *channel, u32 slot, hash32 preimage)
 {
     if (!channel_lock_waits(channel, slot) && !channel_lock_is_held(channel, slot))

@@ -366,6 +366,9 @@ bool channel_lock_is_given_back(const struct channel *channel, u32 slot);
 void channel_claim(struct channel *channel, u32 slot);
 /* The preimage that we told for a lock of the peer's. False: none. */
 bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out);
+/* One of the two was restored: what we told may not be known. Such a lock waits again, and is to be
+ * settled at once, with that preimage. False: none was told. */
+bool channel_untell(struct channel *channel, u32 slot, hash32 *preimage);
 /* The preimage of a lock of the peer's that waits, when the peer is not to be told any more: for
  * the registry. */
 void channel_learn(struct channel *channel, u32 slot, hash32 preimage);

@@ -435,8 +435,10 @@ static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 f
         record_block(chain);
         daemon_touch(chain->daemon);
     }
-    if (is_first)
+    if (is_first) {
         peers_begin(chain);
+        rejoin_first_block(chain);
+    }
     looks_block(chain);
     receive_tick(chain);
     apps_block(chain);
@@ -577,6 +579,7 @@ static void resume_entries(struct daemon *daemon)
         daemon_after(entry, ending_resume);
         daemon_after(entry, splice_resume);
     }
+    rejoin_resume(daemon);
     payments_resume(daemon);
     apps_resume(daemon);
 }
@@ -592,6 +595,10 @@ static enum status begin(struct daemon *daemon, struct err *err)
         daemon->chain_count++;
     }
     TRY(open_wal(daemon, err));
+    for (usize i = 0; i < daemon->chain_count; i++) {
+        struct chain_of *chain = &daemon->chains[i];
+        chain->opened = chain->since == 0 ? chain->block : chain->since;
+    }
     TRY(tower_choose(daemon, err));
     struct links_options links = links_defaults(daemon->loop, keyring_node_secret(daemon->ring));
     links.addr = options->addr;
@@ -681,6 +688,7 @@ void daemon_forget(struct daemon *daemon)
         free(daemon->entries[i]);
     }
     restoring_free(daemon);
+    rejoin_free(daemon);
     payments_free(daemon);
     apps_free(daemon);
     bills_free(daemon);

@@ -11,6 +11,7 @@
  *     forward.c   locks that pass through
  *     passage.c   which lock pays for which
  *     holders.c      which channels have locks with a key
+ *     rejoin.c    the same after a restore, where the journal does not say it
  *     receive.c   invoices, and locks that end here
  *     payments.c  payments of ours over several hops
  *     messages.c  onion messages (messages.h)
@@ -137,7 +138,8 @@ struct entry {
     struct entry *next_late;
     struct entry *next_look, **look; /* looks.c; look: where that names it, NULL: it does not */
     struct entry *next_of_peer;
-    bool is_listed; /* among the daemon's places, between those used before and after it */
+    bool is_restored; /* in this run it has, or had, locks of before a restore */
+    bool is_listed;   /* among the daemon's places, between those used before and after it */
     struct entry *used_before, *used_after;
 
     struct passage **out, **in; /* by slot: of our locks, of the peer's */
@@ -309,6 +311,8 @@ struct chain_of {
     u64 block, time_s;
     u64 final_time_s;    /* of the newest final block */
     u64 since;           /* what came before is in the journal */
+    u64 opened;          /* the same, when the daemon began */
+    u32 kept;            /* of secrets: rejoin.c */
     struct entry *looks; /* looks.c */
     u32 asked;           /* channels of others that it is being asked about (network.c) */
     struct shown *shown[SHOWN_BUCKETS];
@@ -436,6 +440,9 @@ struct daemon {
     struct daemon_call *waiting_by_key[CALL_BUCKETS];
     struct daemon_call *paying, **paying_end; /* in turn; NULL: the list is empty */
     struct showing *showings; /* restoring.c */
+    struct by_hash found;     /* rejoin.c */
+    bool is_restored;         /* some of its entries are */
+    bool is_restoring;        /* some of them have not recovered, perhaps */
     struct opening *openings;
     u8 *call_room; /* CALL_ROOM bytes of scratch */
     struct stalled *stalled;

@@ -35,7 +35,35 @@ void holders_add(struct entry *entry, const struct lock *lock);
 void holders_add_all(struct entry *entry);
 /* Whether a channel on that chain has a lock with the key, of either side. */
 bool holders_have(const struct chain_of *chain, hash32 key);
+/* The channels that may have such a lock, one after the other: *at is NULL at first. NULL: no more.
+ */
+struct keyed;
+struct entry *holders_next(const struct daemon *daemon, hash32 key, const struct keyed **at);
 void holders_free(struct daemon *daemon);
+
+/* --- rejoin.c */
+
+/* Channels may have locks of which the journal does not say all: from here on secrets are asked
+ * what they pay for. */
+void rejoin_begin(struct daemon *daemon);
+/* The same after a start, where it is so. */
+void rejoin_resume(struct daemon *daemon);
+void rejoin_first_block(struct chain_of *chain);
+/* A channel has other locks: joins what belongs together. */
+void rejoin_join(struct daemon *daemon);
+/* One of the two has recovered: tells it, or is told, what secrets the locks have that are there. */
+void rejoin_tell_again(struct entry *entry);
+/* It has recovered: whatever it holds under a known secret is claimed. */
+void rejoin_recovered(struct entry *entry);
+/* A secret has come. */
+void rejoin_secret(struct daemon *daemon, hash32 key, hash32 preimage);
+/* It is in a chain's registry, since that time. Whether it has to be kept. */
+bool rejoin_shown(struct chain_of *chain, hash32 key, hash32 secret, u64 time_s);
+/* From the journal. False: it is known. */
+bool rejoin_found(struct daemon *daemon, hash32 preimage);
+/* What is kept, into the journal. */
+void rejoin_record(struct daemon *daemon);
+void rejoin_free(struct daemon *daemon);
 
 /* --- forward.c */
 
@@ -65,6 +93,8 @@ u64 forward_swap_s(const struct daemon_options *options);
 void lock_let_go(struct entry *entry, u32 slot);
 void lock_settle(struct entry *entry, u32 slot, hash32 preimage);
 void lock_fail(struct entry *entry, u32 slot, const struct failure *why);
+/* One of ours is paid. */
+void lock_pay(struct entry *entry, u32 slot);
 
 /* --- receive.c */
 
@@ -82,6 +112,9 @@ void bills_record(struct daemon *daemon);
 /* Forgets those that are over, of which the history knows. */
 void bills_forget(struct daemon *daemon);
 void bills_free(struct daemon *daemon);
+/* Locks under this hash of before a restore come to so much. Whether that pays an invoice of ours,
+ * or belongs to one that was paid: then its preimage. */
+bool bill_take_held(struct entry *entry, hash32 hash, u128 sum, hash32 *preimage);
 /* `is_new`: it was not there before a restart. */
 void receive_lock(struct entry *entry, u32 slot, bool is_new, const struct lock *lock,
                   const struct payload *step);

@@ -40,6 +40,7 @@ enum record {
     RECORD_SPENT,
     RECORD_FEES,
     RECORD_SIGNED,
+    RECORD_FOUND,
 };
 
 void record_entry(const struct entry *entry);
@@ -54,6 +55,7 @@ void record_seen(const struct entry *entry);
 void record_wanted(const struct entry *entry);
 void record_stage(const struct entry *entry);
 void record_lost(const struct entry *entry);
+void record_found(struct daemon *daemon, const hash32 *preimage);
 void record_known(const struct entry *entry, const struct channel_proof *proof);
 void record_passage(const struct passage *passage);
 void record_bill(struct daemon *daemon, const struct bill_terms *terms);

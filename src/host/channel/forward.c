@@ -80,6 +80,12 @@ void lock_settle(struct entry *entry, u32 slot, hash32 preimage)
     queue(entry, &item);
 }
 
+void lock_pay(struct entry *entry, u32 slot)
+{
+    struct item item = {.kind = ITEM_PAID, .slot = slot};
+    queue(entry, &item);
+}
+
 static void lock_fail_with(struct entry *entry, u32 slot, bytes reason)
 {
     struct item item = {.kind = ITEM_FAIL, .slot = slot, .text = reason};
@@ -476,24 +482,32 @@ static bool is_late(const struct entry *entry, u32 slot)
 /* The secret of our lock is out: it is paid for, and what it was for is claimed. */
 static void pay(struct passage *passage, hash32 preimage)
 {
-    struct entry *entry = passage->out;
-    struct item paid = {.kind = ITEM_PAID, .slot = passage->out_slot};
+    struct daemon *daemon = passage->daemon;
+    hash32 key = passage->key;
     if (passage->in != NULL)
         chronicle_forward(passage, preimage);
     if (passage->in != NULL)
         lock_settle(passage->in, passage->in_slot, preimage);
     if (passage->part != NULL)
         part_paid(passage->part, preimage);
-    queue(entry, &paid);
+    lock_pay(passage->out, passage->out_slot);
     passage_end(passage);
+    rejoin_secret(daemon, key, preimage);
 }
 
-/* R6: one that comes late only counts in the registry (forward_reveal). */
+/* R6: one that comes late only counts in the registry (forward_reveal). Nothing is joined to one of
+ * before a restore: then whatever the secret opens is claimed. */
 static void take_settled(struct entry *entry, u32 slot, hash32 preimage)
 {
     struct passage *passage = passage_out(entry, slot);
-    if (passage != NULL && !is_late(entry, slot))
+    if (is_late(entry, slot))
+        return;
+    if (passage != NULL) {
         pay(passage, preimage);
+        return;
+    }
+    lock_pay(entry, slot);
+    rejoin_secret(entry->daemon, registry_key(preimage), preimage);
 }
 
 /* Whether a lock of ours on that chain was joined to something, for whose sake the secret matters.
@@ -518,6 +532,7 @@ void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal)
 {
     bool matters = holders_have(chain, reveal->key);
     matters |= pay_shown(chain, reveal->key, reveal->secret, reveal->time_s);
+    matters |= rejoin_shown(chain, reveal->key, reveal->secret, reveal->time_s);
     bool is_new = public_add(chain, reveal->key);
     if (matters) {
         shown_note(chain, reveal);
@@ -541,9 +556,12 @@ static void take_failed(struct entry *entry, u32 slot)
     queue(entry, &drop);
 }
 
+/* One of before a restore is not given back (R13). */
 static void give_up(struct passage *passage)
 {
-    if (passage->in != NULL)
+    bool is_held =
+        passage->in != NULL && channel_lock_is_held(passage->in->channel, passage->in_slot);
+    if (passage->in != NULL && !is_held)
         pass_back(passage);
     else if (passage->part != NULL)
         part_failed(passage->part, (bytes){passage->reason, passage->reason_size});
@@ -627,7 +645,8 @@ void forward_resume(struct entry *entry)
     const struct locks *ours = channel_locks(entry->channel, channel_side(entry->channel));
     holders_add_all(entry);
     for (u32 slot = 0; slot < entry->in_room; slot++)
-        if (entry->in[slot] != NULL && !channel_lock_waits(entry->channel, slot))
+        if (entry->in[slot] != NULL && !channel_lock_waits(entry->channel, slot) &&
+            !channel_lock_is_held(entry->channel, slot))
             passage_leave_in(entry->in[slot]);
     for (u32 slot = 0; slot < entry->out_room; slot++) {
         struct passage *passage = entry->out[slot];
@@ -669,8 +688,14 @@ void forward_event(struct entry *entry, const struct channel_event *event)
 
 void forward_restored(struct entry *entry)
 {
-    const struct locks *ours = channel_locks(entry->channel, channel_side(entry->channel));
+    u32 side = channel_side(entry->channel);
+    const struct locks *ours = channel_locks(entry->channel, side);
+    const struct locks *theirs = channel_locks(entry->channel, 1 - side);
     answers_free(entry);
+    for (u32 slot = 0; slot < entry->in_room; slot++)
+        if (entry->in[slot] != NULL &&
+            !hash32_equal(locks_get(theirs, slot).key, entry->in[slot]->key))
+            passage_leave_in(entry->in[slot]);
     for (u32 slot = 0; slot < entry->out_room; slot++)
         while (entry->out[slot] != NULL &&
                (entry->out[slot]->before != NULL ||

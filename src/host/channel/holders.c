@@ -93,6 +93,12 @@ static bool has_lock(const struct entry *entry, hash32 key)
     return false;
 }
 
+struct entry *holders_next(const struct daemon *daemon, hash32 key, const struct keyed **at)
+{
+    *at = *at == NULL ? by_hash_get(&daemon->keyed, key) : (*at)->next;
+    return *at == NULL ? NULL : (*at)->entry;
+}
+
 bool holders_have(const struct chain_of *chain, hash32 key)
 {
     const struct keyed *at = by_hash_get(&chain->daemon->keyed, key);

@@ -168,26 +168,53 @@ static void give_back(struct daemon *daemon, struct bill *bill)
     end_holding(daemon, bill);
 }
 
-static void claim(struct daemon *daemon, struct bill *bill, u128 sum)
+static void note_received(struct daemon *daemon, struct bill *bill, u128 sum)
 {
     bill->received = sum;
     record_received(daemon, bill->hash, sum);
     bill->told = chronicle_bill(daemon, &bill->terms, bill->hash, sum);
-    for (usize i = 0; i < bill->held_count; i++)
-        lock_settle(bill->held[i].entry, bill->held[i].slot, bill->terms.preimage);
-    end_holding(daemon, bill);
     subscriptions_received(daemon, daemon_chain(daemon, bill->terms.chain_id), bill->terms.asset,
                            bill->hash, sum);
     methods_wake(daemon, bill->hash);
 }
 
-/* By its secret, and in the money that it asks for: a channel may hold any token. */
-static bool is_for(const struct bill *bill, const struct entry *entry, const struct payload *step)
+static void claim(struct daemon *daemon, struct bill *bill, u128 sum)
+{
+    note_received(daemon, bill, sum);
+    for (usize i = 0; i < bill->held_count; i++)
+        lock_settle(bill->held[i].entry, bill->held[i].slot, bill->terms.preimage);
+    end_holding(daemon, bill);
+}
+
+/* In the money that it asks for: a channel may hold any token. */
+static bool is_in_money_of(const struct bill *bill, const struct entry *entry)
 {
     const struct channel_terms *terms = channel_terms(entry->channel);
-    return bill != NULL && secret_equal(bill->terms.secret.b, step->payment_secret.b, 32) &&
-           terms->chain_id == bill->terms.chain_id &&
+    return terms->chain_id == bill->terms.chain_id &&
            address_equal(terms->asset, bill->terms.asset);
+}
+
+/* And by its secret. */
+static bool is_for(const struct bill *bill, const struct entry *entry, const struct payload *step)
+{
+    return bill != NULL && secret_equal(bill->terms.secret.b, step->payment_secret.b, 32) &&
+           is_in_money_of(bill, entry);
+}
+
+/* Their onions are gone, and with them the payer's word of how much it is: the invoice's amount, or
+ * more, is enough. */
+bool bill_take_held(struct entry *entry, hash32 hash, u128 sum, hash32 *preimage)
+{
+    struct bill *bill = find_bill(entry->daemon, hash);
+    if (bill == NULL || !is_in_money_of(bill, entry))
+        return false;
+    bool is_enough = bill->held == NULL && bill->terms.amount != 0 && sum >= bill->terms.amount;
+    if (bill->received == 0 && !is_enough)
+        return false;
+    if (bill->received == 0)
+        note_received(entry->daemon, bill, sum);
+    *preimage = bill->terms.preimage;
+    return true;
 }
 
 /* What the onion says, at least: a forwarder may give more, not less. */

@@ -13,6 +13,7 @@
  *     OFFER     of versions that kept offers; nothing is made of it
  *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it ‖ expiry; FAILED: its hash
  *     LOST      index ‖ time from which its channel may recover, 0: not known yet ‖ the next key
+ *     FOUND     a secret that a channel which has not recovered may have a lock for
  *     KNOWN     index ‖ struct channel_proof, of a watchtower's blob
  *     SHOWN     chain id ‖ a secret that the chain's registry has, of a lock of ours or a peer's
  *     PEER      node (33 bytes) ‖ port (u16) ‖ host: where it listens since somebody said so
@@ -143,6 +144,12 @@ void record_lost(const struct entry *entry)
 {
     struct lost lost = {entry->lost_until_s, entry->daemon->next_key};
     put(entry, RECORD_LOST, BYTES_OF(lost));
+}
+
+void record_found(struct daemon *daemon, const hash32 *preimage)
+{
+    bytes payload = BYTES_OF(*preimage);
+    wal_put(daemon->wal, RECORD_FOUND, &payload, 1);
 }
 
 void record_known(const struct entry *entry, const struct channel_proof *proof)
@@ -332,6 +339,7 @@ static void tell_gifts(const struct entry *entry, bytes items)
             continue;
         struct lock lock = locks_get(locks, item.slot);
         if (lock.amount != 0 && passage_in(entry, item.slot) == NULL &&
+            !channel_lock_is_held(entry->channel, item.slot) &&
             !bill_state(entry->daemon, lock.key, &received))
             chronicle_gift(entry, &lock, item.reference);
     }
@@ -648,6 +656,16 @@ static enum status read_instead(struct daemon *daemon, bytes payload, struct err
                       daemon->entries[index], err);
 }
 
+static enum status read_found(struct daemon *daemon, bytes payload, struct err *err)
+{
+    hash32 preimage;
+    if (payload.size != sizeof(preimage))
+        return fail(err, ST_CORRUPT, "the journal has a secret that does not read");
+    bytes_copy(preimage.b, payload);
+    (void)rejoin_found(daemon, preimage);
+    return ST_OK;
+}
+
 static enum status read_spent(struct daemon *daemon, bytes payload, struct err *err)
 {
     struct signer_spent spent;
@@ -683,7 +701,7 @@ static enum status (*const readers[])(struct daemon *daemon, bytes payload, stru
     [RECORD_ANEW] = anew_read_end,       [RECORD_FAILED] = read_failed,
     [RECORD_TIME] = read_time,           [RECORD_OFFER] = read_nothing,
     [RECORD_INSTEAD] = read_instead,     [RECORD_SPENT] = read_spent,
-    [RECORD_FEES] = read_fees,
+    [RECORD_FEES] = read_fees,           [RECORD_FOUND] = read_found,
 };
 
 enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)

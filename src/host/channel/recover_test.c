@@ -327,6 +327,60 @@ TEST(more_locks_than_a_message_has_room_for_are_shown_in_several)
     world_end(w);
 }
 
+/* A secret that was told before the copy was put back is told again: the side that was restored
+ * does not know. The peer has it already, and has not paid. */
+TEST(a_secret_that_is_told_again_after_a_restore_is_no_harm)
+{
+    w = world_begin(BYTES_EMPTY);
+    talk(4);
+    usize old = w->side[1].count;
+    lock(0, 500);
+    talk(4);
+    struct item settle = {.kind = ITEM_SETTLE, .slot = 0, .reference = preimage};
+    CHECK(channel_queue(of(1), &settle, NULL, NULL) == ST_OK);
+    talk(4);
+    go_back(1, old);
+    struct wire_recover shown = shown_by(0);
+    recover(1, &shown, 100000);
+    CHECK(channel_queue(of(1), &settle, NULL, NULL) == ST_OK);
+    talk(4);
+    struct item paid = {.kind = ITEM_PAID, .slot = 0};
+    CHECK(channel_queue(of(0), &paid, NULL, NULL) == ST_OK);
+    talk(4);
+    CHECK(channel_funds(of(1), 1) == channel_funds(of(0), 1));
+    CHECK(locks_count(channel_locks(of(1), 0)) == 0);
+    world_end(w);
+}
+
+/* The other way round: the payer was restored, and has lost what it was told. */
+TEST(a_side_that_was_restored_is_told_again_what_it_has_lost)
+{
+    hash32 secret;
+    w = world_begin(BYTES_EMPTY);
+    talk(4);
+    lock(0, 500);
+    talk(4);
+    usize old = w->side[0].count;
+    struct item settle = {.kind = ITEM_SETTLE, .slot = 0, .reference = preimage};
+    CHECK(!channel_untell(of(1), 0, &secret));
+    CHECK(channel_queue(of(1), &settle, NULL, NULL) == ST_OK);
+    talk(4);
+    go_back(0, old);
+    struct wire_recover shown = shown_by(1);
+    recover(0, &shown, 100000);
+    CHECK(channel_queue(of(1), &settle, NULL, NULL) == ST_MISSING);
+    CHECK(channel_untell(of(1), 0, &secret) && hash32_equal(secret, preimage));
+    CHECK(channel_queue(of(1), &settle, NULL, NULL) == ST_OK);
+    w->side[0].to_end[0] = WORLD_NOTHING;
+    talk(4);
+    CHECK(w->side[0].to_end[0] == WORLD_PAY);
+    struct item paid = {.kind = ITEM_PAID, .slot = 0};
+    CHECK(channel_queue(of(0), &paid, NULL, NULL) == ST_OK);
+    talk(4);
+    CHECK(channel_funds(of(1), 1) == 10500);
+    world_end(w);
+}
+
 /* Nobody is made to stand still by a peer that only says so. */
 TEST(a_side_that_has_lost_nothing_believes_no_proof_of_the_opposite)
 {

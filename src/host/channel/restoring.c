@@ -30,6 +30,8 @@ static void set_time(struct entry *entry)
 static void lose(struct entry *entry)
 {
     channel_lose(entry->channel);
+    rejoin_begin(entry->daemon);
+    entry->is_restored = true;
     apps_freeze(entry);
     entry->there = false;
     entry->lost_until_s = 0;
@@ -282,6 +284,9 @@ static enum status take_shown(struct entry *entry, const struct wire_recover *sa
     daemon_adopt(entry);
     daemon_adopt_locks(entry);
     forward_restored(entry);
+    rejoin_begin(entry->daemon);
+    entry->is_restored = true;
+    rejoin_join(entry->daemon);
     if (!was_lost) {
         lose(entry);
         restoring_begin(entry->daemon);
@@ -322,6 +327,7 @@ void restoring_done(struct entry *entry)
     entry->lost_until_s = 0;
     entry->tower.is_ahead = false;
     channel_resume(entry->channel, &entry->daemon->events);
+    rejoin_recovered(entry);
     entry_touch(entry);
     methods_wake(entry->daemon, channel_name(entry->channel)->id);
 }

@@ -1,6 +1,7 @@
 /* What changes a channel while it is open: new bases (rebase.c), and money taken out (withdraw.c).
  * Their messages go the way of updates: into the journal, then out. */
 #include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
 #include "channel/daemon_records.h"
 
 #include "channel/adjudicator.h"
@@ -65,6 +66,8 @@ enum status splice_take_rebase(struct entry *entry, const struct wire_message *m
     if (recovers) {
         say_rebase(entry);
         entry->there = !channel_peer_is_lost(entry->channel);
+        if (entry->there)
+            rejoin_tell_again(entry);
     }
     if (was_lost)
         restoring_done(entry);

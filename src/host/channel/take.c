@@ -63,10 +63,12 @@ static bool may_answer(const struct channel *channel, const struct item *item)
     case OUT_ADDED:
         return item->kind == ITEM_FAIL ||
                opens(&item->reference, locks_get(channel->locks[channel->side], item->slot));
+    case OUT_SETTLED: /* who was restored does not know that it has said so */
+    case OUT_FAILED:
+        return item->kind == ITEM_SETTLE &&
+               opens(&item->reference, locks_get(channel->locks[channel->side], item->slot));
     case OUT_NONE:
     case OUT_QUEUED:
-    case OUT_SETTLED:
-    case OUT_FAILED:
         break;
     }
     return false;

@@ -1,0 +1,136 @@
+// A hub whose journal was put back from an old copy, with payments under way that the copy does not know: what it pays
+// on, it gets back.
+import { after, before, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { toEventSelector } from 'viem';
+import { deploy, hex, startDaemon } from './channels.mjs';
+import { ether, freeze, startNode, until } from './node.mjs';
+
+const PATIENCE = 60_000;
+const RESTORE_S = 7300; // all that the lost states may have been signed for has run out
+const amount = ether / 10n;
+const fee = (amount * 1000n + 999_999n) / 1_000_000n;
+const point = (node) => `0x${node.node.slice(0, 66)}`;
+
+describe('a hub that was restored', () => {
+  let chain, scratch;
+  let count = 0;
+  const daemons = [];
+  before(async () => {
+    chain = await startNode({ blockTime: 250 });
+    await deploy(chain.url);
+    scratch = mkdtempSync(`${tmpdir()}/varve-restore-`);
+  });
+  after(async () => {
+    for (const daemon of daemons) await daemon.stop();
+    await chain?.stop();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  /** A payer, a hub and a payee, and a copy of what the hub has before they have paid anything. */
+  async function world(margin) {
+    const start = async () => {
+      const daemon = await startDaemon({ urls: [chain.url], key: `test:${++count}`, args: ['--margin', String(margin)] });
+      daemons.push(daemon);
+      return daemon;
+    };
+    const self = { payer: await start(), hub: await start(), payee: await start(), copy: `${scratch}/${count}` };
+    self.first = (await self.payer.rpc('channel_open', { peer: self.hub.node, amount: hex(ether) })).channel;
+    self.second = (await self.hub.rpc('channel_open', { peer: self.payee.node, amount: hex(ether) })).channel;
+    self.again = async (name, changes) => {
+      self[name] = await self[name].again(changes);
+      daemons.push(self[name]);
+    };
+    self.state = async (name, channel) => (await self[name].channel(channel))?.state;
+    self.is = (channel, state, ...names) => until(async () => {
+      for (const name of names) if (await self.state(name, channel) !== state) return false;
+      return true;
+    }, PATIENCE, `${state} of ${names.join(' and ')}`);
+    self.balance = async (name, channel) => BigInt((await self[name].channel(channel)).balance);
+    self.has = (name, channel, sum, what) => until(async () => await self.balance(name, channel) === sum, PATIENCE, what)
+      .catch(async (error) => { throw new Error(`${error.message}: ${await self.balance(name, channel)} instead of ${sum}\n${self.hub.output().slice(-3000)}`); });
+    await self.is(self.second, 'open', 'hub', 'payee');
+    await self.hub.kill('SIGTERM');
+    cpSync(self.hub.datadir, self.copy, { recursive: true });
+    await self.again('hub');
+    await self.is(self.first, 'open', 'payer', 'hub');
+    await self.is(self.second, 'open', 'hub', 'payee');
+    return self;
+  }
+
+  /** The payment's locks are in both channels, and the payee, which is frozen, will find its own when it wakes. */
+  async function lock(self) {
+    const { invoice, hash } = await self.payee.rpc('channel_invoice', { amount: hex(amount), expirySeconds: 86_400 });
+    const { spendable } = await self.hub.channel(self.second);
+    await freeze(self.payee.pid);
+    const paid = self.payer.rpc('channel_pay', { invoice, via: [point(self.hub)], timeoutMs: 600_000 });
+    paid.catch(() => {}); // of a payer that is killed
+    await until(async () => BigInt((await self.hub.channel(self.second)).spendable) < BigInt(spendable) - amount + 1n, PATIENCE, 'the hub\'s lock');
+    // What it answers to this, it says when the lock has left.
+    await self.payer.rpc('channel_keysend', { channel: self.first, amount: '0x1' });
+    return { paid, hash };
+  }
+
+  const pass = (seconds) => chain.rpc('evm_increaseTime', seconds);
+  const reveals = async () => (await chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('Revealed(bytes32,bytes32)')] })).length;
+
+  test('claims with a secret that comes after the restore, and has the two locks as one payment', async () => {
+    const self = await world(3600);
+    const { paid, hash } = await lock(self);
+    await self.hub.kill();
+    await self.again('hub', { datadir: self.copy });
+    await self.is(self.first, 'restoring', 'hub');
+    await pass(RESTORE_S);
+    await self.is(self.first, 'open', 'payer', 'hub');
+    process.kill(self.payee.pid, 'SIGCONT');
+    assert.equal((await paid).state, 'paid');
+    await self.has('payee', self.second, amount, 'the payee\'s money');
+    await self.has('hub', self.first, amount + fee + 1n, 'the hub\'s money');
+    await self.has('hub', self.second, ether - amount, 'what the hub has left');
+    const forwarded = async () => (await self.hub.rpc('channel_history', { kind: 'forwarded' })).entries;
+    await until(async () => (await forwarded()).length > 0, PATIENCE, 'the history');
+    assert.deepEqual((await forwarded()).map((each) => [each.payment, BigInt(each.amount), BigInt(each.fee)]), [[hash, amount, fee]]);
+    await self.payer.rpc('channel_pay', { node: point(self.payee), amount: '0x64', via: [point(self.hub)], timeoutMs: PATIENCE });
+  });
+
+  test('keeps a secret for a channel that recovers later, over its own end too', async () => {
+    const self = await world(3600);
+    await lock(self);
+    await self.payer.kill();
+    await self.hub.kill();
+    await self.again('hub', { datadir: self.copy });
+    process.kill(self.payee.pid, 'SIGCONT');
+    await self.is(self.second, 'restoring', 'hub');
+    await pass(RESTORE_S);
+    await self.has('payee', self.second, amount, 'the payee\'s money');
+    await self.hub.kill();
+    await self.again('hub', { datadir: self.copy });
+    assert.equal(await self.state('hub', self.first), 'restoring');
+    await self.again('payer');
+    await self.is(self.first, 'open', 'payer', 'hub');
+    await self.has('hub', self.first, amount + fee + 1n, 'the hub\'s money');
+  });
+
+  test('pays and is paid for what was shown in the registry while it was away', async () => {
+    const margin = 4000; // after the lock's time the payee does not close as long
+    const self = await world(margin);
+    const { paid, hash } = await lock(self);
+    const before = await reveals();
+    await freeze(self.hub.pid);
+    process.kill(self.payee.pid, 'SIGCONT');
+    await until(async () => (await self.payee.rpc('channel_invoiceStatus', { hash })).state === 'paid', PATIENCE, 'the payee to tell its secret');
+    await self.hub.kill();
+    await pass(3600 + 3 * margin + 100); // of the lock's time, less a margin
+    await until(async () => await reveals() > before, PATIENCE, 'the secret in the registry');
+    await self.again('hub', { datadir: self.copy });
+    await self.is(self.first, 'restoring', 'hub');
+    await self.is(self.second, 'restoring', 'hub');
+    await pass(RESTORE_S);
+    assert.equal((await paid).state, 'paid');
+    await self.has('payee', self.second, amount, 'the payee\'s money');
+    await self.has('hub', self.first, amount + fee + 1n, 'the hub\'s money');
+    await self.has('hub', self.second, ether - amount, 'what the hub has left');
+  });
+});
