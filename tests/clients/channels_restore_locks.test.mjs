@@ -16,58 +16,73 @@ const point = (node) => `0x${node.node.slice(0, 66)}`;
 
 describe('a hub that was restored', () => {
   let chain, scratch;
-  let count = 0;
-  const daemons = [];
-  before(async () => {
-    chain = await startNode({ blockTime: 250 });
-    await deploy(chain.url);
-    scratch = mkdtempSync(`${tmpdir()}/varve-restore-`);
-  });
+  const running = [];
+  const stop = async () => {
+    for (const each of running.splice(0).reverse()) await each.stop(); // the chain at last
+  };
+  before(() => { scratch = mkdtempSync(`${tmpdir()}/varve-restore-`); });
   after(async () => {
-    for (const daemon of daemons) await daemon.stop();
-    await chain?.stop();
+    await stop();
     rmSync(scratch, { recursive: true, force: true });
   });
 
-  /** A payer, a hub and a payee, and a copy of what the hub has before they have paid anything. */
-  async function world(margin) {
-    const start = async () => {
-      const daemon = await startDaemon({ urls: [chain.url], key: `test:${++count}`, args: ['--margin', String(margin)] });
-      daemons.push(daemon);
+  /** A payer, a hub and a payee, `pairs` channels of each two, and a copy of what the hub has before they pay anything. */
+  async function world(margin, pairs = 1) {
+    await stop();
+    chain = await startNode({ blockTime: 250 });
+    running.push(chain);
+    await deploy(chain.url);
+    const start = async (key) => {
+      const daemon = await startDaemon({ urls: [chain.url], key, args: ['--margin', String(margin)] });
+      running.push(daemon);
       return daemon;
     };
-    const self = { payer: await start(), hub: await start(), payee: await start(), copy: `${scratch}/${count}` };
-    self.first = (await self.payer.rpc('channel_open', { peer: self.hub.node, amount: hex(ether) })).channel;
-    self.second = (await self.hub.rpc('channel_open', { peer: self.payee.node, amount: hex(ether) })).channel;
+    const self = { payer: await start('test:1'), hub: await start('test:2'), payee: await start('test:3'), copy: mkdtempSync(`${scratch}/copy-`) };
+    const open = async (from, to) => (await self[from].rpc('channel_open', { peer: self[to].node, amount: hex(ether) })).channel;
+    self.in = [];
+    self.out = [];
+    for (let i = 0; i < pairs; i++) {
+      self.in.push(await open('payer', 'hub'));
+      self.out.push(await open('hub', 'payee'));
+    }
+    [self.first] = self.in;
+    [self.second] = self.out;
     self.again = async (name, changes) => {
       self[name] = await self[name].again(changes);
-      daemons.push(self[name]);
+      running.push(self[name]);
     };
     self.state = async (name, channel) => (await self[name].channel(channel))?.state;
     self.is = (channel, state, ...names) => until(async () => {
       for (const name of names) if (await self.state(name, channel) !== state) return false;
       return true;
     }, PATIENCE, `${state} of ${names.join(' and ')}`);
-    self.balance = async (name, channel) => BigInt((await self[name].channel(channel)).balance);
-    self.has = (name, channel, sum, what) => until(async () => await self.balance(name, channel) === sum, PATIENCE, what)
-      .catch(async (error) => { throw new Error(`${error.message}: ${await self.balance(name, channel)} instead of ${sum}\n${self.hub.output().slice(-3000)}`); });
-    await self.is(self.second, 'open', 'hub', 'payee');
+    self.balance = async (name, ...channels) => {
+      const list = await self[name].rpc('channel_list');
+      return channels.reduce((sum, channel) => sum + BigInt(list.find((each) => each.channel === channel).balance), 0n);
+    };
+    self.has = (name, channels, sum, what) => until(async () => await self.balance(name, ...[channels].flat()) === sum, PATIENCE, what)
+      .catch(async (error) => { throw new Error(`${error.message}: ${await self.balance(name, ...[channels].flat())} instead of ${sum}\n${self.hub.output().slice(-3000)}`); });
+    self.allOpen = async () => {
+      for (const channel of self.in) await self.is(channel, 'open', 'payer', 'hub');
+      for (const channel of self.out) await self.is(channel, 'open', 'hub', 'payee');
+    };
+    await self.allOpen();
     await self.hub.kill('SIGTERM');
     cpSync(self.hub.datadir, self.copy, { recursive: true });
     await self.again('hub');
-    await self.is(self.first, 'open', 'payer', 'hub');
-    await self.is(self.second, 'open', 'hub', 'payee');
+    await self.allOpen();
     return self;
   }
 
   /** The payment's locks are in both channels, and the payee, which is frozen, will find its own when it wakes. */
-  async function lock(self) {
-    const { invoice, hash } = await self.payee.rpc('channel_invoice', { amount: hex(amount), expirySeconds: 86_400 });
-    const { spendable } = await self.hub.channel(self.second);
+  async function lock(self, sum = amount, way = { via: [point(self.hub)] }) {
+    const { invoice, hash } = await self.payee.rpc('channel_invoice', { amount: hex(sum), expirySeconds: 86_400 });
+    const spendable = async () => (await self.hub.rpc('channel_list')).filter(({ channel }) => self.out.includes(channel)).reduce((all, each) => all + BigInt(each.spendable), 0n);
+    const before = await spendable();
     await freeze(self.payee.pid);
-    const paid = self.payer.rpc('channel_pay', { invoice, via: [point(self.hub)], timeoutMs: 600_000 });
+    const paid = self.payer.rpc('channel_pay', { invoice, ...way, timeoutMs: 600_000 });
     paid.catch(() => {}); // of a payer that is killed
-    await until(async () => BigInt((await self.hub.channel(self.second)).spendable) < BigInt(spendable) - amount + 1n, PATIENCE, 'the hub\'s lock');
+    await until(async () => await spendable() <= before - sum, PATIENCE, 'the hub\'s locks');
     // What it answers to this, it says when the lock has left.
     await self.payer.rpc('channel_keysend', { channel: self.first, amount: '0x1' });
     return { paid, hash };
@@ -132,5 +147,25 @@ describe('a hub that was restored', () => {
     await self.has('payee', self.second, amount, 'the payee\'s money');
     await self.has('hub', self.first, amount + fee + 1n, 'the hub\'s money');
     await self.has('hub', self.second, ether - amount, 'what the hub has left');
+  });
+
+  test('claims all parts of a payment, although nobody knows which lock is for which', async () => {
+    const self = await world(3600, 2);
+    const sum = ether * 14n / 10n; // more than a channel has
+    await until(async () => {
+      const { channels } = await self.payer.rpc('channel_graph');
+      return self.out.every((id) => channels.some((each) => each.channel === id && each.public && each.policies.every((policy) => policy?.enabled)));
+    }, PATIENCE, 'the payer to know the channels');
+    const { paid } = await lock(self, sum, { maxFee: hex(sum / 10n) });
+    await self.hub.kill();
+    await self.again('hub', { datadir: self.copy });
+    process.kill(self.payee.pid, 'SIGCONT');
+    for (const channel of [...self.in, ...self.out]) await self.is(channel, 'restoring', 'hub');
+    await pass(RESTORE_S);
+    const { fee: fees } = await paid;
+    assert.ok(BigInt(fees) > 0n);
+    await self.has('payee', self.out, sum, 'the payee\'s money');
+    await self.has('hub', self.in, sum + BigInt(fees) + 1n, 'the hub\'s money');
+    await self.has('hub', self.out, 2n * ether - sum, 'what the hub has left');
   });
 });
