@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // A daemon with many channels: what each takes of memory, and how long a restart takes until it answers and until
-// its peers have met it again:
+// its peers have met it again; and what a block costs it while they stand still:
 //   bench/channels_restart.mjs [--channels 10000] [--peers 4]
 import { deploy, hex, startDaemon } from '../tests/clients/channels.mjs';
 import { ether, startNode, until } from '../tests/clients/node.mjs';
-import { memory, option } from './lib.mjs';
+import { cpuSeconds, memory, option } from './lib.mjs';
 
 const channels = Number(option('channels', 10000));
 const peerCount = Number(option('peers', 4));
@@ -12,7 +12,7 @@ const WIDTH = 12; // opened at a time with each peer
 
 const chain = await startNode({ quiet: true });
 await deploy(chain.url);
-const args = ['--log.level', 'error'];
+const args = ['--log.level', 'error', '--limit.gas', '0']; // so many deposits cost more than the usual day's
 let alice = await startDaemon({ urls: [chain.url], key: 'test:1', args });
 const peers = [];
 for (let i = 0; i < peerCount; i++) peers.push(await startDaemon({ urls: [chain.url], key: `test:${i + 2}`, args }));
@@ -37,4 +37,16 @@ await until(async () => (await alice.rpc('channel_list')).every(({ state }) => s
 const met = performance.now();
 const s = (ms) => (ms / 1000).toFixed(2);
 console.log(`after SIGKILL: answers in ${s(answers - killed)} s (3 wanted), lists ${list.length} in ${s(listed - answers)} s more, all channels usable after ${s(met - killed)} s; memory ${memory(alice.pid).now.toFixed(1)} MiB`);
+
+const BLOCKS = 200;
+const busy = async (mines) => {
+  const before = cpuSeconds(alice.pid);
+  for (let i = 0; i < BLOCKS; i++) {
+    if (mines) await chain.rpc('evm_mine');
+    await new Promise((done) => setTimeout(done, 100)); // two looks at the chain
+  }
+  return cpuSeconds(alice.pid) - before;
+};
+const still = await busy(false), blocks = await busy(true);
+console.log(`channels that stand still: a block takes ${((blocks - still) * 1000 / BLOCKS).toFixed(2)} ms of processor time, a look at the chain without one ${(still * 500 / BLOCKS).toFixed(2)}`);
 for (const each of [alice, ...peers, chain]) await each.stop();
