@@ -1,6 +1,6 @@
-/* What methods of JSON-RPC are made of: methods.c has the frame, methods_pay.c those that pay,
- * methods_app.c those of apps, methods_offer.c what is done with offers, methods_splice.c those
- * that change a channel, methods_swap.c what crosses chains. */
+/* What methods of JSON-RPC are made of: methods.c has the frame, methods_node.c who the daemon is,
+ * methods_pay.c those that pay, methods_app.c those of apps, methods_offer.c what is done with
+ * offers, methods_splice.c those that change a channel, methods_swap.c what crosses chains. */
 #ifndef CHANNEL_METHODS_H
 #define CHANNEL_METHODS_H
 
@@ -56,6 +56,11 @@ void method_app_list(struct daemon_call *call);
 /* --- methods_network.c */
 
 void method_graph(struct daemon_call *call);
+
+/* --- methods_node.c */
+
+void method_node_info(struct daemon_call *call);
+const char *method_limit_name(enum signer_limit limit);
 
 /* --- methods_pay.c */
 
