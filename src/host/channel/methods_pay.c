@@ -404,6 +404,7 @@ static void pay_by_any_way(struct daemon_call *call, const struct payment_terms 
 
 void method_pay(struct daemon_call *call)
 {
+    struct daemon *daemon = call->daemon; /* a call that is refused is gone */
     struct payment_terms terms;
     struct seek_options options = {.fee_limit = 0};
     bool by_invoice = !json_is(method_argument(call, "invoice"), JSON_ABSENT);
@@ -427,7 +428,7 @@ void method_pay(struct daemon_call *call)
         pay_by_hub(call, &terms, from->chain_id, &options.hints);
     else
         pay_by_any_way(call, &terms, &options);
-    daemon_touch(call->daemon);
+    daemon_touch(daemon);
 }
 
 static void refuse_failed(struct daemon_call *call, const struct payment *payment)
