@@ -173,8 +173,21 @@ static bool in_flight(const struct entry *entry)
            !entry->cancel_mined && entry->outcome.state == SENDER_PENDING;
 }
 
+/* What has waited for the parent, or for others, until it is too late for it. */
+static void give_up_late(struct sender *sender)
+{
+    for (struct entry *entry = sender->first; entry != NULL; entry = entry->next) {
+        u64 by_s = entry->intent.sign_by_s;
+        if (entry->finished || entry->attempt_count > 0 || by_s == 0 || sender->time_s <= by_s)
+            continue;
+        entry->withdrawn = true; /* its end is journalled, and until then it is too late */
+        entry_say(entry, "it could not be sent in time");
+    }
+}
+
 static enum status act(struct sender *sender, u64 now_ms, struct err *err)
 {
+    give_up_late(sender);
     usize flying = 0;
     bool held_up = false;
     u64 lowest = UINT64_MAX;

@@ -82,6 +82,9 @@ struct sender_intent {
     const struct blob *blobs;
     usize blob_count;
     struct sender_stake stake; /* counts where there is a gas_limit, and without blobs */
+    /* As the parent's blocks count time: later it is not signed for the first time, and ends
+     * CANCELLED. 0: there is no such time. Not together with a stake. */
+    u64 sign_by_s;
 };
 
 /* Durable when it returns. An intent whose key is known is left as it was.

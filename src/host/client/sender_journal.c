@@ -2,7 +2,7 @@
  *
  *   OWNER      chain id, address
  *   INTENT     key, to, creates, value, gas limit, data, blobs
- *   STAKED     the same, then worth, from, until
+ *   STAKED     the same, then worth, from, until; worth 0: it is to be signed until then
  *   ATTEMPT    key, cancels, envelope
  *   WITHDRAWN  key
  *   DONE       key and its outcome
@@ -49,7 +49,8 @@ static enum status put_owner(struct log_file *log, const struct sender *sender, 
 static enum status put_intent(struct log_file *log, const struct sender_intent *intent,
                               struct arena tmp, struct err *err)
 {
-    bool staked = !u256_is_zero(intent->stake.worth_wei);
+    bool timed = intent->sign_by_s != 0;
+    bool staked = timed || !u256_is_zero(intent->stake.worth_wei);
     struct abi_out out = abi_begin(staked ? 10 : 7, &tmp);
     abi_put_hash(&out, intent->key);
     abi_put_address(&out, intent->to);
@@ -62,7 +63,7 @@ static enum status put_intent(struct log_file *log, const struct sender_intent *
     if (staked) {
         abi_put_u256(&out, intent->stake.worth_wei);
         abi_put_u64(&out, intent->stake.from_s);
-        abi_put_u64(&out, intent->stake.until_s);
+        abi_put_u64(&out, timed ? intent->sign_by_s : intent->stake.until_s);
     }
     return append(log, staked ? RECORD_STAKED : RECORD_INTENT, abi_end(&out), err);
 }
@@ -140,6 +141,10 @@ static enum status read_intent(struct sender *sender, struct abi_in *in, bool st
         intent.stake.worth_wei = abi_get_u256(in);
         intent.stake.from_s = abi_get_u64(in);
         intent.stake.until_s = abi_get_u64(in);
+    }
+    if (staked && u256_is_zero(intent.stake.worth_wei)) {
+        intent.sign_by_s = intent.stake.until_s;
+        intent.stake = (struct sender_stake){0};
     }
     if (in->failed || blobs.size % sizeof(struct blob) != 0 ||
         intent.blob_count > SIDECAR_MAX_BLOBS)

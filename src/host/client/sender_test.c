@@ -289,6 +289,32 @@ TEST(sender_cancels_what_is_withdrawn)
     rig_end(at);
 }
 
+/* A block of the fake's is twelve seconds, and its first one at 1000. */
+TEST(sender_does_not_sign_for_the_first_time_what_is_too_late)
+{
+    struct sender_rig *at = rig_begin();
+    for (u8 id = 1; id <= 3; id++) {
+        struct sender_intent intent = rig_intent(id);
+        intent.sign_by_s = id < 3 ? 1000 + 2 * 12 : 1000 + 4 * 12;
+        CHECK(sender_submit(at->sender, &intent, &at->err) == ST_OK);
+        if (id == 1)
+            CHECK(rig_poll(at, 0) == ST_OK && rig_in_pool(at) == 1);
+    }
+    rig_restart(at);
+    at->fake->base_fee_wei = u256_from_u64(1000000);
+    fake_mine(at->fake, 3); /* which none of them is dear enough for */
+    CHECK(rig_poll(at, 10) == ST_OK && rig_in_pool(at) == 2);
+    CHECK(rig_look(at, 2).state == SENDER_CANCELLED && rig_look(at, 2).settled);
+    CHECK(strstr(rig_look(at, 2).reason, "in time") != NULL && !rig_look(at, 2).has_nonce);
+    rig_restart(at);
+    CHECK(rig_look(at, 2).state == SENDER_CANCELLED && rig_look(at, 3).has_nonce);
+    at->fake->base_fee_wei = u256_from_u64(1000);
+    fake_mine(at->fake, 1);
+    CHECK(rig_poll(at, 10) == ST_OK);
+    CHECK(rig_executed(at, 1) == 1 && rig_executed(at, 2) == 0 && rig_executed(at, 3) == 1);
+    rig_end(at);
+}
+
 /* --- Blobs. */
 
 static struct blob *blob_of(u8 fill)

@@ -141,7 +141,8 @@ static void ask_agent(struct layer *layer, struct agents *agents, usize index)
                                    .data = call.data,
                                    .gas_limit = call.gas_limit,
                                    .blobs = call.blobs,
-                                   .blob_count = call.blob_count};
+                                   .blob_count = call.blob_count,
+                                   .sign_by_s = call.sign_by_s};
     if (sender_submit(agents->sender, &intent, &err) == ST_OK) {
         memory->in_flight = true;
         memory->submitted_ms = clock_now_ms();

@@ -18,7 +18,8 @@ struct agent_call {
     const struct blob *blobs;
     const hash32 *blob_hashes; /* theirs */
     usize blob_count;
-    u64 attempt; /* tells calls apart that say the same, and are to be sent again */
+    u64 attempt;   /* tells calls apart that say the same, and are to be sent again */
+    u64 sign_by_s; /* of the parent's time: later it is made anew; 0: it may be sent at any */
 };
 
 enum agent_outcome {

@@ -63,7 +63,16 @@ static bool is_there(const struct parent *parent, const struct append *append)
     return false;
 }
 
-bool append_may_succeed(const struct parent *parent, const struct append *append)
+/* An item that it does not read has waited for too long. */
+static bool is_overdue(const struct parent *parent, u64 forced_read_s, const struct append *append)
+{
+    const struct parent_item *item = parent_item(parent, append->inbox_pos);
+    const struct parent_block *newest = parent_block(parent, parent_state(parent).head);
+    return item != NULL && newest != NULL &&
+           newest->origin.timestamp > item->item.time + forced_read_s;
+}
+
+bool append_may_succeed(const struct parent *parent, u64 forced_read_s, const struct append *append)
 {
     struct parent_state state = parent_state(parent);
     const struct parent_block *origin = parent_block(parent, append->origin_number);
@@ -77,7 +86,8 @@ bool append_may_succeed(const struct parent *parent, const struct append *append
          !hash32_equal(acc, append->inbox_acc)))
         return false;
     return (parent_batch_acc(parent, state.batch_count, &acc) &&
-            hash32_equal(acc, append->prev_batch_acc)) ||
+            hash32_equal(acc, append->prev_batch_acc) &&
+            !is_overdue(parent, forced_read_s, append)) ||
            is_there(parent, append);
 }
 
@@ -87,7 +97,7 @@ static void tend(struct append *append, struct layer *layer, struct sender *send
 {
     struct err why;
     parent_lock(layer->parent);
-    bool stale = !append_may_succeed(layer->parent, append);
+    bool stale = !append_may_succeed(layer->parent, layer->options.rollup->forced_read_s, append);
     parent_unlock(layer->parent);
     if (!stale)
         append->stale_since_ms = 0;

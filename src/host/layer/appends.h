@@ -1,6 +1,7 @@
 /* Appends that have been sent and are not settled. Whatever they name may go: a reorg of the parent
- * takes their origin or items, another append their accumulator. Such a one can only revert, and
- * pay for all of its data (EIP-7623): it is withdrawn, so that a plain transfer takes its nonce.
+ * takes their origin or items, another append their accumulator; and an item that one leaves unread
+ * may come to be overdue. Such a one can only revert, and pay for all of its data (EIP-7623): it is
+ * withdrawn, so that a plain transfer takes its nonce.
  *
  *   sent -> PENDING -> can it succeed on the parent as it is now? -> withdrawn
  *              ^ in a block again, or taken out of it: the sender knows */
@@ -33,8 +34,9 @@ void appends_tend(struct appends *appends, struct layer *layer, struct sender *s
 /* Whether it was: then nothing will come of it. */
 bool appends_withdrew(const struct appends *appends, hash32 key);
 
-/* Whether an append can still succeed, or has, on the parent as far as it is known. Under its lock.
- * True also where that cannot be told. */
-bool append_may_succeed(const struct parent *parent, const struct append *append);
+/* Whether an append can still succeed, or has, on the parent as far as it is known; there, items
+ * may wait for so long. Under its lock. True also where that cannot be told. */
+bool append_may_succeed(const struct parent *parent, u64 forced_read_s,
+                        const struct append *append);
 
 #endif

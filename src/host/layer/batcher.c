@@ -152,6 +152,16 @@ static enum status fill_blobs(struct layer *layer, bytes data, struct agent_call
     return ST_OK;
 }
 
+/* Until when an append can be sent that leaves `waits` unread: then the item is nearly overdue, and
+ * the Inbox takes no batch without it. NULL: none is known, and none is older than the origin. */
+static u64 latest_time(const struct layer *layer, const struct parent_item *waits,
+                       const struct parent_block *origin)
+{
+    u64 window_s = layer->options.rollup->forced_read_s;
+    u64 since_s = waits != NULL ? waits->item.time : origin->origin.timestamp;
+    return since_s + window_s - window_s / 8;
+}
+
 /* append(...) or appendBlobs(...), with the newest parent block that is known as the batch's
  * origin. */
 static bool make_call(struct layer *layer, const struct derive_state *safe,
@@ -169,6 +179,8 @@ static bool make_call(struct layer *layer, const struct derive_state *safe,
     bool known = origin != NULL && head >= blocks->last.attributes.origin_number &&
                  parent_inbox_acc(layer->parent, inbox_pos, &inbox_acc);
     hash32 origin_hash = known ? origin->origin.hash : (hash32){0};
+    if (known)
+        out->sign_by_s = latest_time(layer, parent_item(layer->parent, inbox_pos), origin);
     parent_unlock(layer->parent);
     if (!known)
         return false;
