@@ -3,8 +3,9 @@ import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { command, deploy, hex, startDaemon } from './channels.mjs';
-import { addresses, ether, foundry, freePort, freeze, keys, startNode, until } from './node.mjs';
+import { chains, startChain } from './chains.mjs';
+import { command, hex, startDaemon } from './channels.mjs';
+import { addresses, ether, freePort, freeze, keys, startNode, until } from './node.mjs';
 import { ask } from './stack.mjs';
 
 describe('varve up --channels', () => {
@@ -27,14 +28,11 @@ describe('varve up --channels', () => {
   });
 });
 
-const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
-
-for (const [name, program] of Object.entries(parents)) {
+for (const name of chains) {
   describe(`a channel on ${name}`, () => {
     let chain, alice, bob;
     before(async () => {
-      chain = await startNode({ program, ...(program ? {} : {}) });
-      await deploy(chain.url);
+      chain = await startChain(name);
       alice = await startDaemon({ urls: [chain.url], key: keys[1] });
       bob = await startDaemon({ urls: [chain.url], key: keys[2] });
     });
@@ -44,7 +42,6 @@ for (const [name, program] of Object.entries(parents)) {
       await chain?.stop();
     });
     const open = (amount) => alice.rpc('channel_open', { peer: bob.node, amount: hex(amount) });
-    const balance = async (who) => BigInt(await chain.rpc('eth_getBalance', who, 'latest'));
 
     test('a peer that has moved is found where somebody said, also after a restart', async () => {
       const { channel } = await open(ether);
@@ -65,10 +62,10 @@ for (const [name, program] of Object.entries(parents)) {
       await bob.rpc('channel_keysend', { channel, amount: hex(ether / 8n) });
       assert.equal(BigInt((await alice.channel(channel)).balance), ether - ether / 8n);
       assert.equal(BigInt((await bob.channel(channel)).balance), ether / 8n);
-      const before = await balance(addresses[2]);
+      const before = await chain.balance(addresses[2]);
       const closed = await alice.rpc('channel_close', { channel });
       assert.equal(closed.state, 'closed');
-      assert.equal(await balance(addresses[2]), before + ether / 8n);
+      assert.equal(await chain.balance(addresses[2]), before + ether / 8n);
     });
 
     test('any number of payments waits for a peer that is silent, and other calls do not wait for them', async () => {

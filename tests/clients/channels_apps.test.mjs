@@ -3,33 +3,26 @@ import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { encodeAbiParameters, keccak256, parseAbiParameters, toEventSelector, zeroAddress } from 'viem';
+import { encodeAbiParameters, keccak256, parseAbiParameters, zeroAddress } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { command, deploy, hex, startDaemon } from './channels.mjs';
-import { ether, foundry, freeze, keys, startNode, until } from './node.mjs';
+import { chains, startChain } from './chains.mjs';
+import { command, hex, startDaemon } from './channels.mjs';
+import { ether, freeze, until } from './node.mjs';
 
 const margin = 15;
 const moveSeconds = 600;
 const args = ['--margin', String(margin)];
 const stake = ether / 10n, otherStake = ether / 20n;
 
-const parents = {
-  'varve\'s L1': {},
-  anvil: { program: foundry('anvil') },
-};
+const [L1] = chains;
 
 /** A chain and daemons on it, the first of which has a channel of an ether with the second. */
-async function world(parent, count = 2, more = []) {
-  const chain = await startNode(parent);
-  await deploy(chain.url);
+async function world(name, count = 2, more = []) {
+  const chain = await startChain(name);
   const nodes = [];
   for (let i = 0; i < count; i++) nodes.push(await startDaemon({ urls: [chain.url], key: `test:${i + 1}`, args: [...args, ...more[i] ?? []] }));
   const self = {
-    chain, nodes, url: chain.url,
-    pass: async (seconds) => {
-      await chain.rpc('evm_increaseTime', hex(seconds));
-      await chain.rpc('evm_mine');
-    },
+    chain, nodes, url: chain.url, pass: chain.pass,
     /** A channel with money on both sides. */
     open: async (from = 0, to = 1) => {
       const { channel } = await nodes[from].rpc('channel_open', { peer: nodes[to].node, amount: hex(ether) });
@@ -76,7 +69,7 @@ async function world(parent, count = 2, more = []) {
       }
     },
     /** Events of the court about an app, or of the adjudicator about a channel. */
-    events: async (id, event) => (await chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector(event), id] })).length,
+    events: async (id, event) => (await chain.logs(event, id)).length,
     stop: async () => {
       for (const node of nodes) { try { process.kill(node.pid, 'SIGCONT'); } catch { /* it has ended */ } }
       for (const node of nodes) await node.stop();
@@ -88,7 +81,7 @@ async function world(parent, count = 2, more = []) {
 
 describe('apps that two agree about', () => {
   let on, channel;
-  before(async () => { on = await world({}); channel = await on.open(); });
+  before(async () => { on = await world(L1); channel = await on.open(); });
   after(() => on?.stop());
 
   test('a game is won, and paid off chain', async () => {
@@ -181,10 +174,10 @@ const shown = 'AppStateChanged(bytes32,uint40,uint40,(uint64,uint8,uint128,uint1
 const decided = 'AppDecided(bytes32,uint128,uint128)';
 const disputed = 'DisputeOpened(bytes32,bytes32)';
 
-for (const [name, parent] of Object.entries(parents)) {
+for (const name of chains) {
   describe(`apps that two do not agree about, on ${name}`, () => {
     let on, channel;
-    before(async () => { on = await world(parent); channel = await on.open(); });
+    before(async () => { on = await world(name); channel = await on.open(); });
     after(() => on?.stop());
 
     test('who stops moving loses its stake, and pays it when it is back; the channel stays open', async () => {
@@ -280,15 +273,12 @@ for (const [name, parent] of Object.entries(parents)) {
       await on.is(0, app, { state: 'court', gets: hex(otherStake) }, 90_000, 60);
       const closed = () => on.nodes[0].channel(channel).then(({ state }) => state === 'closed');
       await until(async () => { await on.later(0, 600); return closed(); }, 120_000, 'the close');
-      const [log] = await on.chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('Settled(bytes32,uint128,uint128)'), channel] });
-      const unlocked = await on.chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('Unlocked(bytes32,uint8,uint8,uint128,uint128)'), channel] });
-      assert.ok(log);
-      const words = ({ data }) => data.slice(2).match(/.{64}/g).map((word) => BigInt(`0x${word}`));
+      const [free] = await on.chain.words('Settled(bytes32,uint128,uint128)', channel);
+      const unlocked = await on.chain.words('Unlocked(bytes32,uint8,uint8,uint128,uint128)', channel);
       // The first's stake all to its payer, the second's all to its payee: both to the first.
-      const locks = unlocked.map(words).map(([side, , toPayee, toPayer]) => [side, toPayee, toPayer]);
+      const locks = unlocked.map(([side, , toPayee, toPayer]) => [side, toPayee, toPayer]);
       const sums = locks.reduce(([payee, payer], [, a, b]) => [payee + a, payer + b], [0n, 0n]);
       assert.deepEqual(sums, [otherStake, stake]);
-      const free = words(log).map((each) => each);
       assert.ok(free.includes(before - stake), `${free} with ${before - stake}`);
     });
   });
@@ -296,7 +286,7 @@ for (const [name, parent] of Object.entries(parents)) {
 
 describe('tickets', () => {
   let on, channel;
-  before(async () => { on = await world({}); channel = await on.open(); });
+  before(async () => { on = await world(L1); channel = await on.open(); });
   after(() => on?.stop());
 
   const price = ether / 100n;
@@ -357,7 +347,7 @@ describe('a virtual channel through a hub', () => {
   let on, left, right;
   const [alice, hub, bob] = [0, 1, 2];
   before(async () => {
-    on = await world({}, 3, [[], ['--apps.join'], []]);
+    on = await world(L1, 3, [[], ['--apps.join'], []]);
     left = await on.open(alice, hub);
     right = await on.open(hub, bob);
   });

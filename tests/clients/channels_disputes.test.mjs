@@ -1,82 +1,52 @@
 // Disputes: closes by one side, cheats with old states, and locks that are under way when a peer falls silent.
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { encodeFunctionData, parseAbi, toEventSelector, toFunctionSelector, toHex } from 'viem';
-import { privateKeyToAccount } from 'viem/accounts';
-import { copyLive, deploy, hex, startDaemon } from './channels.mjs';
-import { addresses, ether, foundry, freeze, keys, startNode, until } from './node.mjs';
-import { startStack } from './stack.mjs';
+import { encodeFunctionData, parseAbi, toFunctionSelector, toHex } from 'viem';
+import { chains, startCensor, startChain } from './chains.mjs';
+import { copyLive, hex, startDaemon } from './channels.mjs';
+import { ether, freeze, until } from './node.mjs';
 
 const margin = 15; // seconds of a busy machine, where the chain has a clock of its own
 const life = 3600 + 4 * margin; // of a lock
 const sha256 = (bytes) => `0x${createHash('sha256').update(bytes).digest('hex')}`;
 const point = (node) => `0x${node.node.slice(0, 66)}`;
 
-const parents = {
-  'varve\'s L1': { start: () => startNode(), challenge: 60 },
-  'varve\'s L2': { start: startStack, challenge: 60, ownClock: true },
-  anvil: { start: () => startNode({ program: foundry('anvil') }), challenge: 60 },
-};
+const changed = 'StateChanged(bytes32,uint256,(int256,uint128,uint128,bytes32,uint128,uint128,bytes32))';
+const noted = 'Noted(bytes32,uint8,uint64,uint64,uint128,uint128,bytes32)';
 
-/** A chain, its daemons, and what tests ask of both. */
-async function world({ start, challenge, ownClock }, count) {
+/** A chain, its daemons, each behind a censor of its own where they are `censored`, and what tests ask of all. */
+async function world(name, count, { challenge = 60, censored = false } = {}) {
   const args = ['--margin', String(margin), '--challenge', String(challenge)];
-  const chain = await start();
-  let id = 0;
-  const rpc = async (method, ...params) => {
-    const body = JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params });
-    const answer = await (await fetch(chain.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).json();
-    if (answer.error) throw new Error(`${method}: ${answer.error.message}`);
-    return answer.result;
-  };
-  await deploy(chain.url);
-  const nodes = [];
-  for (let i = 0; i < count; i++) nodes.push(await startDaemon({ urls: [chain.url], key: `test:${i + 1}`, args }));
-  const words = async (channel, event) => (await rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector(event), channel] }))
-    .map(({ data }) => data.slice(2).match(/.{64}/g).map((word) => BigInt(`0x${word}`)));
+  const chain = await startChain(name);
+  const nodes = [], censors = [];
+  for (let i = 0; i < count; i++) {
+    if (censored) censors.push(await startCensor(chain.url));
+    nodes.push(await startDaemon({ urls: [censors[i]?.url ?? chain.url], key: `test:${i + 1}`, args }));
+  }
   const self = {
-    nodes, rpc, challenge, url: chain.url,
-    /** A block, so much later; a child's clock follows its parent's, and moves with transactions. */
-    pass: async (seconds) => {
-      if (ownClock) {
-        const now = async () => Number((await rpc('eth_getBlockByNumber', 'latest', false)).timestamp);
-        const then = await now() + seconds;
-        await chain.node.rpc('evm_increaseTime', hex(seconds));
-        await chain.node.rpc('evm_mine');
-        await until(async () => {
-          await self.send(addresses[0], '0x');
-          await new Promise((done) => setTimeout(done, 300));
-          return await now() >= then;
-        }, 30_000, 'the child\'s time');
-        return;
-      }
-      await rpc('evm_increaseTime', hex(seconds));
-      await rpc('evm_mine');
-    },
-    send: async (to, data, fee = 2n) => rpc('eth_sendRawTransaction', await privateKeyToAccount(keys[0]).signTransaction({
-      chainId: Number(await rpc('eth_chainId')), nonce: Number(await rpc('eth_getTransactionCount', addresses[0], 'pending')),
-      gasPrice: fee * BigInt(await rpc('eth_gasPrice')), to, data, gas: 200_000n, type: 'legacy',
-    })),
+    ...chain, nodes, censors, challenge,
     open: (from, to, amount = ether) => nodes[from].rpc('channel_open', { peer: nodes[to].node, amount: hex(amount) }).then(({ channel }) => channel),
     /** What the settlement has paid out at once, in any order of sides. */
-    settled: async (channel) => (await words(channel, 'Settled(bytes32,uint128,uint128)')).at(-1)?.sort((a, b) => Number(a - b)),
+    settled: async (channel) => (await chain.words('Settled(bytes32,uint128,uint128)', channel)).at(-1)?.sort((a, b) => Number(a - b)),
     /** What locks have paid: [to payees, to payers]. */
-    unlocked: async (channel) => (await words(channel, 'Unlocked(bytes32,uint8,uint8,uint128,uint128)'))
+    unlocked: async (channel) => (await chain.words('Unlocked(bytes32,uint8,uint8,uint128,uint128)', channel))
       .reduce(([payee, payer], each) => [payee + each.at(-2), payer + each.at(-1)], [0n, 0n]),
-    disputes: async (channel) => (await words(channel, 'StateChanged(bytes32,uint256,(int256,uint128,uint128,bytes32,uint128,uint128,bytes32))')).length,
+    disputes: async (channel) => (await chain.logs(changed, channel)).length,
+    notes: async (channel) => (await chain.logs(noted, channel)).length,
     /** Bonds that were paid out, to this side. */
-    bonds: async (channel, side) => (await words(channel, 'BondPaid(bytes32,uint8,uint256)')).filter(([to]) => to === BigInt(side)).length,
+    bonds: async (channel, side) => (await chain.words('BondPaid(bytes32,uint8,uint256)', channel)).filter(([to]) => to === BigInt(side)).length,
     state: async (i, channel) => (await nodes[i].channel(channel)).state,
     /** Until a channel is closed in the eyes of node `i`; blocks come meanwhile. */
     closed: (i, channel) => until(async () => {
-      await self.pass(1);
+      await chain.pass(1);
       return await self.state(i, channel) === 'closed';
     }, 40_000, 'the close'),
     stop: async () => {
       for (const node of nodes) await node.stop();
+      for (const censor of censors) await censor.stop();
       await chain.stop();
     },
   };
@@ -96,10 +66,10 @@ async function lockUp(on, way, channel, amount) {
   return hash;
 }
 
-for (const [name, parent] of Object.entries(parents)) {
+for (const name of chains) {
   describe(`disputes on ${name}`, () => {
     let on;
-    before(async () => { on = await world(parent, 2); });
+    before(async () => { on = await world(name, 2); });
     after(() => on?.stop());
 
     for (const closer of [0, 1])
@@ -169,19 +139,18 @@ for (const [name, parent] of Object.entries(parents)) {
   });
 }
 
-for (const [name, parent] of Object.entries(parents)) {
+for (const name of chains) {
   describe(`locks in disputes on ${name}`, () => {
     let on;
-    before(async () => { on = await world(parent, 3); });
+    before(async () => { on = await world(name, 3); });
     after(() => on?.stop());
     const amount = ether / 8n;
-    const onParents = parent.ownClock ? () => {} : test; // a child is slow, and adds nothing to these
     const force = async (i, channel) => {
       await on.nodes[i].rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
       await until(async () => await on.state(i, channel) === 'dispute', 60_000, 'the dispute');
     };
     const isPaid = async (i, hash) => (await on.nodes[i].rpc('channel_invoiceStatus', { hash })).state === 'paid';
-    const shown = async () => (await on.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('Revealed(bytes32,bytes32)')] })).length;
+    const shown = async () => (await on.logs('Revealed(bytes32,bytes32)')).length;
     /** Blocks a margin before the locks' end until somebody has shown a secret, at most a few seconds later. */
     const untilShown = async () => {
       const before = await shown();
@@ -197,14 +166,13 @@ for (const [name, parent] of Object.entries(parents)) {
       return `0x${journal.subarray(at, at + 32).toString('hex')}`;
     };
     const toRegistry = async (channel, call) => {
-      const [{ address }] = await on.rpc('eth_getLogs', { fromBlock: '0x0', topics: [null, channel] });
+      const [{ address }] = await on.logs(null, channel);
       const registry = `0x${(await on.rpc('eth_call', { to: address, data: toFunctionSelector('registry()') }, 'latest')).slice(-40)}`;
       const hash = await on.send(registry, encodeFunctionData({ abi: parseAbi(['function reveal(bytes32)', 'function revealBatch(bytes32[])']), ...call }));
       await until(() => on.rpc('eth_getTransactionReceipt', hash), 60_000, 'the receipt of what is shown');
     };
     const showAlone = (secret, channel) => toRegistry(channel, { functionName: 'reveal', args: [secret] });
     const showBatch = (secret, channel) => toRegistry(channel, { functionName: 'revealBatch', args: [[toHex(1, { size: 32 }), secret, toHex(2, { size: 32 })]] });
-    const time = async () => Number((await on.rpc('eth_getBlockByNumber', 'latest', false)).timestamp);
 
     test('a payee that never answers: the lock comes back after its time', async () => {
       const channel = await on.open(0, 2);
@@ -261,7 +229,7 @@ for (const [name, parent] of Object.entries(parents)) {
       await on.closed(0, channels[0]);
     });
 
-    onParents('a mediator that was away while its payee claimed on chain claims upstream', async () => {
+    test('a mediator that was away while its payee claimed on chain claims upstream', async () => {
       const channels = [await on.open(0, 1), await on.open(1, 2)];
       const hash = await lockUp(on, [0, 1, 2], channels[1], amount);
       await freeze(on.nodes[1].pid);
@@ -292,7 +260,7 @@ for (const [name, parent] of Object.entries(parents)) {
       await on.closed(2, channels[1]);
     });
 
-    onParents('a secret that came in a batch is claimed upstream, and shown to the adjudicator', async () => {
+    test('a secret that came in a batch is claimed upstream, and shown to the adjudicator', async () => {
       const channels = [await on.open(0, 1), await on.open(1, 2)];
       const hash = await lockUp(on, [0, 1, 2], channels[1], amount);
       await freeze(on.nodes[1].pid);
@@ -312,7 +280,7 @@ for (const [name, parent] of Object.entries(parents)) {
       await on.closed(2, channels[1]);
     });
 
-    onParents('a secret that is public already: nobody forwards its lock, nobody makes one', async () => {
+    test('a secret that is public already: nobody forwards its lock, nobody makes one', async () => {
       const args = ['--margin', String(margin), '--challenge', String(on.challenge)];
       const channel = await on.open(1, 2);
       const seen = async (node) => until(async () => {
@@ -328,7 +296,7 @@ for (const [name, parent] of Object.entries(parents)) {
       await seen(on.nodes[0]);
       for (const invoice of invoices) await assert.rejects(on.nodes[0].rpc('channel_pay', { invoice, via: [point(on.nodes[1])] }), /public/);
       // A mediator knows it still when it has long been final and it is started again; a payer that is new does not.
-      for (let i = 0; i < 70; i++) await on.rpc('evm_mine');
+      for (let i = 0; i < 70; i++) await on.mine();
       await seen(on.nodes[1]);
       on.nodes[1] = await on.nodes[1].kill('SIGTERM').then(() => on.nodes[1].again());
       const payer = await startDaemon({ urls: [on.url], key: 'test:5', args });
@@ -344,15 +312,15 @@ for (const [name, parent] of Object.entries(parents)) {
       }
     });
 
-    onParents('a secret in a batch is recorded in time where another lock keeps its chunk waiting', async () => {
+    test('a secret in a batch is recorded in time where another lock keeps its chunk waiting', async () => {
       const channels = [await on.open(0, 1), await on.open(1, 2)];
       const invoices = [];
       for (let i = 0; i < 2; i++) invoices.push(await on.nodes[2].rpc('channel_invoice', { amount: hex(amount) }));
       await freeze(on.nodes[2].pid);
-      const begun = await time();
+      const begun = await on.time();
       for (const { invoice } of invoices) on.nodes[0].rpc('channel_pay', { invoice, via: [point(on.nodes[1])] }).catch(() => {});
       await until(async () => BigInt((await on.nodes[1].channel(channels[1])).spendable) <= ether - 2n * amount, 60_000, 'the locks');
-      const expiry = (begun + await time()) / 2 + life; // about
+      const expiry = (begun + await on.time()) / 2 + life; // about
       await freeze(on.nodes[1].pid);
       process.kill(on.nodes[2].pid, 'SIGCONT');
       for (const { hash } of invoices) await until(() => isPaid(2, hash), 60_000, 'the receipt');
@@ -364,7 +332,7 @@ for (const [name, parent] of Object.entries(parents)) {
       await showBatch(secretOf(2, invoices[0].hash), channels[0]);
       on.nodes[1] = await on.nodes[1].again();
       const before = await shown();
-      await on.pass(Math.round(expiry + 0.75 * on.challenge - (await time())));
+      await on.pass(Math.round(expiry + 0.75 * on.challenge - (await on.time())));
       await until(async () => await shown() > before, 60_000, 'the record');
       await on.pass(on.challenge);
       for (const i of [0, 1]) await on.closed(i, channels[0]);
@@ -374,7 +342,7 @@ for (const [name, parent] of Object.entries(parents)) {
       on.nodes[2] = await on.nodes[2].again();
     });
 
-    onParents('an old state with locks that nobody answered is unlocked by who has signed newer ones', async () => {
+    test('an old state with locks that nobody answered is unlocked by who has signed newer ones', async () => {
       const channel = await on.open(0, 2);
       const scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`);
       const hash = await lockUp(on, [0, 2], channel, amount);
@@ -407,108 +375,96 @@ for (const [name, parent] of Object.entries(parents)) {
   });
 }
 
-describe('an answer on a chain that makes it hard', () => {
-  let on;
-  // Blocks are late by as much as the machine is busy, and a dispute that is over refuses everything.
-  before(async () => { on = await world({ ...parents.anvil, challenge: 3600 }, 2); });
-  after(() => on?.stop());
+for (const name of chains) {
+  describe(`an answer on ${name}, which makes it hard,`, () => {
+    let on, scratch;
+    // Blocks are late by as much as the machine is busy, and a dispute that is over refuses everything.
+    before(async () => { on = await world(name, 2, { challenge: 3600, censored: true }); });
+    after(() => on?.stop());
+    beforeEach(() => { scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`); });
+    afterEach(() => rmSync(scratch, { recursive: true }));
+    const closeAlone = (node, channel) => node.rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
+    /** The first node as it was closes alone, while the second one is stopped: else it would tell it that its copy is old. */
+    const cheat = async (channel) => {
+      await on.nodes[0].kill();
+      await freeze(on.nodes[1].pid);
+      const old = await on.nodes[0].again({ datadir: `${scratch}/0`, port: 0 });
+      await closeAlone(old, channel);
+      await until(async () => await on.disputes(channel) === 1, 60_000, 'the cheat');
+      await old.kill();
+    };
+    /** Until node `i` has sent something, which its censor keeps. */
+    const held = (i) => until(() => on.censors[i].held[0], 60_000, `what node ${i} sends`);
+    const hold = (i) => Object.assign(on.censors[i], { holds: true, held: [] });
 
-  test('gets through when the first one is thrown away and the base fee is ten times as high', async () => {
-    const channel = await on.open(0, 1);
-    const scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`);
-    await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x1' });
-    copyLive(on.nodes[0], `${scratch}/old`);
-    await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x63' });
-    await on.nodes[0].kill();
-    const pending = async () => Number((await on.rpc('txpool_status')).pending);
-    await freeze(on.nodes[1].pid); // else it would tell the cheat that its copy is old
-    const cheat = await on.nodes[0].again({ datadir: `${scratch}/old`, port: 0 });
-    await on.rpc('evm_setAutomine', false);
-    await cheat.rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
-    await until(async () => await pending() === 1, 60_000, 'the cheat');
-    await on.rpc('evm_mine');
-    await cheat.kill();
-    process.kill(on.nodes[1].pid, 'SIGCONT');
-    await until(async () => await pending() >= 1, 60_000, 'the answer'); // and perhaps the proof of a lie
-    await on.rpc('anvil_dropAllTransactions');
-    const { baseFeePerGas } = await on.rpc('eth_getBlockByNumber', 'latest', false);
-    await on.rpc('anvil_setNextBlockBaseFeePerGas', hex(10n * BigInt(baseFeePerGas)));
-    await on.rpc('evm_mine');
-    assert.equal(await on.disputes(channel), 1);
-    await until(async () => {
-      await on.rpc('evm_mine');
-      return await on.disputes(channel) === 2;
-    }, 90_000, 'the answer');
-    await on.rpc('evm_setAutomine', true);
-    await on.pass(on.challenge);
-    await on.closed(1, channel);
-    assert.deepEqual(await on.settled(channel), [100n, ether - 100n]);
-    on.nodes[0] = await on.nodes[0].again();
-    await on.closed(0, channel);
-    rmSync(scratch, { recursive: true });
-  });
-
-  test('gets through when the cheat changes the state just before it, by a note', async () => {
-    const channel = await on.open(0, 1);
-    const scratch = mkdtempSync(`${tmpdir()}/varve-cheat-`);
-    const noted = async () => (await on.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('Noted(bytes32,uint8,uint64,uint64,uint128,uint128,bytes32)'), channel] })).length;
-    const waiting = async () => Object.values((await on.rpc('txpool_content')).pending).flatMap((each) => Object.values(each));
-    for (const i of [0, 1]) {
+    test('gets through when the first one is thrown away and the base fee is ten times as high', async () => {
+      const channel = await on.open(0, 1);
       await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x1' });
-      copyLive(on.nodes[0], `${scratch}/${i}`);
-    }
-    await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x62' });
-    await on.nodes[0].kill();
-    await on.rpc('evm_setAutomine', false);
-    await freeze(on.nodes[1].pid); // else it would tell the cheat that its copy is old
-    let cheat = await on.nodes[0].again({ datadir: `${scratch}/0`, port: 0 });
-    await cheat.rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
-    await until(async () => (await waiting()).length === 1, 60_000, 'the cheat');
-    const [{ from }] = await waiting();
-    await cheat.kill();
-    await on.rpc('evm_mine');
-    process.kill(on.nodes[1].pid, 'SIGCONT');
-    await until(async () => (await waiting()).some((each) => each.from !== from), 60_000, 'the answer');
-    await freeze(on.nodes[1].pid);
-    cheat = await on.nodes[0].again({ datadir: `${scratch}/1`, port: 0 });
-    let first;
-    await until(async () => (first = (await waiting()).find((each) => each.from === from)), 60_000, 'an older answer');
-    await cheat.kill();
-    process.kill(on.nodes[1].pid, 'SIGCONT');
-    await on.send(first.to, first.input, 50n);
-    await on.rpc('evm_mine');
-    assert.equal(await on.disputes(channel), 2, 'what was sent last came first, and the others to nothing');
-    await on.rpc('evm_setAutomine', true);
-    await until(async () => (await on.rpc('evm_mine'), await noted()) > 0, 60_000, 'the note'); // of one side or both
-    assert.equal(await on.disputes(channel), 2);
-    // It may come after the note, and once the dispute's time is over it would be reverted.
-    await until(async () => (await on.rpc('evm_mine'), await on.bonds(channel, 1)) === 1, 60_000, 'the cheat\'s bond');
-    await on.pass(on.challenge);
-    await on.closed(1, channel);
-    assert.deepEqual(await on.settled(channel), [100n, ether - 100n]);
-    on.nodes[0] = await on.nodes[0].again();
-    await on.closed(0, channel);
-    rmSync(scratch, { recursive: true });
-  });
+      copyLive(on.nodes[0], `${scratch}/0`);
+      await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x63' });
+      await cheat(channel);
+      hold(1);
+      process.kill(on.nodes[1].pid, 'SIGCONT');
+      await held(1);
+      await on.setBaseFee(10n * await on.baseFee());
+      assert.equal(await on.disputes(channel), 1);
+      on.censors[1].holds = false;
+      await until(async () => {
+        await on.mine();
+        return await on.disputes(channel) === 2;
+      }, 90_000, 'the answer');
+      await on.pass(on.challenge);
+      await on.closed(1, channel);
+      assert.deepEqual(await on.settled(channel), [100n, ether - 100n]);
+      on.nodes[0] = await on.nodes[0].again();
+      await on.closed(0, channel);
+    });
 
-  test('a close by both that comes after one by force leaves its bond to whoever staked it', async () => {
-    const channel = await on.open(0, 1);
-    await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x7' });
-    const waiting = async () => Object.values((await on.rpc('txpool_content')).pending).flatMap((each) => Object.values(each));
-    await on.rpc('evm_setAutomine', false);
-    on.nodes[0].rpc('channel_close', { channel, timeoutMs: 1 }).catch(() => {});
-    await until(async () => (await waiting()).length === 1, 60_000, 'the close by both');
-    const [close] = await waiting();
-    await on.rpc('anvil_dropAllTransactions');
-    on.nodes[1].rpc('channel_close', { channel, force: true, timeoutMs: 1 }).catch(() => {});
-    await until(async () => (await waiting()).length === 1, 60_000, 'the close by force');
-    await on.rpc('evm_mine');
-    await until(async () => await on.state(1, channel) === 'dispute', 60_000, 'the dispute');
-    await on.send(close.to, close.input);
-    await on.rpc('evm_setAutomine', true);
-    await on.rpc('evm_mine');
-    for (const i of [0, 1]) await on.closed(i, channel);
-    assert.equal(await on.settled(channel), undefined);
-    assert.equal(await on.bonds(channel, 1), 1);
+    test('gets through when the cheat changes the state just before it, by a note', async () => {
+      const channel = await on.open(0, 1);
+      for (const i of [0, 1]) {
+        await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x1' });
+        copyLive(on.nodes[0], `${scratch}/${i}`);
+      }
+      await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x62' });
+      await cheat(channel);
+      for (const i of [0, 1]) hold(i);
+      process.kill(on.nodes[1].pid, 'SIGCONT');
+      await held(1);
+      await freeze(on.nodes[1].pid);
+      const older = await on.nodes[0].again({ datadir: `${scratch}/1`, port: 0 });
+      await held(0);
+      await older.kill();
+      await on.censors[0].release(on.censors[0].held[0]);
+      assert.equal(await on.disputes(channel), 2);
+      for (const raw of on.censors[1].held) await on.censors[1].release(raw);
+      assert.equal(await on.disputes(channel), 2, 'what was sent last came first, and the others to nothing');
+      for (const censor of on.censors) censor.holds = false;
+      process.kill(on.nodes[1].pid, 'SIGCONT');
+      await until(async () => (await on.mine(), await on.notes(channel)) > 0, 60_000, 'the note'); // of one side or both
+      assert.equal(await on.disputes(channel), 2);
+      // It may come after the note, and once the dispute's time is over it would be reverted.
+      await until(async () => (await on.mine(), await on.bonds(channel, 1)) === 1, 60_000, 'the cheat\'s bond');
+      await on.pass(on.challenge);
+      await on.closed(1, channel);
+      assert.deepEqual(await on.settled(channel), [100n, ether - 100n]);
+      on.nodes[0] = await on.nodes[0].again();
+      await on.closed(0, channel);
+    });
+
+    test('a close by both that comes after one by force leaves its bond to whoever staked it', async () => {
+      const channel = await on.open(0, 1);
+      await on.nodes[0].rpc('channel_keysend', { channel, amount: '0x7' });
+      hold(0);
+      on.nodes[0].rpc('channel_close', { channel, timeoutMs: 1 }).catch(() => {});
+      const close = await held(0);
+      await closeAlone(on.nodes[1], channel);
+      await until(async () => await on.state(1, channel) === 'dispute', 60_000, 'the dispute');
+      await on.censors[0].release(close);
+      on.censors[0].holds = false;
+      for (const i of [0, 1]) await on.closed(i, channel);
+      assert.equal(await on.settled(channel), undefined);
+      assert.equal(await on.bonds(channel, 1), 1);
+    });
   });
-});
+}

@@ -4,18 +4,17 @@ import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { command, deploy, hex, startDaemon, startTower } from './channels.mjs';
-import { ether, foundry, keys, startNode, until } from './node.mjs';
+import { chains, startChain } from './chains.mjs';
+import { command, hex, startDaemon, startTower } from './channels.mjs';
+import { ether, keys, until } from './node.mjs';
 
-const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
 const PATIENCE = 60_000;
 
-for (const [name, program] of Object.entries(parents)) {
+for (const name of chains) {
   describe(`a restore on ${name}`, () => {
     let chain, tower, alice, bob, scratch;
     before(async () => {
-      chain = await startNode({ program, blockTime: 250 });
-      await deploy(chain.url);
+      chain = await startChain(name, 250);
       scratch = mkdtempSync(`${tmpdir()}/varve-restore-`);
       tower = await startTower({ urls: [chain.url], key: keys[3] });
       alice = await startDaemon({ urls: [chain.url], key: keys[1] });
@@ -36,7 +35,7 @@ for (const [name, program] of Object.entries(parents)) {
         throw new Error(`${error.message}: ${await state(alice, channel)}, ${await state(bob, channel)}\n${alice.output().slice(-1500)}\n${bob.output().slice(-1500)}`);
       });
     /** All that the lost states may have been signed for has run out. */
-    const pass = () => chain.rpc('evm_increaseTime', 7300);
+    const pass = () => chain.pass(7300);
 
     for (const [side, told] of [['opener', false], ['acceptor', false], ['opener', true], ['acceptor', true]]) {
       test(`the ${side} goes back to an old copy, ${told ? 'says so' : 'finds out'}, and pays on`, async () => {

@@ -1,17 +1,15 @@
 // An open channel changes: money is taken out, a new base takes the place of what was signed; payments go on meanwhile.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { command, deploy, hex, startDaemon } from './channels.mjs';
-import { addresses, ether, foundry, keys, startNode, until } from './node.mjs';
+import { chains, startChain } from './chains.mjs';
+import { command, hex, startDaemon } from './channels.mjs';
+import { addresses, ether, keys, until } from './node.mjs';
 
-const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
-
-for (const [name, program] of Object.entries(parents)) {
+for (const name of chains) {
   describe(`an open channel on ${name}`, () => {
     let chain, alice, bob;
     before(async () => {
-      chain = await startNode({ program });
-      await deploy(chain.url);
+      chain = await startChain(name);
       alice = await startDaemon({ urls: [chain.url], key: keys[1] });
       bob = await startDaemon({ urls: [chain.url], key: keys[2] });
     });
@@ -21,7 +19,6 @@ for (const [name, program] of Object.entries(parents)) {
       await chain?.stop();
     });
     const open = async () => (await alice.rpc('channel_open', { peer: bob.node, amount: hex(ether) })).channel;
-    const balance = async (who) => BigInt(await chain.rpc('eth_getBalance', who, 'latest'));
     const agree = (channel, epoch) => until(async () => {
       const [a, b] = await Promise.all([alice.channel(channel), bob.channel(channel)]);
       return a.state === 'open' && b.state === 'open' && a.epoch === b.epoch && a.epoch >= epoch && [a, b];
@@ -34,22 +31,22 @@ for (const [name, program] of Object.entries(parents)) {
       const flow = (async () => {
         for (; flowing; paid += 10n) await alice.rpc('channel_keysend', { channel, amount: '0x1', count: 10 });
       })();
-      const before = await balance(addresses[2]);
+      const before = await chain.balance(addresses[2]);
       const out = await command('splice-out', channel, '0.25', '--daemon', bob.url);
       assert.equal(out.code, 0, out.err);
       flowing = false;
       await flow;
       assert.ok(paid > 0n);
-      const spent = before + ether / 4n - await balance(addresses[2]); // gas
+      const spent = before + ether / 4n - await chain.balance(addresses[2]); // gas
       assert.ok(spent >= 0n && spent < ether / 100n);
       assert.equal(BigInt((await bob.channel(channel)).balance), ether / 4n + paid);
       const all = await command('splice-out', channel, '0.3', '--daemon', bob.url);
       assert.equal(all.code, 1);
       assert.match(all.err, /not so much/);
       await alice.rpc('channel_withdraw', { channel, amount: hex(ether / 8n) });
-      const rest = await balance(addresses[2]);
+      const rest = await chain.balance(addresses[2]);
       await alice.rpc('channel_close', { channel });
-      assert.equal(await balance(addresses[2]), rest + ether / 4n + paid);
+      assert.equal(await chain.balance(addresses[2]), rest + ether / 4n + paid);
     });
 
     test('payments go on over new bases', async () => {
@@ -77,13 +74,12 @@ for (const [name, program] of Object.entries(parents)) {
       await bob.rpc('channel_rebase', { channel });
       await agree(channel, 1);
       await alice.rpc('channel_keysend', { channel, amount: '0x7' });
-      const before = await balance(addresses[2]);
+      const before = await chain.balance(addresses[2]);
       const closing = alice.rpc('channel_close', { channel, force: true });
       await until(async () => (await alice.channel(channel)).state === 'dispute', 10_000, 'the dispute');
-      await chain.rpc('evm_increaseTime', 61);
-      await chain.rpc('evm_mine');
+      await chain.pass(61);
       assert.equal((await closing).state, 'closed');
-      const gas = before + 3n * ether / 8n + 7n - await balance(addresses[2]);
+      const gas = before + 3n * ether / 8n + 7n - await chain.balance(addresses[2]);
       assert.ok(gas >= 0n && gas < ether / 100n); // bob settles, or alice does
     });
 
@@ -104,9 +100,9 @@ for (const [name, program] of Object.entries(parents)) {
         epoch++;
       }
       assert.equal(BigInt((await bob.channel(channel)).balance), 6n);
-      const before = await balance(addresses[2]);
+      const before = await chain.balance(addresses[2]);
       await alice.rpc('channel_close', { channel });
-      assert.equal(await balance(addresses[2]), before + 6n);
+      assert.equal(await chain.balance(addresses[2]), before + 6n);
     });
 
     test('a withdrawal that both signed is executed after a kill', async () => {

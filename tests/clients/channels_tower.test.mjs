@@ -4,21 +4,19 @@ import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { deploy, hex, startDaemon, startTower } from './channels.mjs';
-import { toEventSelector } from 'viem';
-import { addresses, ether, foundry, keys, startNode, until } from './node.mjs';
+import { chains, startChain } from './chains.mjs';
+import { hex, startDaemon, startTower } from './channels.mjs';
+import { addresses, ether, keys, until } from './node.mjs';
 
-const parents = { 'varve\'s L1': undefined, anvil: foundry('anvil') };
 const challenge = 20_000; // of the chain's time, which is moved on when all is there that should be
 const args = ['--challenge', String(challenge)];
 const states = 4;
 
-for (const [name, program] of Object.entries(parents)) {
+for (const name of chains) {
   describe(`a watchtower on ${name}`, () => {
     let chain, tower, alice, bob, scratch;
     before(async () => {
-      chain = await startNode({ program, blockTime: 250 });
-      await deploy(chain.url);
+      chain = await startChain(name, 250);
       scratch = mkdtempSync(`${tmpdir()}/varve-tower-`);
       tower = await startTower({ urls: [chain.url], key: keys[3] });
       alice = await startDaemon({ urls: [chain.url], key: keys[1], args });
@@ -31,8 +29,6 @@ for (const [name, program] of Object.entries(parents)) {
       await chain?.stop();
       rmSync(scratch, { recursive: true, force: true });
     });
-    const balance = async (who) => BigInt(await chain.rpc('eth_getBalance', who, 'latest'));
-    const pass = (seconds) => chain.rpc('evm_increaseTime', seconds);
     const open = async () => (await alice.rpc('channel_open', { peer: bob.node, amount: hex(ether) })).channel;
     const pay = (from, channel, amount, more = {}) => from.rpc('channel_keysend', { channel, amount: hex(amount), ...more });
     const state = async (daemon, channel) => (await daemon.channel(channel)).state;
@@ -77,7 +73,7 @@ for (const [name, program] of Object.entries(parents)) {
       assert.equal(due, BigInt(states * (states + 1)) * (ether / 8n - ether / 64n));
       await bob.kill();
       await alice.kill();
-      const had = await balance(addresses[2]);
+      const had = await chain.balance(addresses[2]);
       const run = async (copy, channel, work) => {
         const cheat = await startDaemon({ urls: [chain.url], key: keys[1], datadir: copies[copy], args });
         try {
@@ -92,7 +88,7 @@ for (const [name, program] of Object.entries(parents)) {
         return (await state(cheat, channel)) === 'dispute';
       };
       const news = ['StateChanged(bytes32,uint256,(int256,uint128,uint128,bytes32,uint128,uint128,bytes32))', 'Noted(bytes32,uint8,uint64,uint64,uint128,uint128,bytes32)'];
-      const logs = async (channel) => (await chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [news.map(toEventSelector), channel] })).length;
+      const logs = async (channel) => (await chain.logs(news, channel)).length;
       for (let i = 0; i < states; i++) await run(i, channels[i], publish);
       // In the last channel one old state after another, begun while the tower is not there.
       await tower.kill();
@@ -103,18 +99,16 @@ for (const [name, program] of Object.entries(parents)) {
       }
       const published = await logs(channels[states]);
       tower = await tower.again();
-      const bonds = async () => (await chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector('BondPaid(bytes32,uint8,uint256)')] }))
-        .map(({ data }) => data.slice(2).match(/.{64}/g).map((word) => BigInt(`0x${word}`)))
-        .filter(([side]) => side === 1n).map(([, amount]) => amount);
+      const bonds = async () => (await chain.words('BondPaid(bytes32,uint8,uint256)')).filter(([side]) => side === 1n).map(([, amount]) => amount);
       const won = async () => (await bonds()).reduce((sum, amount) => sum + amount, 0n);
       const answered = async () => {
         for (const [i, channel] of channels.entries()) if (await logs(channel) <= (i < states ? 1 : published)) return false;
         return (await bonds()).length >= states; // of those that closed while the tower was there
       };
       await until(answered, 60_000, 'the answers').catch((error) => { throw new Error(`${error.message}\n${tower.output().slice(-3000)}`); });
-      await pass(2 * challenge);
-      await until(async () => (await balance(addresses[2])) === had + due + (await won()), 60_000, 'the money').catch(async (error) => {
-        throw new Error(`${error.message}: ${(await balance(addresses[2])) - had} of ${due} and ${await won()}\n${tower.output().slice(-3000)}`);
+      await chain.pass(2 * challenge);
+      await until(async () => (await chain.balance(addresses[2])) === had + due + (await won()), 60_000, 'the money').catch(async (error) => {
+        throw new Error(`${error.message}: ${(await chain.balance(addresses[2])) - had} of ${due} and ${await won()}\n${tower.output().slice(-3000)}`);
       });
       bob = await bob.again();
       for (const channel of channels) await until(async () => (await state(bob, channel)) === 'closed', 20_000, 'the end');
@@ -125,12 +119,12 @@ for (const [name, program] of Object.entries(parents)) {
       const channel = await open();
       await pay(alice, channel, ether / 4n);
       await alice.kill();
-      const had = await balance(addresses[2]);
+      const had = await chain.balance(addresses[2]);
       const closing = bob.rpc('channel_close', { channel, force: true });
       await until(async () => await state(bob, channel) === 'dispute', 20_000, 'the dispute');
-      await pass(challenge);
+      await chain.pass(challenge);
       await closing;
-      const gained = (await balance(addresses[2])) - had; // less gas
+      const gained = (await chain.balance(addresses[2])) - had; // less gas
       assert.ok(gained > ether / 4n - ether / 100n && gained <= ether / 4n, `${gained}`);
       alice = await alice.again();
     });

@@ -50,10 +50,10 @@ export async function ask(url, method, ...params) {
 /** anvil, as a parent: withdrawals wait for its clock, which moves with its blocks. */
 export const startParent = (program, args = []) => startNode({ program, args: ['--block-time', '1', '--mixed-mining', ...args] });
 
-/** `varve up` with a layer 2, on its own L1 or on `parent`, a node that runs. */
-export async function startStack({ parent, datadir, args = [] } = {}) {
-  const l2Port = await freePort(2); // a layer 3 listens on the next one
-  const node = await startNode({ args: [...(parent ? ['--parent', parent.url] : []), ...args], l2Port, datadir });
+/** `varve up` with a layer 2, on its own L1 or on `parent`, a node that runs. Ports are free ones where none are given. */
+export async function startStack({ parent, datadir, args = [], port, l2Port } = {}) {
+  l2Port ??= await freePort(2); // a layer 3 listens on the next one
+  const node = await startNode({ args: [...(parent ? ['--parent', parent.url] : []), ...args], port, l2Port, datadir });
   const rollup = JSON.parse(readFileSync(`${node.datadir}/901/rollup.json`, 'utf8'));
   const url = `http://127.0.0.1:${l2Port}`;
   if (!parent) await until(async () => BigInt(await ask(url, 'eth_getBalance', addresses[0], 'latest')) > 0n, 60_000, "the users' ether");
