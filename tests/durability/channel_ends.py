@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How channels and their daemons end, where something comes between: a restart, or a signal.
 
-    channel_ends.py
+    channel_ends.py [--chain l1|l2|anvil]
 """
 
 import os
@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from daemons import ETHER, KEYS, Client, Daemon, SlowChain, open_channel, start_chain, until
+from daemons import ETHER, KEYS, Client, Daemon, SlowChain, open_channel, options, start_chain, until
 from node import freeze
 
 
@@ -72,15 +72,12 @@ def settle_after_restart(chain, first, second):
     until(lambda: second.channel(channel)["state"] == "dispute", 10, "the dispute")
     first.kill()
     closing.join()
-    client = chain.client()
-    for _ in range(140):
-        client("evm_mine")
-    head = int(client("eth_blockNumber"), 16)
+    chain.mine(140)
+    head = chain.height()
     until(lambda: int(second.ask("nodeInfo")["chains"][0]["block"], 16) >= head, 10, "the newest block")
     second.kill()
     second.start()
-    client("evm_increaseTime", 601)
-    client("evm_mine")
+    chain.move_clock(601)
     try:
         until(lambda: second.channel(channel)["state"] == "closed", 15, "the settlement")
     except RuntimeError:
@@ -99,9 +96,7 @@ def hear_of_what_was_missed(chain, first, second):
     second.kill()
     closing = in_thread(lambda: first.ask_and_lose("close", channel=channel, force=True, timeoutMs=5000))
     until(lambda: first.channel(channel)["state"] == "dispute", 10, "the dispute")
-    client = chain.client()
-    for _ in range(140):
-        client("evm_mine")
+    chain.mine(140)
     closing.join()
     first.kill()
     second.chain = slow = SlowChain(chain, 1)
@@ -118,8 +113,7 @@ def hear_of_what_was_missed(chain, first, second):
     seen = second.channel(channel)
     yield "what happened while a daemon was away is seen at the second start too", seen["state"] == "dispute", seen
     first.start()
-    client("evm_increaseTime", 601)
-    client("evm_mine")
+    chain.move_clock(601)
     until(lambda: second.channel(channel)["state"] == "closed", 15, "the settlement")
 
 
@@ -131,10 +125,8 @@ def drop_before_first_block(chain, first, second):
     paying = in_thread(lambda: first.ask_and_lose("pay", invoice=invoice, via=[], timeoutMs=60000))
     until(lambda: int(first.channel(channel)["spendable"], 16) == ETHER - 100, 10, "the lock")
     second.kill()
-    client = chain.client()
-    client("evm_increaseTime", 100000)
-    client("evm_mine")
-    head = int(client("eth_blockNumber"), 16)
+    chain.move_clock(100000)
+    head = chain.height()
     until(lambda: int(first.ask("nodeInfo")["chains"][0]["block"], 16) >= head, 10, "the newest block")
     begun = os.path.getsize(second.log)
     second.chain = slow = SlowChain(chain, 1.5)
@@ -175,8 +167,9 @@ def end_while_waiting(first):
 
 
 def main():
+    wanted = options(__doc__)
     top = tempfile.mkdtemp(prefix="varve-channel-ends-")
-    chain = start_chain(os.path.join(top, "chain"))
+    chain = start_chain(os.path.join(top, "chain"), wanted.chain)
     first, second = (Daemon(os.path.join(top, name), key, chain) for name, key in zip("ab", KEYS[1:]))
     passed = failed = 0
     for facts in (end_while_waiting(first), close_under_payments(first, second),

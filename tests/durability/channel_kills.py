@@ -2,7 +2,7 @@
 """Kills channel daemons under payments, one of them or both, again and again. What a caller was told must
 be there after, both must count the same, and no money may come or go.
 
-    channel_kills.py [rounds, 100 unless given]
+    channel_kills.py [--chain l1|l2|anvil] [rounds, 100 unless given]
 """
 
 import os
@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 
-from daemons import GONE, KEYS, Client, Daemon, are_quiet, open_channel, start_chain, until
+from daemons import GONE, KEYS, Client, Daemon, are_quiet, open_channel, options, start_chain, until
 
 THREADS = 3
 
@@ -67,16 +67,16 @@ def faults(daemons, channel, tallies):
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    wanted = options(__doc__, rounds=100)
     chance = random.Random(1)
     top = tempfile.mkdtemp(prefix="varve-channel-kills-")
-    chain = start_chain(os.path.join(top, "chain"))
+    chain = start_chain(os.path.join(top, "chain"), wanted.chain)
     daemons = [Daemon(os.path.join(top, name), key, chain) for name, key in zip("ab", KEYS[1:])]
     channel = open_channel(*daemons)
     tallies = [Tally(), Tally()]
     passed = failed = 0
     slowest = slowest_meeting = 0.0
-    for number in range(rounds):
+    for number in range(wanted.rounds):
         stopping = threading.Event()
         loads = [Load(daemon, channel, tally, stopping)
                  for daemon, tally in zip(daemons, tallies) for _ in range(THREADS)]
@@ -101,8 +101,9 @@ def main():
     failed += closed["state"] != "closed"
     passed += closed["state"] == "closed"
     size = os.path.getsize(os.path.join(daemons[0].folder, "channels.log"))
-    print(f"{sum(tally.least for tally in tallies)} payments told over {rounds} rounds; slowest start "
-          f"{slowest * 1e3:.0f} ms, slowest agreement {slowest_meeting * 1e3:.0f} ms, journal {size >> 10} KiB")
+    print(f"{sum(tally.least for tally in tallies)} payments told over {wanted.rounds} rounds on {wanted.chain}; "
+          f"slowest start {slowest * 1e3:.0f} ms, slowest agreement {slowest_meeting * 1e3:.0f} ms, "
+          f"journal {size >> 10} KiB")
     print(f"{passed} passed, {failed} failed")
     for daemon in daemons:
         daemon.stop()

@@ -1,14 +1,16 @@
-"""Channel daemons as child processes, on a chain of varve's own; for the durability tests."""
+"""Channel daemons as child processes, and the chains that they are on; for the durability tests."""
 
+import argparse
 import http.client
 import http.server
 import os
 import re
 import subprocess
+import sys
 import threading
 import time
 
-from node import VARVE, Client, Node, free_port
+from node import ANVIL, VARVE, Client, Node, Server, free_port
 
 # The first keys of the development mnemonic.
 KEYS = [
@@ -30,12 +32,99 @@ def until(question, seconds, what):
     return found
 
 
-def start_chain(folder):
+def options(about, **more):
+    """The command line: --chain, and what else there is, by name with what it is unless given."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--chain", choices=CHAINS, default="l1")
+    for name, value in more.items():
+        parser.add_argument(name, nargs="?", type=type(value), default=value)
+    wanted = parser.parse_args()
+    if wanted.chain == "anvil" and not os.path.exists(ANVIL):
+        print(f"skip {os.path.basename(sys.argv[0])} on anvil: foundry comes for linux on x86-64 only")
+        sys.exit()
+    return wanted
+
+
+class Chain:
+    """What daemons are on. A block comes with each transaction, and when it is told to."""
+
+    def __init__(self, server, port):
+        self.server, self.port, self.url = server, port, f"http://127.0.0.1:{port}"
+
+    def client(self, *call):
+        return Client(self.port)(*call)
+
+    def mine(self, count=1):
+        for _ in range(count):
+            self.client("evm_mine")
+
+    def height(self):
+        return int(self.client("eth_blockNumber"), 16)
+
+    def move_clock(self, seconds):
+        self.client("evm_increaseTime", seconds)
+        self.mine()
+
+    def stop(self):
+        self.server.stop()
+
+
+class Child(Chain):
+    """A layer 2 on varve's L1: its blocks come with transactions alone, and its clock follows its parent's."""
+
+    def __init__(self, server, port):
+        super().__init__(server, port)
+        self.beater = server.accounts[-1]
+        until(self.is_there, 60, "the layer 2 with its users' ether")
+
+    def is_there(self):
+        try:
+            return int(self.client("eth_getBalance", self.beater, "latest"), 16) > 0
+        except GONE:
+            return False
+
+    def parent(self, *call):
+        return Client(self.server.port)(*call)
+
+    def mine(self, count=1):
+        for _ in range(count):
+            sent = self.client("eth_sendTransaction", {"from": self.beater, "to": self.beater, "value": "0x0"})
+            time.sleep(0.02)  # about as long as there is between two blocks
+            until(lambda sent=sent: self.client("eth_getTransactionReceipt", sent), 30, "a block")
+
+    def move_clock(self, seconds):
+        def time_s():
+            return int(self.client("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+        then = time_s() + seconds
+        self.parent("evm_increaseTime", seconds)
+        self.parent("evm_mine")
+        until(lambda: (self.mine(), time_s() >= then)[1], 30, "the child's time")
+
+
+def start_l1(folder):
     node = Node(folder)
-    node.url = f"http://127.0.0.1:{node.port}"
-    subprocess.run([VARVE, "channel", "deploy", "--chain", node.url, "--key", KEYS[0]], check=True,
+    return Chain(node, node.port)
+
+
+def start_l2(folder):
+    port = free_port()
+    return Child(Node(folder, "--l2", "1", "--l2.port", str(port)), port)
+
+
+def start_anvil(folder):
+    port = free_port()
+    return Chain(Server([ANVIL, "--port", str(port), "--chain-id", "900"], port, folder + ".log"), port)
+
+
+CHAINS = {"l1": start_l1, "l2": start_l2, "anvil": start_anvil}
+
+
+def start_chain(folder, kind="l1"):
+    chain = CHAINS[kind](folder)
+    subprocess.run([VARVE, "channel", "deploy", "--chain", chain.url, "--key", KEYS[0]], check=True,
                    stdout=subprocess.DEVNULL)
-    return node
+    return chain
 
 
 class SlowChain:

@@ -10,6 +10,7 @@ import subprocess
 import time
 
 VARVE = os.environ.get("VARVE", "build/varve")
+ANVIL = "tests/clients/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 
 
 def free_port():
@@ -57,14 +58,14 @@ class Client:
         return answer["result"]
 
 
-class Node:
-    def __init__(self, folder, *flags, wrapper=()):
-        self.port = free_port()
-        self.output = open(folder + ".log", "ab")
+class Server:
+    """A program that answers JSON-RPC at `port`."""
+
+    def __init__(self, words, port, log):
+        self.port = port
+        self.output = open(log, "ab")
         self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            [*wrapper, VARVE, "up", "--l2", "0", "--datadir", folder, "--http.port", str(self.port), *flags],
-            stdout=self.output, stderr=self.output)
+        self.process = subprocess.Popen(words, stdout=self.output, stderr=self.output)
         self.accounts = self.first_answer()
         self.seconds_to_answer = time.monotonic() - self.started
 
@@ -89,3 +90,12 @@ class Node:
     def stop(self):
         self.process.terminate()
         return self.process.wait(timeout=30)
+
+
+class Node(Server):
+    def __init__(self, folder, *flags, wrapper=()):
+        port = free_port()
+        if "--l2" not in flags:
+            flags = ("--l2", "0", *flags)
+        super().__init__([*wrapper, VARVE, "up", "--datadir", folder, "--http.port", str(port), *flags], port,
+                         folder + ".log")
