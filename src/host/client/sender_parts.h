@@ -48,6 +48,7 @@ struct entry {
     u64 signed_height; /* the parent's height then */
     bool wants_bump;   /* the parent finds it too cheap */
     bool cancel_mined; /* the newest look found the cancellation in a block */
+    hash32 seen_at;    /* the parent's newest block when one of them was found in a block */
     bool missing;      /* its nonce is used by something else, since this block: */
     u64 missing_height;
 };
@@ -67,6 +68,7 @@ struct sender {
     /* What the newest look showed. */
     bool right_chain;
     u64 height, time_s, mined, pending;
+    hash32 head;
     bool has_market; /* in this poll */
     struct eth_fees market;
     bool in_gap;

@@ -20,6 +20,7 @@ enum status sender_look_around(struct sender *sender, struct err *err)
     }
     TRY(later(eth_ask_header(eth, eth_at_tag(ETH_LATEST), &latest, &tmp, err)));
     sender->height = latest.header.number;
+    sender->head = latest.hash;
     sender->time_s = latest.header.timestamp;
     sender->has_market = false;
     return later(
@@ -40,6 +41,7 @@ static enum status settle(struct sender *sender, struct entry *entry, const stru
     outcome->state = attempt->cancels ? SENDER_PENDING : SENDER_INCLUDED;
     entry->cancel_mined = attempt->cancels;
     entry->missing = false;
+    entry->seen_at = sender->head;
     entry->reason[0] = 0;
     if (attempt->cancels)
         entry_say(entry, "its cancellation is in block %lu", receipt->block_number);
@@ -83,13 +85,17 @@ static enum status resolve(struct sender *sender, struct entry *entry, struct er
     return note_foreign(sender, entry, err);
 }
 
+static bool was_mined(const struct entry *entry)
+{
+    return entry->outcome.state == SENDER_INCLUDED || entry->cancel_mined;
+}
+
 /* Its nonce is free: if it was in a block, that block is gone. */
 static void note_unmined(struct entry *entry)
 {
-    bool was_mined = entry->outcome.state == SENDER_INCLUDED || entry->cancel_mined;
-    if (!was_mined && !entry->missing)
+    if (!was_mined(entry) && !entry->missing)
         return;
-    if (was_mined)
+    if (was_mined(entry))
         log_info("sender", "a reorg took a transaction out of its block",
                  LOG_U64("nonce", entry->nonce), LOG_U64("block", entry->outcome.block_number));
     entry->outcome.state = SENDER_PENDING;
@@ -98,16 +104,22 @@ static void note_unmined(struct entry *entry)
     entry->due_ms = 0;
 }
 
+/* What was in a block is there still, while the parent's newest block is the same. */
+static bool is_known(const struct sender *sender, const struct entry *entry)
+{
+    return was_mined(entry) && hash32_equal(entry->seen_at, sender->head);
+}
+
 enum status sender_resolve(struct sender *sender, struct err *err)
 {
     for (struct entry *entry = sender->first, *next; entry != NULL; entry = next) {
         next = entry->next; /* what is finished may go */
         if (entry->finished || entry->attempt_count == 0)
             continue;
-        if (entry->nonce < sender->mined)
-            TRY(resolve(sender, entry, err));
-        else
+        if (entry->nonce >= sender->mined)
             note_unmined(entry);
+        else if (!is_known(sender, entry))
+            TRY(resolve(sender, entry, err));
     }
     return ST_OK;
 }

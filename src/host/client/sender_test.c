@@ -80,6 +80,31 @@ TEST(sender_keeps_the_order_of_intents_and_its_limit_of_flights)
     rig_end(at);
 }
 
+/* Calls that a poll makes. */
+static u64 calls_of_poll(struct sender_rig *at)
+{
+    u64 before = at->fake->calls;
+    CHECK(rig_poll(at, 10) == ST_OK);
+    return at->fake->calls - before;
+}
+
+TEST(sender_asks_once_a_block_what_has_become_of_what_is_in_blocks)
+{
+    struct sender_rig *at = rig_begin();
+    for (u8 id = 1; id <= 3; id++)
+        rig_submit(at, id);
+    CHECK(rig_poll(at, 0) == ST_OK);
+    fake_mine(at->fake, 1);
+    CHECK(rig_poll(at, 10) == ST_OK && rig_look(at, 3).state == SENDER_INCLUDED);
+    u64 idle = calls_of_poll(at);
+    CHECK(calls_of_poll(at) == idle);
+    fake_mine(at->fake, 1);
+    CHECK(calls_of_poll(at) == idle + 3 && calls_of_poll(at) == idle);
+    fake_mine(at->fake, 1);
+    CHECK(rig_poll(at, 10) == ST_OK && sender_unfinished(at->sender) == 0);
+    rig_end(at);
+}
+
 TEST(sender_reports_a_transaction_that_reverts_in_its_block)
 {
     struct sender_rig *at = rig_begin();
