@@ -10,6 +10,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum {
+    MOST_DONE = 100, /* sessions that are told of yet */
+    CLOCKS_S = 3600, /* by which the other may have seen a later block */
+};
+
 /* --- Life. */
 
 struct session *session_find(const struct daemon *daemon, hash32 id)
@@ -35,30 +40,28 @@ struct session *session_new(struct daemon *daemon, hash32 id)
 }
 
 /* The signer sees to it which states are signed. */
-static void tell_signer(const struct session *session)
+static enum status tell_signer(const struct session *session, struct err *err)
 {
     const struct app *app = &session->app;
     struct signer_app known = {.id = session->id,
                                .domain = session->domain,
                                .player = app->player[session->role],
                                .stake = {app->stake[0], app->stake[1]},
+                               .expiry_s = session->expiry_s,
                                .has_rules = session->game->has_rules};
-    struct err err;
-    if (!signer_remembers(session->daemon->keys) &&
-        signer_app_begin(session->daemon->keys, &known, &err) != ST_OK)
-        log_error("channel", "nothing is signed of an app", LOG_TEXT("why", err.text),
-                  LOG_HEX("app", session->id));
+    return signer_app_begin(session->daemon->keys, &known, err);
 }
 
-void session_begin(struct session *session)
+enum status session_begin(struct session *session, struct err *err)
 {
     if (session->role != APP_OVER)
-        tell_signer(session);
+        TRY(tell_signer(session, err));
     session->stage = SESSION_LOCKING;
     by_hash_put(&session->daemon->sessions_by_id, session->id, session);
     if (!session->daemon->replaying)
         onchain_watch_app(session->chain->chain, session->id);
     session_touch(session);
+    return ST_OK;
 }
 
 static u8 *copy_of(bytes from)
@@ -283,6 +286,8 @@ static void step(struct session *session)
         if (session_now_s(session) + session_need_s(session, &session->newest.state) >
             session->expiry_s)
             session_drop(session, "nobody accepted it in time");
+        else if (session->expiry_s > session_now_s(session) + LONGEST_LOCK_S + CLOCKS_S)
+            session_refuse(session, "it takes too long");
         return;
     case SESSION_LOCKING:
         session_make_lock(session);
@@ -302,16 +307,20 @@ static void step(struct session *session)
         session_court(session);
 }
 
-/* What strangers offered, and nobody accepted, takes no memory. */
+/* What strangers offered, and nobody accepted, takes no memory; what is over, only for a while. */
 static void sweep(struct daemon *daemon)
 {
+    usize done = 0;
     for (struct session **at = &daemon->sessions; *at != NULL;) {
         struct session *session = *at;
-        if (session->stage != SESSION_DONE || session->why[0] == 0 || session->role != APP_SECOND) {
+        bool is_done = session->stage == SESSION_DONE;
+        bool is_strangers = session->why[0] != 0 && session->role == APP_SECOND;
+        if (!is_done || (!is_strangers && ++done <= MOST_DONE)) {
             at = &session->next;
             continue;
         }
         *at = session->next;
+        by_hash_drop(&daemon->sessions_by_id, session->id);
         free_session(session);
     }
 }
@@ -450,10 +459,13 @@ void apps_resume(struct daemon *daemon)
  *     APP         role, channel of our lock, of the peer's (u32 each, NO_INDEX: none) ‖ the other
  *                 player's node ‖ APP_OFFER as it travels
  *     APP_HUB     hub_replay's
- *     APP_STAGE   id ‖ stage ‖ flags (u64 each): 1 the court is asked, 2 `in` is paid, 4 frozen
- *     APP_SAID, APP_HEARD    APP_STATE as it travels */
+ *     APP_STAGE   id ‖ stage ‖ flags: 1 the court is asked, 2 `in` is paid, 4 frozen ‖ when the
+ *                 court has decided, 0: not yet ‖ 0 (u64 each) ‖ what each keeps then (16 bytes)
+ *     APP_SAID, APP_HEARD    APP_STATE as it travels
+ *     APPS_OVER   expiry of those that are not listed (u64) ‖ struct app_over of each that is over
+ */
 
-enum { NO_INDEX = UINT32_MAX >> 1 };
+enum { NO_INDEX = UINT32_MAX >> 1, OVER_AT_ONCE = 512 /* in one record */ };
 
 struct app_head {
     u32 role, out, in;
@@ -486,12 +498,24 @@ void record_app(struct session *session)
     session_written(session);
 }
 
+struct app_staged {
+    hash32 id;
+    u64 stage, flags, decided_s, unused;
+    u128 kept[2];
+};
+
 void record_app_stage(struct session *session)
 {
-    u64 flags = (u64)session->sues | (u64)session->in_is_paid << 1 | (u64)session->is_frozen << 2;
-    u64 numbers[2] = {session->stage, flags};
-    bytes parts[] = {BYTES_OF(session->id), BYTES_OF(numbers)};
-    wal_put(session->daemon->wal, RECORD_APP_STAGE, parts, countof(parts));
+    const struct court_look *look = &session->court.look;
+    struct app_staged staged = {
+        .id = session->id,
+        .stage = session->stage,
+        .flags = (u64)session->sues | (u64)session->in_is_paid << 1 | (u64)session->is_frozen << 2,
+        .decided_s = look->decided_s,
+        .kept = {look->kept[0], look->kept[1]},
+    };
+    bytes payload = BYTES_OF(staged);
+    wal_put(session->daemon->wal, RECORD_APP_STAGE, &payload, 1);
     session_written(session);
 }
 
@@ -503,8 +527,20 @@ void record_app_state(struct session *session, bool ours, const struct wire_mess
     session_written(session);
 }
 
-/* All of them, for a journal that is written anew: also those that are done, so that nobody plays
- * one again whose signatures are out. */
+static void record_over(struct daemon *daemon)
+{
+    const struct apps_over *over = signer_apps_over(daemon->keys);
+    for (usize i = 0; i == 0 || i < over->count; i += OVER_AT_ONCE) {
+        usize count = min_u64(over->count - i, OVER_AT_ONCE);
+        bytes parts[] = {BYTES_OF(over->until_s),
+                         {(const u8 *)&over->list[i], count * sizeof(over->list[0])}};
+        wal_put(daemon->wal, RECORD_APPS_OVER, parts, countof(parts));
+    }
+}
+
+/* All of them, for a journal that is written anew: those that are done too, as far as they are told
+ * of. Of the others that are over only the signer's list is left, which would let none of them
+ * begin: it comes last. */
 void apps_record(struct daemon *daemon)
 {
     for (struct session *at = daemon->sessions; at != NULL; at = at->next) {
@@ -512,10 +548,25 @@ void apps_record(struct daemon *daemon)
             record_app_hub(at);
         else
             record_app(at);
-        if (at->stage != SESSION_DONE && at->role != APP_OVER)
+        if (at->role != APP_OVER)
             session_record_states(at);
         record_app_stage(at);
     }
+    record_over(daemon);
+}
+
+static enum status read_over(struct daemon *daemon, bytes payload, struct err *err)
+{
+    struct app_over list[OVER_AT_ONCE];
+    u64 until_s;
+    usize count = (payload.size - sizeof(until_s)) / sizeof(list[0]);
+    if (payload.size < sizeof(until_s) || count > OVER_AT_ONCE ||
+        payload.size != sizeof(until_s) + count * sizeof(list[0]))
+        return fail(err, ST_CORRUPT, "the journal has apps that are over, which do not read");
+    bytes_copy(&until_s, bytes_slice(payload, 0, sizeof(until_s)));
+    bytes_copy(list, bytes_slice(payload, sizeof(until_s), payload.size));
+    signer_apps_add_over(daemon->keys, list, count, until_s);
+    return ST_OK;
 }
 
 static enum status read_app(struct daemon *daemon, bytes payload, struct err *err)
@@ -534,27 +585,32 @@ static enum status read_app(struct daemon *daemon, bytes payload, struct err *er
     struct session *session = session_of_offer(
         daemon, &message.app_offer, head.role == APP_FIRST, peer_get(daemon, &head.peer),
         index == NO_INDEX ? NULL : daemon->entries[index], err);
-    if (session == NULL)
+    if (session == NULL || session_begin(session, err) != ST_OK)
         return ST_CORRUPT;
-    session_begin(session);
     return ST_OK;
 }
 
 static enum status read_stage(struct daemon *daemon, bytes payload, struct err *err)
 {
-    struct {
-        hash32 id;
-        u64 stage, flags;
-    } said;
-    if (payload.size == sizeof(said))
+    struct app_staged said = {.stage = 0};
+    usize least = offsetof(struct app_staged, decided_s);
+    struct session *session = NULL;
+    if (payload.size == sizeof(said) || payload.size == least) { /* as it was once */
         bytes_copy(&said, payload);
-    struct session *session = payload.size == sizeof(said) ? session_find(daemon, said.id) : NULL;
+        session = session_find(daemon, said.id);
+    }
     if (session == NULL || said.stage < SESSION_LOCKING || said.stage > SESSION_DONE)
         return fail(err, ST_CORRUPT, "the journal has a stage of an app that does not read");
     session->sues |= (said.flags & 1) != 0;
     session->in_is_paid |= (said.flags & 2) != 0;
     session->is_frozen |= (said.flags & 4) != 0;
     session_set_stage(session, (enum session_stage)said.stage);
+    if (said.stage == SESSION_DONE) { /* the court is not asked any more */
+        session->court.look =
+            (struct court_look){.decided_s = said.decided_s, .kept = {said.kept[0], said.kept[1]}};
+        session->court_is_known = said.decided_s != 0;
+        sweep(daemon);
+    }
     return ST_OK;
 }
 
@@ -578,6 +634,8 @@ enum status apps_replay(struct daemon *daemon, enum record kind, bytes payload, 
         return hub_replay(daemon, payload, err);
     case RECORD_APP_STAGE:
         return read_stage(daemon, payload, err);
+    case RECORD_APPS_OVER:
+        return read_over(daemon, payload, err);
     default:
         return read_state(daemon, kind == RECORD_APP_SAID, payload, err);
     }

@@ -1,5 +1,9 @@
 /* Apps that this daemon plays, or is the hub of. All of it belongs to the loop's thread.
  *
+ * The salt of an app's id ends in its expiry (u64), so that nobody can offer one again that is over
+ * and expired. Of those that are not expired the signer knows which are over (signer_apps.h), so a
+ * session that is DONE is only there to be told of, as one of the last hundred.
+ *
  *     apps.c        sessions: what they hold, what the journal has of them, turns
  *     apps_play.c   from an offer to the last state: what is said to the other player
  *     apps_end.c    stakes: paying, letting go, expiry
@@ -90,8 +94,9 @@ struct session *session_find(const struct daemon *daemon, hash32 id);
 /* Takes the caller's references to params and data over by copies. */
 struct session *session_new(struct daemon *daemon, hash32 id);
 void session_touch(struct session *session);
-/* It is accepted, or joined: from here on it is LOCKING. */
-void session_begin(struct session *session);
+/* It is accepted, or joined: from here on it is LOCKING. ST_INVALID: the signer refuses; nothing
+ * has changed. */
+enum status session_begin(struct session *session, struct err *err);
 /* Into the journal, and the next step. */
 void session_set_stage(struct session *session, enum session_stage stage);
 void session_sue(struct session *session);
@@ -129,7 +134,8 @@ struct session *session_of_proposal(struct daemon *daemon, struct wire_app_offer
 /* The offer again, for the wire and the journal; borrows from the session. */
 struct wire_app_offer session_offer(const struct session *session);
 void session_say_offer(const struct session *session);
-void session_accept(struct session *session);
+/* ST_INVALID: it cannot be played any more. */
+enum status session_accept(struct session *session, struct err *err);
 void session_refuse(struct session *session, const char *why);
 /* The user moves. ST_INVALID, ST_FULL, ST_AGAIN: not so, or not now. */
 enum status session_move(struct session *session, bytes words, struct err *err);

@@ -103,7 +103,8 @@ static struct session *join(struct entry *in, u32 in_slot, struct entry *out,
     session->in =
         (struct leg){.entry = in, .slot = in_slot, .kind = lock->kind, .stake = lock->amount};
     session->out = (struct leg){.entry = out, .kind = lock->kind, .stake = lock->amount};
-    session_begin(session);
+    enum status st = session_begin(session, NULL);
+    assert(st == ST_OK); /* the signer has nothing to do with it */
     return session;
 }
 

@@ -104,6 +104,18 @@ static enum status check_offer(const struct wire_app_offer *offer, const struct 
                : fail(err, ST_INVALID, "an app that has another id");
 }
 
+/* Its states may be signed: it is none that was played. */
+static enum status check_new(const struct daemon *daemon, const struct wire_app_offer *offer,
+                             struct err *err)
+{
+    const u8 *named = offer->salt.b + sizeof(hash32) - sizeof(offer->expiry_s);
+    if (load_be64(named) != offer->expiry_s)
+        return fail(err, ST_INVALID, "an app whose id does not say when it expires");
+    if (signer_app_is_over(daemon->keys, offer->app, offer->expiry_s))
+        return fail(err, ST_INVALID, "it is over, or expires before one that is");
+    return ST_OK;
+}
+
 static void make_legs(struct session *session, struct entry *entry)
 {
     const u128 *stake = session->app.stake;
@@ -159,6 +171,8 @@ struct session *session_of_offer(struct daemon *daemon, const struct wire_app_of
     if (chain == NULL || !address_equal(chain->adjudicator, offer->adjudicator))
         return (void)fail(err, ST_INVALID, "its chain is not known here"), NULL;
     if (check_offer(offer, &app, game, tmp, err) != ST_OK)
+        return NULL;
+    if (!daemon->replaying && check_new(daemon, offer, err) != ST_OK)
         return NULL;
     if (hash32_is_zero(offer->channel) && app.stake[1] != 0)
         return (void)fail(err, ST_INVALID, "with a hub only the first has something at stake"),
@@ -231,12 +245,13 @@ enum status apps_take_offer(struct peer *peer, const struct wire_message *messag
     return ST_OK;
 }
 
-void session_accept(struct session *session)
+enum status session_accept(struct session *session, struct err *err)
 {
     assert(session->stage == SESSION_ASKED);
-    session_begin(session);
+    TRY(session_begin(session, err));
     record_app(session);
     say_answer(session->peer, session->id, true, "");
+    return ST_OK;
 }
 
 void session_refuse(struct session *session, const char *why)
@@ -260,6 +275,7 @@ enum status apps_take_answer(struct peer *peer, const struct wire_message *messa
 {
     const struct wire_app_answer *said = &message->app_answer;
     struct session *session = session_find(peer->daemon, said->app);
+    struct err why;
     (void)err;
     if (session != NULL && session->peer != peer)
         return ST_OK;
@@ -270,10 +286,10 @@ enum status apps_take_answer(struct peer *peer, const struct wire_message *messa
     }
     if (session == NULL || (session->stage == SESSION_DONE && session->why[0] != 0))
         say_answer(peer, said->app, false, "there is no such offer");
-    else if (session->stage == SESSION_OFFERED) {
-        session_begin(session);
+    else if (session->stage == SESSION_OFFERED && session_begin(session, &why) == ST_OK)
         record_app(session);
-    }
+    else if (session->stage == SESSION_OFFERED)
+        session_refuse(session, why.text);
     return ST_OK;
 }
 

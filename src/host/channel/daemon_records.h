@@ -41,6 +41,7 @@ enum record {
     RECORD_FEES,
     RECORD_SIGNED,
     RECORD_FOUND,
+    RECORD_APPS_OVER,
 };
 
 void record_entry(const struct entry *entry);

@@ -574,7 +574,7 @@ static const struct daemon_method methods[] = {
            APP, NEEDS(TEXT, "move", "a cell, an amount, or what is done with a ticket")),
     METHOD("channel_appSettle", method_app_settle, "App", "Ends an app with what both have signed; one that was proposed is refused.",
            APP, TAKES(BOOL, "force", "asks the court")),
-    METHOD("channel_appList", method_app_list, "Apps", "All apps.",
+    METHOD("channel_appList", method_app_list, "Apps", "Apps that are under way, and the last hundred that are over.",
            {TYPE_NONE, false, NULL, NULL}),
     METHOD("channel_graph", method_graph, "Graph", "The network as the daemon knows it.",
            {TYPE_NONE, false, NULL, NULL}),

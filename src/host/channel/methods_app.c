@@ -150,7 +150,9 @@ static struct session *propose(struct daemon_call *call, struct proposal *from, 
     const struct channel_terms *terms = channel_terms(entry->channel);
     struct app app = {.rules = app_game_rules(from->game), .time_s = (u32)from->move_s};
     bytes data;
+    u64 expiry_s = entry->chain->time_s + from->life_s;
     random_fill(from->wish.salt.b, sizeof(from->wish.salt.b));
+    store_be64(from->wish.salt.b + sizeof(hash32) - sizeof(expiry_s), expiry_s);
     if (from->game->begin(&from->wish, &app, &data, &call->arena, err) != ST_OK)
         return NULL;
     struct wire_app_offer offer = {
@@ -162,7 +164,7 @@ static struct session *propose(struct daemon_call *call, struct proposal *from, 
         .stake_second = app.stake[1],
         .rules = app.rules,
         .time_s = app.time_s,
-        .expiry_s = entry->chain->time_s + from->life_s,
+        .expiry_s = expiry_s,
         .salt = from->wish.salt,
         .params = app.params,
         .data = data,
@@ -211,8 +213,10 @@ void method_app_accept(struct daemon_call *call)
         method_refuse_payment(call, st, err.text);
         return;
     }
-    session_accept(session);
-    answer(call, session);
+    if (session_accept(session, &err) != ST_OK)
+        methods_refuse(call, err.text);
+    else
+        answer(call, session);
 }
 
 void method_app_move(struct daemon_call *call)

@@ -710,7 +710,7 @@ enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)
     u32 index;
     if (kind < countof(readers) && readers[kind] != NULL)
         return readers[kind](daemon, payload, err);
-    if (kind >= RECORD_APP && kind <= RECORD_APP_HEARD)
+    if ((kind >= RECORD_APP && kind <= RECORD_APP_HEARD) || kind == RECORD_APPS_OVER)
         return apps_replay(daemon, (enum record)kind, payload, err);
     if (payload.size < sizeof(index))
         return fail(err, ST_CORRUPT, "the journal has a short record");

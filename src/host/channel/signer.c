@@ -606,12 +606,12 @@ struct channel_signer signer_of_channels(struct limited_signer *signer)
 enum status signer_app_begin(struct limited_signer *signer, const struct signer_app *app,
                              struct err *err)
 {
-    address who;
-    TRY(secret_address(keyring_node_secret(signer->options.ring), &who));
+    address who = app->player;
+    if (!signer_remembers(signer))
+        TRY(secret_address(keyring_node_secret(signer->options.ring), &who));
     if (!address_equal(who, app->player))
         return fail(err, ST_INVALID, "the app names another player");
-    signed_apps_begin(&signer->apps, app);
-    return ST_OK;
+    return signed_apps_begin(&signer->apps, app, err);
 }
 
 void signer_app_agree(struct limited_signer *signer, hash32 id, u64 version)
@@ -627,6 +627,22 @@ void signer_app_note(struct limited_signer *signer, hash32 id, u64 version)
 void signer_app_end(struct limited_signer *signer, hash32 id)
 {
     signed_apps_end(&signer->apps, id);
+}
+
+bool signer_app_is_over(const struct limited_signer *signer, hash32 id, u64 expiry_s)
+{
+    return signed_apps_is_over(&signer->apps, id, expiry_s);
+}
+
+const struct apps_over *signer_apps_over(const struct limited_signer *signer)
+{
+    return &signer->apps.over;
+}
+
+void signer_apps_add_over(struct limited_signer *signer, const struct app_over *list, usize count,
+                          u64 until_s)
+{
+    signed_apps_add_over(&signer->apps, list, count, until_s);
 }
 
 /* --- After a restart or a restore. */

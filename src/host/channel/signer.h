@@ -87,12 +87,19 @@ struct channel_signer signer_of_channels(struct limited_signer *signer);
  * channel alone; others are known by their locks. */
 void signer_release(struct limited_signer *signer, const struct sign_payment *payment, u128 unused);
 
-/* An app that we play: its states may be signed (signer_apps.h). ST_INVALID: not by our key. */
+/* An app that we play: its states may be signed (signer_apps.h). ST_INVALID: not by our key, or it
+ * is over. */
 enum status signer_app_begin(struct limited_signer *signer, const struct signer_app *app,
                              struct err *err);
 void signer_app_agree(struct limited_signer *signer, hash32 id, u64 version);
 void signer_app_note(struct limited_signer *signer, hash32 id, u64 version);
 void signer_app_end(struct limited_signer *signer, hash32 id);
+/* Whether it could not be begun any more. */
+bool signer_app_is_over(const struct limited_signer *signer, hash32 id, u64 expiry_s);
+/* All that are, for a journal that is written anew, and from there. */
+const struct apps_over *signer_apps_over(const struct limited_signer *signer);
+void signer_apps_add_over(struct limited_signer *signer, const struct app_over *list, usize count,
+                          u64 until_s);
 
 /* A half of the peer's that the machine has taken, and the items that lead to it. */
 void signer_hear(struct limited_signer *signer, u32 key, const struct half *half, bytes items);

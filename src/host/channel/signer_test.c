@@ -565,7 +565,7 @@ static struct signer_app app_of(u8 id, bool has_rules)
 {
     point33 node = keyring_node(ring);
     struct signer_app app = {
-        .id = {{id}}, .domain = {{7}}, .stake = {50, 0}, .has_rules = has_rules};
+        .id = {{id}}, .domain = {{7}}, .stake = {50, 0}, .expiry_s = 100, .has_rules = has_rules};
     CHECK(point_address(&node, &app.player) == ST_OK);
     return app;
 }
@@ -590,7 +590,7 @@ TEST(states_of_an_app_are_signed_once_and_in_order)
     CHECK(sign_state(1, 7, 0) == ST_INVALID && sign_state(1, 8, 0) == ST_OK);
     signer_app_end(keys, (hash32){{1}});
     CHECK(sign_state(1, 9, 0) == ST_INVALID);
-    CHECK(signer_app_begin(keys, &app, &why) == ST_OK); /* again, which changes nothing */
+    CHECK(signer_app_begin(keys, &app, &why) == ST_INVALID);
     CHECK(sign_state(1, 9, 0) == ST_INVALID);
     end();
 }
