@@ -484,14 +484,17 @@ void session_written(struct session *session)
 
 void record_app(struct session *session)
 {
+    const struct peer *peer = session->peer;
     u8 room[WIRE_LIMIT];
+    if (peer->host[0] != 0 && peer->channels == 0) /* else a channel has where it is */
+        record_peer(peer);
     struct wire_message message = {.type = WIRE_APP_OFFER};
     struct app_head head;
     memset(&head, 0, sizeof(head));
     head.role = session->role;
     head.out = index_of(session->out.entry);
     head.in = index_of(session->in.entry);
-    head.peer = session->peer->node;
+    head.peer = peer->node;
     message.app_offer = session_offer(session);
     bytes parts[] = {BYTES_OF(head), {room, wire_encode(&message, room)}};
     wal_put(session->daemon->wal, RECORD_APP, parts, countof(parts));

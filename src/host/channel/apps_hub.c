@@ -162,16 +162,22 @@ void hub_lock_in(struct entry *entry, u32 slot, const struct lock *lock)
 
 /* --- Ours. */
 
+/* After a restart the other channel has to be there first. */
 static void lock_out(struct session *session)
 {
     struct err err;
+    const struct entry *out = session->out.entry;
+    bool is_late = session_now_s(session) + session->daemon->options.margin_s > session->expiry_s;
+    bool can = leg_speaks(&session->out) && !out->ends && !is_late;
     struct item item = {.kind = ITEM_STAKE,
                         .lock = {.amount = session->out.stake,
                                  .expiry_s = session->expiry_s,
                                  .key = session->id,
                                  .kind = session->out.kind}};
     enum status st = ST_INVALID;
-    if (leg_speaks(&session->out) && !session->out.entry->ends)
+    if (can && !out->counted)
+        return;
+    if (can)
         st = channel_queue(session->out.entry->channel, &item, &session->out.slot, &err);
     if (st == ST_AGAIN)
         return;

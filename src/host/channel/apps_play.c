@@ -268,7 +268,7 @@ static void take_refusal(struct session *session, bytes text)
     if (session->stage == SESSION_OFFERED)
         session_drop(session, why[0] == 0 ? "the other player refused" : why);
     else if (session->stage == SESSION_LOCKING && session->role == APP_SECOND)
-        session_set_stage(session, SESSION_ENDING); /* it has forgotten its offer */
+        session_set_stage(session, SESSION_ENDING); /* its offer is forgotten, or over */
 }
 
 enum status apps_take_answer(struct peer *peer, const struct wire_message *message, struct err *err)
@@ -284,7 +284,7 @@ enum status apps_take_answer(struct peer *peer, const struct wire_message *messa
             take_refusal(session, said->text);
         return ST_OK;
     }
-    if (session == NULL || (session->stage == SESSION_DONE && session->why[0] != 0))
+    if (session == NULL || session->stage == SESSION_DONE) /* it may have missed the end */
         say_answer(peer, said->app, false, "there is no such offer");
     else if (session->stage == SESSION_OFFERED && session_begin(session, &why) == ST_OK)
         record_app(session);
@@ -332,7 +332,7 @@ static bool queue_stake(struct session *session)
                                  .key = session->id,
                                  .kind = out->kind}};
     struct err err;
-    if (!leg_speaks(out) || out->entry->ends)
+    if (!leg_speaks(out) || out->entry->ends || !out->entry->counted)
         return false;
     enum status st = session_allow(session, &err); /* it has allowed it, but for a restart */
     if (st == ST_OK)

@@ -130,6 +130,7 @@ struct entry {
     u128 wanted;                   /* what we deposit, cumulative */
     bool here, there;              /* REESTABLISH is sent, and has come, on this connection */
     bool heard;                    /* the latter before our chain's first block: it waits */
+    bool counted;                  /* FUNDED has come: what we can spend is known */
     struct wire_reestablish hello; /* then */
     bool is_dirty;                 /* in the daemon's list of those with something to say */
     struct entry *next_dirty;

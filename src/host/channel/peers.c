@@ -152,7 +152,7 @@ static void each_entry(struct peer *peer, void (*visit)(struct entry *entry))
 
 static void part(struct entry *entry)
 {
-    entry->here = entry->there = entry->heard = false;
+    entry->here = entry->there = entry->heard = entry->counted = false;
     channel_part(entry->channel);
 }
 
@@ -331,7 +331,9 @@ static enum status take_funded(struct entry *entry, const struct wire_message *m
             return fail(err, ST_INVALID, "the peer counts more money than there is");
     channel_peer_sees(entry->channel, deposited, withdrawn);
     channel_peer_sees_time(entry->channel, said->final_s);
+    entry->counted = true;
     entry_touch(entry);
+    apps_touch(entry);
     methods_wake(entry->daemon, channel_name(entry->channel)->id);
     return ST_OK;
 }
