@@ -386,7 +386,9 @@ void apps_errand_failed(struct chain_of *chain, hash32 key, const char *why)
 
 /* --- Locks. */
 
-static void lock_in(struct entry *entry, u32 slot)
+/* `is_new`: it comes now, and not back from the journal. One of another amount or time than both
+ * agreed on must not take the place of the right one. */
+static void lock_in(struct entry *entry, u32 slot, bool is_new)
 {
     struct lock lock =
         locks_get(channel_locks(entry->channel, 1 - channel_side(entry->channel)), slot);
@@ -397,6 +399,11 @@ static void lock_in(struct entry *entry, u32 slot)
         return; /* gone already */
     if (is_past) {
         hub_lock_in(entry, slot, &lock);
+        return;
+    }
+    if (is_new && session->role != APP_OVER &&
+        (lock.amount != session->in.stake || lock.expiry_s != session->expiry_s)) {
+        lock_let_go(entry, slot);
         return;
     }
     if (session->in.entry == NULL)
@@ -414,7 +421,7 @@ void apps_event(struct entry *entry, const struct channel_event *event)
     case EVENT_LOCK_IN:
     case EVENT_LOCK_WAITS:
         if (!entry->daemon->replaying)
-            lock_in(entry, event->slot);
+            lock_in(entry, event->slot, event->kind == EVENT_LOCK_IN);
         break;
     case EVENT_STAKE_PAID:
         session = session_find(entry->daemon, event->reference);

@@ -635,11 +635,18 @@ enum status session_end(struct session *session, struct err *err)
     return ST_OK;
 }
 
+/* Both have signed a state that is not the last: then nobody ends it by saying so. */
+static bool is_unfinished(const struct session *session)
+{
+    const struct app_state *newest = &session->newest.state;
+    return newest->version != 0 && newest->mover != APP_OVER;
+}
+
 enum status apps_take_end(struct peer *peer, const struct wire_message *message, struct err *err)
 {
     struct session *session = session_find(peer->daemon, message->app_end.app);
     (void)err;
-    if (session == NULL || session->peer != peer)
+    if (session == NULL || session->peer != peer || is_unfinished(session))
         return ST_OK;
     session->peer_ends = true;
     session_touch(session);
@@ -746,7 +753,7 @@ void session_play(struct session *session)
         stop(session);
         return;
     }
-    bool unfinished = newest->version != 0 && newest->mover != APP_OVER;
+    bool unfinished = is_unfinished(session);
     bool is_last_call =
         session_now_s(session) + session_need_s(session, newest) > session->expiry_s;
     bool waits = is_kept_waiting(session) && (newest->version != 0 || session->pending.is_there);
