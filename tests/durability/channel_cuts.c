@@ -1,10 +1,12 @@
 /* Cuts the power of two channel daemons at once, at every write, sync and rename that their
  * journals have seen, which are written anew meanwhile, in several ways each, and starts both on
- * what is left. They must open, meet, count the same, have all that callers were told, and go on.
- * The same where there is no room for a record.
+ * what is left. They must open, meet, count the same, have all that callers were told, and go on;
+ * what they play for stakes has the same state at both, and ends as it was played. The same where
+ * there is no room for a record.
  *
- *   channel_cuts [how many of the cuts: 1 of every N, 1 unless given] */
+ *   channel_cuts [how many of the cuts: 1 of every N, 1 unless given; half as many in the games] */
 #include "base/fmt.h"
+#include "durability/games.h"
 #include "durability/ledger.h"
 #include "durability/party.h"
 #include "durability/payments.h"
@@ -82,8 +84,8 @@ static enum status start(usize which, u32 side, struct err *err)
     files = which == 0 ? *party_slow_files() : *files_of_system();
     files.write = write_in_room;
     static const char *const addrs[2] = {"127.8.0.1", "127.8.0.2"};
-    struct party_options options = {(u8)(1 + side), folders[which][side], addrs[side],
-                                    &files,         journal_limit,        0};
+    struct party_options options = {
+        (u8)(1 + side), folders[which][side], addrs[side], &files, journal_limit, 0, false};
     return party_start(&options, &parties[side], err);
 }
 
@@ -159,6 +161,43 @@ static void bill_until_anew(void)
         }
 }
 
+static bool ask(void *self, u32 side, const char *method, const char *params,
+                char out[static PARTY_ANSWER])
+{
+    (void)self;
+    party_ask(parties[side], method, params, out);
+    return true;
+}
+
+static struct game games[] = {
+    {.cells = "03142", .channel = channel, .player = {A, B}, .stake = {5}},
+    {.channel = channel, .player = {A, B}},
+};
+static usize games_begin, games_end; /* on the tape */
+
+/* The first takes what the second has at stake; then it pays. */
+static void play_games(void)
+{
+    usize won = payments_add(&begun, B, PAYMENT_UNKNOWN);
+    usize paid = payments_add(&begun, A, PAYMENT_UNKNOWN);
+    games[0].stake[1] = payment_amount(won);
+    games[1].amount = payment_amount(paid);
+    games[1].stake[0] = 2 * games[1].amount - 1;
+    games_begin = tape_length();
+    for (usize i = 0; i < countof(games); i++) {
+        for (enum game_end end; (end = game_step(&games[i], ask, NULL)) != GAME_IS_OVER;) {
+            if (end == GAME_FAILED) {
+                fprintf(stderr, "a game fails\n");
+                exit(1);
+            }
+            usleep(1000);
+        }
+        begun.list[i == 0 ? won : paid].state = PAYMENT_PAID;
+        tell(2 * (u64)DEPOSIT);
+    }
+    games_end = tape_length();
+}
+
 static void play(void)
 {
     struct err err;
@@ -185,6 +224,7 @@ static void play(void)
             bill_until_anew();
         pay(i % 3 == 2 ? B : A);
     }
+    play_games();
     fmt(params, sizeof(params), "{\"channel\":\"%s\"}", channel);
     party_ask(parties[B], "channel_close", params, out);
     must(out);
@@ -247,6 +287,28 @@ static const char *fault_of_meeting(const struct told *was, char a[static PARTY_
     return "they do not come to the same";
 }
 
+static bool are_alike(void)
+{
+    static char a[PARTY_ANSWER], b[PARTY_ANSWER];
+    party_ask(parties[A], "channel_appList", "{}", a);
+    party_ask(parties[B], "channel_appList", "{}", b);
+    return games_are_alike(a, b);
+}
+
+/* What is played goes on from where it was, and ends. */
+static const char *fault_of_games(void)
+{
+    u64 until_ms = clock_now_ms() + MEET_MS;
+    for (; !are_alike(); usleep(1000))
+        if (clock_now_ms() > until_ms)
+            return "they have other states of what they play";
+    for (usize i = 0; i < countof(games); i++)
+        for (struct game game = games[i]; game_step(&game, ask, NULL) == GAME_GOES_ON; usleep(1000))
+            if (clock_now_ms() > until_ms)
+                return "a game does not end";
+    return NULL;
+}
+
 static const char *fault_of_going_on(void)
 {
     static char out[PARTY_ANSWER];
@@ -274,6 +336,10 @@ static void judge(usize position, enum fate fate)
         return;
     }
     const char *fault = fault_of_meeting(&was, a, b);
+    if (fault == NULL && is_in_state(a, "open") && position >= games_begin) {
+        fault = fault_of_games();
+        fault = fault == NULL ? fault_of_meeting(&was, a, b) : fault;
+    }
     if (fault != NULL) {
         fmt(why, sizeof(why), "%s: %s AND %s", fault, a, b);
         complain(position, fate, why);
@@ -358,9 +424,12 @@ int main(int argc, char **argv)
     play();
     tape_stop();
     ledger_changed = NULL;
-    for (usize position = 0; position <= tape_length(); position += every > 0 ? every : 1)
+    every = every > 0 ? every : 1;
+    for (usize position = 0, step; position <= tape_length(); position += step) {
+        step = position > games_begin && position < games_end ? 2 * every : every;
         for (enum fate fate = 0; fate < FATE_COUNT; fate++, cuts++)
             judge(position, fate);
+    }
     usize last = told[told_count - 1].position; /* before the close */
     journal_limit = 0;
     for (u32 side = 0; side < 2; side++)

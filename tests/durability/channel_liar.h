@@ -2,7 +2,8 @@
 #ifndef DURABILITY_CHANNEL_LIAR_H
 #define DURABILITY_CHANNEL_LIAR_H
 
-/* Counts what holds and what does not, which it says. */
+/* They count what holds and what does not, which they say. */
 void liar_recover(unsigned *passed, unsigned *failed);
+void liar_apps(unsigned *passed, unsigned *failed);
 
 #endif

@@ -246,7 +246,7 @@ static void lock_all(void)
 {
     static const u8 onion[ONION_SIZE];
     struct item item = {.kind = ITEM_ADD, .text = BYTES_OF(onion)};
-    item.lock = (struct lock){.amount = 1, .expiry_s = ledger_now_s() + LOCKS_LIFE_S, .key = {{7}}};
+    item.lock = (struct lock){.amount = 1, .expiry_s = ledger_now_s(liar.ledger) + LOCKS_LIFE_S, .key = {{7}}};
     struct sign_payment payment = {
         .chain_id = LEDGER_CHAIN, .hash = item.lock.key, .amount = 1, .count = LOCKS};
     struct sign_request request = {.kind = SIGN_PAYMENT, .payment = &payment};

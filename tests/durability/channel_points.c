@@ -4,8 +4,15 @@
  * both must count the same; and the chain must pay out just that. In every other run the journals
  * are written anew whenever they have grown.
  *
- *   channel_points [1 of how many n, 1 unless given] [a single run: side, n, how] */
+ * With apps there are three, the second of which is a hub: the first two play for stakes, then the
+ * first pays the third in a virtual channel, then the first two play again until one asks the
+ * court. Each must end as it was played, and nobody sign two states of one version.
+ *
+ *   channel_points [1 of how many n, 1 unless given] [a single run: side, n, how]
+ *   channel_points apps [the same] */
 #include "base/fmt.h"
+#include "base/hex.h"
+#include "durability/games.h"
 #include "durability/journals.h"
 #include "durability/ledger.h"
 #include "durability/party.h"
@@ -25,7 +32,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { A, B, DEPOSIT = 1000000000, MEET_MS = 60000, AT_ONCE = 8, RUN_S = 240 };
+enum { A, B, C, SIDES, DEPOSIT = 1000000000, MEET_MS = 60000, AT_ONCE = 8, RUN_S = 240 };
 
 /* How a run ended. */
 enum { RUN_GOOD, RUN_BAD, RUN_NOT_REACHED };
@@ -39,11 +46,18 @@ struct side {
     bool anew;  /* its journal is written anew all the time */
 };
 
-struct run {
-    struct side sides[2];
-    struct ledger *ledger;
-    struct payments payments;
+/* A channel, whose first side has opened it. */
+struct between {
+    u32 at[2];
     char channel[80];
+    struct payments payments;
+};
+
+struct run {
+    struct side sides[SIDES];
+    u32 count; /* of them */
+    struct ledger *ledger;
+    struct between between[2], *on; /* what is looked at */
     char what[64], top[64];
 };
 
@@ -51,7 +65,7 @@ struct run {
 
 static void answer_questions(struct party *party, int fd)
 {
-    char question[512], answer[PARTY_ANSWER];
+    char question[1024], answer[PARTY_ANSWER];
     for (ssize_t got; (got = read(fd, question, sizeof(question) - 1)) > 0;) {
         question[got] = 0;
         char *params = strchr(question, ' ');
@@ -66,7 +80,7 @@ static _Noreturn void be_daemon(const struct side *side, u8 who, int fd, unsigne
                                 enum point_how how)
 {
     struct party_options options = {
-        who, side->folder, side->addr, party_slow_files(), side->anew ? 1 : 0, 0};
+        who, side->folder, side->addr, party_slow_files(), side->anew ? 1 : 0, 0, who == 1 + B};
     struct party *party;
     struct err err;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -96,7 +110,7 @@ static _Noreturn void give_up(const struct run *run, const char *why)
 {
     printf("FAIL %s: %s\n", run->what, why);
     fflush(stdout);
-    for (usize i = 0; i < 2; i++)
+    for (usize i = 0; i < run->count; i++)
         if (run->sides[i].pid > 0)
             kill(run->sides[i].pid, SIGKILL);
     remove_folders(run);
@@ -114,7 +128,7 @@ static void start(struct run *run, struct side *side, unsigned point, enum point
     side->pid = fork();
     assert(side->pid >= 0);
     if (side->pid == 0) {
-        for (usize i = 0; i < 2; i++)
+        for (usize i = 0; i < run->count; i++)
             if (run->sides[i].fd > 0)
                 close(run->sides[i].fd);
         close(pair[0]);
@@ -145,25 +159,36 @@ static void revive(struct run *run, struct side *side)
 
 static void question(struct side *side, const char *method, const char *params)
 {
-    char text[512];
+    char text[1024];
     usize size = fmt(text, sizeof(text), "%s %s", method, params);
     side->asked = true;
     (void)send(side->fd, text, size, MSG_NOSIGNAL); /* not taken: it has ended */
 }
 
-/* False: it has ended meanwhile, and was started again. The other one may do so as well. */
+/* Those but this one that have ended. */
+static bool revive_others(struct run *run, const struct side *side, const struct pollfd *all)
+{
+    bool any = false;
+    for (u32 i = 0; i < run->count; i++) {
+        if (&run->sides[i] == side || (all[i].revents & POLLHUP) == 0)
+            continue;
+        revive(run, &run->sides[i]);
+        any = true;
+    }
+    return any;
+}
+
+/* False: it has ended meanwhile, and was started again. The others may do so as well. */
 static bool answer(struct run *run, struct side *side, char out[static PARTY_ANSWER])
 {
-    struct side *other = &run->sides[side == &run->sides[A]];
+    usize own = (usize)(side - run->sides);
     while (side->asked) {
-        struct pollfd both[2] = {{side->fd, POLLIN, 0}, {other->fd, 0, 0}};
-        if (poll(both, 2, 60000) == 0)
+        struct pollfd all[SIDES];
+        for (u32 i = 0; i < run->count; i++)
+            all[i] = (struct pollfd){run->sides[i].fd, i == own ? POLLIN : 0, 0};
+        if (poll(all, run->count, 60000) == 0)
             give_up(run, "no answer for 60 seconds");
-        if ((both[1].revents & POLLHUP) != 0) {
-            revive(run, other);
-            continue;
-        }
-        if (both[0].revents == 0)
+        if (revive_others(run, side, all) || all[own].revents == 0)
             continue;
         ssize_t got = read(side->fd, out, PARTY_ANSWER - 1);
         out[got > 0 ? got : 0] = 0;
@@ -189,7 +214,7 @@ static void look(struct run *run, u32 side, char out[static PARTY_ANSWER])
     char all[PARTY_ANSWER];
     while (!ask(run, side, "channel_list", "{}", all))
         ;
-    const char *at = run->channel[0] == 0 ? NULL : strstr(all, run->channel);
+    const char *at = run->on->channel[0] == 0 ? NULL : strstr(all, run->on->channel);
     fmt(out, PARTY_ANSWER, "%s%s", at == NULL ? "" : "{\"channel\":\"", at == NULL ? "" : at);
     char *end = strchr(out, '}');
     if (end != NULL)
@@ -209,7 +234,7 @@ static const struct ledger_channel *on_chain(const struct run *run)
         char id[80] = "0x";
         for (usize j = 0; j < 32; j++)
             fmt(id + 2 + 2 * j, 3, "%02x", run->ledger->channels[i].name.id.b[j]);
-        if (strcmp(id, run->channel) == 0)
+        if (strcmp(id, run->on->channel) == 0)
             return &run->ledger->channels[i];
     }
     return NULL;
@@ -219,15 +244,15 @@ static const struct ledger_channel *on_chain(const struct run *run)
 static bool have_met(struct run *run)
 {
     char a[PARTY_ANSWER], b[PARTY_ANSWER];
-    look(run, A, a);
-    look(run, B, b);
+    look(run, run->on->at[0], a);
+    look(run, run->on->at[1], b);
     const struct ledger_channel *chain = on_chain(run);
     if (chain == NULL || !is_in_state(a, "open") || !is_in_state(b, "open"))
         return false;
     u64 total = (u64)(chain->deposited[A] + chain->deposited[B]);
     u64 of_a = answer_number(a, "balance"), of_b = answer_number(b, "balance");
     return of_a + of_b == total &&
-           payments_explain(&run->payments, (i128)chain->deposited[A] - (i128)of_a);
+           payments_explain(&run->on->payments, (i128)chain->deposited[A] - (i128)of_a);
 }
 
 static void meet(struct run *run)
@@ -236,8 +261,8 @@ static void meet(struct run *run)
     while (!have_met(run)) {
         if (clock_now_ms() > until_ms) {
             char a[PARTY_ANSWER], b[PARTY_ANSWER], why[PARTY_ANSWER];
-            look(run, A, a);
-            look(run, B, b);
+            look(run, run->on->at[0], a);
+            look(run, run->on->at[1], b);
             fmt(why, sizeof(why), "they do not come to the same: %s AND %s", a, b);
             give_up(run, why);
         }
@@ -247,18 +272,26 @@ static void meet(struct run *run)
 
 /* --- What is done. */
 
-/* A channel of a's that has money in it, or gets some: one that was begun when somebody ended may
- * have none, which nobody was promised. */
+static bool is_other_channel(const struct run *run, const char *at)
+{
+    char id[80];
+    const struct between *other = &run->between[run->on == &run->between[0]];
+    answer_text(at, "channel", id, sizeof(id));
+    return strcmp(other->channel, id) == 0;
+}
+
+/* A channel of its first side's that has money in it, or gets some: one that was begun when
+ * somebody ended may have none, which nobody was promised. */
 static bool find_channel(struct run *run)
 {
     char all[PARTY_ANSWER];
     for (u64 until_ms = clock_now_ms() + 1000; clock_now_ms() < until_ms; usleep(5000)) {
-        if (!ask(run, A, "channel_list", "{}", all))
+        if (!ask(run, run->on->at[0], "channel_list", "{}", all))
             continue;
         for (const char *at = all; (at = strstr(at, "{\"channel\":")) != NULL; at++) {
-            if (answer_number(at, "balance") == 0)
+            if (answer_number(at, "balance") == 0 || is_other_channel(run, at))
                 continue;
-            answer_text(at, "channel", run->channel, sizeof(run->channel));
+            answer_text(at, "channel", run->on->channel, sizeof(run->on->channel));
             return true;
         }
     }
@@ -270,8 +303,8 @@ static void open_channel(struct run *run)
     for (unsigned i = 0; i < 4; i++) {
         char params[400], out[PARTY_ANSWER];
         fmt(params, sizeof(params), "{\"peer\":\"%s\",\"amount\":\"0x%x\",\"timeoutMs\":6000}",
-            run->sides[B].name, (unsigned)DEPOSIT);
-        bool told = ask(run, A, "channel_open", params, out);
+            run->sides[run->on->at[1]].name, (unsigned)DEPOSIT);
+        bool told = ask(run, run->on->at[0], "channel_open", params, out);
         if (find_channel(run))
             return;
         if (told && strstr(out, "result") != NULL)
@@ -284,7 +317,7 @@ static void top_up(struct run *run, u32 side)
 {
     char params[200], out[PARTY_ANSWER];
     u128 before = on_chain(run)->deposited[side];
-    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"amount\":\"0x64\"}", run->channel);
+    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"amount\":\"0x64\"}", run->on->channel);
     if (!ask(run, side, "channel_topup", params, out))
         return;
     if (strstr(out, "result") == NULL)
@@ -300,9 +333,9 @@ static void top_up(struct run *run, u32 side)
 static void pay_begin(struct run *run, u32 side)
 {
     char params[300];
-    usize index = payments_add(&run->payments, side, PAYMENT_UNKNOWN);
+    usize index = payments_add(&run->on->payments, side, PAYMENT_UNKNOWN);
     fmt(params, sizeof(params), "{\"channel\":\"%s\",\"amount\":%lu,\"timeoutMs\":8000}",
-        run->channel, payment_amount(index));
+        run->on->channel, payment_amount(index));
     question(&run->sides[side], "channel_keysend", params);
 }
 
@@ -313,16 +346,16 @@ static void pay_end(struct run *run, u32 side, usize index)
     if (!answer(run, &run->sides[side], out))
         return;
     if (strstr(out, "\"result\"") != NULL)
-        run->payments.list[index].state = PAYMENT_PAID;
+        run->on->payments.list[index].state = PAYMENT_PAID;
     else if (strstr(out, "not so much") != NULL)
-        run->payments.list[index].state = PAYMENT_REFUSED;
+        run->on->payments.list[index].state = PAYMENT_REFUSED;
     else if (strstr(out, "not acknowledged") == NULL)
         give_up(run, out);
 }
 
 static void pay_both_ways(struct run *run)
 {
-    usize first = run->payments.count;
+    usize first = run->on->payments.count;
     pay_begin(run, A);
     pay_begin(run, B);
     pay_end(run, A, first);
@@ -338,7 +371,7 @@ static bool has_base(const char *channel)
 static void rebase(struct run *run, u32 side)
 {
     char params[200], a[PARTY_ANSWER], b[PARTY_ANSWER];
-    fmt(params, sizeof(params), "{\"channel\":\"%s\"}", run->channel);
+    fmt(params, sizeof(params), "{\"channel\":\"%s\"}", run->on->channel);
     for (u64 until_ms = clock_now_ms() + MEET_MS;;) {
         look(run, A, a);
         look(run, B, b);
@@ -355,7 +388,7 @@ static void rebase(struct run *run, u32 side)
 static void close_channel(struct run *run, u32 side)
 {
     char params[200], a[PARTY_ANSWER], b[PARTY_ANSWER];
-    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"timeoutMs\":6000}", run->channel);
+    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"timeoutMs\":6000}", run->on->channel);
     for (u64 until_ms = clock_now_ms() + MEET_MS;;) {
         (void)ask(run, side, "channel_close", params, a);
         look(run, A, a);
@@ -375,22 +408,25 @@ static void check_payout(struct run *run)
         give_up(run, "the chain does not know of the close");
     if (chain->paid[A] + chain->paid[B] != chain->deposited[A] + chain->deposited[B])
         give_up(run, "money came or went");
-    if (!payments_explain(&run->payments, (i128)chain->deposited[A] - (i128)chain->paid[A]))
+    if (!payments_explain(&run->on->payments, (i128)chain->deposited[A] - (i128)chain->paid[A]))
         give_up(run, "the chain pays out something else");
 }
 
 static void finish(struct run *run)
 {
     struct err err;
-    for (usize i = 0; i < 2; i++) {
+    const char *folders[SIDES];
+    bool are_whole = true;
+    for (usize i = 0; i < run->count; i++) {
         int status;
+        folders[i] = run->sides[i].folder;
+        are_whole &= !run->sides[i].anew;
         close(run->sides[i].fd);
         waitpid(run->sides[i].pid, &status, 0);
         if (!WIFEXITED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != POINT_STATUS))
             give_up(run, "a daemon does not end well");
     }
-    bool are_whole = !run->sides[A].anew;
-    if (are_whole && journals_agree(run->sides[A].folder, run->sides[B].folder, &err) != ST_OK)
+    if (are_whole && journals_agree(folders, run->count, &err) != ST_OK)
         give_up(run, err.text);
 }
 
@@ -403,7 +439,7 @@ static void play(struct run *run, u32 side, unsigned point, enum point_how how)
     open_channel(run);
     meet(run);
     top_up(run, B);
-    usize first = run->payments.count;
+    usize first = run->on->payments.count;
     pay_begin(run, A);
     pay_end(run, A, first);
     pay_both_ways(run);
@@ -418,21 +454,128 @@ static void play(struct run *run, u32 side, unsigned point, enum point_how how)
     finish(run);
 }
 
+/* --- With apps. */
+
+static bool ask_for_game(void *self, u32 side, const char *method, const char *params,
+                         char out[static PARTY_ANSWER])
+{
+    return ask(self, side, method, params, out);
+}
+
+/* In court nothing waits for anybody but the time in which states are shown: once the newest is. */
+static void pass_time_in_court(struct run *run, const struct game *game)
+{
+    u8 digits[64];
+    hash32 app;
+    if (!game->is_seen || strlen(game->id) != 2 + sizeof(digits))
+        return;
+    memcpy(digits, game->id + 2, sizeof(digits));
+    if (hex_read_fixed(BYTES_OF(digits), app.b, sizeof(app)) != ST_OK)
+        return;
+    const struct ledger_app *at = ledger_app(run->ledger, app);
+    u64 now_s = ledger_now_s(run->ledger);
+    if (at != NULL && at->look.decided_s == 0 && now_s <= at->look.show_until_s &&
+        at->look.version >= game->version[0] && at->look.version >= game->version[1])
+        ledger_pass(at->look.show_until_s + 1 - now_s);
+}
+
+/* Until its end. */
+static void play_game(struct run *run, struct game *game)
+{
+    for (u64 until_ms = clock_now_ms() + MEET_MS;; usleep(3000)) {
+        enum game_end end = game_step(game, ask_for_game, run);
+        if (end == GAME_IS_OVER)
+            return;
+        if (end == GAME_FAILED)
+            game->id[0] = 0;
+        pass_time_in_court(run, game);
+        if (clock_now_ms() > until_ms || game->proposed > 8) {
+            char why[PARTY_ANSWER] = "", list[PARTY_ANSWER];
+            for (u32 i = 0; i < run->count; i++)
+                if (ask(run, i, "channel_appList", "{}", list))
+                    fmt(why + strlen(why), sizeof(why) - strlen(why), "\n%c: %s", "abc"[i], list);
+            give_up(run, why);
+        }
+    }
+}
+
+static void meet_on(struct run *run, usize which)
+{
+    run->on = &run->between[which];
+    meet(run);
+}
+
+static void deposit_all(struct run *run, u32 side)
+{
+    while (on_chain(run) == NULL || on_chain(run)->deposited[side] < 100)
+        top_up(run, side);
+}
+
+/* Of an amount that is known by its index. */
+static u64 moved(struct run *run, usize which, u32 side)
+{
+    return payment_amount(payments_add(&run->between[which].payments, side, PAYMENT_PAID));
+}
+
+static void play_apps(struct run *run, u32 side, unsigned point, enum point_how how)
+{
+    run->count = SIDES;
+    run->between[1].at[0] = B;
+    run->between[1].at[1] = C;
+    for (u32 i = SIDES; i-- > 0;)
+        start(run, &run->sides[i], side == i ? point : 0, how);
+    for (usize i = 0; i < 2; i++) {
+        run->on = &run->between[i];
+        open_channel(run);
+        meet(run);
+    }
+    run->on = &run->between[0];
+    deposit_all(run, B);
+    struct game first = {.cells = "03142",
+                         .channel = run->between[0].channel,
+                         .player = {A, B},
+                         .stake = {5, moved(run, 0, B)}};
+    play_game(run, &first);
+    struct game over_hub = {.channel = run->between[0].channel,
+                            .with = run->sides[C].name,
+                            .player = {A, C},
+                            .amount = moved(run, 0, A)};
+    over_hub.stake[0] = 2 * over_hub.amount - 1;
+    payments_add(&run->between[1].payments, 0, PAYMENT_REFUSED);
+    (void)moved(run, 1, 0);
+    play_game(run, &over_hub);
+    struct game in_court = {.cells = "031485",
+                            .channel = run->between[0].channel,
+                            .player = {A, B},
+                            .stake = {moved(run, 0, A), 5},
+                            .sues_at = 3};
+    play_game(run, &in_court);
+    meet_on(run, 1);
+    meet_on(run, 0);
+    finish(run);
+}
+
+static bool with_apps;
+
 static int run_at(u32 side, unsigned point, enum point_how how, usize number)
 {
     static const char *const hows[POINT_HOWS] = {"before", "halfway through", "after"};
-    struct run run = {.ledger = ledger_new()};
+    struct run run = {.ledger = ledger_new(), .count = 2, .between[0].at = {A, B}};
+    run.on = &run.between[0];
     alarm(RUN_S);
-    fmt(run.what, sizeof(run.what), "%c ends %s its moment %u", "ab"[side], hows[how], point);
+    fmt(run.what, sizeof(run.what), "%c ends %s its moment %u", "abc"[side], hows[how], point);
     scratch_folder("points", run.top, sizeof(run.top));
-    for (usize i = 0; i < 2; i++) {
+    for (usize i = 0; i < SIDES; i++) {
         run.sides[i].anew = (point / 2) % 2 != 0;
-        fmt(run.sides[i].folder, sizeof(run.sides[i].folder), "%s/%c", run.top, "ab"[i]);
-        fmt(run.sides[i].addr, sizeof(run.sides[i].addr), "127.9.%zu.%zu", 2 * (number / 250) + i,
-            1 + number % 250);
+        fmt(run.sides[i].folder, sizeof(run.sides[i].folder), "%s/%c", run.top, "abc"[i]);
+        fmt(run.sides[i].addr, sizeof(run.sides[i].addr), "127.9.%zu.%zu",
+            SIDES * (number / 250) + i, 1 + number % 250);
         assert(mkdir(run.sides[i].folder, 0700) == 0);
     }
-    play(&run, side, point, how);
+    if (with_apps)
+        play_apps(&run, side, point, how);
+    else
+        play(&run, side, point, how);
     remove_folders(&run);
     return run.sides[side].ended ? RUN_GOOD : RUN_NOT_REACHED;
 }
@@ -483,19 +626,23 @@ static void reap(void)
 
 int main(int argc, char **argv)
 {
+    with_apps = argc > 1 && strcmp(argv[1], "apps") == 0;
+    argc -= with_apps;
+    argv += with_apps;
     unsigned every = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1;
-    struct way ways[2 * POINT_HOWS];
+    struct way ways[SIDES * POINT_HOWS];
+    u32 sides = with_apps ? SIDES : 2, way_count = sides * POINT_HOWS;
     log_setup((struct log_options){.level = LEVEL_ERROR, .fd = 2});
     if (argc > 4)
         return run_at((u32)atoi(argv[2]), (unsigned)atoi(argv[3]), (enum point_how)atoi(argv[4]),
                       0);
-    for (u32 i = 0; i < countof(ways); i++)
-        ways[i] = (struct way){i % 2, (enum point_how)(i / 2), 1 + i % every, false};
+    for (u32 i = 0; i < way_count; i++)
+        ways[i] = (struct way){i % sides, (enum point_how)(i / sides), 1 + i % every, false};
     usize busy = 0;
-    for (usize turn = 0, idle = 0; idle < countof(ways) || busy > 0; turn++) {
-        struct way *way = &ways[turn % countof(ways)];
+    for (usize turn = 0, idle = 0; idle < way_count || busy > 0; turn++) {
+        struct way *way = &ways[turn % way_count];
         idle = way->over ? idle + 1 : 0;
-        if (busy == AT_ONCE || (idle >= countof(ways) && busy > 0)) {
+        if (busy == AT_ONCE || (idle >= way_count && busy > 0)) {
             reap();
             busy--;
         }

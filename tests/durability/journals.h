@@ -1,11 +1,14 @@
-/* What two daemons' journals say of each other, after both have ended. */
+/* What daemons' journals say of each other, after all have ended. */
 #ifndef DURABILITY_JOURNALS_H
 #define DURABILITY_JOURNALS_H
 
 #include "base/status.h"
 
-/* Whether all that either has received is what the other has sent, byte for byte, and neither has
- * sent two updates with one number. ST_CORRUPT: no, and what. */
-enum status journals_agree(const char *first, const char *second, struct err *err);
+enum { JOURNALS_MOST = 3 };
+
+/* Whether all that each has received is what another has sent, byte for byte, and none has sent two
+ * updates with one number, or signed two states of an app with one version. ST_CORRUPT: no, and
+ * what. */
+enum status journals_agree(const char *const *folders, usize count, struct err *err);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { TICK_MS = 3, BEGAN_S = 1700000000 };
+enum { TICK_MS = 3 };
 
 /* A daemon's end of it. */
 struct watched {
@@ -17,9 +17,15 @@ struct watched {
     u64 seen; /* block */
 };
 
+struct watched_app {
+    hash32 id;
+    bool is_told;
+    u64 seen;
+};
+
 struct order {
     hash32 key;
-    bool is_deposit;
+    bool is_deposit, is_for_court;
     struct channel_name name;
     u32 side;
     u128 total;
@@ -32,6 +38,8 @@ struct onchain {
     struct timer tick;
     struct watched watched[LEDGER_CHANNELS];
     usize watched_count;
+    struct watched_app *apps; /* owned */
+    usize app_count, app_room;
     struct order orders[LEDGER_CHANNELS];
     usize order_count;
     u64 told; /* block; UINT64_MAX: none */
@@ -67,6 +75,11 @@ static void lock(struct ledger *at)
         pthread_mutex_consistent(&at->lock);
 }
 
+u64 ledger_now_s(const struct ledger *at)
+{
+    return LEDGER_BEGAN_S + at->block;
+}
+
 void ledger_copy(struct ledger *to, struct ledger *from)
 {
     struct ledger *live = to == ledger ? to : from;
@@ -81,14 +94,6 @@ void ledger_pass(u64 seconds)
     lock(ledger);
     ledger->block += seconds;
     pthread_mutex_unlock(&ledger->lock);
-}
-
-u64 ledger_now_s(void)
-{
-    lock(ledger);
-    u64 now_s = BEGAN_S + ledger->block;
-    pthread_mutex_unlock(&ledger->lock);
-    return now_s;
 }
 
 static struct ledger_channel *channel_of(const struct channel_name *name)
@@ -177,8 +182,11 @@ static const char *once(const struct onchain *chain, const struct order *order)
         if (hash32_equal(ledger->done[i].key, order->key) &&
             address_equal(ledger->done[i].who, chain->options.signer.who))
             return ledger->done[i].succeeded ? NULL : "it had failed before";
-    const char *why =
-        order->is_deposit ? deposit(order) : call(chain, (bytes){order->call, order->size});
+    bytes data = {order->call, order->size};
+    ledger->block += order->is_for_court;
+    const char *why = order->is_deposit     ? deposit(order)
+                      : order->is_for_court ? ledger_court_call(ledger, data)
+                                            : call(chain, data);
     assert(ledger->done_count < LEDGER_KEYS);
     ledger->done[ledger->done_count].who = chain->options.signer.who;
     ledger->done[ledger->done_count].key = order->key;
@@ -214,13 +222,40 @@ static bool find_news(struct watched *watched, struct onchain_view *out)
     watched->seen = ledger->block;
     *out = (struct onchain_view){
         .block = ledger->block,
-        .time_s = BEGAN_S + ledger->block,
+        .time_s = ledger_now_s(ledger),
         .phase = channel->closed ? PHASE_CLOSED : PHASE_OPEN,
     };
     for (u32 side = 0; side < 2 && !channel->closed; side++)
         out->deposited[side] = channel->deposited[side];
     pthread_mutex_unlock(&ledger->lock);
     return is_new;
+}
+
+static void tell_app(struct onchain *chain, struct watched_app *watched)
+{
+    struct onchain_listener *listener = &chain->options.listener;
+    struct ledger_app at = {.block = 0};
+    lock(ledger);
+    const struct ledger_app *app = ledger_app(ledger, watched->id);
+    if (app != NULL)
+        at = *app;
+    bool is_new = !watched->is_told || at.block > watched->seen;
+    watched->seen = at.block;
+    watched->is_told = true;
+    pthread_mutex_unlock(&ledger->lock);
+    if (!is_new)
+        return;
+    struct onchain_app view = {
+        .look = at.look, .has_state = app != NULL && at.look.decided_s == 0, .state = at.state};
+    view.state.data.data = at.data;
+    listener->app(listener->self, watched->id, &view);
+}
+
+/* A listener may have apps forgotten. */
+static void tell_apps(struct onchain *chain)
+{
+    for (usize i = 0; i < chain->app_count; i++)
+        tell_app(chain, &chain->apps[i]);
 }
 
 static void tell_news(struct onchain *chain)
@@ -236,8 +271,10 @@ static void tell_news(struct onchain *chain)
         listener->view(listener->self, chain->watched[i].name.id, &view, false);
         listener->view(listener->self, chain->watched[i].name.id, &view, true);
     }
+    tell_apps(chain);
     if (block != chain->told)
-        listener->block(listener->self, block, BEGAN_S + block, block, BEGAN_S + block);
+        listener->block(listener->self, block, LEDGER_BEGAN_S + block, block,
+                        LEDGER_BEGAN_S + block);
     chain->told = block;
 }
 
@@ -278,6 +315,7 @@ void onchain_close(struct onchain *chain)
     loop_drop_timer(&chain->tick);
     for (usize i = 0; i < chain->order_count; i++)
         free(chain->orders[i].call);
+    free(chain->apps);
     free(chain);
 }
 
@@ -299,21 +337,30 @@ address onchain_registry(const struct onchain *chain)
     return REGISTRY_ADDRESS;
 }
 
-/* This chain has no court, so nobody takes a stake in an app here. */
 address onchain_court(const struct onchain *chain)
 {
     (void)chain;
-    return (address){{0}};
+    return LEDGER_COURT;
 }
 
 void onchain_watch_app(struct onchain *chain, hash32 app)
 {
-    (void)chain, (void)app;
+    for (usize i = 0; i < chain->app_count; i++)
+        if (hash32_equal(chain->apps[i].id, app))
+            return;
+    if (chain->app_count == chain->app_room) {
+        chain->app_room = 2 * chain->app_room + 16;
+        chain->apps = realloc(chain->apps, chain->app_room * sizeof(chain->apps[0]));
+        assert(chain->apps != NULL);
+    }
+    chain->apps[chain->app_count++] = (struct watched_app){.id = app};
 }
 
 void onchain_forget_app(struct onchain *chain, hash32 app)
 {
-    (void)chain, (void)app;
+    for (usize i = 0; i < chain->app_count; i++)
+        if (hash32_equal(chain->apps[i].id, app))
+            chain->apps[i--] = chain->apps[--chain->app_count];
 }
 
 void onchain_watch(struct onchain *chain, const struct channel_terms *terms, u64 since)
@@ -371,6 +418,7 @@ static struct order *add_order(struct onchain *chain, hash32 key)
 void onchain_submit(struct onchain *chain, const struct onchain_intent *intent)
 {
     struct order *order = add_order(chain, intent->key);
+    order->is_for_court = intent->to == ONCHAIN_COURT;
     order->call = malloc(intent->data.size);
     order->size = intent->data.size;
     assert(order->call != NULL);

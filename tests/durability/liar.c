@@ -134,7 +134,7 @@ void liar_begin(void (*hear)(const struct wire_message *message))
     secret32 account;
     memset(&liar, 0, sizeof(liar));
     memset(account.b, 2, sizeof(account.b));
-    ledger_new();
+    liar.ledger = ledger_new();
     liar.hear = hear;
     liar.ring = keyring_new(&account);
     struct signer_options signer = {.ring = liar.ring};
@@ -153,7 +153,7 @@ void liar_begin(void (*hear)(const struct wire_message *message))
 void liar_start_victim(const char *folder)
 {
     struct err err;
-    struct party_options options = {1, folder, "127.7.0.1", files_of_system(), 0, 0};
+    struct party_options options = {1, folder, "127.7.0.1", files_of_system(), 0, 0, false};
     if (party_start(&options, &liar.victim, &err) != ST_OK)
         bug(err.text);
 }

@@ -24,6 +24,7 @@ struct liar {
     struct channel *channel;      /* NULL: not opened yet; at the liar's side, 1 */
     atomic_uint partings;         /* connections that are gone */
     struct party *victim;         /* the caller's */
+    struct ledger *ledger;
     /* What else than OPEN comes in. */
     void (*hear)(const struct wire_message *message);
 };

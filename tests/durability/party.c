@@ -52,6 +52,7 @@ static enum status begin(struct party *party, const struct party_options *from, 
         .folder = from->folder,
         .journal_limit = from->journal_limit,
         .most_channels = from->most_channels,
+        .joins = from->joins,
         .signer = signer_of_keys(party->keys, keys_address(party->keys, 0)),
         .account = &party->account,
         .addr = from->addr,
@@ -60,6 +61,7 @@ static enum status begin(struct party *party, const struct party_options *from, 
         .chain_count = 1,
         .challenge_s = 60,
         .least_challenge_s = 30,
+        .margin_s = 60,
     };
     TRY(daemon_open(&options, &party->daemon, err));
     daemon_name(party->daemon, party->name);
@@ -106,10 +108,16 @@ const char *party_failure(const struct party *party)
 void party_ask(struct party *party, const char *method, const char *params,
                char answer[static PARTY_ANSWER])
 {
+    party_ask_long(party, method, params, answer, PARTY_ANSWER);
+}
+
+void party_ask_long(struct party *party, const char *method, const char *params, char *answer,
+                    usize room)
+{
     struct err err;
     json object;
     struct net_handler handler = daemon_handler(party->daemon);
-    struct json_out out = json_out_over(answer, PARTY_ANSWER - 1);
+    struct json_out out = json_out_over(answer, room - 1);
     u8 *scratch = malloc(SCRATCH);
     assert(scratch != NULL);
     assert(json_check((bytes){(const u8 *)params, strlen(params)}, 4, &object, &err) == ST_OK);

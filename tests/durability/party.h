@@ -13,6 +13,7 @@ struct party_options {
     const struct files *files;
     u64 journal_limit; /* these as of the daemon's options */
     u32 most_channels;
+    bool joins;
 };
 
 /* Files whose syncs take two milliseconds, on whatever disk: so that what is said too early is. */
@@ -27,9 +28,12 @@ const char *party_name(const struct party *party);
 const char *party_failure(const struct party *party);
 
 /* Waits for the answer, a member "result" or "error". From any thread. */
-enum { PARTY_ANSWER = 4096 };
+enum { PARTY_ANSWER = 16384 };
 void party_ask(struct party *party, const char *method, const char *params,
                char answer[static PARTY_ANSWER]);
+/* One that may be longer. */
+void party_ask_long(struct party *party, const char *method, const char *params, char *answer,
+                    usize room);
 
 /* --- What answers say. */
 
