@@ -263,6 +263,68 @@ for (const name of chains) {
       rmSync(scratch, { recursive: true, force: true });
     });
 
+    /** What came since is gone; some of it comes again at once. */
+    const reorg = async (fork) => {
+      const block = async () => BigInt(await on.chain.rpc('eth_blockNumber'));
+      const tip = await block();
+      assert.equal(await on.chain.rpc('evm_revert', fork), true);
+      while (await block() <= tip) await on.chain.rpc('evm_mine'); // a shorter chain may be one that lags
+    };
+
+    test('a reorg takes back what was shown and moved: it comes again, also where a move comes before what it answers', async () => {
+      const before = await on.balances(channel);
+      const app = await on.begin(channel);
+      await on.play(app, [0, 3, 1]);
+      for (const i of [0, 1]) await on.is(i, app, { version: 4 });
+      const fork = await on.chain.rpc('evm_snapshot');
+      await on.nodes[0].rpc('channel_appSettle', { app, force: true });
+      for (const i of [0, 1]) await on.is(i, app, { state: 'court' });
+      await on.pass(moveSeconds + 1);
+      await on.nodes[1].rpc('channel_appMove', { app, move: '2' });
+      await on.is(0, app, { turn: 'ours', version: 5 }, 60_000, 1);
+      await freeze(on.nodes[0].pid); // so that the dispute does not come first
+      const known = on.nodes[1].output().length;
+      await reorg(fork);
+      await until(() => /a reorg took a transaction out/.test(on.nodes[1].output().slice(known)), 60_000, 'the move, in vain');
+      await on.pass(1);
+      process.kill(on.nodes[0].pid, 'SIGCONT');
+      await until(async () => { await on.pass(1); return await on.events(app, shown) === 1; }, 60_000, 'the dispute again');
+      await on.pass(moveSeconds + 1);
+      await on.is(0, app, { turn: 'ours', version: 5 }, 60_000, 1);
+      for (const [i, cell] of [4, 8, 7].entries()) { // 1, 4, 7
+        await on.is(i % 2, app, { turn: 'ours', version: 5 + i }, 60_000, 1);
+        await on.nodes[i % 2].rpc('channel_appMove', { app, move: String(cell) });
+      }
+      for (const i of [0, 1]) await on.is(i, app, { state: 'done' }, 60_000, 1);
+      await on.settled(channel);
+      assert.deepEqual(await on.balances(channel), [before[0] + otherStake, before[1] - otherStake]);
+    });
+
+    test('a reorg takes back that somebody was too late: the game goes on, and who had won may lose', async () => {
+      const before = await on.balances(channel);
+      const app = await on.begin(channel);
+      await on.play(app, [0, 3, 1]);
+      for (const i of [0, 1]) await on.is(i, app, { version: 4 });
+      await freeze(on.nodes[1].pid);
+      const fork = await on.chain.rpc('evm_snapshot');
+      await on.is(0, app, { state: 'court', gets: hex(otherStake) }, 90_000, 60);
+      assert.equal(await on.events(app, decided), 1);
+      await reorg(fork);
+      await on.is(0, app, { state: 'court', gets: '0x0' }, 60_000);
+      process.kill(on.nodes[1].pid, 'SIGCONT');
+      await until(async () => { await on.pass(1); return await on.events(app, shown) === 1; }, 60_000, 'the dispute again');
+      await on.is(1, app, { turn: 'ours', version: 4, state: 'court' }, 60_000, 1);
+      await on.nodes[1].rpc('channel_appMove', { app, move: '4' });
+      await on.pass(moveSeconds + 1);
+      for (const [i, cell] of [8, 5].entries()) { // 3, 4, 5
+        await on.is(i % 2, app, { turn: 'ours', version: 5 + i }, 60_000, 1);
+        await on.nodes[i % 2].rpc('channel_appMove', { app, move: String(cell) });
+      }
+      for (const i of [0, 1]) await on.is(i, app, { state: 'done', gets: i ? hex(stake) : '0x0' }, 60_000, 1);
+      await on.settled(channel);
+      assert.deepEqual(await on.balances(channel), [before[0] - stake, before[1] + stake]);
+    });
+
     test('who never comes back is taken to court in time; the adjudicator pays by the court\'s word', async () => {
       const app = await on.begin(channel);
       await on.play(app, [0, 3, 1, 4]);

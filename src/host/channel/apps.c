@@ -86,8 +86,51 @@ void state_set(struct signed_state *to, const struct app_state *state)
     to->state.data.data = data;
 }
 
+void session_keep_moved(struct session *session)
+{
+    usize size = (session->moved_count + 1) * sizeof(session->moved[0]);
+    if (!session->pending.is_there)
+        return;
+    session->moved = realloc(session->moved, size);
+    assert(session->moved != NULL);
+    session->moved[session->moved_count++] = session->pending;
+    session->pending = (struct signed_state){.is_there = false};
+}
+
+/* The oldest come first. */
+void session_forget_moved(struct session *session, u64 version)
+{
+    usize old = 0;
+    while (old < session->moved_count && session->moved[old].state.version <= version)
+        state_clear(&session->moved[old++]);
+    session->moved_count -= old;
+    if (old != 0)
+        memmove(session->moved, session->moved + old,
+                session->moved_count * sizeof(session->moved[0]));
+}
+
+const struct signed_state *session_signed(const struct session *session, u64 version)
+{
+    for (usize i = 0; i < session->moved_count; i++)
+        if (session->moved[i].state.version == version)
+            return &session->moved[i];
+    if (session->pending.is_there && session->pending.state.version == version)
+        return &session->pending;
+    bool is_newest =
+        session->newest.is_signed[session->role] && session->newest.state.version == version;
+    return is_newest ? &session->newest : NULL;
+}
+
+bool session_waits(const struct session *session)
+{
+    return session->pending.is_there &&
+           session->pending.state.version > session_base(session)->version;
+}
+
 static void free_session(struct session *session)
 {
+    session_forget_moved(session, UINT64_MAX);
+    free(session->moved);
     state_clear(&session->newest);
     state_clear(&session->pending);
     state_clear(&session->heard);

@@ -76,8 +76,10 @@ struct session {
 
     struct signed_state newest;  /* by both, or version 0 */
     struct signed_state pending; /* by us alone; a later one than that */
-    struct signed_state heard;   /* by the peer alone; the same */
-    u64 waits_since_s;           /* for the peer, on the chain's clock; 0: for nothing */
+    struct signed_state *moved; /* those before it, made in court: a reorg may ask for them again */
+    usize moved_count;
+    struct signed_state heard; /* by the peer alone; the same */
+    u64 waits_since_s;         /* for the peer, on the chain's clock; 0: for nothing */
 
     u64 written; /* the batch of the newest record of it */
     bool court_is_known;
@@ -107,6 +109,14 @@ void session_drop(struct session *session, const char *why);
 
 void state_set(struct signed_state *to, const struct app_state *state);
 void state_clear(struct signed_state *state);
+/* What is pending was moved in court, and another is to take its place. */
+void session_keep_moved(struct session *session);
+/* Both have signed a later one. */
+void session_forget_moved(struct session *session, u64 version);
+/* What we have signed of that version, as far as it is kept. NULL: nothing. */
+const struct signed_state *session_signed(const struct session *session, u64 version);
+/* Whether what we have signed alone has neither been answered nor moved in court. */
+bool session_waits(const struct session *session);
 
 /* The lock of a leg; amount 0: it is not there (any more). */
 struct lock leg_lock(struct session *session, struct leg *leg, bool ours);
@@ -162,6 +172,8 @@ bool session_is_owed(struct session *session);
 
 void session_court(struct session *session);
 void session_court_sees(struct session *session, const struct onchain_app *app);
+/* The peer's lock does not expire while the court gives us something of it. */
+void session_claim(struct session *session);
 
 /* --- apps_hub.c */
 

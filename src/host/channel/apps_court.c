@@ -13,8 +13,31 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* What a reorg takes back is not claimed any more: else the payer, who may drop it then, could not.
+ */
+void session_claim(struct session *session)
+{
+    struct leg *in = &session->in;
+    u128 left = leg_lock(session, in, false).amount;
+    if (left == 0)
+        return;
+    if (session_is_decided(session) && left > session->court.look.kept[in->kind - LOCK_OF_FIRST])
+        channel_claim(in->entry->channel, in->slot);
+    else if (!session_is_decided(session))
+        channel_disclaim(in->entry->channel, in->slot);
+}
+
+/* A reorg took the decision back: what was stopped because of it is played on. */
+static void go_back(struct session *session)
+{
+    if (session->role != APP_OVER && session->stage == SESSION_ENDING && session->game->has_rules &&
+        session->newest.state.version != 0 && session->newest.state.mover != APP_OVER)
+        session_set_stage(session, SESSION_LIVE);
+}
+
 void session_court_sees(struct session *session, const struct onchain_app *app)
 {
+    bool was_decided = session->court_is_known && session->court.look.decided_s != 0;
     u8 *data = malloc(app->state.data.size + 1);
     assert(data != NULL);
     bytes_copy(data, app->state.data);
@@ -22,11 +45,9 @@ void session_court_sees(struct session *session, const struct onchain_app *app)
     session->court = *app;
     session->court.state.data = (bytes){data, app->state.data.size};
     session->court_is_known = true;
-    /* What we signed alone was moved there, or its version was taken by another. */
-    if (session->role != APP_OVER && session->pending.is_there && app->has_state &&
-        app->look.version >= session->pending.state.version &&
-        app->look.version > session->newest.state.version)
-        state_clear(&session->pending);
+    session_claim(session); /* before a message comes: its payer may drop a lock that has expired */
+    if (was_decided && app->look.decided_s == 0)
+        go_back(session);
     session_touch(session);
 }
 
@@ -73,17 +94,16 @@ static void go_on(struct session *session)
 {
     const struct onchain_app *court = &session->court;
     const struct app_state *shown = &court->state;
-    const struct signed_state *pending = &session->pending;
+    const struct signed_state *next = session_signed(session, shown->version + 1);
     struct arena arena = session_arena(session);
     bool in_time = session_now_s(session) <= court->look.move_until_s;
     if (shown->mover == APP_OVER || (!in_time && shown->mover != session->role))
         submit(session, court_settle(&session->app, shown, &arena), session->expiry_s);
-    else if (in_time && shown->mover == session->role && pending->is_there &&
-             pending->state.version == shown->version + 1)
-        submit(session,
-               court_move(&session->app, shown, &pending->state, &pending->signature[session->role],
-                          &arena),
-               court->look.move_until_s);
+    else if (in_time && shown->mover == session->role && next != NULL)
+        submit(
+            session,
+            court_move(&session->app, shown, &next->state, &next->signature[session->role], &arena),
+            court->look.move_until_s);
 }
 
 void session_court(struct session *session)

@@ -138,11 +138,10 @@ static void settle_in(struct session *session)
     u64 now_s = session_now_s(session), margin_s = session->daemon->options.margin_s;
     if (left == 0)
         return;
-    if (session_is_decided(session) && left > session->court.look.kept[in->kind - LOCK_OF_FIRST]) {
-        channel_claim(in->entry->channel, in->slot);
-        if (now_s > session->expiry_s + margin_s)
-            ending_force(in->entry);
-    }
+    session_claim(session);
+    if (session_is_decided(session) && left > session->court.look.kept[in->kind - LOCK_OF_FIRST] &&
+        now_s > session->expiry_s + margin_s)
+        ending_force(in->entry);
     if (leg_speaks(in) && channel_lock_stands(in->entry->channel, in->slot) &&
         may_let_go(session, left)) {
         struct item item = {.kind = ITEM_FAIL, .slot = in->slot};

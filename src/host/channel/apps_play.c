@@ -419,6 +419,7 @@ static void adopt(struct session *session, struct signed_state *state)
         state_clear(&session->pending);
     if (session->heard.is_there && session->heard.state.version <= version)
         state_clear(&session->heard);
+    session_forget_moved(session, version);
     session->waits_since_s = 0;
     signer_app_agree(session->daemon->keys, session->id, version);
 }
@@ -426,6 +427,7 @@ static void adopt(struct session *session, struct signed_state *state)
 /* Signs a state that is the next one, alone. */
 static void propose(struct session *session, const struct app_state *state)
 {
+    session_keep_moved(session);
     state_set(&session->pending, state);
     if (!sign(session, &session->pending)) {
         state_clear(&session->pending);
@@ -547,6 +549,10 @@ void session_record_states(struct session *session)
         if (session->newest.is_signed[who])
             record_app_state(session, who == session->role, &message);
     }
+    for (usize i = 0; i < session->moved_count; i++) {
+        struct wire_message message = message_of(session, &session->moved[i], session->role);
+        record_app_state(session, true, &message);
+    }
     struct wire_message message = message_of(session, &session->pending, session->role);
     if (session->pending.is_there)
         record_app_state(session, true, &message);
@@ -575,6 +581,8 @@ enum status session_replay_state(struct session *session, bool ours,
         adopt(session, other);
         return ST_OK;
     }
+    if (ours)
+        session_keep_moved(session);
     state_set(to, &state);
     to->is_signed[who] = true;
     to->signature[who] = said->signature;
@@ -595,7 +603,7 @@ enum status session_move(struct session *session, bytes words, struct err *err)
         return fail(err, ST_INVALID,
                     from->mover == APP_OVER ? "the app has not begun, or is over"
                                             : "it is the other's turn");
-    if (session->pending.is_there)
+    if (session_waits(session))
         return fail(err, ST_AGAIN, "the other has not answered the move before");
     if (in_court ? !session->game->has_rules || session->is_frozen : !may_sign(session, from))
         return fail(err, ST_AGAIN,
@@ -629,7 +637,7 @@ enum status session_end(struct session *session, struct err *err)
     if (session->role == APP_OVER)
         return fail(err, ST_INVALID, "two others play that");
     if (session_base(session)->mover != APP_OVER ||
-        (session->pending.is_there && session->game->has_rules))
+        (session_waits(session) && session->game->has_rules))
         return fail(err, ST_AGAIN, "it is not over");
     stop(session);
     return ST_OK;
@@ -681,7 +689,7 @@ static bool peer_is_due(struct session *session)
     const struct app_state *newest = &session->newest.state;
     if (!session->game->has_rules)
         return false;
-    return session->pending.is_there || newest->version == 0 ||
+    return session_waits(session) || newest->version == 0 ||
            newest->mover == (enum app_role)(1 - session->role);
 }
 
@@ -714,7 +722,7 @@ static void end_in_time(struct session *session)
     bool in_court =
         session->sues || (session->court_is_known && session->court.look.show_until_s != 0);
     if (words == NULL || state->version == 0 || state->mover != session->role ||
-        session->pending.is_there ||
+        session_waits(session) ||
         (!in_court &&
          session_now_s(session) + session_need_s(session, state) + 2 * (u64)session->app.time_s <=
              session->expiry_s))

@@ -205,8 +205,16 @@ bool channel_lock_is_given_back(const struct channel *channel, u32 slot)
 
 void channel_claim(struct channel *channel, u32 slot)
 {
-    if (channel_lock_waits(channel, slot) || channel_lock_is_held(channel, slot))
-        channel->in[slot].state = IN_CLAIMED;
+    if (!channel_lock_waits(channel, slot) && !channel_lock_is_held(channel, slot))
+        return;
+    channel->in[slot].was_held = channel_lock_is_held(channel, slot);
+    channel->in[slot].state = IN_CLAIMED;
+}
+
+void channel_disclaim(struct channel *channel, u32 slot)
+{
+    if (slot < channel->in_room && channel->in[slot].state == IN_CLAIMED)
+        channel->in[slot].state = channel->in[slot].was_held ? IN_HELD : IN_KNOWN;
 }
 
 bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out)

@@ -364,6 +364,8 @@ bool channel_lock_stands(const struct channel *channel, u32 slot);
 bool channel_lock_is_given_back(const struct channel *channel, u32 slot);
 /* The court gives us something of an app's lock of the peer's: that it expires does not end it. */
 void channel_claim(struct channel *channel, u32 slot);
+/* It does not any more. */
+void channel_disclaim(struct channel *channel, u32 slot);
 /* The preimage that we told for a lock of the peer's. False: none. */
 bool channel_lock_preimage(const struct channel *channel, u32 slot, hash32 *out);
 /* One of the two was restored: what we told may not be known. Such a lock waits again, and is to be

@@ -42,6 +42,7 @@ struct in_lock {
         IN_FAILED,
         IN_CLAIMED, /* of an app, which gives us some of it */
     } state;
+    bool was_held;   /* IN_CLAIMED, in this run */
     hash32 preimage; /* IN_SETTLED */
     u8 *onion;       /* ONION_SIZE, or ITEM_ONION_LIMIT */
     usize onion_size;

@@ -34,8 +34,8 @@ static const char *turn_of(const struct session *session)
 {
     if (session->role == APP_OVER || session_base(session)->mover == APP_OVER)
         return "nobody's";
-    return session_base(session)->mover == session->role && !session->pending.is_there ? "ours"
-                                                                                       : "theirs";
+    return session_base(session)->mover == session->role && !session_waits(session) ? "ours"
+                                                                                    : "theirs";
 }
 
 /* What goes over from a player, if it ends as it stands, or as the court decided. */
