@@ -476,4 +476,31 @@ describe('a virtual channel through a hub', () => {
     for (const i of [alice, bob]) await on.is(i, app, { state: 'done' });
     await check(before, 0n);
   });
+
+  test('the hub stays away past the expiry: each side closes its channel, and the court\'s word holds in both', async () => {
+    await on.nodes[hub].kill();
+    on.nodes[hub] = await on.nodes[hub].again({ args: [...args, '--apps.join'] });
+    await settled();
+    const before = await sums();
+    const app = await begin();
+    await pay(app, alice, 1000n, 1000n);
+    await on.nodes[hub].kill();
+    await pay(app, alice, 700n, 1700n);
+    await on.nodes[bob].rpc('channel_appSettle', { app });
+    await until(async () => { await on.later(bob, 60); return await on.events(app, decided) === 1; }, 120_000, 'the decision');
+    await on.pass(30_000);
+    const state = async (i, id) => (await on.nodes[i].channel(id)).state;
+    await until(async () => {
+      await on.later(alice, 600);
+      return await state(alice, left) === 'closed' && await state(bob, right) === 'closed';
+    }, 180_000, 'the closes');
+    on.nodes[hub] = await on.nodes[hub].again();
+    for (const id of [left, right]) await until(async () => { await on.later(hub, 60); return await state(hub, id) === 'closed'; }, 60_000, 'the hub to see it');
+    const words = async (id, event) => (await on.chain.rpc('eth_getLogs', { fromBlock: '0x0', topics: [toEventSelector(event), id] }))
+      .flatMap(({ data }) => data.slice(2).match(/.{64}/g).map((word) => BigInt(`0x${word}`)));
+    for (const id of [left, right]) assert.deepEqual((await words(id, 'Unlocked(bytes32,uint8,uint8,uint128,uint128)')).slice(2), [1700n, stake - 1700n]);
+    // What is free of it; of the first side's the lock is taken.
+    const free = { [left]: [before[0] - stake, before[1]], [right]: [before[2] - stake, before[3]] };
+    for (const id of [left, right]) for (const sum of free[id]) assert.ok((await words(id, 'Settled(bytes32,uint128,uint128)')).includes(sum), `${sum}`);
+  });
 });
