@@ -49,7 +49,7 @@ static void world_stake(struct world *w, u32 side)
     item.lock.amount = world_number(w, (u64)channel_spendable(channel) + 1);
     item.lock.expiry_s = w->now_s + WORLD_LOCK_LIFE;
     item.lock.kind = world_byte(w) % 2 == 0 ? LOCK_OF_FIRST : LOCK_OF_SECOND;
-    item.lock.key = (hash32){{5}};
+    item.lock.key = (hash32){{5, world_byte(w) % WORLD_APPS}};
     if (item.lock.amount == 0 || locks_count(channel_locks(channel, side)) == WORLD_SLOTS / 2)
         return;
     enum status st = channel_queue(channel, &item, NULL, NULL);
@@ -71,12 +71,53 @@ static void world_part(struct world *w, u32 side)
         (void)channel_queue(channel, &item, NULL, NULL); /* it may not be sent yet, or change */
 }
 
+/* A stake of the side, from a slot of the schedule's on. False: there is none. */
+static bool world_find_stake(struct world *w, const struct channel *channel, u32 side, u32 *slot)
+{
+    const struct locks *locks = channel_locks(channel, side);
+    *slot = world_byte(w) % 8;
+    while (*slot < WORLD_SLOTS && locks_get(locks, *slot).kind == LOCK_OF_SECRET)
+        ++*slot;
+    return *slot < WORLD_SLOTS;
+}
+
+/* What a court gives is paid; of a lock that it has not decided, all is, now and then. */
+static void world_pay_stake(struct world *w, u32 side)
+{
+    struct channel *channel = w->side[side].channel;
+    struct item item = {.kind = ITEM_PAID};
+    if (!world_find_stake(w, channel, side, &item.slot))
+        return;
+    struct lock lock = locks_get(channel_locks(channel, side), item.slot);
+    u128 kept = world_kept(&lock);
+    if (kept != 0 && kept < lock.amount)
+        item =
+            (struct item){.kind = ITEM_PART, .slot = item.slot, .lock.amount = lock.amount - kept};
+    bool wants = kept < lock.amount || world_byte(w) % 4 == 0;
+    if (wants && channel_queue(channel, &item, NULL, NULL) == ST_OK && item.kind == ITEM_PAID)
+        w->side[side].to_end[item.slot] = WORLD_NOTHING;
+}
+
+/* The payee hears what the court has decided; or that a reorg has taken that back. */
+static void world_hear_court(struct world *w, u32 side)
+{
+    struct channel *channel = w->side[side].channel;
+    u32 slot;
+    if (!world_find_stake(w, channel, 1 - side, &slot))
+        return;
+    struct lock lock = locks_get(channel_locks(channel, 1 - side), slot);
+    if (lock.amount > world_kept(&lock) && world_byte(w) % 4 != 0)
+        channel_claim(channel, slot);
+    else
+        channel_disclaim(channel, slot);
+}
+
 static void world_answer(struct world *w, u32 side)
 {
     struct channel *channel = w->side[side].channel;
     const struct locks *locks = channel_locks(channel, 1 - side);
     u32 slot = world_byte(w) % 8;
-    while (slot < WORLD_SLOTS && !channel_lock_waits(channel, slot))
+    while (slot < WORLD_SLOTS && !channel_lock_stands(channel, slot))
         slot++;
     if (slot == WORLD_SLOTS)
         return;
@@ -85,6 +126,8 @@ static void world_answer(struct world *w, u32 side)
     if (w->now_s + WORLD_LOCK_LIFE / 2 > lock.expiry_s || /* R6: too late for the secret */
         lock.kind != LOCK_OF_SECRET)
         item.kind = ITEM_FAIL;
+    if (lock.amount > world_kept(&lock)) /* the rest is owed */
+        return;
     item.reference = item.kind == ITEM_SETTLE ? world_preimage((u64)lock.amount) : (hash32){{0}};
     item.text = item.kind == ITEM_FAIL ? BYTES_LIT("no") : BYTES_EMPTY;
     enum status st = channel_queue(channel, &item, NULL, NULL);
@@ -104,7 +147,8 @@ static bool world_may_end(const struct world *w, u32 side, u32 slot)
     const struct world_side *at = &w->side[side];
     struct lock lock = locks_get(channel_locks(at->channel, side), slot);
     return at->to_end[slot] != WORLD_NOTHING ||
-           (lock.amount != 0 && w->now_s > lock.expiry_s && !world_is_told(w, side, slot));
+           (lock.amount != 0 && w->now_s > lock.expiry_s && !world_is_told(w, side, slot) &&
+            !world_is_decided(&lock)); /* else the payee lets it go */
 }
 
 static void world_end_lock(struct world *w, u32 side)
@@ -339,11 +383,11 @@ static const struct {
     u8 often;
     void (*act)(struct world *w, u32 side);
 } world_acts[] = {
-    {8, world_pay},       {8, world_lock},      {8, world_answer},  {8, world_end_lock},
-    {2, world_stake},     {2, world_part},      {18, world_update}, {16, world_flush},
-    {28, world_deliver},  {1, world_reconnect}, {1, world_crash},   {2, world_ask},
-    {8, world_splice},    {4, world_withdraw},  {3, world_execute}, {3, world_see},
-    {2, world_pass_time}, {6, world_lie},
+    {6, world_pay},     {6, world_lock},   {8, world_answer},    {8, world_end_lock},
+    {5, world_stake},   {4, world_part},   {3, world_pay_stake}, {2, world_hear_court},
+    {16, world_update}, {14, world_flush}, {26, world_deliver},  {1, world_reconnect},
+    {1, world_crash},   {2, world_ask},    {8, world_splice},    {4, world_withdraw},
+    {3, world_execute}, {3, world_see},    {2, world_pass_time}, {6, world_lie},
 };
 
 static void world_step(struct world *w)

@@ -429,6 +429,26 @@ enum status world_take(struct world *w, u32 side, const struct wire_message *mes
     return st == ST_OK ? ST_AGAIN : st;
 }
 
+bool world_is_decided(const struct lock *lock)
+{
+    return lock->kind != LOCK_OF_SECRET && lock->key.b[1] % 2 == 1;
+}
+
+u128 world_kept(const struct lock *lock)
+{
+    return world_is_decided(lock) ? (u128)WORLD_KEPT * (lock->key.b[1] - 1u) : lock->amount;
+}
+
+/* No stake goes back to its payer with something in it that a court gave its payee. */
+static void world_check_stakes(const struct channel *channel, bytes items)
+{
+    const struct locks *locks = channel_locks(channel, 1 - channel_side(channel));
+    for (struct item item; items.size != 0 && item_read(&items, &item) == ST_OK;) {
+        struct lock lock = locks_get(locks, item.slot);
+        assert(item.kind != ITEM_DROP || lock.amount <= world_kept(&lock));
+    }
+}
+
 void world_deliver(struct world *w, u32 side)
 {
     struct world_side *at = &w->side[side], *from = &w->side[1 - side];
@@ -437,6 +457,8 @@ void world_deliver(struct world *w, u32 side)
         return;
     enum status st = wire_decode(from->line[from->read++], &message, NULL);
     assert(st == ST_OK);
+    if (message.type == WIRE_UPDATE)
+        world_check_stakes(at->channel, message.update.items);
     st = world_take(w, side, &message);
     if (st == ST_INVALID)
         fprintf(stderr, "side %u refuses %s: %s\n", side, wire_name((u16)message.type),

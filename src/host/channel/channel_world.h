@@ -1,11 +1,12 @@
 /* Two machines, two journals, a chain, and a schedule in bytes that says what happens next: to
- * payments, locks, bases, withdrawals, connections, restarts, and to what is lied about. Each side
- * is honest; whatever the schedule, these hold:
+ * payments, locks, stakes in apps, bases, withdrawals, connections, restarts, and to what is lied
+ * about. Each side is honest; whatever the schedule, these hold:
  *
  *   no side refuses what the other has said          no number is signed twice differently
  *   money is conserved                               a lie changes nothing
  *   a journal brings back what it was written of     whatever is shown on chain is covered (R3)
  *   two who are left alone agree                     and then can spend what the other would take
+ *   what a court gives of a stake is paid
  *
  * Nothing leaves a side before its journal is durable; a restart loses what is not. */
 #ifndef CHANNEL_CHANNEL_WORLD_H
@@ -15,6 +16,10 @@
 #include "channel/signer.h"
 
 enum { WORLD_RECORDS = 6000, WORLD_MEMORY = 24 << 20, WORLD_SLOTS = 64, WORLD_SIGNED = 4096 };
+
+/* Apps by number, of which the court has decided the odd ones: so much of a stake its payer keeps.
+ */
+enum { WORLD_APPS = 6, WORLD_KEPT = 300 /* times the number, less one */ };
 
 enum { WORLD_START = 1000, WORLD_LOCK_LIFE = 60, WORLD_WITHDRAW_LIFE = 40 };
 
@@ -104,6 +109,10 @@ hash32 world_digest(const struct channel *channel);
 void world_meet(struct world *w);
 /* From the journal; the connection is gone. */
 void world_restart(struct world *w, u32 side);
+
+bool world_is_decided(const struct lock *lock);
+/* What its payer keeps of an app's lock; a lock that the court has not decided is kept whole. */
+u128 world_kept(const struct lock *lock);
 
 /* ST_OK: to be written; ST_AGAIN: nothing of it is. */
 enum status world_take(struct world *w, u32 side, const struct wire_message *message);
