@@ -15,7 +15,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { GIVEN = 500, STAKE = 100, TIME_S = 600, LIFE_S = 40000, PATIENCE_MS = 20000, LOOK_MS = 3 };
+enum {
+    GIVEN = 500,
+    STAKE = 100,
+    STAKE_OF_VICTIM = 5,
+    TIME_S = 600,
+    LIFE_S = 40000,
+    PATIENCE_MS = 20000,
+    LOOK_MS = 3
+};
 
 /* --- The liar's side, on the loop. */
 
@@ -74,6 +82,29 @@ static void offer_without_time(void)
     app.salt = offer.salt;
     offer.app = app_id(&app, arena_over(room, sizeof(room)));
     say_offer();
+}
+
+/* Tic-tac-toe, for something of the victim's as well. */
+static u8 board[9];
+static void offer_game(void)
+{
+    struct app_state first = app_first_state(BYTES_OF(board), 0);
+    u8 room[2048];
+    make_offer();
+    app.stake[1] = offer.stake_second = STAKE_OF_VICTIM;
+    app.rules = offer.rules = TICTACTOE_ADDRESS;
+    app.start = app_state_hash(&first, arena_over(room, sizeof(room)));
+    offer.data = BYTES_OF(board);
+    offer.app = app_id(&app, arena_over(room, sizeof(room)));
+    say_offer();
+}
+
+/* It is refused, and so all that was said before has been heard. */
+static void say_bad_offer(void)
+{
+    struct wire_message message = {.type = WIRE_APP_OFFER, .app_offer = offer};
+    message.app_offer.app.b[0] ^= 1;
+    liar_say(&message);
 }
 
 static void say_item(struct item item)
@@ -284,13 +315,19 @@ static bool is(const char *state, unsigned version)
     return comes(is_in_state, 0);
 }
 
+static bool victim_does(const char *method, const char *more)
+{
+    char id[67] = "", params[160], out[PARTY_ANSWER];
+    for (usize i = 0; i < sizeof(hash32); i++)
+        fmt(id + 2 * i, 3, "%02x", offer.app.b[i]);
+    fmt(params, sizeof(params), "{\"app\":\"0x%s\"%s}", id, more);
+    party_ask(liar.victim, method, params, out);
+    return strstr(out, "\"result\"") != NULL;
+}
+
 static void agree(void)
 {
-    char params[120] = "{\"app\":\"0x", out[PARTY_ANSWER];
-    for (usize i = 0; i < sizeof(hash32); i++)
-        fmt(params + 10 + 2 * i, 3, "%02x", offer.app.b[i]);
-    strcat(params, "\"}");
-    party_ask(liar.victim, "channel_appAccept", params, out);
+    (void)victim_does("channel_appAccept", "");
 }
 
 /* A state that both sign, which pays so much. */
@@ -396,6 +433,31 @@ static bool ends_with(u128 part)
     return is("ending", 0);
 }
 
+/* In the midst of a game the liar says that it is over; the victim moves on. */
+static void end_too_early(void)
+{
+    signed_version = 0;
+    let(offer_game);
+    bool good = is("asked", 0);
+    agree();
+    let(stake_all);
+    good = good && is("live", 0);
+    for (u16 version = 1; version <= 2; version++) {
+        lie = (struct wire_app_state){
+            .version = version, .mover = version - 1, .data = BYTES_OF(board)};
+        board[0] = version == 2;
+        let(say_state);
+        wanted_version = version;
+        good = good && comes(is_signed, 0);
+    }
+    refusals = 0;
+    let(say_end);
+    let(say_bad_offer);
+    good = good && comes(is_refused, 0) && victim_does("channel_appMove", ",\"move\":\"3\"");
+    wanted_version = 3;
+    judge(good && comes(is_signed, 0), "the end of a game that is not over");
+}
+
 /* The last: its channel is not to be used afterwards. The court has decided, the lock has expired
  * and is dropped, when the victim is there and when it has just started. */
 static void drop_what_it_owes(void)
@@ -455,6 +517,7 @@ static void *script(void *self)
     wanted_balance = balance += 40;
     judge(is("done", 0) && comes(has_balance, 0), "what the court gave, in the end");
 
+    end_too_early();
     drop_what_it_owes();
     party_stop(liar.victim);
     is_over = true;
