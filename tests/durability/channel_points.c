@@ -486,10 +486,12 @@ static void play_game(struct run *run, struct game *game)
         enum game_end end = game_step(game, ask_for_game, run);
         if (end == GAME_IS_OVER)
             return;
-        if (end == GAME_FAILED)
+        if (end == GAME_FAILED) { /* a hub may have to find the second again before it joins */
             game->id[0] = 0;
+            usleep(500000);
+        }
         pass_time_in_court(run, game);
-        if (clock_now_ms() > until_ms || game->proposed > 8) {
+        if (clock_now_ms() > until_ms || game->proposed > 40) {
             char why[PARTY_ANSWER] = "", list[PARTY_ANSWER];
             for (u32 i = 0; i < run->count; i++)
                 if (ask(run, i, "channel_appList", "{}", list))

@@ -28,7 +28,7 @@ const char *party_name(const struct party *party);
 const char *party_failure(const struct party *party);
 
 /* Waits for the answer, a member "result" or "error". From any thread. */
-enum { PARTY_ANSWER = 16384 };
+enum { PARTY_ANSWER = 32768 };
 void party_ask(struct party *party, const char *method, const char *params,
                char answer[static PARTY_ANSWER]);
 /* One that may be longer. */

@@ -492,6 +492,15 @@ static void find_in(struct session *session)
     }
 }
 
+/* The stage may be in the journal's last batch, and the update with the lock lost. */
+static bool lacks_lock(const struct session *session)
+{
+    const struct leg *out = &session->out;
+    return session->stage == SESSION_LIVE && out->stake != 0 &&
+           session->newest.state.version == 0 && !session->pending.is_there && out->entry != NULL &&
+           !channel_stake_lives(out->entry->channel, session->id, out->kind);
+}
+
 void apps_resume(struct daemon *daemon)
 {
     for (struct session *at = daemon->sessions; at != NULL; at = at->next) {
@@ -499,6 +508,8 @@ void apps_resume(struct daemon *daemon)
             continue;
         if (at->in.kind != LOCK_OF_SECRET)
             find_in(at);
+        if (lacks_lock(at))
+            at->stage = SESSION_LOCKING;
         onchain_watch_app(at->chain->chain, at->id);
         session_touch(at);
     }
