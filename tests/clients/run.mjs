@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import report from './reporter.mjs';
 
 // More than a minute each; the rest in the order of the alphabet.
-const longest = ['layer2_life', 'bridge', 'layer2', 'layer2_bad', 'channels_disputes', 'foundry', 'channels_cheats', 'layer2_unsafe', 'layer2_relay']
+const longest = ['layer2_life', 'channels_apps', 'bridge', 'layer2', 'layer2_bad', 'channels_disputes', 'foundry', 'channels_cheats', 'layer2_unsafe', 'layer2_relay']
   .map((name) => `${name}.test.mjs`);
 
 const all = readdirSync(new URL('.', import.meta.url)).filter((file) => file.endsWith('.test.mjs')).sort();
