@@ -92,6 +92,7 @@ async function startChild(beat) {
   const heart = beat && setInterval(() => { send().catch(() => {}); }, beat);
   let isKept = false;
   return Object.assign(chain, {
+    putsBack: true,
     mine: async () => {
       const hash = await send();
       await until(() => rpc('eth_getTransactionReceipt', hash), 30_000, 'a block');
@@ -162,7 +163,8 @@ export const chains = Object.keys(starts);
  *   mine()              a block
  *   pass(seconds)       a block, so much later
  *   setBaseFee(wei)     a block with that, or more; those after it come down again
- *   fork()              from here on, what comes is taken back by the function that it gives
+ *   fork()              from here on, what comes is taken back by the function that it gives; `putsBack`: and the
+ *                       transactions come again by themselves
  *   again(work)         `work`, on the chain as it was at the first time; afterwards there is nothing but this and stop
  */
 export async function startChain(name, beat) {
