@@ -1,0 +1,50 @@
+/* What a watchtower keeps of an app: enough to answer in its court for one of the two players, and
+ * nothing that it can read before somebody goes there.
+ *
+ *     hint  = first 16 bytes of sha256("app hint" ‖ id)       key = sha256("app key" ‖ id)
+ *     blob  = nonce (24) ‖ XChaCha20-Poly1305(key, nonce, data: hint, plain) ‖ tag (16)
+ *     plain = version (u8) ‖ player ‖ asset, expiry ‖ app ‖ state, two signatures ‖ move, one
+ *             signature ‖ packed ‖ 0…
+ *
+ * The id is what the court's events name the app by; of an app's locks nobody but their channels'
+ * sides knows it. A blob is as long as a channel's with its note, and as random.
+ *
+ * What is of any length stands in `packed`: the app's params, the state's data, and the move's data
+ * as far as it differs from that, one after the other, as (zeros, others: u8 each, the others)…
+ * The longest runs are taken, where three zeros or more end the others: so there is one way to
+ * write a thing. Most of it is ABI's zeros. What does not fit yet cannot be kept: then the move is
+ * left out, and without it nothing is sealed. */
+#ifndef CHANNEL_TOWER_APP_H
+#define CHANNEL_TOWER_APP_H
+
+#include "channel/app.h"
+#include "channel/tower_blob.h"
+
+struct tower_app {
+    enum app_role player; /* whose tower it is */
+    address asset;        /* of the locks */
+    u64 expiry_s;         /* of the locks */
+    struct app app;
+    struct app_state state; /* that both signed; above version 0 */
+    signature64 signature[2];
+    bool has_move; /* the next one, which the player alone has signed: */
+    struct app_state move;
+    signature64 move_signature;
+};
+
+hint16 tower_app_hint(hash32 id);
+
+/* False: it does not fit, and `out` is not written. */
+bool tower_app_seal(hash32 id, const struct tower_app *app, u8 out[static TOWER_PUT_SIZE]);
+
+/* In `arena`, TOWER_APP_ROOM bytes at most. ST_INVALID: not sealed for this id, or not as
+ * tower_app_seal writes it. */
+enum { TOWER_APP_ROOM = APP_PARAMS_LIMIT + 2 * APP_DATA_LIMIT };
+enum status tower_app_open(hash32 id, bytes blob, struct tower_app *out, struct arena *arena,
+                           struct err *err);
+
+/* Whether it is this app, and what is said to be signed is, under the domain of the court. `tmp`:
+ * COURT_CALL_ROOM bytes. */
+bool tower_app_is_signed(hash32 id, hash32 domain, const struct tower_app *app, struct arena tmp);
+
+#endif
