@@ -1,12 +1,12 @@
 // Apps between daemons: games with stakes, settled off chain or by the court, and who cheats at them.
-import { after, before, describe, test } from 'node:test';
+import { after, before, beforeEach, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { encodeAbiParameters, keccak256, parseAbiParameters, zeroAddress } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { chains, startChain } from './chains.mjs';
-import { command, hex, startDaemon } from './channels.mjs';
+import { command, hex, startDaemon, startTower } from './channels.mjs';
 import { ether, freeze, until } from './node.mjs';
 
 const margin = 15;
@@ -16,13 +16,15 @@ const stake = ether / 10n, otherStake = ether / 20n;
 
 const [L1] = chains;
 
-/** A chain and daemons on it, the first of which has a channel of an ether with the second. */
-async function world(name, count = 2, more = []) {
+/** A chain and daemons on it, the first of which has a channel of an ether with the second. Those in `guarded` have a watchtower. */
+async function world(name, count = 2, more = [], guarded = []) {
   const chain = await startChain(name);
   const nodes = [];
-  for (let i = 0; i < count; i++) nodes.push(await startDaemon({ urls: [chain.url], key: `test:${i + 1}`, args: [...args, ...more[i] ?? []] }));
+  const tower = guarded.length ? await startTower({ urls: [chain.url], key: 'test:8' }) : undefined;
+  const of = (i) => [...args, ...guarded.includes(i) ? ['--tower', tower.name] : [], ...more[i] ?? []];
+  for (let i = 0; i < count; i++) nodes.push(await startDaemon({ urls: [chain.url], key: `test:${i + 1}`, args: of(i) }));
   const self = {
-    chain, nodes, url: chain.url, pass: chain.pass,
+    chain, nodes, tower, url: chain.url, pass: chain.pass,
     /** A channel with money on both sides. */
     open: async (from = 0, to = 1) => {
       const { channel } = await nodes[from].rpc('channel_open', { peer: nodes[to].node, amount: hex(ether) });
@@ -73,6 +75,7 @@ async function world(name, count = 2, more = []) {
     stop: async () => {
       for (const node of nodes) { try { process.kill(node.pid, 'SIGCONT'); } catch { /* it has ended */ } }
       for (const node of nodes) await node.stop();
+      await self.tower?.stop();
       await chain.stop();
     },
   };
@@ -173,6 +176,7 @@ describe('apps that two agree about', () => {
 const shown = 'AppStateChanged(bytes32,uint40,uint40,(uint64,uint8,uint128,uint128,bytes))';
 const decided = 'AppDecided(bytes32,uint128,uint128)';
 const disputed = 'DisputeOpened(bytes32,bytes32)';
+const unlockedEvent = 'Unlocked(bytes32,uint8,uint8,uint128,uint128)';
 
 for (const name of chains) {
   describe(`apps that two do not agree about, on ${name}`, () => {
@@ -339,12 +343,104 @@ for (const name of chains) {
       const closed = () => on.nodes[0].channel(channel).then(({ state }) => state === 'closed');
       await until(async () => { await on.later(0, 600); return closed(); }, 120_000, 'the close');
       const [free] = await on.chain.words('Settled(bytes32,uint128,uint128)', channel);
-      const unlocked = await on.chain.words('Unlocked(bytes32,uint8,uint8,uint128,uint128)', channel);
+      const unlocked = await on.chain.words(unlockedEvent, channel);
       // The first's stake all to its payer, the second's all to its payee: both to the first.
       const locks = unlocked.map(([side, , toPayee, toPayer]) => [side, toPayee, toPayer]);
       const sums = locks.reduce(([payee, payer], [, a, b]) => [payee + a, payer + b], [0n, 0n]);
       assert.deepEqual(sums, [otherStake, stake]);
       assert.ok(free.includes(before - stake), `${free} with ${before - stake}`);
+    });
+  });
+}
+
+for (const name of chains) {
+  describe(`a watchtower of one who plays, on ${name}`, () => {
+    let on, channel;
+    before(async () => { on = await world(name, 2, [], [0]); });
+    beforeEach(async () => { channel = await on.open(); });
+    after(() => on?.stop());
+
+    const sums = async () => (await on.chain.words(unlockedEvent, channel))
+      .reduce(([payee, payer], [, , toPayee, toPayer]) => [payee + toPayee, payer + toPayer], [0n, 0n]);
+    /** Until the tower has called; time goes on a little. */
+    const called = (what, seconds = 1) => until(async () => { await on.pass(seconds); return what(); }, 60_000, 'the tower')
+      .catch((error) => { throw new Error(`${error.message}: ${what}\n${on.tower.output().slice(-3000)}`); });
+    /** A game that the first wins with its next move, which only it and its tower know of; both are gone. Gives the second's folder before its last moves. */
+    const won = async () => {
+      const app = await on.begin(channel);
+      await on.play(app, [0, 3]);
+      for (const i of [0, 1]) await on.is(i, app, { version: 3 });
+      const scratch = mkdtempSync(`${tmpdir()}/varve-app-`);
+      await on.nodes[1].kill();
+      cpSync(on.nodes[1].datadir, `${scratch}/old`, { recursive: true });
+      on.nodes[1] = await on.nodes[1].again();
+      await on.play(app, [1, 4]);
+      for (const i of [0, 1]) await on.is(i, app, { version: 5 });
+      await on.nodes[1].kill();
+      await until(async () => (await on.nodes[0].ask('channel_appMove', { app, move: '2' })).result, 30_000, 'the move');
+      await on.is(0, app, { turn: 'theirs', guarded: true });
+      await on.nodes[0].kill();
+      return { app, scratch };
+    };
+
+    test('an old state that is shown in court while its player is away is answered; the tower moves, and has it decided', async () => {
+      const before = await on.balances(channel);
+      const { app, scratch } = await won();
+      const old = await on.nodes[1].again({ datadir: `${scratch}/old`, port: 0 });
+      await until(async () => (await old.ask('channel_appSettle', { app, force: true })).result, 30_000, 'the cheat\'s journal');
+      await called(async () => await on.events(app, shown) >= 2); // the old state, and the newest that both signed
+      await old.kill();
+      await on.pass(moveSeconds);
+      await called(async () => await on.events(app, shown) === 3); // and the move
+      await called(async () => await on.events(app, decided) === 1);
+      assert.deepEqual(await on.chain.words(decided, app), [[stake, 0n]]);
+      for (const i of [0, 1]) on.nodes[i] = await on.nodes[i].again();
+      for (const i of [0, 1]) await on.is(i, app, { state: 'done', gets: i ? '0x0' : hex(otherStake) }, 60_000, 1);
+      await on.settled(channel);
+      assert.deepEqual(await on.balances(channel), [before[0] + otherStake, before[1] - otherStake]);
+      assert.equal(await on.events(channel, disputed), 0, 'no dispute of the channel');
+      rmSync(scratch, { recursive: true, force: true });
+    });
+
+    test('the same by a tower that was not there meanwhile, and whose answer a reorg takes back', async () => {
+      const { app, scratch } = await won();
+      await on.tower.kill();
+      const old = await on.nodes[1].again({ datadir: `${scratch}/old`, port: 0 });
+      await until(async () => (await old.ask('channel_appSettle', { app, force: true })).result, 30_000, 'the cheat\'s journal');
+      await until(async () => await on.events(app, shown) === 1, 60_000, 'the old state in court');
+      await old.kill();
+      const back = await on.chain.fork();
+      on.tower = await on.tower.again();
+      await called(async () => await on.events(app, shown) === 2);
+      await back(); // what came since is gone, and may come again at once
+      for (let i = 0; i < 4; i++) await on.pass(1);
+      await called(async () => await on.events(app, shown) === 2);
+      await on.pass(moveSeconds);
+      await called(async () => await on.events(app, decided) === 1);
+      for (const i of [0, 1]) on.nodes[i] = await on.nodes[i].again();
+      for (const i of [0, 1]) await on.is(i, app, { state: 'done', gets: i ? '0x0' : hex(otherStake) }, 60_000, 1);
+      await on.settled(channel);
+      rmSync(scratch, { recursive: true, force: true });
+    });
+
+    test('a channel that is closed by force while its player is away: the tower goes to court, and that decides the locks', async () => {
+      const { app, scratch } = await won();
+      on.nodes[1] = await on.nodes[1].again();
+      await until(async () => { // which has to see its chain's first block
+        await on.nodes[1].ask('channel_close', { channel, force: true, timeoutMs: 1 });
+        return await on.events(channel, disputed) === 1;
+      }, 60_000, 'the dispute');
+      await on.nodes[1].kill();
+      await called(async () => await on.events(app, shown) >= 1);
+      await on.pass(moveSeconds);
+      await called(async () => await on.events(app, shown) === 2);
+      await called(async () => await on.events(app, decided) === 1);
+      await called(async () => await on.events(channel, 'Settled(bytes32,uint128,uint128)') === 1, 30);
+      await called(async () => await on.events(channel, unlockedEvent) === 2);
+      assert.deepEqual(await sums(), [otherStake, stake]); // to payees, to payers: all to the first
+      for (const i of [0, 1]) on.nodes[i] = await on.nodes[i].again();
+      for (const i of [0, 1]) await until(async () => { await on.later(i, 1); return (await on.nodes[i].channel(channel)).state === 'closed'; }, 60_000, 'the end');
+      rmSync(scratch, { recursive: true, force: true });
     });
   });
 }
@@ -412,7 +508,7 @@ describe('a virtual channel through a hub', () => {
   let on, left, right;
   const [alice, hub, bob] = [0, 1, 2];
   before(async () => {
-    on = await world(L1, 3, [[], ['--apps.join'], []]);
+    on = await world(L1, 3, [[], ['--apps.join'], ['--tower.risk', '0.01']], [bob]);
     left = await on.open(alice, hub);
     right = await on.open(hub, bob);
   });
@@ -451,6 +547,26 @@ describe('a virtual channel through a hub', () => {
     await on.nodes[bob].rpc('channel_appSettle', { app });
     for (const i of [alice, hub, bob]) await on.is(i, app, { state: 'done' });
     await check(before, 1301n);
+  });
+
+  test('who is paid says that it signed only while little rests on what its tower does not have', async () => {
+    const before = await sums();
+    const app = await begin();
+    const some = ether / 200n, much = ether / 50n;
+    await pay(app, alice, some, some);
+    await on.is(bob, app, { guarded: true });
+    await on.tower.kill();
+    await pay(app, alice, some, 2n * some);
+    await on.nodes[alice].rpc('channel_appMove', { app, move: String(much) });
+    await on.is(bob, app, { gets: hex(2n * some + much), guarded: false }); // which it has signed, and nobody knows
+    await new Promise((done) => setTimeout(done, 1500));
+    await on.is(alice, app, { pays: hex(2n * some) });
+    on.tower = await on.tower.again();
+    await on.is(alice, app, { pays: hex(2n * some + much) });
+    await on.is(bob, app, { guarded: true });
+    await on.nodes[bob].rpc('channel_appSettle', { app });
+    for (const i of [alice, hub, bob]) await on.is(i, app, { state: 'done' });
+    await check(before, 2n * some + much);
   });
 
   test('the hub goes away once the legs are locked: the two pay on, the court decides for both legs', async () => {

@@ -358,7 +358,9 @@ static void sweep(struct daemon *daemon)
         struct session *session = *at;
         bool is_done = session->stage == SESSION_DONE;
         bool is_strangers = session->why[0] != 0 && session->role == APP_SECOND;
-        if (!is_done || (!is_strangers && ++done <= MOST_DONE)) {
+        bool is_told =
+            session->guard.is_underway && daemon->tower->greeted; /* soon, that it is over */
+        if (!is_done || is_told || (!is_strangers && ++done <= MOST_DONE)) {
             at = &session->next;
             continue;
         }
@@ -378,6 +380,8 @@ void apps_turn(struct daemon *daemon)
         at->is_due = false;
         if (is_due)
             step(at);
+        if (is_due)
+            session_guard(at);
     }
     sweep(daemon);
 }

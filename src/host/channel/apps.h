@@ -9,6 +9,7 @@
  *     apps_end.c    stakes: paying, letting go, expiry
  *     apps_court.c  where the two do not agree
  *     apps_hub.c    locks that are joined for others
+ *     apps_tower.c  what a watchtower is given of them
  *
  *     OFFERED, ASKED ─ accept ─> LOCKING ─ our lock is made ─> LIVE ─ over, or nothing more is to
  *                                                               │      be signed
@@ -47,6 +48,19 @@ struct leg {
     u32 slot;            /* where it was last */
     enum lock_kind kind;
     u128 stake; /* the amount that it was made with */
+};
+
+/* What the watchtower has of an app. Worth: what is ours if it ends like that. */
+struct app_guard {
+    hint16 hint;
+    u64 put;          /* sequence of the newest blob that was put on this connection; 0: none */
+    u64 has;          /* of the newest that it has a receipt for; 0: none is known */
+    hash32 digest;    /* of its receipt */
+    u128 least;       /* worth of what can be shown and is not older than what the tower has */
+    u128 least_since; /* the same, once it has what is under way */
+    bool is_underway;
+    bool holds;    /* our signature under the newest state waits for the tower */
+    bool is_large; /* what does not fit into a blob: people know */
 };
 
 struct session {
@@ -88,6 +102,7 @@ struct session {
         hash32 key;
         u64 failures, retry_ms;
     } errand;
+    struct app_guard guard;
 };
 
 /* --- apps.c */
@@ -152,6 +167,8 @@ enum status session_move(struct session *session, bytes words, struct err *err);
 /* Ends it with what both have signed; what has never begun, or unasked, is dropped. */
 enum status session_end(struct session *session, struct err *err);
 void session_play(struct session *session);
+/* Says our signature under the newest state, if the tower has what it needs to. */
+void session_answer(struct session *session);
 void session_make_lock(struct session *session);
 /* A state from the journal. */
 enum status session_replay_state(struct session *session, bool ours,
@@ -174,6 +191,19 @@ void session_court(struct session *session);
 void session_court_sees(struct session *session, const struct onchain_app *app);
 /* The peer's lock does not expire while the court gives us something of it. */
 void session_claim(struct session *session);
+
+/* --- apps_tower.c */
+
+/* Its first state is there; both have signed another one. */
+void session_guard_begin(struct session *session);
+void session_guard_agreed(struct session *session);
+/* Whether the tower has so much of it that the other may know that we signed the newest state; else
+ * session_answer says so once it has. */
+bool session_guard_allows(struct session *session);
+/* Whether it has all that there is of it. */
+bool session_is_guarded(const struct session *session);
+/* Gives the tower what it does not have of it. */
+void session_guard(struct session *session);
 
 /* --- apps_hub.c */
 

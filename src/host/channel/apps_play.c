@@ -193,6 +193,7 @@ struct session *session_of_offer(struct daemon *daemon, const struct wire_app_of
     session->channel = offer->channel;
     session->expiry_s = offer->expiry_s;
     state_set(&session->newest, &first);
+    session_guard_begin(session);
     make_legs(session, entry);
     return session;
 }
@@ -394,6 +395,12 @@ static void say_state(struct session *session, const struct signed_state *from, 
     daemon_say(session->peer, &message);
 }
 
+void session_answer(struct session *session)
+{
+    if (session_guard_allows(session))
+        say_state(session, &session->newest, false);
+}
+
 static bool sign(const struct session *session, struct signed_state *state)
 {
     struct sign_app app = {session->id, &state->state};
@@ -421,6 +428,7 @@ static void adopt(struct session *session, struct signed_state *state)
         state_clear(&session->heard);
     session_forget_moved(session, version);
     session->waits_since_s = 0;
+    session_guard_agreed(session);
     signer_app_agree(session->daemon->keys, session->id, version);
 }
 
@@ -492,9 +500,11 @@ static void countersign(struct session *session)
     if (!sign(session, heard))
         return;
     struct wire_message theirs = message_of(session, heard, 1 - session->role);
+    struct wire_message ours = message_of(session, heard, session->role);
     record_app_state(session, false, &theirs);
-    say_state(session, heard, true);
+    record_app_state(session, true, &ours);
     adopt(session, heard);
+    session_answer(session);
     session_touch(session);
 }
 
@@ -673,7 +683,7 @@ void apps_met(struct peer *peer)
         if (at->stage >= SESSION_LOCKING && at->role == APP_SECOND)
             say_answer(peer, at->id, true, "");
         if (at->newest.is_signed[at->role])
-            say_state(at, &at->newest, false);
+            session_answer(at);
         if (at->pending.is_there)
             say_state(at, &at->pending, false);
         if (at->stage == SESSION_ENDING)

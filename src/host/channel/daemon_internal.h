@@ -586,6 +586,8 @@ enum status tower_choose(struct daemon *daemon, struct err *err);
 void tower_step(struct entry *entry);
 /* What rests on states of the channel that it does not have yet. */
 u128 tower_unguarded(const struct entry *entry);
+/* How much may. */
+u128 tower_allowed_risk(const struct entry *entry);
 /* Whether it has so much of the channel that more may be acknowledged. */
 bool tower_allows(struct entry *entry);
 /* It can be talked to. */

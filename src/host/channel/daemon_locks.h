@@ -156,6 +156,12 @@ enum status apps_take_answer(struct peer *peer, const struct wire_message *messa
 enum status apps_take_state(struct peer *peer, const struct wire_message *message, struct err *err);
 enum status apps_take_end(struct peer *peer, const struct wire_message *message, struct err *err);
 enum status apps_take_leg(struct peer *peer, const struct wire_message *message, struct err *err);
+/* The watchtower can be talked to; it answers about a blob of an app. */
+void apps_tower_met(struct daemon *daemon);
+enum status apps_take_receipt(struct daemon *daemon, const struct wire_tower_receipt *receipt,
+                              struct err *err);
+enum status apps_take_tower_refusal(struct daemon *daemon, const struct wire_tower_refuse *refusal,
+                                    struct err *err);
 
 /* --- payments.c */
 

@@ -188,7 +188,8 @@ static const struct {
         IS("data", "Data") ","
         IS("params", "Data") ","
         IS("expiry", "Count") ","
-        IS("why", "Text"))},
+        IS("why", "Text") ","
+        IS("guarded", "Bool"))}, /* of a daemon with a watchtower */
     {"Data", "{\"type\":\"string\",\"pattern\":\"^0x([0-9a-f]{2})*$\"}"},
     {"Apps", LIST_OF("App")},
     {"Document", "{\"description\":\"this document\",\"type\":\"object\"}"},

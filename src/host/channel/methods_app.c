@@ -74,6 +74,10 @@ static void put_app(struct json_out *out, const struct session *session)
     json_key(out, "expiry");
     json_put_u64(out, session->expiry_s);
     method_put_text(out, "why", session->why);
+    if (session->daemon->tower != NULL && !is_hub) {
+        json_key(out, "guarded");
+        json_put_bool(out, session_is_guarded(session));
+    }
     json_close_object(out);
 }
 

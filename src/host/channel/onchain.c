@@ -92,6 +92,9 @@ static void say(const struct onchain_listener *listener, const struct telling *f
     case TELL_DISPUTED:
         listener->disputed(listener->self, from->key, from->secret, from->number);
         return;
+    case TELL_SHOWN:
+        listener->shown(listener->self, from->key, from->number);
+        return;
     case TELL_OUTCOME:
         listener->outcome(listener->self, from->key, from->flag, from->reason);
         return;

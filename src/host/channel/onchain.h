@@ -81,6 +81,8 @@ struct onchain_listener {
     /* A dispute of whatever channel was opened in that block; again as reveals are. NULL is fine.
      */
     void (*disputed)(void *self, hash32 id, hash32 salt, u64 block);
+    /* The same of an app, whosever it is, of which a state was shown in the court. */
+    void (*shown)(void *self, hash32 app, u64 block);
 };
 
 struct onchain_options {

@@ -70,15 +70,33 @@ static void keep_state(struct watched_app *app, const struct app_state *state)
     app->has_state = true;
 }
 
+bool court_matters(const struct onchain *chain)
+{
+    return chain->apps != NULL || chain->options.listener.shown != NULL;
+}
+
+static void tell_shown(struct onchain *chain, hash32 app, u64 block)
+{
+    if (chain->options.listener.shown == NULL || block <= chain->scanned)
+        return;
+    struct telling *telling = telling_new(0);
+    telling->kind = TELL_SHOWN;
+    telling->key = app;
+    telling->number = block;
+    tell(chain, telling);
+}
+
 void court_take_logs(struct onchain *chain, const struct eth_logs *logs)
 {
     for (usize i = 0; i < logs->count; i++) {
         struct court_event event;
         struct err why;
-        struct watched_app *app = NULL;
         /* Any state that two sign may be shown in a court: what does not read is no app of ours. */
-        if (court_read_event(&logs->list[i].log, &event, &why) == ST_OK)
-            app = find(chain, event.app);
+        if (court_read_event(&logs->list[i].log, &event, &why) != ST_OK)
+            continue;
+        if (event.kind == COURT_STATE_CHANGED)
+            tell_shown(chain, event.app, logs->list[i].block_number);
+        struct watched_app *app = find(chain, event.app);
         if (app == NULL)
             continue;
         app->is_stale = app->has_logs = true;

@@ -91,6 +91,7 @@ struct telling {
         TELL_BLOCK,
         TELL_REVEALED,
         TELL_DISPUTED,
+        TELL_SHOWN,
         TELL_OUTCOME,
         TELL_STIRRED,
         TELL_FUNDS,
@@ -184,6 +185,8 @@ enum status onchain_tell_funds(struct onchain *chain, struct err *err);
 void court_watch(struct onchain *chain, hash32 id);
 void court_forget(struct onchain *chain, hash32 id);
 void court_forget_all(struct onchain *chain);
+/* Whether anybody wants to know of its logs. */
+bool court_matters(const struct onchain *chain);
 /* Takes over what logs say. */
 void court_take_logs(struct onchain *chain, const struct eth_logs *logs);
 /* What was seen on a branch that is left may not be so. */

@@ -277,7 +277,7 @@ static enum status scan_round(struct onchain *chain, u64 first, u64 last,
     part = tmp;
     TRY(read_logs(chain, first, last, latest, &reveals, &logs, &part, err));
     TRY(take_reveals(chain, &logs, part, err));
-    if (chain->apps != NULL) {
+    if (court_matters(chain)) {
         TRY(read_logs(chain, first, last, latest, &courts, &logs, &tmp, err));
         court_take_logs(chain, &logs);
     }

@@ -68,13 +68,15 @@ static enum status open_kept(struct daemon *daemon, const struct daemon_kept *ke
                              struct adjudicator_states *states, struct err *err)
 {
     hint16 hint;
+    struct tower_stakes stakes; /* for the tower alone */
     secret32 key = keyring_note_key(daemon->ring);
     memcpy(hint.b, kept->hint, sizeof(hint));
     enum status st = tower_note_open(
         &key, hint, (bytes){kept->blob + TOWER_BLOB_SIZE, TOWER_NOTE_SIZE}, note, err);
     secret_wipe(&key);
     TRY(st);
-    TRY(tower_blob_open(note->salt, (bytes){kept->blob, TOWER_BLOB_SIZE}, terms, states, err));
+    TRY(tower_blob_open(note->salt, (bytes){kept->blob, TOWER_BLOB_SIZE}, terms, states, &stakes,
+                        err));
     if (!answer_is_signed(terms, states) ||
         !address_equal(signer_owner(daemon->keys, note->key), terms->owner[note->side]))
         return fail(err, ST_INVALID, "the states are not signed as they have to be");
@@ -104,8 +106,8 @@ static enum status make_entry(struct daemon *daemon, const struct daemon_kept *k
     struct adjudicator_states states;
     struct err why;
     if (open_kept(daemon, kept, &note, &terms, &states, &why) != ST_OK) {
-        log_error("channel", "the watchtower gives something that is not ours",
-                  LOG_TEXT("why", why.text));
+        log_info("channel", "the watchtower has something that is of none of our channels",
+                 LOG_TEXT("why", why.text)); /* an app's, or not ours */
         return ST_OK;
     }
     struct chain_of *chain = daemon_chain(daemon, terms.chain_id);

@@ -3,13 +3,18 @@
  *
  *     client's daemon ── TOWER_PUT ──> tower_store.h: on disk ── TOWER_RECEIPT ──> client
  *     chain ── DisputeOpened: salt ──> hint ──> blob, opened ──> challenge, settle ──> chain
+ *     court ── AppStateChanged: id ──> hint ──> blob, opened ──> appDispute, appMove, appSettle
  *
  * A client is whoever connects, by its node key. What came in while a turn's messages were read is
  * made durable at once, and then receipts leave. A tower learns of a channel when its dispute
  * begins, and not before: it watches all disputes of the adjudicators of its chains, and answers
  * those that it has a newer state for, at its own expense: where fees are high, for as much as the
- * answer is worth to its client, and a limit of its own. It is neither paid for that nor trusted
- * with anything: it can do nothing with a blob that the client would not do.
+ * answer is worth to its client, and a limit of its own. (What an app is worth nobody can check, so
+ * there it is the limit.) It is neither paid for that nor trusted with anything: it can do nothing
+ * with a blob that the client would not do.
+ *
+ * Of apps it learns when a state is shown in court, or when a channel is disputed whose locks
+ * depend on them: then they are shown there, if the client has something of that.
  *
  * After a restart it goes on at the first block in which a dispute that it knows of was opened. */
 #ifndef CHANNEL_TOWER_H

@@ -1,41 +1,12 @@
 #include "channel/tower_blob.h"
 
+#include "channel/tower_plain.h"
+#include "channel/update.h"
 #include "crypto/keccak.h"
 
 enum { VERSION = 1, PLAIN_SIZE = TOWER_BLOB_SIZE - XAEAD_OVERHEAD };
 
-/* One description serves both ways: reading and writing visit the same fields in the same order. */
-struct cursor {
-    u8 *at, *end; /* of the plain text, PLAIN_SIZE bytes: it has room for all */
-    bool writes;
-};
-
-static void visit_raw(struct cursor *cursor, void *field, usize size)
-{
-    assert((usize)(cursor->end - cursor->at) >= size);
-    if (cursor->writes)
-        memcpy(cursor->at, field, size);
-    else
-        memcpy(field, cursor->at, size);
-    cursor->at += size;
-}
-
-static u128 visit_number(struct cursor *cursor, u128 value, usize size)
-{
-    u8 digits[sizeof(value)];
-    for (usize i = size; i-- > 0; value >>= 8)
-        digits[i] = (u8)value;
-    visit_raw(cursor, digits, size);
-    for (usize i = 0; i < size; i++)
-        value = value << 8 | digits[i];
-    return value;
-}
-
-#define VISIT(cursor, field) visit_raw((cursor), &(field), sizeof(field))
-#define VISIT_NUMBER(cursor, field)                                                                \
-    ((field) = (__typeof__(field))visit_number((cursor), (field), sizeof(field)))
-
-static void visit_terms(struct cursor *cursor, struct channel_terms *terms)
+static void visit_terms(struct tower_cursor *cursor, struct channel_terms *terms)
 {
     VISIT_NUMBER(cursor, terms->chain_id);
     VISIT(cursor, terms->adjudicator);
@@ -45,7 +16,7 @@ static void visit_terms(struct cursor *cursor, struct channel_terms *terms)
     VISIT(cursor, terms->payout);
 }
 
-static void visit_base(struct cursor *cursor, struct adjudicator_base *signed_base)
+static void visit_base(struct tower_cursor *cursor, struct adjudicator_base *signed_base)
 {
     struct base *base = &signed_base->base;
     VISIT_NUMBER(cursor, base->epoch);
@@ -59,7 +30,7 @@ static void visit_base(struct cursor *cursor, struct adjudicator_base *signed_ba
     }
 }
 
-static void visit_half(struct cursor *cursor, struct adjudicator_half *signed_half)
+static void visit_half(struct tower_cursor *cursor, struct adjudicator_half *signed_half)
 {
     struct half *half = &signed_half->half;
     VISIT_NUMBER(cursor, half->seq);
@@ -72,13 +43,43 @@ static void visit_half(struct cursor *cursor, struct adjudicator_half *signed_ha
     VISIT(cursor, signed_half->payee);
 }
 
-static void visit_all(struct cursor *cursor, struct channel_terms *terms,
-                      struct adjudicator_states *states)
+static void visit_stakes(struct tower_cursor *cursor, struct tower_stakes *stakes)
+{
+    VISIT_NUMBER(cursor, stakes->count);
+    for (usize i = 0; i < stakes->count && i < TOWER_STAKES; i++) {
+        struct tower_stake *stake = &stakes->of[i];
+        VISIT_NUMBER(cursor, stake->side);
+        VISIT_NUMBER(cursor, stake->kind);
+        VISIT_NUMBER(cursor, stake->slot);
+        VISIT_NUMBER(cursor, stake->expiry_s);
+        VISIT_NUMBER(cursor, stake->amount);
+        VISIT(cursor, stake->app);
+    }
+}
+
+/* Whether they can be locks. */
+static bool fit(const struct tower_stakes *stakes)
+{
+    if (stakes->count > TOWER_STAKES)
+        return false;
+    for (usize i = 0; i < stakes->count; i++) {
+        const struct tower_stake *stake = &stakes->of[i];
+        if (stake->side > 1 || (stake->kind != LOCK_OF_FIRST && stake->kind != LOCK_OF_SECOND) ||
+            stake->slot >= LOCKS_MOST || stake->expiry_s >> 40 != 0 || stake->amount == 0 ||
+            stake->amount >= CHANNEL_AMOUNT_LIMIT)
+            return false;
+    }
+    return true;
+}
+
+static void visit_all(struct tower_cursor *cursor, struct channel_terms *terms,
+                      struct adjudicator_states *states, struct tower_stakes *stakes)
 {
     visit_terms(cursor, terms);
     visit_base(cursor, &states->base);
     for (u32 side = 0; side < 2; side++)
         visit_half(cursor, &states->half[side]);
+    visit_stakes(cursor, stakes);
 }
 
 /* --- Names and keys. */
@@ -116,25 +117,28 @@ hash32 tower_receipt_digest(hint16 hint, u64 sequence, bytes blob)
 /* --- Blobs. */
 
 void tower_blob_seal(const struct channel_terms *terms, const struct adjudicator_states *states,
-                     u8 out[static TOWER_BLOB_SIZE])
+                     const struct tower_stakes *stakes, u8 out[static TOWER_BLOB_SIZE])
 {
     u8 plain[PLAIN_SIZE] = {VERSION};
     struct channel_terms own_terms = *terms;
     struct adjudicator_states own_states = *states;
-    struct cursor cursor = {plain + 1, plain + sizeof(plain), true};
+    struct tower_stakes own_stakes = *stakes;
+    struct tower_cursor cursor = {plain + 1, plain + sizeof(plain), true};
     hint16 hint = tower_hint(terms->salt);
     secret32 key = key_of(terms->salt);
-    visit_all(&cursor, &own_terms, &own_states);
+    assert(fit(stakes));
+    visit_all(&cursor, &own_terms, &own_states, &own_stakes);
     xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), out);
     secret_wipe(&key);
     secret_wipe(&own_terms.salt);
 }
 
 enum status tower_blob_open(hash32 salt, bytes blob, struct channel_terms *terms,
-                            struct adjudicator_states *states, struct err *err)
+                            struct adjudicator_states *states, struct tower_stakes *stakes,
+                            struct err *err)
 {
     u8 plain[PLAIN_SIZE];
-    struct cursor cursor = {plain + 1, plain + sizeof(plain), false};
+    struct tower_cursor cursor = {plain + 1, plain + sizeof(plain), false};
     hint16 hint = tower_hint(salt);
     secret32 key = key_of(salt);
     bool opened = blob.size == TOWER_BLOB_SIZE && xaead_open(&key, BYTES_OF(hint), blob, plain);
@@ -145,13 +149,13 @@ enum status tower_blob_open(hash32 salt, bytes blob, struct channel_terms *terms
         return fail(err, ST_INVALID, "the blob is of version %u", plain[0]);
     *terms = (struct channel_terms){.salt = salt};
     *states = (struct adjudicator_states){0};
-    visit_all(&cursor, terms, states);
+    *stakes = (struct tower_stakes){.count = 0};
+    visit_all(&cursor, terms, states, stakes);
     for (u32 side = 0; side < 2; side++) {
         states->half[side].half.side = side;
         states->half[side].half.epoch = states->base.base.epoch;
     }
-    for (; cursor.at < cursor.end; cursor.at++)
-        if (*cursor.at != 0)
-            return fail(err, ST_INVALID, "the blob has something after its end");
-    return ST_OK;
+    return fit(stakes) && visit_ends(&cursor)
+               ? ST_OK
+               : fail(err, ST_INVALID, "the blob has something after its end");
 }

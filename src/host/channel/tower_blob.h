@@ -2,11 +2,14 @@
  *
  *     hint = first 16 bytes of sha256("hint" ‖ salt)        key = sha256("key" ‖ salt)
  *     blob = nonce (24) ‖ XChaCha20-Poly1305(key, nonce, data: hint, plain) ‖ tag (16)
- *     plain = version (u8) ‖ terms but their salt ‖ base, two signatures ‖ a's half ‖ b's half ‖ 0…
+ *     plain = version (u8) ‖ terms but their salt ‖ base, two signatures ‖ a's half ‖ b's half ‖
+ *             count of stakes (u8) ‖ stakes ‖ 0…
+ *     stake = side, kind (u8 each) ‖ slot (u16) ‖ expiry (u64) ‖ amount (u128) ‖ id of its app
  *
  * The salt becomes public when a dispute is opened, and is the same whatever state it is opened
  * with: then the tower finds the blob by its hint and reads it. Until then it sees a name and 2,048
- * bytes that change. Each blob takes the place of the one before.
+ * bytes that change. Each blob takes the place of the one before. With the ids of apps that locks
+ * in the channel depend on it opens their blobs too (tower_app.h).
  *
  * Integers are big-endian, each of its type's size; the epoch and side of a half are the base's
  * and its place's. Zeros fill the plain text up, so that all blobs are alike; nothing else may
@@ -21,17 +24,34 @@ enum {
     TOWER_BLOB_SIZE = 2048,
     TOWER_NOTE_SIZE = 256, /* stands after the blob (tower_note.h) */
     TOWER_PUT_SIZE = TOWER_BLOB_SIZE + TOWER_NOTE_SIZE,
+    TOWER_STAKES = 17,
+};
+
+/* A lock in the channel that an app decides. */
+struct tower_stake {
+    u8 side, kind; /* an enum lock_kind */
+    u16 slot;
+    u64 expiry_s;
+    u128 amount;
+    hash32 app;
+};
+
+/* As many as there is room for. */
+struct tower_stakes {
+    u8 count;
+    struct tower_stake of[TOWER_STAKES];
 };
 
 hint16 tower_hint(hash32 salt);
 
 void tower_blob_seal(const struct channel_terms *terms, const struct adjudicator_states *states,
-                     u8 out[static TOWER_BLOB_SIZE]);
+                     const struct tower_stakes *stakes, u8 out[static TOWER_BLOB_SIZE]);
 
 /* ST_INVALID: not sealed for this salt, or not as tower_blob_seal writes it. Whose signatures they
  * are is for the contract to judge. */
 enum status tower_blob_open(hash32 salt, bytes blob, struct channel_terms *terms,
-                            struct adjudicator_states *states, struct err *err);
+                            struct adjudicator_states *states, struct tower_stakes *stakes,
+                            struct err *err);
 
 /* What a tower signs for a blob that it keeps: keccak256("varve tower receipt" ‖ hint ‖ sequence
  * ‖ keccak256(blob)). */

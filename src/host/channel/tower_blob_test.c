@@ -5,6 +5,11 @@
 
 #include "harness/test.h"
 
+static const struct tower_stakes some = {
+    .count = 2,
+    .of = {{0, LOCK_OF_FIRST, 3, 1700000000, 7, {{1}}}, {1, LOCK_OF_SECOND, 0, 9, 8, {{2}}}}};
+static struct tower_stakes stakes; /* that were read */
+
 static const secret32 keys[2] = {{{[31] = 1}}, {{[31] = 2}}};
 
 static struct channel_terms test_terms(void)
@@ -70,16 +75,41 @@ static bool same_states(const struct channel_terms *terms, const struct adjudica
                        adjudicator_challenge_base(terms, &b->base, b->half, &second));
 }
 
+static bool same_stakes(const struct tower_stakes *a, const struct tower_stakes *b)
+{
+    bool same = a->count == b->count;
+    for (usize i = 0; same && i < a->count; i++)
+        same = a->of[i].side == b->of[i].side && a->of[i].kind == b->of[i].kind &&
+               a->of[i].slot == b->of[i].slot && a->of[i].expiry_s == b->of[i].expiry_s &&
+               a->of[i].amount == b->of[i].amount && hash32_equal(a->of[i].app, b->of[i].app);
+    return same;
+}
+
 TEST(tower_blob_opens_with_the_salt_to_what_was_sealed)
 {
     struct channel_terms terms = test_terms(), read;
     struct adjudicator_states states = test_states(&terms), got;
     u8 blob[TOWER_BLOB_SIZE];
-    tower_blob_seal(&terms, &states, blob);
-    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, NULL) == ST_OK);
+    tower_blob_seal(&terms, &states, &some, blob);
+    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_OK);
     CHECK(hash32_equal(channel_name_of(&read).id, channel_name_of(&terms).id));
     CHECK(same_states(&terms, &states, &got));
     CHECK(answer_is_signed(&read, &got));
+    CHECK(same_stakes(&stakes, &some));
+}
+
+TEST(tower_blob_has_room_for_as_many_stakes_as_it_says)
+{
+    struct channel_terms terms = test_terms(), read;
+    struct adjudicator_states states = test_states(&terms), got;
+    struct tower_stakes many = {.count = TOWER_STAKES};
+    u8 blob[TOWER_BLOB_SIZE];
+    for (usize i = 0; i < many.count; i++)
+        many.of[i] = (struct tower_stake){1, LOCK_OF_SECOND,       (u16)(LOCKS_MOST - 1 - i),
+                                          5, ((u128)1 << 120) - 1, {{(u8)i}}};
+    tower_blob_seal(&terms, &states, &many, blob);
+    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_OK);
+    CHECK(same_stakes(&stakes, &many) && same_states(&terms, &states, &got));
 }
 
 TEST(tower_blob_says_nothing_without_the_salt)
@@ -88,10 +118,10 @@ TEST(tower_blob_says_nothing_without_the_salt)
     struct adjudicator_states states = test_states(&terms), none = {0}, got;
     u8 blob[TOWER_BLOB_SIZE], again[TOWER_BLOB_SIZE], empty[TOWER_BLOB_SIZE];
     hash32 other = {{8}};
-    tower_blob_seal(&terms, &states, blob);
-    tower_blob_seal(&terms, &states, again);
-    tower_blob_seal(&terms, &none, empty); /* of the same size, whatever there is in it */
-    CHECK(tower_blob_open(other, BYTES_OF(blob), &read, &got, NULL) == ST_INVALID);
+    tower_blob_seal(&terms, &states, &some, blob);
+    tower_blob_seal(&terms, &states, &some, again);
+    tower_blob_seal(&terms, &none, &some, empty); /* of the same size, whatever there is in it */
+    CHECK(tower_blob_open(other, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_INVALID);
     usize same = 0, zeros = 0;
     for (usize i = 0; i < sizeof(blob); i++) {
         same += blob[i] == again[i];
@@ -110,16 +140,17 @@ TEST(tower_blob_is_refused_where_a_bit_differs)
     struct channel_terms terms = test_terms(), read;
     struct adjudicator_states states = test_states(&terms), got;
     u8 blob[TOWER_BLOB_SIZE];
-    tower_blob_seal(&terms, &states, blob);
+    tower_blob_seal(&terms, &states, &some, blob);
     for (usize i = 0; i < sizeof(blob); i += 7) {
         blob[i] ^= 0x10;
-        CHECK_ROW(i, tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, NULL) == ST_INVALID);
+        CHECK_ROW(i, tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) ==
+                         ST_INVALID);
         blob[i] ^= 0x10;
     }
     bytes whole = BYTES_OF(blob);
     for (usize size = 0; size < TOWER_BLOB_SIZE; size += 89)
         CHECK_ROW(size, tower_blob_open(terms.salt, bytes_slice(whole, 0, size), &read, &got,
-                                        NULL) == ST_INVALID);
+                                        &stakes, NULL) == ST_INVALID);
 }
 
 TEST(tower_blob_of_another_version_or_with_more_in_it_is_refused)
@@ -131,14 +162,14 @@ TEST(tower_blob_of_another_version_or_with_more_in_it_is_refused)
     secret32 key;
     sha256_joined(BYTES_LIT("key"), BYTES_OF(terms.salt), key.b);
     xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), blob);
-    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, NULL) == ST_OK);
+    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_OK);
     plain[0] = 2;
     xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), blob);
-    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, NULL) == ST_INVALID);
+    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_INVALID);
     plain[0] = 1;
     plain[sizeof(plain) - 1] = 1;
     xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), blob);
-    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, NULL) == ST_INVALID);
+    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_INVALID);
 }
 
 TEST(tower_answers_only_with_states_that_both_sides_signed)

@@ -10,8 +10,11 @@
  *
  * A blob's sequence says how much it proves, by itself: so it needs no place in the journal. A
  * tower that has a higher one knows a later state of the channel than the journal does, which is
- * then an old copy, and all its channels have to recover (restoring.c). */
+ * then an old copy, and all its channels have to recover (restoring.c).
+ *
+ * Of apps it gets blobs too (apps_tower.c), which are answered like those of channels. */
 #include "channel/daemon_chains.h"
+#include "channel/daemon_locks.h"
 
 #include "channel/tower_note.h"
 #include "sys/log.h"
@@ -74,7 +77,7 @@ static u64 sequence_of(const struct entry *entry)
     return (progress.epoch << EPOCH_SHIFT) + progress.received_seq + progress.acked_seq;
 }
 
-static u128 allowed_risk(const struct entry *entry)
+u128 tower_allowed_risk(const struct entry *entry)
 {
     const struct daemon_options *options = &entry->daemon->options;
     u128 deposited[2], withdrawn[2];
@@ -94,7 +97,7 @@ bool tower_allows(struct entry *entry)
     struct tower_progress *at = &entry->tower;
     if (entry->daemon->tower == NULL)
         return true;
-    bool allows = !at->is_ahead && tower_unguarded(entry) <= allowed_risk(entry);
+    bool allows = !at->is_ahead && tower_unguarded(entry) <= tower_allowed_risk(entry);
     if (!allows && !at->holds)
         log_debug("channel", "updates wait for the tower",
                   LOG_HEX("channel", channel_name(entry->channel)->id));
@@ -139,12 +142,28 @@ static void seal_note(const struct entry *entry, u8 out[static TOWER_NOTE_SIZE])
     secret_wipe(&note.salt);
 }
 
+/* Locks that apps decide, as many as fit. */
+static void list_stakes(const struct entry *entry, struct tower_stakes *out)
+{
+    out->count = 0;
+    for (u32 side = 0; side < 2 && entry->daemon->sessions_open != 0; side++) {
+        const struct locks *locks = channel_locks(entry->channel, side);
+        for (u32 slot = 0; slot < locks_end(locks) && out->count < TOWER_STAKES; slot++) {
+            struct lock lock = locks_get(locks, slot);
+            if (lock.amount != 0 && lock.kind != LOCK_OF_SECRET)
+                out->of[out->count++] = (struct tower_stake){
+                    (u8)side, (u8)lock.kind, (u16)slot, lock.expiry_s, lock.amount, lock.key};
+        }
+    }
+}
+
 void tower_step(struct entry *entry)
 {
     struct peer *tower = entry->daemon->tower;
     struct tower_progress *at = &entry->tower;
     u8 blob[TOWER_PUT_SIZE];
     struct adjudicator_states states;
+    struct tower_stakes stakes;
     if (tower == NULL || !tower->greeted || at->state != TOWER_IDLE || at->is_ahead)
         return;
     u64 sequence = entry->stage == STAGE_CLOSED ? UINT64_MAX : sequence_of(entry);
@@ -162,7 +181,8 @@ void tower_step(struct entry *entry)
     }
     if (ending_states(entry, &states) != ST_OK)
         return;
-    tower_blob_seal(channel_terms(entry->channel), &states, blob);
+    list_stakes(entry, &stakes);
+    tower_blob_seal(channel_terms(entry->channel), &states, &stakes, blob);
     seal_note(entry, blob + TOWER_BLOB_SIZE);
     put(entry, sequence, BYTES_OF(blob));
 }
@@ -179,6 +199,7 @@ void tower_met(struct daemon *daemon)
         entry->tower.put_sequence = 0;
         entry_touch(entry);
     }
+    apps_tower_met(daemon);
 }
 
 /* --- From the tower. */
@@ -213,7 +234,9 @@ enum status tower_take_receipt(struct peer *peer, const struct wire_message *mes
     const struct wire_tower_receipt *receipt = &message->tower_receipt;
     TRY(check_tower(peer, err));
     struct entry *entry = answered(peer->daemon, receipt->hint);
-    if (entry == NULL || entry->tower.put_sequence != receipt->sequence ||
+    if (entry == NULL)
+        return apps_take_receipt(peer->daemon, receipt, err);
+    if (entry->tower.put_sequence != receipt->sequence ||
         !signature_is_of(&receipt->signature, entry->tower.digest, peer->daemon->tower_signer))
         return fail(err, ST_INVALID, "the receipt is not of what was given to the tower");
     entry->tower.covered = entry->tower.put_relied;
@@ -227,7 +250,7 @@ enum status tower_take_refusal(struct peer *peer, const struct wire_message *mes
     TRY(check_tower(peer, err));
     struct entry *entry = answered(peer->daemon, refusal->hint);
     if (entry == NULL)
-        return fail(err, ST_INVALID, "the refusal is not of what was given to the tower");
+        return apps_take_tower_refusal(peer->daemon, refusal, err);
     entry->tower.is_ahead = refusal->sequence > entry->tower.put_sequence;
     log_error("channel",
               entry->tower.is_ahead ? "the tower has a later state of a channel: this is an old "

@@ -1,5 +1,5 @@
-/* The parts of a watchtower: tower.c has its clients, tower_watch.c its chains. All of it belongs
- * to the loop's thread. */
+/* The parts of a watchtower: tower.c has its clients, tower_watch.c its chains, tower_court.c apps.
+ * All of it belongs to the loop's thread. */
 #ifndef CHANNEL_TOWER_INTERNAL_H
 #define CHANNEL_TOWER_INTERNAL_H
 
@@ -8,6 +8,7 @@
 #include "channel/link.h"
 #include "channel/onchain.h"
 #include "channel/tower.h"
+#include "channel/tower_app.h"
 #include "channel/tower_store.h"
 
 /* A chain of the options. */
@@ -15,8 +16,16 @@ struct tower_chain {
     struct tower *tower;
     struct onchain *chain;
     u64 chain_id;
-    u64 time_s; /* of the newest block */
-    u64 since;  /* as the store has it */
+    u64 time_s;       /* of the newest block, and */
+    u64 final_time_s; /* of the newest final one */
+    u64 since;        /* as the store has it */
+};
+
+/* What is called in one dispute, one thing at a time. */
+struct tower_calls {
+    hash32 key;       /* of the newest call */
+    bool is_underway; /* its outcome is not told yet */
+    u32 count, failures;
 };
 
 /* A dispute of a channel that there are blobs of. */
@@ -30,9 +39,23 @@ struct dispute {
     bool has_view;
     struct answering answering;
     bool has_accused;
-    hash32 key;       /* of the newest call */
-    bool is_underway; /* its outcome is not told yet */
-    u32 calls, failures;
+    struct tower_calls calls;
+};
+
+/* An app in court that there are blobs of. */
+struct court_case {
+    struct court_case *next;
+    struct tower_chain *chain;
+    hash32 id;
+    u64 block;      /* in which something was shown first, or a channel with its lock disputed */
+    bool is_wanted; /* by such a channel's dispute: it is shown where nobody has done that */
+    u64 expiry_s;   /* the latest of the blobs' */
+    u64 begun_s;    /* of the first block that was seen since; 0: none was */
+    struct onchain_app view; /* its data is owned */
+    bool has_view;
+    struct tower_calls calls;
+    struct tower_calls
+        moves; /* which may be none by the rules: they leave the others their number */
 };
 
 /* A blob that is put and not durable yet. */
@@ -51,6 +74,7 @@ struct tower {
     struct tower_chain *chains;
     usize chain_count;
     struct dispute *disputes;
+    struct court_case *cases;
     struct promise *promises;
     usize promise_count, promise_room;
     bool has_failed;
@@ -64,5 +88,39 @@ void tower_fail(struct tower *tower, const struct err *why);
 
 enum status tower_open_chains(struct tower *tower, struct err *err);
 void tower_close_chains(struct tower *tower);
+/* Calls a contract about what has this id, if that was not called before, as far as the stake is
+ * worth it. */
+void tower_call(struct tower_chain *chain, hash32 id, struct tower_calls *calls,
+                enum onchain_contract to, bytes call, struct sender_stake stake);
+/* The outcome of one of these calls. */
+void tower_called(struct tower_calls *calls, hash32 id, bool succeeded, const char *why);
+
+/* Number `index` of the blobs of a dispute's channel. ST_INVALID: it is none; ST_MISSING: there are
+ * not so many. */
+enum status tower_open_blob(const struct dispute *of, usize index,
+                            struct adjudicator_states *states, struct tower_stakes *stakes);
+
+/* --- tower_unlock.c */
+
+/* Whether there are locks that the tower may pay out sooner or later, after the settlement. */
+bool tower_may_unlock(const struct dispute *dispute);
+/* The call that pays out the next of them; empty: none is decided. */
+bytes tower_unlock(const struct dispute *dispute, struct arena *arena);
+
+/* --- tower_court.c */
+
+/* Something was shown of an app in that block. */
+void tower_court_shown(struct tower_chain *chain, hash32 id, u64 block);
+/* A channel is disputed whose locks depend on it, since that block. False: that was known, or there
+ * is no blob of it. */
+bool tower_court_wanted(struct tower_chain *chain, hash32 id, u64 block);
+void tower_court_view(struct tower_chain *chain, hash32 id, const struct onchain_app *view);
+void tower_court_block(struct tower_chain *chain);
+void tower_court_outcome(struct tower_chain *chain, hash32 key, bool succeeded, const char *why);
+/* Whether the court has decided an app by that time. */
+bool tower_court_decided(const struct tower_chain *chain, hash32 id, u64 by_s);
+/* The first block that is not done with, `first` at the latest. */
+u64 tower_court_since(const struct tower_chain *chain, u64 first);
+void tower_court_close(struct tower *tower);
 
 #endif

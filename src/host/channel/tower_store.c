@@ -398,7 +398,8 @@ static enum status check_room(const struct tower_store *store, const point33 *cl
 {
     const struct client *known = *find_client(store, client);
     if (known != NULL && known->count >= TOWER_CLIENT_BLOBS)
-        return fail(err, ST_FULL, "the tower keeps %d channels of a node", TOWER_CLIENT_BLOBS);
+        return fail(err, ST_FULL, "the tower keeps %d channels and apps of a node",
+                    TOWER_CLIENT_BLOBS);
     if (store->count >= TOWER_BLOBS || find_nth(store, hint, TOWER_CLIENTS_OF_HINT - 1) != NULL)
         return fail(err, ST_FULL, "the tower is full");
     return ST_OK;

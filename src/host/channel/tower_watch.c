@@ -1,4 +1,5 @@
-/* A watchtower's chains: every dispute that is opened, and what is done about those it knows. */
+/* A watchtower's chains: every dispute that is opened, and what is done about those it knows. Those
+ * of apps are in tower_court.c. */
 #include "channel/tower_internal.h"
 
 #include "base/fmt.h"
@@ -19,14 +20,23 @@ enum {
 /* --- Blobs. */
 
 static enum status open_blob(const struct tower *tower, hash32 salt, hash32 id, usize index,
-                             struct channel_terms *terms, struct adjudicator_states *states)
+                             struct channel_terms *terms, struct adjudicator_states *states,
+                             struct tower_stakes *stakes)
 {
     u8 blob[TOWER_PUT_SIZE];
     TRY(tower_store_find(tower->store, tower_hint(salt), index, blob, NULL));
-    if (tower_blob_open(salt, (bytes){blob, TOWER_BLOB_SIZE}, terms, states, NULL) != ST_OK ||
+    if (tower_blob_open(salt, (bytes){blob, TOWER_BLOB_SIZE}, terms, states, stakes, NULL) !=
+            ST_OK ||
         !hash32_equal(channel_name_of(terms).id, id) || !answer_is_signed(terms, states))
         return ST_INVALID; /* somebody's who knew the salt, to take the place of what is right */
     return ST_OK;
+}
+
+enum status tower_open_blob(const struct dispute *of, usize index,
+                            struct adjudicator_states *states, struct tower_stakes *stakes)
+{
+    struct channel_terms terms;
+    return open_blob(of->chain->tower, of->terms.salt, of->name.id, index, &terms, states, stakes);
 }
 
 /* --- Calls. */
@@ -40,23 +50,36 @@ static struct sender_stake bounded(const struct tower *tower, struct sender_stak
     return stake;
 }
 
-static void submit(struct dispute *dispute, bytes call, struct sender_stake stake)
+void tower_call(struct tower_chain *chain, hash32 id, struct tower_calls *calls,
+                enum onchain_contract to, bytes call, struct sender_stake stake)
 {
     struct {
         hash32 id, call;
         u64 failures;
-    } name = {dispute->name.id, keccak256(call), dispute->failures};
+    } name = {id, keccak256(call), calls->failures};
     hash32 key = keccak256(BYTES_OF(name));
-    if (hash32_equal(key, dispute->key) || dispute->calls == MOST_CALLS)
+    if (hash32_equal(key, calls->key) || calls->count == MOST_CALLS)
         return;
-    dispute->key = key;
-    dispute->calls++;
-    dispute->is_underway = true;
-    struct onchain_intent intent = {.key = key,
-                                    .to = ONCHAIN_ADJUDICATOR,
-                                    .data = call,
-                                    .stake = bounded(dispute->chain->tower, stake)};
-    onchain_submit(dispute->chain->chain, &intent);
+    calls->key = key;
+    calls->count++;
+    calls->is_underway = true;
+    struct onchain_intent intent = {
+        .key = key, .to = to, .data = call, .stake = bounded(chain->tower, stake)};
+    onchain_submit(chain->chain, &intent);
+}
+
+/* What failed is tried again with the next block, if it is still wanted. */
+void tower_called(struct tower_calls *calls, hash32 id, bool succeeded, const char *why)
+{
+    calls->is_underway = false;
+    calls->failures += !succeeded;
+    if (!succeeded)
+        log_warn("tower", "a transaction failed", LOG_HEX("about", id), LOG_TEXT("why", why));
+}
+
+static void submit(struct dispute *dispute, bytes call, struct sender_stake stake)
+{
+    tower_call(dispute->chain, dispute->name.id, &dispute->calls, ONCHAIN_ADJUDICATOR, call, stake);
 }
 
 static bool is_better(const struct adjudicator_states *a, const struct adjudicator_states *b)
@@ -69,13 +92,11 @@ static bool is_better(const struct adjudicator_states *a, const struct adjudicat
 /* The best of all clients': the two sides may both be clients, and one of them is the cheat. */
 static bool find_best(const struct dispute *dispute, struct adjudicator_states *best)
 {
-    struct channel_terms terms;
     struct adjudicator_states states;
+    struct tower_stakes stakes;
     enum status st;
     *best = (struct adjudicator_states){0};
-    for (usize i = 0; (st = open_blob(dispute->chain->tower, dispute->terms.salt, dispute->name.id,
-                                      i, &terms, &states)) != ST_MISSING;
-         i++)
+    for (usize i = 0; (st = tower_open_blob(dispute, i, &states, &stakes)) != ST_MISSING; i++)
         if (st == ST_OK && is_better(&states, best))
             *best = states;
     return best->base.base.epoch != 0 || best->half[0].half.seq + best->half[1].half.seq != 0;
@@ -88,7 +109,7 @@ static bool answer(struct dispute *dispute)
     struct adjudicator_states states;
     if (!find_best(dispute, &states))
         return false;
-    dispute->answering.has_failed = dispute->failures != 0;
+    dispute->answering.has_failed = dispute->calls.failures != 0;
     bytes call = answer_call(&dispute->terms, &states, &dispute->view, &dispute->answering, &arena);
     if (call.size == 0)
         return false;
@@ -105,18 +126,18 @@ static void accuse(struct dispute *dispute)
 {
     u8 room[CALL_ROOM];
     struct arena arena = arena_over(room, sizeof(room));
-    struct channel_terms terms;
+    const struct channel_terms *terms = &dispute->terms;
     struct adjudicator_states states;
+    struct tower_stakes stakes;
     enum status st = dispute->has_accused ? ST_MISSING : ST_INVALID;
     for (usize i = 0; st != ST_MISSING; i++) {
-        st = open_blob(dispute->chain->tower, dispute->terms.salt, dispute->name.id, i, &terms,
-                       &states);
+        st = tower_open_blob(dispute, i, &states, &stakes);
         bytes call =
-            st == ST_OK ? answer_to_lie(&terms, &states, &dispute->view, &arena) : BYTES_EMPTY;
+            st == ST_OK ? answer_to_lie(terms, &states, &dispute->view, &arena) : BYTES_EMPTY;
         if (call.size == 0)
             continue;
         dispute->has_accused = true;
-        submit(dispute, call, answer_lie_stake(&terms, &dispute->view));
+        submit(dispute, call, answer_lie_stake(terms, &dispute->view));
         return;
     }
 }
@@ -125,7 +146,15 @@ static void act(struct dispute *dispute)
 {
     u8 room[CALL_ROOM];
     struct arena arena = arena_over(room, sizeof(room));
-    if (!dispute->has_view || dispute->view.phase != PHASE_DISPUTE || dispute->is_underway)
+    if (!dispute->has_view || dispute->calls.is_underway)
+        return;
+    if (dispute->view.phase == PHASE_UNLOCKING) {
+        bytes call = tower_unlock(dispute, &arena);
+        if (call.size != 0)
+            submit(dispute, call, (struct sender_stake){.until_s = 0});
+        return;
+    }
+    if (dispute->view.phase != PHASE_DISPUTE)
         return;
     if (dispute->chain->time_s >= dispute->view.phase_time_s)
         submit(dispute, answer_end(&dispute->terms, &dispute->view, &arena),
@@ -144,12 +173,34 @@ static struct dispute **find(struct tower *tower, hash32 id)
     return at;
 }
 
+/* Its locks will be paid as the court says, if it says so in time. A stranger's dispute costs the
+ * tower no more than so many apps. */
+static void take_to_court(const struct dispute *dispute)
+{
+    enum { MOST = 8, MOST_OF_BLOB = 4 };
+    struct adjudicator_states states;
+    struct tower_stakes stakes;
+    enum status st = ST_INVALID;
+    usize all = 0;
+    for (usize i = 0; st != ST_MISSING; i++) {
+        st = tower_open_blob(dispute, i, &states, &stakes);
+        usize of_blob = 0;
+        for (usize at = 0; st == ST_OK && at < stakes.count && all < MOST; at++) {
+            bool is_new = of_blob < MOST_OF_BLOB &&
+                          tower_court_wanted(dispute->chain, stakes.of[at].app, dispute->block);
+            of_blob += is_new;
+            all += is_new;
+        }
+    }
+}
+
 static void on_disputed(void *self, hash32 id, hash32 salt, u64 block)
 {
     struct tower_chain *chain = self;
     struct tower *tower = chain->tower;
     struct channel_terms terms;
     struct adjudicator_states states;
+    struct tower_stakes stakes;
     enum status st = ST_INVALID;
     struct dispute **end = find(tower, id);
     if (*end != NULL) {
@@ -157,7 +208,7 @@ static void on_disputed(void *self, hash32 id, hash32 salt, u64 block)
         return;
     }
     for (usize i = 0; st == ST_INVALID; i++)
-        st = open_blob(tower, salt, id, i, &terms, &states);
+        st = open_blob(tower, salt, id, i, &terms, &states, &stakes);
     if (st != ST_OK)
         return;
     struct dispute *dispute = calloc(1, sizeof(*dispute));
@@ -167,14 +218,24 @@ static void on_disputed(void *self, hash32 id, hash32 salt, u64 block)
     *end = dispute;
     log_info("tower", "a dispute begins", LOG_HEX("channel", id), LOG_U64("block", block));
     onchain_watch(chain->chain, &terms, block);
+    take_to_court(dispute);
 }
 
 static void end_dispute(struct dispute **at)
 {
     struct dispute *dispute = *at;
     *at = dispute->next;
+    log_info("tower", "a dispute is over", LOG_HEX("channel", dispute->name.id));
     onchain_forget(dispute->chain->chain, dispute->name.id);
     free(dispute);
+}
+
+/* Whether it goes on after the settlement, for so long at most. */
+static bool may_unlock(const struct dispute *dispute, const struct onchain_view *view)
+{
+    enum { MOST_S = 30 * 86400 };
+    return view->phase == PHASE_UNLOCKING && tower_may_unlock(dispute) &&
+           dispute->chain->time_s < view->phase_time_s + MOST_S;
 }
 
 static void on_view(void *self, hash32 id, const struct onchain_view *view, bool final)
@@ -183,13 +244,11 @@ static void on_view(void *self, hash32 id, const struct onchain_view *view, bool
     struct dispute **at = find(chain->tower, id);
     if (*at == NULL)
         return;
-    if (final && view->phase != PHASE_DISPUTE) {
-        log_info("tower", "a dispute is over", LOG_HEX("channel", id));
-        end_dispute(at);
+    if (final) {
+        if (view->phase != PHASE_DISPUTE && !may_unlock(*at, view))
+            end_dispute(at);
         return;
     }
-    if (final)
-        return;
     chain->time_s = max_u64(chain->time_s, view->time_s); /* the first view comes before a block */
     (*at)->view = *view;
     (*at)->has_view = true;
@@ -204,6 +263,7 @@ static void keep_since(struct tower_chain *chain, u64 first)
     for (const struct dispute *at = tower->disputes; at != NULL; at = at->next)
         if (at->chain == chain)
             first = min_u64(first, at->block);
+    first = tower_court_since(chain, first);
     if (chain->since != 0 && first < chain->since + OFTEN)
         return;
     chain->since = first;
@@ -215,13 +275,23 @@ static void keep_since(struct tower_chain *chain, u64 first)
 static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 final_time_s)
 {
     struct tower_chain *chain = self;
-    (void)number, (void)final_time_s;
+    (void)number;
     chain->time_s = time_s;
+    chain->final_time_s = final_time_s;
     if (chain->tower->has_failed)
         return;
-    for (struct dispute *at = chain->tower->disputes; at != NULL; at = at->next)
-        if (at->chain == chain)
-            act(at);
+    for (struct dispute **at = &chain->tower->disputes; *at != NULL;) {
+        bool is_settled = (*at)->has_view && (*at)->view.phase == PHASE_UNLOCKING &&
+                          (*at)->view.phase_time_s <= final_time_s;
+        if ((*at)->chain == chain && is_settled && !may_unlock(*at, &(*at)->view)) {
+            end_dispute(at);
+            continue;
+        }
+        if ((*at)->chain == chain)
+            act(*at);
+        at = &(*at)->next;
+    }
+    tower_court_block(chain);
     keep_since(chain, final_number + 1);
 }
 
@@ -230,20 +300,26 @@ static void on_reveal(void *self, const struct onchain_reveal *reveal)
     (void)self, (void)reveal; /* secrets of locks are their owners' business */
 }
 
-/* What failed is tried again with the next block, if it is still wanted. */
+static void on_shown(void *self, hash32 id, u64 block)
+{
+    tower_court_shown(self, id, block);
+}
+
+static void on_app(void *self, hash32 id, const struct onchain_app *view)
+{
+    tower_court_view(self, id, view);
+}
+
 static void on_outcome(void *self, hash32 key, bool succeeded, const char *why)
 {
     struct tower_chain *chain = self;
     struct dispute *at = chain->tower->disputes;
-    while (at != NULL && !hash32_equal(at->key, key))
+    while (at != NULL && !hash32_equal(at->calls.key, key))
         at = at->next;
-    if (at == NULL)
-        return;
-    at->is_underway = false;
-    at->failures += !succeeded;
-    if (!succeeded)
-        log_warn("tower", "a transaction failed", LOG_HEX("channel", at->name.id),
-                 LOG_TEXT("why", why));
+    if (at != NULL)
+        tower_called(&at->calls, at->name.id, succeeded, why);
+    else
+        tower_court_outcome(chain, key, succeeded, why);
 }
 
 /* --- Life. */
@@ -266,10 +342,12 @@ static enum status open_chain(struct tower *tower, usize index, struct tower_cha
         .loop = tower->options.loop,
         .listener = {.self = out,
                      .view = on_view,
+                     .app = on_app,
                      .block = on_block,
                      .revealed = on_reveal,
                      .outcome = on_outcome,
-                     .disputed = on_disputed},
+                     .disputed = on_disputed,
+                     .shown = on_shown},
     };
     TRY(onchain_open(&options, &out->chain, err));
     out->chain_id = onchain_chain_id(out->chain);
@@ -302,5 +380,6 @@ void tower_close_chains(struct tower *tower)
         free(tower->disputes);
         tower->disputes = next;
     }
+    tower_court_close(tower);
     free(tower->chains);
 }

@@ -279,9 +279,10 @@ static bytes answer_to(const struct dev_channel *of, const struct adjudicator_ha
 {
     struct adjudicator_states states = {.half = {halves[0], halves[1]}}, opened;
     struct channel_terms terms;
+    struct tower_stakes stakes = {.count = 0};
     u8 blob[TOWER_BLOB_SIZE];
-    tower_blob_seal(&of->terms, &states, blob);
-    CHECK(tower_blob_open(of->terms.salt, BYTES_OF(blob), &terms, &opened, NULL) == ST_OK);
+    tower_blob_seal(&of->terms, &states, &stakes, blob);
+    CHECK(tower_blob_open(of->terms.salt, BYTES_OF(blob), &terms, &opened, &stakes, NULL) == ST_OK);
     CHECK(answer_is_signed(&terms, &opened));
     return answer_call(&terms, &opened, &of->seen->newest, answering, test_arena());
 }
