@@ -487,8 +487,11 @@ static enum status put_contracts(const struct channel_settings *settings, struct
 
 static void print_app(json app, const struct channel_settings *settings, struct arena tmp)
 {
-    static const char *const amounts[][2] = {
-        {"stake", "Stake"}, {"otherStake", "The other's"}, {"pays", "We pay"}, {"gets", "We get"}};
+    static const char *const amounts[][2] = {{"stake", "Stake"},
+                                             {"otherStake", "The other's"},
+                                             {"fee", "Hub's fee"},
+                                             {"pays", "We pay"},
+                                             {"gets", "We get"}};
     u64 version = 0;
     (void)json_read_number_u64(json_get(app, "version"), &version);
     print_member(app, "app", "App", tmp);
@@ -556,6 +559,8 @@ static enum status propose_app(const struct channel_settings *settings, struct a
         TRY(put_amount(&question, "price", settings->price, err));
     if (settings->with[0] != 0)
         put_word(&question, "with", settings->with);
+    if (settings->fee_most[0] != 0)
+        TRY(put_amount(&question, "maxFee", settings->fee_most, err));
     put_number(&question, "seats", settings->seats);
     put_number(&question, "moveSeconds", settings->move_time);
     put_number(&question, "expirySeconds", settings->expiry);

@@ -514,20 +514,29 @@ describe('a virtual channel through a hub', () => {
   });
   after(() => on?.stop());
 
-  const begin = async () => {
-    const { app } = await on.nodes[alice].rpc('channel_appPropose', {
-      channel: left, app: 'payments', stake: hex(stake), moveSeconds, expirySeconds: 30_000, with: on.nodes[bob].node,
-    });
-    await on.is(bob, app, { state: 'asked', role: 'second', otherStake: hex(stake) });
+  const expirySeconds = 30_000;
+  const propose = (more) => on.nodes[alice].rpc('channel_appPropose', {
+    channel: left, app: 'payments', stake: hex(stake), moveSeconds, expirySeconds, with: on.nodes[bob].node, ...more,
+  });
+  let fee; // of the newest
+  /** A hub's by its policy, for so long and a little. */
+  const asked = (ppm) => {
+    assert.equal(fee, (stake * ppm * BigInt(expirySeconds + 120) + 86_400_000_000n - 1n) / 86_400_000_000n);
+  };
+  const begin = async (more) => {
+    const proposed = await propose(more);
+    const { app } = proposed;
+    fee = BigInt(proposed.fee);
+    await on.is(bob, app, { state: 'asked', role: 'second', otherStake: hex(stake), fee: '0x0' });
     await on.nodes[bob].rpc('channel_appAccept', { app });
     for (const i of [alice, bob]) await on.is(i, app, { state: 'live' });
     return app;
   };
   const sums = async () => [...await on.balances(left, [alice, hub]), ...await on.balances(right, [hub, bob])];
   const settled = async () => { await on.settled(left, [alice, hub]); await on.settled(right, [hub, bob]); };
-  const check = async (before, paid) => {
+  const check = async (before, paid, hubs = fee) => {
     await settled();
-    assert.deepEqual(await sums(), [before[0] - paid, before[1] + paid, before[2] - paid, before[3] + paid]);
+    assert.deepEqual(await sums(), [before[0] - paid - hubs, before[1] + paid + hubs, before[2] - paid, before[3] + paid]);
   };
   const pay = async (app, from, amount, gone) => {
     await on.nodes[from].rpc('channel_appMove', { app, move: String(amount) });
@@ -542,7 +551,8 @@ describe('a virtual channel through a hub', () => {
     await pay(app, bob, 200n, 1300n);
     await pay(app, alice, 1n, 1301n);
     await assert.rejects(on.nodes[alice].rpc('channel_appMove', { app, move: String(stake) }), /not so much/);
-    await on.is(hub, app, { role: 'hub', kind: 'joined', version: 0 });
+    asked(1000n);
+    await on.is(hub, app, { role: 'hub', kind: 'joined', version: 0, stake: hex(stake), fee: hex(fee) });
     assert.equal(await sums().then(String), String(before));
     await on.nodes[bob].rpc('channel_appSettle', { app });
     for (const i of [alice, hub, bob]) await on.is(i, app, { state: 'done' });
@@ -583,17 +593,49 @@ describe('a virtual channel through a hub', () => {
     for (const id of [left, right]) assert.equal(await on.events(id, disputed), 0);
   });
 
+  test('one of which no use is made is paid for all the same, once', async () => {
+    const before = await sums();
+    const app = await begin();
+    await on.is(hub, app, { state: 'ending' });
+    for (const i of [alice, hub]) {
+      await on.nodes[i].kill();
+      on.nodes[i] = await on.nodes[i].again();
+    }
+    await on.nodes[bob].rpc('channel_appSettle', { app });
+    for (const i of [alice, hub, bob]) await on.is(i, app, { state: 'done' });
+    await check(before, 0n);
+  });
+
+  test('a hub that is dear is told of in advance; one that was cheaper when it was asked gives the lock back', async () => {
+    const dear = 50_000n;
+    const before = await sums();
+    await on.nodes[hub].kill('SIGTERM'); // it remembers when it told its price last
+    const { app } = await propose(); // at the old price
+    await on.is(bob, app, { state: 'asked' });
+    await on.nodes[bob].rpc('channel_appAccept', { app });
+    on.nodes[hub] = await on.nodes[hub].again({ args: [...args, '--apps.join', '--fee.ppm', String(dear)] });
+    for (const i of [alice, bob]) await on.is(i, app, { state: 'done' });
+    await check(before, 0n, 0n);
+    await until(async () => (await on.nodes[alice].rpc('channel_graph')).channels
+      .some(({ channel, policies }) => channel === left && policies.some((policy) => policy?.feePpm === Number(dear))), 30_000, 'the new policy');
+    await assert.rejects(propose(), /more than maxFee/); // which is a hundredth
+    const played = await begin({ maxFee: hex(stake / 10n) });
+    asked(dear);
+    await pay(played, alice, 5n, 5n);
+    await on.nodes[bob].rpc('channel_appSettle', { app: played });
+    for (const i of [alice, hub, bob]) await on.is(i, played, { state: 'done' });
+    await check(before, 5n);
+  });
+
   test('one who does not join, or cannot, locks nothing; what was locked for it comes back', async () => {
     const before = await sums();
     await on.nodes[hub].kill();
     on.nodes[hub] = await on.nodes[hub].again({ args });
-    const { app } = await on.nodes[alice].rpc('channel_appPropose', {
-      channel: left, app: 'payments', stake: hex(stake), moveSeconds, expirySeconds: 30_000, with: on.nodes[bob].node,
-    });
+    const { app } = await propose({ maxFee: hex(stake / 10n) });
     await on.is(bob, app, { state: 'asked' });
     await on.nodes[bob].rpc('channel_appAccept', { app });
     for (const i of [alice, bob]) await on.is(i, app, { state: 'done' });
-    await check(before, 0n);
+    await check(before, 0n, 0n);
   });
 
   test('the hub stays away past the expiry: each side closes its channel, and the court\'s word holds in both', async () => {
@@ -616,9 +658,9 @@ describe('a virtual channel through a hub', () => {
     on.nodes[hub] = await on.nodes[hub].again();
     for (const id of [left, right]) await until(async () => { await on.later(hub, 60); return await state(hub, id) === 'closed'; }, 60_000, 'the hub to see it');
     const words = async (id, event) => (await on.chain.words(event, id)).flat();
-    for (const id of [left, right]) assert.deepEqual((await words(id, 'Unlocked(bytes32,uint8,uint8,uint128,uint128)')).slice(2), [1700n, stake - 1700n]);
+    for (const [id, more] of [[left, fee], [right, 0n]]) assert.deepEqual((await words(id, unlockedEvent)).slice(2), [1700n + more, stake - 1700n]);
     // What is free of it; of the first side's the lock is taken.
-    const free = { [left]: [before[0] - stake, before[1]], [right]: [before[2] - stake, before[3]] };
+    const free = { [left]: [before[0] - stake - fee, before[1]], [right]: [before[2] - stake, before[3]] };
     for (const id of [left, right]) for (const sum of free[id]) assert.ok((await words(id, 'Settled(bytes32,uint128,uint128)')).includes(sum), `${sum}`);
   });
 });

@@ -8,9 +8,14 @@
 
 /* --- Encoding. */
 
+static u256 wide(u128 value)
+{
+    return (u256){{(u64)value, (u64)(value >> 64), 0, 0}};
+}
+
 static void put_u128(struct abi_out *out, u128 value)
 {
-    abi_put_u256(out, (u256){{(u64)value, (u64)(value >> 64), 0, 0}});
+    abi_put_u256(out, wide(value));
 }
 
 void app_put(struct abi_out *out, const struct app *app)
@@ -74,6 +79,15 @@ bool app_state_fits(const struct app *app, const struct app_state *state)
 {
     return state->mover <= APP_OVER && state->moves[0] <= app->stake[0] &&
            state->moves[1] <= app->stake[1] && state->data.size <= APP_DATA_LIMIT;
+}
+
+u128 app_join_fee(u128 base, u32 ppm, u128 amount, u64 for_s)
+{
+    const u64 whole = (u64)86400 * 1000000;                       /* a day, in millionths */
+    u256 share = u256_mul(wide(amount), wide((u128)ppm * for_s)); /* 128 and 96 bits */
+    u256 fee = u256_div(u256_add(share, u256_from_u64(whole - 1)), u256_from_u64(whole));
+    fee = u256_add(fee, wide(base));
+    return fee.w[2] != 0 || fee.w[3] != 0 ? ~(u128)0 : (u128)fee.w[1] << 64 | fee.w[0];
 }
 
 /* --- Rules: as Apps.sol asks them. */

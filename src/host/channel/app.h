@@ -45,6 +45,10 @@ hash32 app_digest(hash32 domain, hash32 app, const struct app_state *state);
 /* Whether no more goes over than is at stake, and nothing is larger than its limit. */
 bool app_state_fits(const struct app *app, const struct app_state *state);
 
+/* What a hub asks for locking so much for an app of two others, for so long: `base`, and for each
+ * day `ppm` millionths of it, rounded up. All ones: more than there is. */
+u128 app_join_fee(u128 base, u32 ppm, u128 amount, u64 for_s);
+
 /* --- Rules. */
 
 /* Whether the rules let the mover of `from` make `to` of it. It is asked of the contract's own

@@ -229,3 +229,29 @@ TEST(who_pays_signs_odd_versions_and_who_gives_back_even_ones)
     CHECK(to.version == 4 && to.moves[0] == 0 && to.mover == APP_OVER);
     CHECK(moves(&app, &to, "1") && to.version == 5);
 }
+
+TEST(app_join_fee_is_a_payments_for_each_day)
+{
+    static const struct {
+        u128 base;
+        u32 ppm;
+        u128 amount;
+        u64 for_s;
+        u128 fee;
+    } cases[] = {
+        {0, 0, 1000000, 86400, 0},
+        {7, 0, 1000000, 86400, 7},
+        {7, 1000, 1000000, 86400, 1007},
+        {7, 1000, 1000000, 43200, 507},
+        {7, 1000, 1000000, 14 * 86400, 14007},
+        {0, 1, 1, 1, 1}, /* rounded up */
+        {0, 1000, 1000000, 86, 1},
+        {0, 1000, 1000000, 87, 2},
+        {0, 1000000, (u128)1 << 119, 14 * 86400, 14 * ((u128)1 << 119)},
+        {~(u128)0, 1, 1, 1, ~(u128)0}, /* more than there is */
+        {0, UINT32_MAX, ~(u128)0, UINT64_MAX, ~(u128)0},
+    };
+    for (usize i = 0; i < countof(cases); i++)
+        CHECK_ROW(i, app_join_fee(cases[i].base, cases[i].ppm, cases[i].amount, cases[i].for_s) ==
+                         cases[i].fee);
+}

@@ -522,15 +522,17 @@ void apps_resume(struct daemon *daemon)
 /* --- The journal.
  *
  *     APP         role, channel of our lock, of the peer's (u32 each, NO_INDEX: none) ‖ the other
- *                 player's node ‖ APP_OFFER as it travels
+ *                 player's node ‖ with HAS_FEE in the role: what is for the hub (u128) ‖ APP_OFFER
+ *                 as it travels
  *     APP_HUB     hub_replay's
- *     APP_STAGE   id ‖ stage ‖ flags: 1 the court is asked, 2 `in` is paid, 4 frozen ‖ when the
- *                 court has decided, 0: not yet ‖ 0 (u64 each) ‖ what each keeps then (16 bytes)
+ *     APP_STAGE   id ‖ stage ‖ flags: 1 the court is asked, 2 `in` is paid, 4 frozen, 8 the
+ *                 hub has locked ‖ when the court has decided, 0: not yet ‖ 0 (u64 each) ‖ what
+ *                 each keeps then (16 bytes)
  *     APP_SAID, APP_HEARD    APP_STATE as it travels
  *     APPS_OVER   expiry of those that are not listed (u64) ‖ struct app_over of each that is over
  */
 
-enum { NO_INDEX = UINT32_MAX >> 1, OVER_AT_ONCE = 512 /* in one record */ };
+enum { NO_INDEX = UINT32_MAX >> 1, HAS_FEE = 1 << 8, OVER_AT_ONCE = 512 /* in one record */ };
 
 struct app_head {
     u32 role, out, in;
@@ -556,12 +558,13 @@ void record_app(struct session *session)
     struct wire_message message = {.type = WIRE_APP_OFFER};
     struct app_head head;
     memset(&head, 0, sizeof(head));
-    head.role = session->role;
+    head.role = session->role | (session->out.fee != 0 ? (u32)HAS_FEE : 0);
     head.out = index_of(session->out.entry);
     head.in = index_of(session->in.entry);
     head.peer = peer->node;
     message.app_offer = session_offer(session);
-    bytes parts[] = {BYTES_OF(head), {room, wire_encode(&message, room)}};
+    bytes fee = session->out.fee != 0 ? BYTES_OF(session->out.fee) : BYTES_EMPTY;
+    bytes parts[] = {BYTES_OF(head), fee, {room, wire_encode(&message, room)}};
     wal_put(session->daemon->wal, RECORD_APP, parts, countof(parts));
     session_written(session);
 }
@@ -578,7 +581,8 @@ void record_app_stage(struct session *session)
     struct app_staged staged = {
         .id = session->id,
         .stage = session->stage,
-        .flags = (u64)session->sues | (u64)session->in_is_paid << 1 | (u64)session->is_frozen << 2,
+        .flags = (u64)session->sues | (u64)session->in_is_paid << 1 | (u64)session->is_frozen << 2 |
+                 (u64)session->is_joined << 3,
         .decided_s = look->decided_s,
         .kept = {look->kept[0], look->kept[1]},
     };
@@ -641,11 +645,18 @@ static enum status read_app(struct daemon *daemon, bytes payload, struct err *er
 {
     struct app_head head;
     struct wire_message message;
-    if (payload.size < sizeof(head))
+    u128 fee = 0;
+    if (payload.size < sizeof(head) + sizeof(fee))
         return fail(err, ST_CORRUPT, "the journal has an app that is short");
     bytes_copy(&head, bytes_slice(payload, 0, sizeof(head)));
-    if (wire_decode(bytes_slice(payload, sizeof(head), payload.size), &message, err) != ST_OK ||
-        message.type != WIRE_APP_OFFER || (head.role != APP_FIRST && head.role != APP_SECOND) ||
+    payload = bytes_slice(payload, sizeof(head), payload.size);
+    if ((head.role & HAS_FEE) != 0) {
+        head.role &= ~(u32)HAS_FEE;
+        bytes_copy(&fee, bytes_slice(payload, 0, sizeof(fee)));
+        payload = bytes_slice(payload, sizeof(fee), payload.size);
+    }
+    if (wire_decode(payload, &message, err) != ST_OK || message.type != WIRE_APP_OFFER ||
+        (head.role != APP_FIRST && head.role != APP_SECOND) ||
         (head.out != NO_INDEX && head.out >= daemon->entry_count) ||
         (head.in != NO_INDEX && head.in >= daemon->entry_count))
         return fail(err, ST_CORRUPT, "the journal has an app that does not read");
@@ -655,6 +666,7 @@ static enum status read_app(struct daemon *daemon, bytes payload, struct err *er
         index == NO_INDEX ? NULL : daemon->entries[index], err);
     if (session == NULL || session_begin(session, err) != ST_OK)
         return ST_CORRUPT;
+    session_set_fee(session, fee);
     return ST_OK;
 }
 
@@ -672,6 +684,7 @@ static enum status read_stage(struct daemon *daemon, bytes payload, struct err *
     session->sues |= (said.flags & 1) != 0;
     session->in_is_paid |= (said.flags & 2) != 0;
     session->is_frozen |= (said.flags & 4) != 0;
+    session->is_joined |= (said.flags & 8) != 0;
     session_set_stage(session, (enum session_stage)said.stage);
     if (said.stage == SESSION_DONE) { /* the court is not asked any more */
         session->court.look =

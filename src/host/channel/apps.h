@@ -47,7 +47,8 @@ struct leg {
     struct entry *entry; /* NULL: there is none, or not yet */
     u32 slot;            /* where it was last */
     enum lock_kind kind;
-    u128 stake; /* the amount that it was made with */
+    u128 stake; /* the amount that it was made with, of which */
+    u128 fee;   /* so much is for the hub, however the app ends */
 };
 
 /* What the watchtower has of an app. Worth: what is ours if it ends like that. */
@@ -73,6 +74,8 @@ struct session {
     bool sues;       /* the court is asked, or will be: nothing is signed any more */
     bool is_frozen;  /* a channel was lost: nothing is signed any more */
     bool in_is_paid; /* whole */
+    bool is_joined;  /* the hub has locked */
+    bool asks;       /* the first was told that the hub waits for its fee, on this connection */
     bool is_allowed; /* what we have at stake, by the signer: it counts it until the end */
     bool peer_ends;  /* it signs no more */
     char why[96];    /* of an end before it began; "": none */
@@ -153,9 +156,12 @@ bool session_is_decided(const struct session *session);
 struct session *session_of_offer(struct daemon *daemon, const struct wire_app_offer *offer,
                                  bool ours, struct peer *peer, struct entry *entry,
                                  struct err *err);
-/* One of ours: its id is not known yet. */
+/* One of ours: its id is not known yet. `fee`: for the hub, where it is over one. */
 struct session *session_of_proposal(struct daemon *daemon, struct wire_app_offer *offer,
-                                    struct peer *peer, struct entry *entry, struct err *err);
+                                    struct peer *peer, struct entry *entry, u128 fee,
+                                    struct err *err);
+/* From here on our lock is to have so much for the hub. */
+void session_set_fee(struct session *session, u128 fee);
 /* The offer again, for the wire and the journal; borrows from the session. */
 struct wire_app_offer session_offer(const struct session *session);
 void session_say_offer(const struct session *session);

@@ -4,7 +4,8 @@
  *            drops it when the payee let it go, or when its time is over and no court decided
  *     payee  lets it go when it has been paid all that it is owed, and has signed nothing that
  *            could give it more
- *     hub    pays what it was paid, and lets its own go when its payee knows that the other is gone
+ *     hub    pays what it was paid above its fee, and lets its own go when it has that and its
+ * payee knows that the other is gone
  *
  * A lock that the court has decided in time does not expire: who is not paid by then closes the
  * channel, and the adjudicator asks the court. */
@@ -27,10 +28,12 @@ static bool is_final(const struct session *session)
     return session->court.look.decided_s <= session->chain->final_time_s;
 }
 
+/* The first that it is paid is its fee. */
 static bool hub_target(struct session *session, bool ours, u128 *out)
 {
-    *out = session->in_is_paid ? 0 : leg_lock(session, &session->in, false).amount;
-    return ours && (session->in_is_paid || *out != 0);
+    u128 left = session->in_is_paid ? 0 : leg_lock(session, &session->in, false).amount;
+    *out = left < session->out.stake ? left : session->out.stake;
+    return ours && (session->in_is_paid || left != 0);
 }
 
 bool leg_target(struct session *session, const struct leg *leg, bool ours, u128 *out)
@@ -42,7 +45,7 @@ bool leg_target(struct session *session, const struct leg *leg, bool ours, u128 
     }
     if (session->role == APP_OVER)
         return hub_target(session, ours, out);
-    *out = leg->stake - moved(newest, leg);
+    *out = leg->stake - leg->fee - moved(newest, leg);
     return session->stage == SESSION_ENDING && newest->mover == APP_OVER;
 }
 
@@ -125,7 +128,8 @@ static bool may_let_go(struct session *session, u128 left)
     if (session_is_decided(session))
         return is_final(session) && left <= session->court.look.kept[session->in.kind - 1];
     if (session->role == APP_OVER)
-        return !out_lives(session);
+        return !out_lives(session) &&
+               (!session->is_joined || left <= session->in.stake - session->in.fee);
     return newest->mover == APP_OVER && session_base(session) == newest &&
            left <= session->in.stake - moved(newest, &session->in) &&
            !pending_gives_more(session, left);
@@ -149,6 +153,18 @@ static void settle_in(struct session *session)
     }
 }
 
+/* The first may not have heard that the second has ended it. */
+static void ask_for_fee(struct session *session)
+{
+    struct wire_message message = {.type = WIRE_APP_END, .app_end = {session->id}};
+    u128 left = leg_lock(session, &session->in, false).amount;
+    if (session->role != APP_OVER || !session->is_joined || session->asks || out_lives(session) ||
+        left <= session->in.stake - session->in.fee)
+        return;
+    session->asks = true;
+    daemon_say(session->in.entry->peer, &message);
+}
+
 /* The other owes us, and has had time to pay; or there will soon be none for the court. */
 static void ask_for_it(struct session *session)
 {
@@ -170,6 +186,7 @@ void session_settle(struct session *session)
     settle_out(session);
     settle_in(session);
     ask_for_it(session);
+    ask_for_fee(session);
     if (!out_lives(session) && leg_lock(session, &session->in, false).amount == 0)
         session_set_stage(session, SESSION_DONE);
 }

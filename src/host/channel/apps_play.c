@@ -150,12 +150,22 @@ static struct app app_of(const struct daemon *daemon, const struct wire_app_offe
     };
 }
 
+void session_set_fee(struct session *session, u128 fee)
+{
+    session->out.fee = fee;
+    session->out.stake += fee;
+}
+
 struct session *session_of_proposal(struct daemon *daemon, struct wire_app_offer *offer,
-                                    struct peer *peer, struct entry *entry, struct err *err)
+                                    struct peer *peer, struct entry *entry, u128 fee,
+                                    struct err *err)
 {
     struct app app = app_of(daemon, offer, true, peer);
     offer->app = app_id(&app, pages_arena(&daemon->pages));
-    return session_of_offer(daemon, offer, true, peer, entry, err);
+    struct session *session = session_of_offer(daemon, offer, true, peer, entry, err);
+    if (session != NULL)
+        session_set_fee(session, fee);
+    return session;
 }
 
 struct session *session_of_offer(struct daemon *daemon, const struct wire_app_offer *offer,
@@ -319,7 +329,8 @@ bool session_in_is_right(struct session *session)
 static void say_leg(const struct session *session)
 {
     struct wire_message message = {.type = WIRE_APP_LEG};
-    message.app_leg = (struct wire_app_leg){session->id, session->peer->node};
+    message.app_leg = (struct wire_app_leg){session->id, session->peer->node,
+                                            session->out.stake - session->out.fee};
     if (session->hub != NULL)
         daemon_say(session->hub, &message);
 }
@@ -664,9 +675,10 @@ enum status apps_take_end(struct peer *peer, const struct wire_message *message,
 {
     struct session *session = session_find(peer->daemon, message->app_end.app);
     (void)err;
-    if (session == NULL || session->peer != peer || is_unfinished(session))
+    if (session == NULL || (session->peer != peer && session->hub != peer) ||
+        is_unfinished(session))
         return ST_OK;
-    session->peer_ends = true;
+    session->peer_ends = true; /* or the hub's lock is gone, which comes to the same */
     session_touch(session);
     return ST_OK;
 }
@@ -676,6 +688,10 @@ void apps_met(struct peer *peer)
     for (struct session *at = peer->daemon->sessions; at != NULL; at = at->next) {
         if (at->hub == peer && at->stage < SESSION_ENDING && at->stage >= SESSION_LOCKING)
             say_leg(at);
+        if (at->role == APP_OVER && at->stage != SESSION_DONE && at->in.entry->peer == peer) {
+            at->asks = false;
+            session_touch(at);
+        }
         if (at->peer != peer || at->stage == SESSION_DONE)
             continue;
         if (at->stage == SESSION_OFFERED)

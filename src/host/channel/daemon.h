@@ -58,7 +58,7 @@ struct daemon_options {
     u64 journal_limit;   /* bytes; a longer journal is written anew, where most is old. 0: 16 MiB */
     u32 most_channels;   /* that others may open with us; 0: 100,000 */
     bool is_restored;    /* the journal is an old copy */
-    bool joins;          /* locks of apps for two others, for nothing */
+    bool joins;          /* locks of apps for two others, for the fee of a payment, for each day */
     bool is_private;     /* nothing is said of our channels */
     const char *tower;   /* "KEY@HOST:PORT" of a watchtower; NULL: none */
     bool has_tower_risk; /* else a hundredth of each channel's deposits: */

@@ -170,7 +170,7 @@ static const struct {
         IS("baseFee", "Quantity") ","
         IS("feePpm", "Count") ","
         IS("timestamp", "Count"))},
-    {"App", OBJECT("\"app\",\"kind\",\"state\",\"role\",\"peer\",\"chainId\",\"stake\",\"otherStake\",\"pays\","
+    {"App", OBJECT("\"app\",\"kind\",\"state\",\"role\",\"peer\",\"chainId\",\"stake\",\"otherStake\",\"fee\",\"pays\","
                    "\"gets\",\"version\",\"turn\",\"data\",\"params\",\"expiry\",\"why\"",
         IS("app", "Hash") ","
         "\"kind\":{\"type\":\"string\",\"enum\":[\"tictactoe\",\"tickets\",\"payments\",\"joined\"]},"
@@ -181,6 +181,7 @@ static const struct {
         IS("chainId", "Quantity") ","
         IS("stake", "Quantity") ","
         IS("otherStake", "Quantity") ","
+        IS("fee", "Quantity") "," /* for a hub */
         IS("pays", "Quantity") ","
         IS("gets", "Quantity") ","
         IS("version", "Count") ","

@@ -2,11 +2,17 @@
 #include "channel/apps.h"
 #include "channel/daemon_locks.h"
 #include "channel/methods.h"
+#include "channel/network.h"
 
 #include "base/json_read.h"
 #include "sys/entropy.h"
 
-enum { USUAL_MOVE_S = 600, USUAL_LIFE_S = 86400 };
+enum {
+    USUAL_MOVE_S = 600,
+    USUAL_LIFE_S = 86400,
+    USUAL_SHARE = 100, /* of what is at stake: at most for a hub */
+    HUB_CLOCK_S = 120, /* by which the hub's chain may be behind ours */
+};
 
 /* --- Answers. */
 
@@ -63,7 +69,8 @@ static void put_app(struct json_out *out, const struct session *session)
     json_key(out, "chainId");
     json_put_quantity_u64(out, session->chain->chain_id);
     method_put_amount(out, "stake", is_hub ? session->out.stake : session->app.stake[own]);
-    method_put_amount(out, "otherStake", is_hub ? session->in.stake : session->app.stake[other]);
+    method_put_amount(out, "otherStake", is_hub ? session->out.stake : session->app.stake[other]);
+    method_put_amount(out, "fee", is_hub ? session->in.fee : session->out.fee);
     method_put_amount(out, "pays", moved_from(session, own));
     method_put_amount(out, "gets", moved_from(session, other));
     json_key(out, "version");
@@ -118,6 +125,7 @@ struct proposal {
     const struct app_game *game;
     struct app_wish wish;
     u64 move_s, life_s;
+    u128 fee_most; /* for the hub */
 };
 
 static bool read_proposal(struct daemon_call *call, struct proposal *out)
@@ -142,10 +150,29 @@ static bool read_proposal(struct daemon_call *call, struct proposal *out)
         return false;
     if (json_is(other, JSON_ABSENT) && out->game->has_rules)
         out->wish.stake[1] = out->wish.stake[0];
-    return true;
+    out->fee_most = out->wish.stake[0] / USUAL_SHARE;
+    return read_amount(call, "maxFee", &out->fee_most);
 }
 
 /* --- Methods. */
+
+/* What the peer asks for joining our lock, as it has told us; as we ask, while it has not. */
+static u128 fee_of_hub(const struct proposal *from, u128 amount)
+{
+    const struct daemon_options *options = &from->entry->daemon->options;
+    const struct graph_channel *channel =
+        graph_channel(network_graph(from->entry->daemon), channel_name(from->entry->channel)->id);
+    u128 base = options->fee_base;
+    u32 ppm = options->fee_ppm;
+    u32 peer = 1 - channel_side(from->entry->channel);
+    if (from->with == from->entry->peer)
+        return 0;
+    if (channel != NULL && channel->policy[peer].timestamp_s != 0) {
+        base = channel->policy[peer].base_fee;
+        ppm = channel->policy[peer].fee_ppm;
+    }
+    return app_join_fee(base, ppm, amount, from->life_s + HUB_CLOCK_S);
+}
 
 static struct session *propose(struct daemon_call *call, struct proposal *from, struct err *err)
 {
@@ -159,6 +186,9 @@ static struct session *propose(struct daemon_call *call, struct proposal *from, 
     store_be64(from->wish.salt.b + sizeof(hash32) - sizeof(expiry_s), expiry_s);
     if (from->game->begin(&from->wish, &app, &data, &call->arena, err) != ST_OK)
         return NULL;
+    u128 fee = fee_of_hub(from, app.stake[0]);
+    if (fee > from->fee_most || fee >= CHANNEL_AMOUNT_LIMIT)
+        return (void)fail(err, ST_INVALID, "the hub asks for more than maxFee for that"), NULL;
     struct wire_app_offer offer = {
         .chain_id = terms->chain_id,
         .adjudicator = terms->adjudicator,
@@ -173,7 +203,7 @@ static struct session *propose(struct daemon_call *call, struct proposal *from, 
         .params = app.params,
         .data = data,
     };
-    return session_of_proposal(daemon, &offer, from->with, entry, err);
+    return session_of_proposal(daemon, &offer, from->with, entry, fee, err);
 }
 
 void method_app_propose(struct daemon_call *call)

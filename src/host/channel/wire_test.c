@@ -211,7 +211,8 @@ static bool row_of(usize index, struct row *out)
          "0002c0c1" SIGNATURE,
          {WIRE_APP_STATE, {.app_state = {id, 3, 1, 7, 11, hex("c0c1"), signature_of(0x44)}}}},
         {"0057" ID, {WIRE_APP_END, {.app_end = {id}}}},
-        {"0059" ID POINT, {WIRE_APP_LEG, {.app_leg = {id, point_of(0x66, 0x66)}}}},
+        {"0059" ID POINT "00000000000000000000000000000007",
+         {WIRE_APP_LEG, {.app_leg = {id, point_of(0x66, 0x66), 7}}}},
         {"006f"
          "0001"
          "a0",
