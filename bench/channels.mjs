@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // Payments between two channel daemons over TCP, both durable (fdatasync before anything leaves):
-//   bench/channels.mjs [--rates 1000,10000,50000,100000] [--seconds 5] [--sockets 8] [--routed 5000] [--width 60]
+//   bench/channels.mjs [--rates 1000,10000,50000,100000] [--seconds 5] [--sockets 8] [--routed 5000] [--widths 60,120,240]
 //
 // Open loop: calls go out when they are due, however late answers are. A call asks for as many payments as fall into
 // its slot of time, and is answered when the peer has acknowledged all of them; latency counts from the time when the
-// call was due. Then payments over three hops, closed loop, --width at a time.
+// call was due. Then payments over three hops, closed loop, so many at a time as --widths says.
 // Beside it, in the same minute, what a core does of libsecp256k1's verifications, and what the disk takes for a sync: a
 // payment waits for two of them, the payer's before it leaves and the payee's before it is acknowledged.
 import { execFileSync } from 'node:child_process';
@@ -109,7 +109,7 @@ wire.close();
 
 // Routed: alice -> bob -> carol -> dave, each payment a lock and an onion per hop.
 const payments = Number(option('routed', 5000));
-const width = Number(option('width', 60)); // at a time
+const widths = option('widths', '60,120,240').split(',').map(Number); // at a time
 const carol = await startDaemon({ urls: [chain.url], key: keys[3], args: quiet });
 const dave = await startDaemon({ urls: [chain.url], key: 'test:4', args: quiet });
 await bob.rpc('channel_open', { peer: carol.node, amount: hex(ether) });
@@ -128,14 +128,18 @@ const pay = async (count, width) => {
   }));
   return paid;
 };
-await pay(200, width);
-const used = [alice, bob, carol, dave].map(({ pid }) => cpuSeconds(pid));
-const from = performance.now();
-const paid = await pay(payments, width);
-const took = (performance.now() - from) / 1000;
-const cost = [alice, bob, carol, dave].map(({ pid }, i) => cpuSeconds(pid) - used[i]);
-console.log(`\n3-hop payments: ${paid} in ${took.toFixed(1)} s, ${Math.round(paid / took)}/s; locks forwarded per core-second: bob ${Math.round(paid / cost[1])}, carol ${Math.round(paid / cost[2])} (5,000 wanted)`);
-console.log(`CPU seconds: payer ${cost[0].toFixed(2)}, mediators ${cost[1].toFixed(2)} and ${cost[2].toFixed(2)}, payee ${cost[3].toFixed(2)}`);
+const hops = [alice, bob, carol, dave];
+console.log('\n3-hop payments\nat a time   paid/s   locks forwarded per core-second: bob, carol (5,000 wanted)   CPU us a payment: payer, mediators, payee');
+for (const width of widths) {
+  await pay(200, width);
+  const used = hops.map(({ pid }) => cpuSeconds(pid));
+  const from = performance.now();
+  const paid = await pay(payments, width);
+  const took = (performance.now() - from) / 1000;
+  const cost = hops.map(({ pid }, i) => cpuSeconds(pid) - used[i]);
+  const perCore = [1, 2].map((i) => String(Math.round(paid / cost[i])).padStart(8));
+  console.log(`${String(width).padStart(9)} ${String(Math.round(paid / took)).padStart(8)}   ${perCore.join(', ')}${' '.repeat(46)}${cost.map((each) => Math.round(each / paid * 1e6)).join(', ')}`);
+}
 for (const [text, count] of Object.entries(failures)) console.log(`${count} payments: ${text}`);
 routed.close();
-for (const node of [alice, bob, carol, dave, chain]) await node.stop();
+for (const node of [...hops, chain]) await node.stop();
