@@ -189,26 +189,12 @@ static void say_end(void)
     liar_say(&message);
 }
 
-static void meet(const struct wire_reestablish *said)
-{
-    struct wire_message hello = {.type = WIRE_REESTABLISH}, again;
-    struct channel_missed missed;
-    struct err err;
-    hello.reestablish = channel_hello(liar.channel);
-    liar_say(&hello);
-    liar_say_funded();
-    if (channel_meet(liar.channel, said, &missed, &err) != ST_OK)
-        return;
-    while (channel_say_again(liar.channel, &missed, &again))
-        liar_say(&again);
-}
-
 static void hear(const struct wire_message *message)
 {
     if (message->type == WIRE_UPDATE)
         liar_take_update(&message->update);
     else if (message->type == WIRE_REESTABLISH)
-        meet(&message->reestablish);
+        liar_meet(&message->reestablish);
     else if (message->type == WIRE_APP_STATE) {
         signed_count++;
         signed_version = (unsigned)message->app_state.version;

@@ -194,20 +194,6 @@ static void tell(unsigned lie)
         liar_say(&message);
 }
 
-static void meet(const struct wire_reestablish *said)
-{
-    struct wire_message hello = {.type = WIRE_REESTABLISH}, again;
-    struct channel_missed missed;
-    struct err err;
-    hello.reestablish = channel_hello(liar.channel);
-    liar_say(&hello);
-    liar_say_funded();
-    if (channel_meet(liar.channel, said, &missed, &err) != ST_OK)
-        return;
-    while (channel_say_again(liar.channel, &missed, &again))
-        liar_say(&again);
-}
-
 /* An honest peer's part of the recovery. */
 static void sign_base(const struct wire_rebase *said)
 {
@@ -226,7 +212,7 @@ static void hear(const struct wire_message *message)
     if (message->type == WIRE_UPDATE)
         liar_take_update(&message->update);
     else if (message->type == WIRE_REESTABLISH)
-        meet(&message->reestablish);
+        liar_meet(&message->reestablish);
     else if (message->type == WIRE_LOST)
         tell(answer_with);
     else if (message->type == WIRE_REBASE)
@@ -246,7 +232,8 @@ static void lock_all(void)
 {
     static const u8 onion[ONION_SIZE];
     struct item item = {.kind = ITEM_ADD, .text = BYTES_OF(onion)};
-    item.lock = (struct lock){.amount = 1, .expiry_s = ledger_now_s(liar.ledger) + LOCKS_LIFE_S, .key = {{7}}};
+    item.lock = (struct lock){
+        .amount = 1, .expiry_s = ledger_now_s(liar.ledger) + LOCKS_LIFE_S, .key = {{7}}};
     struct sign_payment payment = {
         .chain_id = LEDGER_CHAIN, .hash = item.lock.key, .amount = 1, .count = LOCKS};
     struct sign_request request = {.kind = SIGN_PAYMENT, .payment = &payment};

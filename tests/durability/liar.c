@@ -178,3 +178,17 @@ void liar_let_open(char id[static 80])
     party_ask(liar.victim, "channel_open", params, out);
     answer_text(out, "channel", id, 80);
 }
+
+void liar_meet(const struct wire_reestablish *said)
+{
+    struct wire_message hello = {.type = WIRE_REESTABLISH}, again;
+    struct channel_missed missed;
+    struct err err;
+    hello.reestablish = channel_hello(liar.channel);
+    liar_say(&hello);
+    liar_say_funded();
+    if (channel_meet(liar.channel, said, &missed, &err) != ST_OK)
+        return;
+    while (channel_say_again(liar.channel, &missed, &again))
+        liar_say(&again);
+}

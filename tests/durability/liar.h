@@ -41,6 +41,8 @@ void liar_say(const struct wire_message *message);
 void liar_say_update(void);
 /* What both count as the deposits. */
 void liar_say_funded(void);
+/* Honestly: what the victim says that it has, and has missed. */
+void liar_meet(const struct wire_reestablish *said);
 void liar_pay(u128 amount);
 /* An honest one is acknowledged, if there is something to say. */
 void liar_take_update(const struct wire_update *update);

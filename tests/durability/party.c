@@ -2,6 +2,7 @@
 
 #include "base/fmt.h"
 #include "base/json.h"
+#include "net/jsonrpc.h"
 #include "sys/thread.h"
 
 #include <stdlib.h>
@@ -105,39 +106,6 @@ const char *party_failure(const struct party *party)
     return daemon_failure(party->daemon);
 }
 
-/* A call that is answered later, and who waits for it. */
-struct asking {
-    struct net_later later; /* the first */
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool done;
-};
-
-static void answered(struct net_later *later)
-{
-    struct asking *asking = (struct asking *)later;
-    pthread_mutex_lock(&asking->lock);
-    asking->done = true;
-    pthread_cond_signal(&asking->wake);
-    pthread_mutex_unlock(&asking->lock);
-}
-
-static bool begin_and_wait(const struct net_handler *handler, bytes method, json params,
-                           struct json_out *out)
-{
-    struct asking asking = {.later = {answered}};
-    pthread_mutex_init(&asking.lock, NULL);
-    pthread_cond_init(&asking.wake, NULL);
-    bool begun = handler->begin(handler->self, method, params, NULL, out, &asking.later);
-    pthread_mutex_lock(&asking.lock);
-    while (begun && !asking.done)
-        pthread_cond_wait(&asking.wake, &asking.lock);
-    pthread_mutex_unlock(&asking.lock);
-    pthread_cond_destroy(&asking.wake);
-    pthread_mutex_destroy(&asking.lock);
-    return begun;
-}
-
 void party_ask(struct party *party, const char *method, const char *params,
                char answer[static PARTY_ANSWER])
 {
@@ -155,8 +123,7 @@ void party_ask_long(struct party *party, const char *method, const char *params,
     assert(scratch != NULL);
     assert(json_check((bytes){(const u8 *)params, strlen(params)}, 4, &object, &err) == ST_OK);
     bytes name = {(const u8 *)method, strlen(method)};
-    if (!begin_and_wait(&handler, name, object, &out))
-        handler.answer(handler.self, name, object, NULL, &out, arena_over(scratch, SCRATCH));
+    jsonrpc_run(&handler, name, object, NULL, &out, arena_over(scratch, SCRATCH));
     assert(!out.failed);
     answer[out.size] = 0;
     free(scratch);

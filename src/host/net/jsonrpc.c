@@ -161,15 +161,15 @@ static void wake(struct net_later *later)
 }
 
 /* False: the handler does not begin such calls. */
-static bool begin_and_wait(const struct answering *all, bytes method, json params)
+static bool begin_and_wait(const struct net_handler *handler, bytes method, json params,
+                           const struct net_peer *peer, struct json_out *out)
 {
     struct wait wait = {.later.answered = wake};
-    if (all->handler->begin == NULL)
+    if (handler->begin == NULL)
         return false;
     pthread_mutex_init(&wait.lock, NULL);
     pthread_cond_init(&wait.wake, NULL);
-    bool begun =
-        all->handler->begin(all->handler->self, method, params, all->peer, all->out, &wait.later);
+    bool begun = handler->begin(handler->self, method, params, peer, out, &wait.later);
     pthread_mutex_lock(&wait.lock);
     while (begun && !wait.done)
         pthread_cond_wait(&wait.wake, &wait.lock);
@@ -179,6 +179,13 @@ static bool begin_and_wait(const struct answering *all, bytes method, json param
     return begun;
 }
 
+void jsonrpc_run(const struct net_handler *handler, bytes method, json params,
+                 const struct net_peer *peer, struct json_out *out, struct arena scratch)
+{
+    if (!begin_and_wait(handler, method, params, peer, out))
+        handler->answer(handler->self, method, params, peer, out, scratch);
+}
+
 static void run(const struct answering *all, const struct call *call, struct arena scratch)
 {
     if (call->method.text.size > METHOD_LIMIT) {
@@ -186,9 +193,7 @@ static void run(const struct answering *all, const struct call *call, struct are
         return;
     }
     bytes method = json_text(call->method, &scratch);
-    if (!begin_and_wait(all, method, call->params))
-        all->handler->answer(all->handler->self, method, call->params, all->peer, all->out,
-                             scratch);
+    jsonrpc_run(all->handler, method, call->params, all->peer, all->out, scratch);
 }
 
 static void answer_item(struct answering *all, json item, struct arena scratch)

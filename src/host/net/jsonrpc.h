@@ -28,6 +28,10 @@ void jsonrpc_read(bytes body, usize batch_limit, struct jsonrpc *out);
 bool jsonrpc_is_heavy(const struct jsonrpc *body, const struct net_handler *handler,
                       struct arena scratch);
 
+/* Has the handler answer one call, however long that takes: appends its result or error. */
+void jsonrpc_run(const struct net_handler *handler, bytes method, json params,
+                 const struct net_peer *peer, struct json_out *out, struct arena scratch);
+
 /* Appends the answer to `out`: one object or an array; nothing where nothing is answered (calls
  * without id are notifications). When it grows past `answer_limit`, that call and those after it
  * are answered by an error. `out` must be able to hold jsonrpc_room(answer_limit, batch_limit). */
