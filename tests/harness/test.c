@@ -184,14 +184,33 @@ void test_each_file(const char *folder, const char *suffix, void (*visit)(const 
     free(paths);
 }
 
-static bool wanted(const struct test_case *test, int argc, char **argv)
+static bool is_named(const struct test_case *test, char **filters)
 {
-    if (argc == 1)
+    if (*filters == NULL)
         return true;
-    for (int i = 1; i < argc; i++)
-        if (strstr(test->name, argv[i]) != NULL || strstr(test->file, argv[i]) != NULL)
+    for (; *filters != NULL; filters++)
+        if (strstr(test->name, *filters) != NULL || strstr(test->file, *filters) != NULL)
             return true;
     return false;
+}
+
+struct share {
+    unsigned own, all;
+};
+
+/* Takes it off the arguments, if it is there. */
+static struct share read_share(char ***arguments)
+{
+    struct share out = {1, 1};
+    if (**arguments == NULL || strcmp(**arguments, "--share") != 0)
+        return out;
+    if ((*arguments)[1] == NULL || sscanf((*arguments)[1], "%u/%u", &out.own, &out.all) != 2 ||
+        out.own == 0 || out.own > out.all) {
+        fprintf(stderr, "unit: --share wants I/N, I from 1 to N\n");
+        exit(2);
+    }
+    *arguments += 2;
+    return out;
 }
 
 static struct test_case *reversed(struct test_case *list)
@@ -241,14 +260,16 @@ static void watch_for_the_end(void)
 
 int main(int argc, char **argv)
 {
-    usize passed = 0, failed = 0, skipped = 0;
+    usize passed = 0, failed = 0, skipped = 0, number = 0;
+    char **filters = argv + (argc > 0);
+    struct share share = read_share(&filters);
     setvbuf(stdout, NULL, _IOLBF, 0);
     void *memory = mmap(NULL, TEST_MEMORY, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert(memory != MAP_FAILED);
     watch_for_the_end();
     for (struct test_case *test = reversed(all_tests); test != NULL; test = test->next) {
-        if (!wanted(test, argc, argv))
+        if (!is_named(test, filters) || number++ % share.all != share.own - 1)
             continue;
         current = test;
         current_failed = false;

@@ -5,7 +5,9 @@
  *       CHECK(rlp_read_u64(&in, &value) == ST_INVALID);
  *   }
  *
- * All *_test.c files link into one program, `unit [FILTER…]`, which ends with "N passed, N failed". */
+ * All *_test.c files link into one program, `unit [--share I/N] [FILTER…]`, which ends with
+ * "N passed, N failed". Of the tests that a filter names, or all, share I of N is every Nth: as
+ * many programs can run them side by side. */
 #ifndef HARNESS_TEST_H
 #define HARNESS_TEST_H
 
@@ -37,8 +39,7 @@ void test_skip(const char *why);
     }                                                                                              \
     static void test_##fact(void)
 
-#define CHECK(condition)                                                                           \
-    ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, "%s", #condition))
+#define CHECK(condition) ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, "%s", #condition))
 
 /* With the row of a table: CHECK_ROW(i, got == rows[i].want). */
 #define CHECK_ROW(row, condition)                                                                  \
