@@ -212,6 +212,7 @@ struct stalled {
     struct entry *entry;
     u32 slot;
     bool is_new;
+    hash32 out; /* the channel that has no room for it; zero: it waits for something else */
 };
 
 /* What makes an invoice, and is kept of it. */

@@ -268,8 +268,8 @@ static u16 objection(const struct entry *from, const struct lock *lock, const st
     return 0;
 }
 
-/* The next update is full; the lock is looked at again when it has left. */
-static void stall(struct entry *entry, u32 slot, bool is_new)
+/* The next update of `out` is full; the lock is looked at again when it has left. */
+static void stall(struct entry *entry, u32 slot, bool is_new, hash32 out)
 {
     struct daemon *daemon = entry->daemon;
     if (daemon->stalled_count == daemon->stalled_room) {
@@ -278,7 +278,7 @@ static void stall(struct entry *entry, u32 slot, bool is_new)
             realloc(daemon->stalled, daemon->stalled_room * sizeof(daemon->stalled[0]));
         assert(daemon->stalled != NULL);
     }
-    daemon->stalled[daemon->stalled_count++] = (struct stalled){entry, slot, is_new};
+    daemon->stalled[daemon->stalled_count++] = (struct stalled){entry, slot, is_new, out};
 }
 
 static void forward(struct entry *from, u32 slot, bool is_new, const struct lock *lock,
@@ -308,7 +308,7 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
     }
     enum status st = channel_queue(out->channel, &item, &out_slot, NULL);
     if (st == ST_AGAIN) {
-        stall(from, slot, is_new);
+        stall(from, slot, is_new, channel_name(out->channel)->id);
         return;
     }
     if (st != ST_OK) {
@@ -415,7 +415,7 @@ static void take_unjoined(struct entry *entry, u32 slot, bool is_new, const stru
     struct opened opened;
     struct failure why = {.code = 0};
     if (entry->chain->time_s == 0) { /* no block was seen yet: nobody knows what is late */
-        stall(entry, slot, is_new);
+        stall(entry, slot, is_new, (hash32){{0}});
         return;
     }
     if (open_all(entry, slot, lock, &opened, &why) != ST_OK)
@@ -458,15 +458,28 @@ static void take_lock(struct entry *entry, u32 slot, bool is_new)
     passage_leave_in(passage);
 }
 
+/* Then its onion need not be opened again, which costs more than all the rest. */
+static bool still_has_no_room(struct daemon *daemon, const struct stalled *lock)
+{
+    const struct entry *out = daemon_find(daemon, lock->out);
+    return out != NULL && out->stage == STAGE_OPEN && !out->ends && out->here && out->there &&
+           !channel_has_room(out->channel);
+}
+
 void forward_turn(struct daemon *daemon)
 {
     struct stalled *list = daemon->stalled;
     usize count = daemon->stalled_count;
     daemon->stalled = NULL;
     daemon->stalled_count = daemon->stalled_room = 0;
-    for (usize i = 0; i < count; i++)
-        if (channel_lock_waits(list[i].entry->channel, list[i].slot))
+    for (usize i = 0; i < count; i++) {
+        if (!channel_lock_waits(list[i].entry->channel, list[i].slot))
+            continue;
+        if (still_has_no_room(daemon, &list[i]))
+            stall(list[i].entry, list[i].slot, list[i].is_new, list[i].out);
+        else
             take_lock(list[i].entry, list[i].slot, list[i].is_new);
+    }
     free(list);
 }
 
