@@ -107,11 +107,13 @@ const char *test_fixture_folder(const char *name)
     fmt(folder, 4096, "%s/fixtures/%s", BUILD_ROOT, name);
     if (stat(folder, &info) == 0)
         return folder;
-    /* Unpacked beside its final place and renamed, so that an interrupted run leaves no half. */
+    /* Unpacked beside its final place and renamed, so that an interrupted run leaves no half; by
+     * one of the programs that share the tests, while the others wait. */
     fmt(command, sizeof(command),
-        "mkdir -p '%s/fixtures/.new' && zstd -dc --long=27 '%s/%s.tar.zst' | "
-        "tar x -C '%s/fixtures/.new' && mv -T '%s/fixtures/.new/%s' '%s'",
-        BUILD_ROOT, archives, name, BUILD_ROOT, BUILD_ROOT, name, folder);
+        "to='%s/fixtures' && mkdir -p \"$to/.new\" && exec 9>\"$to/.lock\" && flock 9 && "
+        "{ [ -d '%s' ] || { zstd -dc --long=27 '%s/%s.tar.zst' | tar x -C \"$to/.new\" && "
+        "mv -T \"$to/.new/%s\" '%s'; }; }",
+        BUILD_ROOT, folder, archives, name, name, folder);
     if (system(command) != 0) {
         test_fail(__FILE__, __LINE__, "cannot unpack %s/%s.tar.zst", archives, name);
         return NULL;
