@@ -93,6 +93,17 @@ const { channel } = await alice.rpc('channel_open', { peer: bob.node, amount: he
 const wire = await connect(alice.url, sockets);
 await offer(wire, channel, 1000);
 
+/** One payment after the other: what each takes, in ms. */
+async function alone(wire, channel, count) {
+  const took = [];
+  for (let i = 0; i < count; i++) {
+    const at = performance.now();
+    await wire.call('channel_keysend', { channel, amount: '0x1' });
+    took.push(performance.now() - at);
+  }
+  return took.sort((a, b) => a - b);
+}
+
 const build = fileURLToPath(new URL('build', root));
 execFileSync('ninja', ['--quiet', '-C', build, 'bench_channel'], { stdio: 'inherit' });
 console.log(execFileSync(`${build}/bench_channel`, [tmpdir()], { encoding: 'utf8' }));
@@ -105,6 +116,8 @@ for (const rate of rates) {
   console.log([String(rate).padStart(9), String(paid).padStart(8), ...[p50, p99, p999, sent50].map((ms) => ms.toFixed(2).padStart(8)), ' '.repeat(22), share.map((x) => x.toFixed(2)).join(', ')].join(' '));
   for (const [text, count] of Object.entries(errors)) console.log(`          ${count} calls: ${text}`);
 }
+const one = await alone(wire, channel, 1000);
+console.log(`one at a time: p50 ${percentile(one, 0.5).toFixed(2)} ms, p99 ${percentile(one, 0.99).toFixed(2)} ms`);
 console.log('memory, MiB: payer, payee', memory(alice.pid), memory(bob.pid));
 wire.close();
 

@@ -1,30 +1,9 @@
 /* The graph of the network: what enters, what is told, what goes when it is full or old. */
-#include "channel/graph.h"
+#include "channel/graph_rig.h"
 
 #include "harness/test.h"
 
 enum { NOW_S = 1700000000, DAY_S = 86400 };
-
-/* Not on the curve: the graph does not look. */
-static point33 point_of(u32 number)
-{
-    point33 out = {{2}};
-    store_be32(out.b + 29, number);
-    return out;
-}
-
-static struct wire_announce announce_of(u32 number, u32 a, u32 b)
-{
-    struct wire_announce out = {.chain_id = 900, .node_a = point_of(a), .node_b = point_of(b)};
-    store_be32(out.terms.b, number);
-    return out;
-}
-
-static hash32 id_of(u32 number)
-{
-    struct wire_announce announce = announce_of(number, 0, 0);
-    return gossip_channel_id(&announce);
-}
 
 static enum status put(struct graph *graph, u32 number, u32 a, u32 b, u64 now_s)
 {

@@ -1,5 +1,6 @@
 /* Which nodes blinded paths to a node go over: such as others come by, which carry the amount, and
  * ask little; and what they ask together. */
+#include "channel/graph_rig.h"
 #include "channel/inbound.h"
 #include "channel/route.h"
 
@@ -7,25 +8,10 @@
 
 enum { NOW_S = 1700000000, US = 1, PEER = 2 };
 
-static point33 point_of(u32 number)
-{
-    point33 out = {{2}};
-    store_be32(out.b + 29, number);
-    return out;
-}
-
-static hash32 id_of(u32 number)
-{
-    struct wire_announce announce = {.chain_id = 900};
-    store_be32(announce.terms.b, number);
-    return gossip_channel_id(&announce);
-}
-
 /* A public channel, in which `a` asks so much. */
 static void add(struct graph *graph, u32 number, u32 a, u32 b, u128 capacity, u32 fee_ppm)
 {
-    struct wire_announce announce = {.chain_id = 900, .node_a = point_of(a), .node_b = point_of(b)};
-    store_be32(announce.terms.b, number);
+    struct wire_announce announce = announce_of(number, a, b);
     CHECK(graph_put_announce(graph, &announce, id_of(number), NOW_S, NULL) == ST_OK);
     CHECK(graph_confirm(graph, id_of(number), capacity, 0) == ST_OK);
     for (u16 side = 0; side < 2; side++) {

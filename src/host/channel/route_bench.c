@@ -1,5 +1,6 @@
 /* What a route costs in a network of the size that Lightning's has: 10,000 nodes, 60,000 channels,
  * few nodes with many. */
+#include "channel/graph_rig.h"
 #include "channel/route.h"
 
 #include "sys/clock.h"
@@ -28,13 +29,6 @@ static u32 any_node(void)
 {
     u64 x = next_random() % NODES;
     return (u32)(x * x / NODES * x / NODES);
-}
-
-static point33 point_of(u32 number)
-{
-    point33 out = {{2}};
-    store_be32(out.b + 29, number);
-    return out;
 }
 
 static void add_channel(struct graph *graph, u32 number, u32 a, u32 b)

@@ -1,30 +1,16 @@
 /* Routes keep to what is known of channels and pay each forwarder what it asks; no cheaper path is
  * missed; amounts too large for one path are split. */
+#include "channel/graph_rig.h"
 #include "channel/route.h"
 
 #include "harness/test.h"
 
 enum { NOW_S = 1700000000 };
 
-static point33 point_of(u32 number)
-{
-    point33 out = {{2}};
-    store_be32(out.b + 29, number);
-    return out;
-}
-
-static hash32 id_of(u32 number)
-{
-    struct wire_announce announce = {.chain_id = 900};
-    store_be32(announce.terms.b, number);
-    return gossip_channel_id(&announce);
-}
-
 /* Channel `number` of nodes a and b; what a policy asks is set by itself. */
 static void add_channel(struct graph *graph, u32 number, u32 a, u32 b, u128 capacity)
 {
-    struct wire_announce announce = {.chain_id = 900, .node_a = point_of(a), .node_b = point_of(b)};
-    store_be32(announce.terms.b, number);
+    struct wire_announce announce = announce_of(number, a, b);
     CHECK(graph_put_announce(graph, &announce, id_of(number), NOW_S, NULL) == ST_OK);
     CHECK(graph_confirm(graph, id_of(number), capacity, 0) == ST_OK);
 }

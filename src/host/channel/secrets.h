@@ -1,7 +1,7 @@
 /* Points, scalars and signatures of secp256k1, keyed hashes, key derivation: what all of a channel
  * daemon's cryptography is made of. Thin over libsecp256k1, libsodium, libcrypto and core's
  * SHA-256; constant time in its secrets as far as these are. What is public, signatures to judge
- * and factors of points, goes to core's secp256k1, which takes a fifth less time. Safe to use from
+ * and factors of points, goes to core's secp256k1, which takes less time. Safe to use from
  * any thread.
  *
  * Who receives a secret32 wipes it with secret_wipe. */

@@ -252,9 +252,11 @@ bool jsonrpc_begin(const struct jsonrpc *body, const struct net_handler *handler
                    struct arena scratch)
 {
     struct json_out before = *out;
+    if (handler->begin == NULL)
+        return false;
     struct call call = read_call(body->all);
-    if (handler->begin == NULL || fault(body->all, &call) != NULL ||
-        json_is(call.id, JSON_ABSENT) || call.method.text.size > METHOD_LIMIT)
+    if (fault(body->all, &call) != NULL || json_is(call.id, JSON_ABSENT) ||
+        call.method.text.size > METHOD_LIMIT)
         return false;
     open_answer(out, call.id);
     if (handler->begin(handler->self, json_text(call.method, &scratch), call.params, peer, out,
