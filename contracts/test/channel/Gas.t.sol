@@ -80,15 +80,34 @@ contract GasTest is ChannelBase {
         check("fund 2nd, token", abi.encodeCall(Adjudicator.deposit, (pair, address(token), B, AMOUNT)), 52_000);
     }
 
-    function test_cooperative_close() public {
-        open(ch);
-        bytes32 hash = closeHash(id, 0.123456789012345678 ether, UNTIL);
+    function closeTogether(Channel memory c) internal returns (bytes memory) {
+        int128 toA = 0.123456789012345678 ether;
+        bytes32 hash = closeHash(idOf(c), toA, UNTIL);
         Signature memory a = sign(KEY_A, hash);
         Signature memory b = sign(KEY_B, hash);
-        adjudicator.coopClose(ch, 0.123456789012345678 ether, UNTIL, a, b);
-        check(
-            "coop close", abi.encodeCall(Adjudicator.coopClose, (ch, 0.123456789012345678 ether, UNTIL, a, b)), 66_000
-        );
+        adjudicator.coopClose(c, toA, UNTIL, a, b);
+        return abi.encodeCall(Adjudicator.coopClose, (c, toA, UNTIL, a, b));
+    }
+
+    function test_cooperative_close() public {
+        open(ch);
+        check("coop close, ether", closeTogether(ch), 66_000);
+    }
+
+    function test_cooperative_close_of_tokens() public {
+        Channel memory c = channel(address(token), SALT);
+        open(c);
+        check("coop close, tokens", closeTogether(c), 72_000);
+    }
+
+    /// What its owner refuses is a credit, which the owner takes with `collect`.
+    function test_collect() public {
+        vm.etch(payoutA, hex"5f5ffd");
+        open(ch);
+        closeTogether(ch);
+        vm.prank(payoutA);
+        adjudicator.collect(ETH, stranger);
+        check("collect what was refused", abi.encodeCall(adjudicator.collect, (ETH, stranger)), 70_000);
     }
 
     function test_withdraw() public {
@@ -98,6 +117,10 @@ contract GasTest is ChannelBase {
         Signature memory b = sign(KEY_B, hash);
         adjudicator.withdraw(ch, A, AMOUNT / 2, UNTIL, a, b);
         check("withdraw 1st", abi.encodeCall(Adjudicator.withdraw, (ch, A, AMOUNT / 2, UNTIL, a, b)), 80_000);
+        hash = withdrawHash(id, A, AMOUNT, UNTIL);
+        (a, b) = (sign(KEY_A, hash), sign(KEY_B, hash));
+        adjudicator.withdraw(ch, A, AMOUNT, UNTIL, a, b);
+        check("withdraw again", abi.encodeCall(Adjudicator.withdraw, (ch, A, AMOUNT, UNTIL, a, b)), 63_000);
     }
 
     // What is in a dispute: b's half acknowledges a's, and a endorses b's by sending the transaction.
@@ -162,6 +185,26 @@ contract GasTest is ChannelBase {
         vm.warp(START + PERIOD);
         adjudicator.settle(ch, s);
         check("settle, locks and a bond", abi.encodeCall(Adjudicator.settle, (ch, s)), 85_000);
+    }
+
+    function test_the_bond_after_a_close_by_both() public {
+        open(ch);
+        SignedBase memory zero;
+        hoax(ch.a, 1 ether);
+        adjudicator.forceClose{value: 0.01 ether}(ch, SALT, UNTIL, zero, none(), none());
+        closeTogether(ch);
+        adjudicator.returnBond(ch);
+        check("return a bond", abi.encodeCall(Bonds.returnBond, (ch)), 50_000);
+    }
+
+    function test_a_challenge_by_a_newer_base() public {
+        disputed(true);
+        SignedBase memory b = signedBase();
+        b.base.epoch = 4;
+        b = signed(ch, b.base);
+        vm.prank(stranger);
+        adjudicator.challengeBase(ch, b, none(), none());
+        check("challenge by a newer base", abi.encodeCall(Adjudicator.challengeBase, (ch, b, none(), none())), 70_000);
     }
 
     function test_force_close_by_anybody() public {
@@ -260,12 +303,12 @@ contract GasTest is ChannelBase {
         check("reveal 32 batched", abi.encodeCall(PreimageRegistry.revealBatch, (list)), 68_000);
     }
 
-    /// 32 locks, each revealed by itself, all to the payee; other locks remain.
-    function test_unlock() public {
+    /// Locks of one chunk, each revealed by itself, all to the payee; other locks remain.
+    function unlock(uint256 count, uint256 target) internal {
         bytes32[] memory list = preimages();
         Chunk memory chunk;
         uint128 sum;
-        for (uint256 i = 0; i < 32; i++) {
+        for (uint256 i = 0; i < count; i++) {
             uint256 word = ((0.001234567890123456 ether + i) << 128) | (START + 100);
             chunk.locks = bytes.concat(chunk.locks, abi.encode(word, sha256(abi.encode(list[i]))));
             sum += uint128(word >> 128);
@@ -288,8 +331,21 @@ contract GasTest is ChannelBase {
         Pots memory pots = Pots(b.rootA, b.rootB, b.lockedA, b.lockedB, 0, 0);
         uint256 before = payoutB.balance;
         adjudicator.unlock(ch, pots, chunk, new BatchProof[](0));
-        check("unlock 32", abi.encodeCall(Adjudicator.unlock, (ch, pots, chunk, new BatchProof[](0))), 175_000);
+        bytes memory data = abi.encodeCall(Adjudicator.unlock, (ch, pots, chunk, new BatchProof[](0)));
+        check(string.concat("unlock ", vm.toString(count)), data, target);
         assertEq(payoutB.balance - before, sum);
+    }
+
+    function test_unlock_1() public {
+        unlock(1, 75_000);
+    }
+
+    function test_unlock_6() public {
+        unlock(6, 90_000);
+    }
+
+    function test_unlock_32() public {
+        unlock(32, 175_000);
     }
 
     // The court of apps: a game of which both signed two moves.

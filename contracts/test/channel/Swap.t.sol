@@ -63,6 +63,7 @@ contract SwapTest is Test {
         vm.deal(refunder, 1 ether);
         token.mint(locker, 100 ether);
         token.mint(claimer, 1 ether);
+        token.mint(refunder, 1 ether);
         vm.prank(locker);
         token.approve(address(swaps), type(uint256).max);
     }
@@ -143,6 +144,15 @@ contract SwapTest is Test {
         checkGas("swap: refund ether", 43_000);
         assertEq(refunder.balance, 4 ether);
         refused(SwapHTLC.NotOpen.selector, refundOf(s));
+    }
+
+    function test_tokens_go_back_too() public {
+        SwapHTLC.Swap memory s = swapOf(address(token), 3 ether);
+        lock(s);
+        vm.warp(TIMEOUT);
+        swaps.refund(s);
+        checkGas("swap: refund tokens", 54_000);
+        assertEq(token.balanceOf(refunder), 4 ether);
     }
 
     function test_only_the_preimage_claims(bytes32 wrong) public {
