@@ -67,10 +67,7 @@ void sender_close(struct sender *sender)
     if (sender == NULL)
         return;
     journal_close(sender);
-    for (struct entry *entry = sender->first, *next; entry != NULL; entry = next) {
-        next = entry->next;
-        entry_free(entry);
-    }
+    entries_free(sender);
     pages_release(&sender->scratch);
     free(sender->path);
     free(sender);
@@ -108,8 +105,8 @@ enum status sender_submit(struct sender *sender, const struct sender_intent *int
     if (sender_find(sender, intent->key) != NULL)
         return ST_OK;
     TRY(check_intent(intent, err));
-    if (sender->unfinished >= sender->options.intent_limit)
-        return fail(err, ST_FULL, "%zu transactions wait already", sender->unfinished);
+    if (sender->unfinished.count >= sender->options.intent_limit)
+        return fail(err, ST_FULL, "%zu transactions wait already", sender->unfinished.count);
     if (intent->blob_count > 0) /* shows that they are blobs */
         TRY(sidecar_new(intent->blobs, intent->blob_count, &sidecar, err));
     enum status st = journal_intent(sender, intent, err);
@@ -148,15 +145,13 @@ enum status sender_look(const struct sender *sender, hash32 key, struct sender_o
 
 usize sender_unfinished(const struct sender *sender)
 {
-    return sender->unfinished;
+    return sender->unfinished.count;
 }
 
 struct sender_afloat sender_afloat(const struct sender *sender)
 {
     struct sender_afloat out = {.why = ""};
-    for (const struct entry *entry = sender->first; entry != NULL; entry = entry->next) {
-        if (entry->finished)
-            continue;
+    for (const struct entry *entry = sender->unfinished.first; entry != NULL; entry = entry->next) {
         if (entry->outcome.state == SENDER_INCLUDED || entry->cancel_mined)
             out.newest_block = max_u64(out.newest_block, entry->outcome.block_number);
         else if (!entry->missing && out.waiting++ == 0)
@@ -169,16 +164,16 @@ struct sender_afloat sender_afloat(const struct sender *sender)
 
 static bool in_flight(const struct entry *entry)
 {
-    return !entry->finished && entry->attempt_count > 0 && !entry->missing &&
-           !entry->cancel_mined && entry->outcome.state == SENDER_PENDING;
+    return entry->attempt_count > 0 && !entry->missing && !entry->cancel_mined &&
+           entry->outcome.state == SENDER_PENDING;
 }
 
 /* What has waited for the parent, or for others, until it is too late for it. */
 static void give_up_late(struct sender *sender)
 {
-    for (struct entry *entry = sender->first; entry != NULL; entry = entry->next) {
+    for (struct entry *entry = sender->unfinished.first; entry != NULL; entry = entry->next) {
         u64 by_s = entry->intent.sign_by_s;
-        if (entry->finished || entry->attempt_count > 0 || by_s == 0 || sender->time_s <= by_s)
+        if (entry->attempt_count > 0 || by_s == 0 || sender->time_s <= by_s)
             continue;
         entry->withdrawn = true; /* its end is journalled, and until then it is too late */
         entry_say(entry, "it could not be sent in time");
@@ -191,18 +186,18 @@ static enum status act(struct sender *sender, u64 now_ms, struct err *err)
     usize flying = 0;
     bool held_up = false;
     u64 lowest = UINT64_MAX;
-    for (const struct entry *entry = sender->first; entry != NULL; entry = entry->next) {
+    for (const struct entry *entry = sender->unfinished.first; entry != NULL; entry = entry->next) {
         flying += in_flight(entry);
         if (in_flight(entry))
             lowest = min_u64(lowest, entry->nonce);
     }
-    for (struct entry *entry = sender->first, *next; entry != NULL; entry = next) {
+    for (struct entry *entry = sender->unfinished.first, *next; entry != NULL; entry = next) {
         next = entry->next;
         if (in_flight(entry)) {
             TRY(sender_tend(sender, entry, entry->nonce == lowest, now_ms, err));
-        } else if (!entry->finished && entry->attempt_count == 0 && entry->withdrawn) {
+        } else if (entry->attempt_count == 0 && entry->withdrawn) {
             TRY(sender_finish(sender, entry, SENDER_CANCELLED, BYTES_EMPTY, err));
-        } else if (!entry->finished && entry->attempt_count == 0 && !held_up) {
+        } else if (entry->attempt_count == 0 && !held_up) {
             if (flying < sender->options.flight_limit)
                 TRY(sender_launch(sender, entry, flying == 0, now_ms, err));
             held_up = !entry->finished && entry->attempt_count == 0;
@@ -216,7 +211,7 @@ enum status sender_poll(struct sender *sender, u64 now_ms, struct err *err)
 {
     TRY(check_journal(sender, err));
     sender_forget(sender);
-    if (sender->unfinished == 0)
+    if (sender->unfinished.count == 0)
         return ST_OK;
     TRY(sender_look_around(sender, err));
     TRY(sender_resolve(sender, err));

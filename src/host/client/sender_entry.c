@@ -22,17 +22,42 @@ static void release(bytes *owned)
     *owned = BYTES_EMPTY;
 }
 
+/* --- Lists, and the index of both. */
+
+static void push(struct entry_list *list, struct entry *entry)
+{
+    entry->next = NULL;
+    entry->previous = list->last;
+    *(list->last == NULL ? &list->first : &list->last->next) = entry;
+    list->last = entry;
+    list->count++;
+}
+
+static void drop(struct entry_list *list, struct entry *entry)
+{
+    *(entry->previous == NULL ? &list->first : &entry->previous->next) = entry->next;
+    *(entry->next == NULL ? &list->last : &entry->next->previous) = entry->previous;
+    list->count--;
+}
+
+/* Keys are hashes of what is wanted, or of the caller's choice: whoever chooses them so that they
+ * meet slows itself down. */
+static struct entry **bucket_of(struct sender *sender, hash32 key)
+{
+    return &sender->buckets[load_le64(key.b) % SENDER_BUCKETS];
+}
+
 struct entry *sender_find(const struct sender *sender, hash32 key)
 {
-    for (struct entry *entry = sender->first; entry != NULL; entry = entry->next)
-        if (hash32_equal(entry->intent.key, key))
-            return entry;
-    return NULL;
+    struct entry *entry = sender->buckets[load_le64(key.b) % SENDER_BUCKETS];
+    while (entry != NULL && !hash32_equal(entry->intent.key, key))
+        entry = entry->next_in_bucket;
+    return entry;
 }
 
 struct entry *entry_add(struct sender *sender, const struct sender_intent *intent)
 {
-    struct entry *entry = calloc(1, sizeof(*entry)), **at = &sender->first;
+    struct entry *entry = calloc(1, sizeof(*entry)), **bucket = bucket_of(sender, intent->key);
     assert(entry != NULL);
     bytes blobs = {(const u8 *)intent->blobs, intent->blob_count * sizeof(struct blob)};
     entry->intent = *intent;
@@ -40,10 +65,9 @@ struct entry *entry_add(struct sender *sender, const struct sender_intent *inten
     entry->intent.blobs = copy_of(blobs);
     entry->outcome.reason = entry->reason;
     entry->cells = sender->options.cell_proofs;
-    while (*at != NULL)
-        at = &(*at)->next;
-    *at = entry;
-    sender->unfinished++;
+    push(&sender->unfinished, entry);
+    entry->next_in_bucket = *bucket;
+    *bucket = entry;
     return entry;
 }
 
@@ -91,7 +115,7 @@ static void free_work(struct entry *entry)
     entry->attempt_count = 0;
 }
 
-void entry_free(struct entry *entry)
+static void entry_free(struct entry *entry)
 {
     free_work(entry);
     release(&entry->outcome.revert_data);
@@ -105,22 +129,31 @@ void entry_retire(struct sender *sender, struct entry *entry)
     entry->finished = true;
     entry->outcome.settled = true;
     entry->outcome.revert_data.data = copy_of(entry->outcome.revert_data);
-    sender->unfinished--;
-    sender->remembered++;
+    drop(&sender->unfinished, entry);
+    push(&sender->finished, entry);
 }
 
 void sender_forget(struct sender *sender)
 {
-    for (struct entry **at = &sender->first; sender->remembered > SENDER_REMEMBERED;) {
-        struct entry *entry = *at;
-        if (!entry->finished) {
-            at = &entry->next;
-            continue;
-        }
-        *at = entry->next;
+    while (sender->finished.count > SENDER_REMEMBERED) {
+        struct entry *entry = sender->finished.first;
+        struct entry **at = bucket_of(sender, entry->intent.key);
+        while (*at != entry)
+            at = &(*at)->next_in_bucket;
+        *at = entry->next_in_bucket;
+        drop(&sender->finished, entry);
         entry_free(entry);
-        sender->remembered--;
     }
+}
+
+void entries_free(struct sender *sender)
+{
+    struct entry *const firsts[] = {sender->unfinished.first, sender->finished.first};
+    for (usize i = 0; i < countof(firsts); i++)
+        for (struct entry *entry = firsts[i], *next; entry != NULL; entry = next) {
+            next = entry->next;
+            entry_free(entry);
+        }
 }
 
 /* --- Ends. */

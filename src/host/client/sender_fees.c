@@ -63,8 +63,7 @@ static u256 share_now(const struct sender_stake *stake, u64 now_s)
 
 static bool is_waiting(const struct entry *entry)
 {
-    return !entry->finished && !entry->missing && !entry->cancel_mined &&
-           entry->outcome.state == SENDER_PENDING;
+    return !entry->missing && !entry->cancel_mined && entry->outcome.state == SENDER_PENDING;
 }
 
 struct urgency urgency_of(const struct sender *sender, const struct entry *entry, u256 has_wei)
@@ -72,7 +71,7 @@ struct urgency urgency_of(const struct sender *sender, const struct entry *entry
     struct urgency out = {.until_s = UINT64_MAX};
     u64 gas = 0;
     bool behind = false; /* it, or what waits behind it: entries are in the order of their nonces */
-    for (const struct entry *at = sender->first; at != NULL; at = at->next) {
+    for (const struct entry *at = sender->unfinished.first; at != NULL; at = at->next) {
         const struct sender_stake *stake = &at->intent.stake;
         u64 own = max_u64(at->gas_limit, at->intent.gas_limit);
         behind |= at == entry;

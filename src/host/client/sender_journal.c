@@ -325,9 +325,11 @@ static enum status write_anew(struct sender *sender, const char *path, struct er
     enum status st = log_clear(log, err); /* what a crash has left of an earlier attempt */
     if (st == ST_OK)
         st = put_owner(log, sender, pages_arena(&sender->scratch), err);
-    for (const struct entry *entry = sender->first; st == ST_OK && entry != NULL;
-         entry = entry->next)
-        st = put_entry(log, entry, pages_arena(&sender->scratch), err);
+    const struct entry *const firsts[] = {sender->finished.first, sender->unfinished.first};
+    for (usize i = 0; i < countof(firsts); i++)
+        for (const struct entry *entry = firsts[i]; st == ST_OK && entry != NULL;
+             entry = entry->next)
+            st = put_entry(log, entry, pages_arena(&sender->scratch), err);
     if (st == ST_OK)
         st = log_sync(log, err);
     log_close(log);

@@ -14,6 +14,7 @@ enum {
     SENDER_MAX_DATA = 1 << 20, /* bytes of an intent's data */
     SENDER_MAX_ATTEMPTS = 64,  /* transactions of one intent */
     SENDER_REASON = 200,
+    SENDER_BUCKETS = 4096,
 };
 
 /* Per gas, and per blob gas. */
@@ -30,7 +31,8 @@ struct attempt {
 };
 
 struct entry {
-    struct entry *next;
+    struct entry *next, *previous; /* in its list */
+    struct entry *next_in_bucket;
     struct sender_intent intent; /* data and blobs are owned; freed when it is finished */
     bool finished, withdrawn;
     struct sender_outcome outcome; /* what is told; `reason` points to the text below */
@@ -53,6 +55,12 @@ struct entry {
     u64 missing_height;
 };
 
+/* In the order in which they came. */
+struct entry_list {
+    struct entry *first, *last;
+    usize count;
+};
+
 struct sender {
     struct sender_options options;
     char *path;
@@ -60,10 +68,10 @@ struct sender {
     struct log_file *journal;
     u64 compacted_size; /* of the journal when it was last written anew */
     struct pages scratch;
-    struct entry *first;
-    usize unfinished, remembered;
-    u64 next_nonce; /* above all that were ever given */
-    bool broken;    /* the journal is */
+    struct entry_list unfinished, finished;
+    struct entry *buckets[SENDER_BUCKETS]; /* both, by key */
+    u64 next_nonce;                        /* above all that were ever given */
+    bool broken;                           /* the journal is */
 
     /* What the newest look showed. */
     bool right_chain;
@@ -78,20 +86,21 @@ struct sender {
 /* --- sender_entry.c */
 
 struct entry *sender_find(const struct sender *sender, hash32 key);
-/* At the end of the list; the intent is copied. */
+/* At the end of the unfinished ones; the intent is copied. */
 struct entry *entry_add(struct sender *sender, const struct sender_intent *intent);
 /* ST_INVALID: not a transaction. */
 enum status entry_add_attempt(struct sender *sender, struct entry *entry, bool cancels,
                               bytes envelope, struct arena tmp);
-/* Marks an intent as finished, and frees what it no longer needs. */
+/* Moves an intent to the finished ones, and frees what it no longer needs. */
 void entry_retire(struct sender *sender, struct entry *entry);
-void entry_free(struct entry *entry);
+/* Frees all. */
+void entries_free(struct sender *sender);
 /* What is told of it while it waits. */
 [[gnu::format(printf, 2, 3)]] void entry_say(struct entry *entry, const char *format, ...);
 /* Its end, which is durable when this returns. */
 enum status sender_finish(struct sender *sender, struct entry *entry, enum sender_state state,
                           bytes revert_data, struct err *err);
-/* Drops the oldest finished ones beyond what is remembered: not while the list is walked. */
+/* Drops the oldest finished ones beyond what is remembered. */
 void sender_forget(struct sender *sender);
 
 /* --- sender_resolve.c */

@@ -112,9 +112,9 @@ static bool is_known(const struct sender *sender, const struct entry *entry)
 
 enum status sender_resolve(struct sender *sender, struct err *err)
 {
-    for (struct entry *entry = sender->first, *next; entry != NULL; entry = next) {
-        next = entry->next; /* what is finished may go */
-        if (entry->finished || entry->attempt_count == 0)
+    for (struct entry *entry = sender->unfinished.first, *next; entry != NULL; entry = next) {
+        next = entry->next; /* it may be finished now */
+        if (entry->attempt_count == 0)
             continue;
         if (entry->nonce >= sender->mined)
             note_unmined(entry);

@@ -301,8 +301,8 @@ static enum status fill_nonce(struct sender *sender, u64 nonce, u64 now_ms, stru
 enum status sender_fill_gap(struct sender *sender, u64 now_ms, struct err *err)
 {
     u64 lowest = UINT64_MAX, free = max_u64(sender->pending, sender->mined);
-    for (const struct entry *entry = sender->first; entry != NULL; entry = entry->next)
-        if (!entry->finished && entry->attempt_count > 0 && entry->nonce >= sender->mined)
+    for (const struct entry *entry = sender->unfinished.first; entry != NULL; entry = entry->next)
+        if (entry->attempt_count > 0 && entry->nonce >= sender->mined)
             lowest = min_u64(lowest, entry->nonce);
     bool gap = lowest != UINT64_MAX && lowest > free;
     if (gap && !sender->in_gap)
