@@ -17,7 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_CHAINS = countof(((const struct channel_settings *)NULL)->chains.list) };
+enum {
+    MOST_CHAINS = countof(((const struct channel_settings *)NULL)->chains.list),
+    PATIENCE_US = 1000, /* to be woken by a thread and wake it takes about a tenth of that */
+};
 
 struct program {
     const struct channel_settings *settings;
@@ -244,6 +247,7 @@ static enum status start_service(struct program *program, struct err *err)
                 .fee_ppm = (u32)settings->fee_ppm,
                 .swaps = settings->swaps,
                 .journal_limit = settings->journal << 10,
+                .patience_us = PATIENCE_US,
                 .alias = settings->alias,
                 .is_restored = settings->is_restored != 0,
                 .joins = settings->joins != 0,

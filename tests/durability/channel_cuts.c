@@ -85,7 +85,13 @@ static enum status start(usize which, u32 side, struct err *err)
     files.write = write_in_room;
     static const char *const addrs[2] = {"127.8.0.1", "127.8.0.2"};
     struct party_options options = {
-        (u8)(1 + side), folders[which][side], addrs[side], &files, journal_limit, 0, false};
+        .who = (u8)(1 + side),
+        .folder = folders[which][side],
+        .addr = addrs[side],
+        .files = &files,
+        .journal_limit = journal_limit,
+        .patience_us = side == 0 ? UINT64_MAX : 0,
+    };
     return party_start(&options, &parties[side], err);
 }
 

@@ -39,7 +39,12 @@ static void start(u32 side)
     static const char *const addrs[2] = {"127.7.2.1", "127.7.2.2"};
     struct err err;
     struct party_options options = {
-        (u8)(1 + side), folders[side], addrs[side], files_of_system(), 1 << 18, 0, false};
+        .who = (u8)(1 + side),
+        .folder = folders[side],
+        .addr = addrs[side],
+        .files = files_of_system(),
+        .journal_limit = 1 << 18,
+    };
     if (party_start(&options, &parties[side], &err) != ST_OK)
         bug(err.text);
 }

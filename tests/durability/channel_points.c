@@ -43,7 +43,7 @@ struct side {
     int fd;     /* of a pair; packets, questions one way, answers the other */
     bool asked; /* in this life of its, and has not answered */
     bool ended; /* it has come to its point */
-    bool anew;  /* its journal is written anew all the time */
+    bool anew;  /* its journal is written anew all the time, and its loop waits for the disk */
 };
 
 /* A channel, whose first side has opened it. */
@@ -80,7 +80,14 @@ static _Noreturn void be_daemon(const struct side *side, u8 who, int fd, unsigne
                                 enum point_how how)
 {
     struct party_options options = {
-        who, side->folder, side->addr, party_slow_files(), side->anew ? 1 : 0, 0, who == 1 + B};
+        .who = who,
+        .folder = side->folder,
+        .addr = side->addr,
+        .files = party_slow_files(),
+        .journal_limit = side->anew ? 1 : 0,
+        .patience_us = side->anew ? UINT64_MAX : 0,
+        .joins = who == 1 + B,
+    };
     struct party *party;
     struct err err;
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -138,7 +138,12 @@ static char folder[64], channel[80];
 static void begin(void)
 {
     struct err err;
-    struct party_options options = {1, folder, "127.7.1.1", files_of_system(), 1, PLACES, false};
+    struct party_options options = {.who = 1,
+                                    .folder = folder,
+                                    .addr = "127.7.1.1",
+                                    .files = files_of_system(),
+                                    .journal_limit = 1,
+                                    .most_channels = PLACES};
     if (party_start(&options, &victim, &err) != ST_OK)
         bug(err.text);
     u8 digits[66];
@@ -184,7 +189,8 @@ static void open_with_money(void)
     fmt(other, sizeof(other), "%s-friend", folder);
     int code = mkdir(other, 0700);
     assert(code == 0);
-    struct party_options options = {2, other, "127.7.1.2", files_of_system(), 0, 0, false};
+    struct party_options options = {
+        .who = 2, .folder = other, .addr = "127.7.1.2", .files = files_of_system()};
     if (party_start(&options, &friend, &err) != ST_OK)
         bug(err.text);
     fmt(params, sizeof(params), "{\"peer\":\"%s\",\"amount\":%u}", party_name(friend),

@@ -153,7 +153,8 @@ void liar_begin(void (*hear)(const struct wire_message *message))
 void liar_start_victim(const char *folder)
 {
     struct err err;
-    struct party_options options = {1, folder, "127.7.0.1", files_of_system(), 0, 0, false};
+    struct party_options options = {
+        .who = 1, .folder = folder, .addr = "127.7.0.1", .files = files_of_system()};
     if (party_start(&options, &liar.victim, &err) != ST_OK)
         bug(err.text);
 }

@@ -12,6 +12,7 @@ struct party_options {
     const char *addr;   /* to listen at, on port 9735 */
     const struct files *files;
     u64 journal_limit; /* these as of the daemon's options */
+    u64 patience_us;
     u32 most_channels;
     bool joins;
 };

@@ -522,6 +522,7 @@ static enum status open_wal(struct daemon *daemon, struct err *err)
         .files = daemon->options.files,
         .path = path,
         .loop = daemon->loop,
+        .patience_us = daemon->options.patience_us,
         .self = daemon,
         .replay = record_replay,
         .durable = is_durable,

@@ -56,6 +56,7 @@ struct daemon_options {
     const struct daemon_kept *kept; /* NULL; or all channels are made of these, without a journal */
     usize kept_count;
     u64 journal_limit;   /* bytes; a longer journal is written anew, where most is old. 0: 16 MiB */
+    u64 patience_us;     /* the loop itself waits for a disk that usually takes less. 0: never */
     u32 most_channels;   /* that others may open with us; 0: 100,000 */
     bool is_restored;    /* the journal is an old copy */
     bool joins;          /* locks of apps for two others, for the fee of a payment, for each day */

@@ -1,6 +1,7 @@
 #include "channel/wal.h"
 
 #include "base/fmt.h"
+#include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/pages.h"
 #include "sys/thread.h"
@@ -44,7 +45,9 @@ struct wal {
     pthread_cond_t wake;
     bool busy, ending;
 
-    struct task back; /* to the loop, when a batch is done */
+    struct task back;    /* to the loop, when the thread is done with a batch */
+    struct timer waited; /* and when the loop was itself */
+    u64 usual_ns;        /* that the newest batches took, smoothed */
     enum status result;
     struct err why;
     bool idle;       /* as the loop's thread knows */
@@ -91,6 +94,15 @@ static enum status write_batch(struct wal *wal, struct err *err)
 
 static enum status replace(struct wal *wal, struct err *err);
 
+static void do_batch(struct wal *wal)
+{
+    u64 from_ns = clock_now_ns();
+    wal->result = wal->replaces ? replace(wal, &wal->why) : ST_OK;
+    if (wal->result == ST_OK)
+        wal->result = write_batch(wal, &wal->why);
+    wal->usual_ns = (7 * wal->usual_ns + (clock_now_ns() - from_ns)) / 8;
+}
+
 static void *run(void *self)
 {
     struct wal *wal = self;
@@ -101,9 +113,7 @@ static void *run(void *self)
         if (!wal->busy)
             break;
         pthread_mutex_unlock(&wal->mutex);
-        wal->result = wal->replaces ? replace(wal, &wal->why) : ST_OK;
-        if (wal->result == ST_OK)
-            wal->result = write_batch(wal, &wal->why);
+        do_batch(wal);
         pthread_mutex_lock(&wal->mutex);
         wal->busy = false;
         pthread_mutex_unlock(&wal->mutex);
@@ -118,9 +128,8 @@ static void *run(void *self)
 
 static void end_draft(struct wal *wal);
 
-static void came_back(struct task *task)
+static void batch_is_done(struct wal *wal)
 {
-    struct wal *wal = (void *)((u8 *)task - offsetof(struct wal, back));
     wal->flying.size = 0;
     wal->idle = true;
     wal->size = log_end(wal->log);
@@ -133,6 +142,16 @@ static void came_back(struct task *task)
     wal->options.durable(wal->options.self);
     if (wal->is_made && wal->idle)
         wal_commit(wal);
+}
+
+static void came_back(struct task *task)
+{
+    batch_is_done((void *)((u8 *)task - offsetof(struct wal, back)));
+}
+
+static void has_waited(struct timer *timer)
+{
+    batch_is_done((void *)((u8 *)timer - offsetof(struct wal, waited)));
 }
 
 static void batch_add(struct batch *batch, bytes more)
@@ -202,6 +221,11 @@ void wal_commit(struct wal *wal)
     wal->due = false;
     wal->replaces = wal->is_made;
     wal->is_made = false;
+    if (wal->usual_ns / 1000 < wal->options.patience_us && !wal->replaces) {
+        do_batch(wal);
+        loop_set_timer(wal->options.loop, &wal->waited, 0);
+        return;
+    }
     pthread_mutex_lock(&wal->mutex);
     wal->busy = true;
     pthread_cond_signal(&wal->wake);
@@ -384,6 +408,7 @@ static struct wal *wal_new(const struct wal_options *options)
     wal->options.path = strdup(options->path);
     assert(wal->options.path != NULL);
     wal->back.run = came_back;
+    wal->waited.due = has_waited;
     wal->idle = true;
     pthread_mutex_init(&wal->mutex, NULL);
     pthread_cond_init(&wal->wake, NULL);
@@ -474,6 +499,7 @@ void wal_close(struct wal *wal)
         pthread_mutex_unlock(&wal->mutex);
         pthread_join(wal->thread, NULL);
         loop_drop_task(wal->options.loop, &wal->back);
+        loop_drop_timer(&wal->waited);
     }
     if (wal->draft != NULL) {
         wal->closing = true;

@@ -1,10 +1,11 @@
 /* A daemon's write-ahead log, its journal: what it may say next is in it first.
  *
- *     wal_put ──> records in memory ── wal_commit ──> thread: write, fdatasync ──> `durable`
+ *     wal_put ──> records in memory ── wal_commit ──> write, fdatasync ──> `durable`
  *
- * There is no timer: while one batch is being made durable the next one gathers, so a batch is as
- * large as the disk is slow. The file is store/log.h's; all functions but the thread's own belong
- * to the loop's thread. */
+ * A thread waits for the disk, unless the disk is faster than a thread is woken and heard of: then
+ * the loop does. There is no delay: while one batch is being made durable the next one gathers, so
+ * a batch is as large as the disk is slow. The file is store/log.h's; all functions but the
+ * thread's own belong to the loop's thread. */
 #ifndef CHANNEL_WAL_H
 #define CHANNEL_WAL_H
 
@@ -17,11 +18,12 @@ struct wal_options {
     const struct files *files;
     const char *path; /* made where absent; another process that has it is refused */
     struct loop *loop;
+    u64 patience_us; /* the loop itself waits for a disk that usually takes less; 0: never */
     void *self;
     /* Every record that is there, in order, before wal_open returns. Anything but ST_OK ends
      * it. */
     enum status (*replay)(void *self, u8 kind, bytes payload, struct err *err);
-    /* The batch that was committed is durable. */
+    /* The batch that was committed is durable: called by the loop, never by wal_commit. */
     void (*durable)(void *self);
     /* The first record of a batch is about to be put; others may go before it. NULL: nobody is
      * told. */

@@ -129,6 +129,7 @@ static enum status open_at(const struct files *files, const char *folder, unsign
         .files = files,
         .path = path,
         .loop = at.loop,
+        .patience_us = number % 2 == 0 ? UINT64_MAX : 0,
         .replay = replay,
         .durable = durable,
         .failed = failed,
