@@ -19,7 +19,7 @@
 
 enum {
     MOST_CHAINS = countof(((const struct channel_settings *)NULL)->chains.list),
-    PATIENCE_US = 1000, /* to be woken by a thread and wake it takes about a tenth of that */
+    PATIENCE_US = 4000, /* for a batch; slower disks get a thread, and the loop works meanwhile */
 };
 
 struct program {

@@ -28,17 +28,17 @@ enum status blinded_path_build(const secret32 *session, const struct onion_hop *
 {
     secret32 ephemeral = *session, shared = {{0}}, step = {{0}};
     enum status st = point_of_secret(session, first_path_key);
+    point33 path_key = *first_path_key;
     for (usize i = 0; st == ST_OK && i < count; i++) {
-        point33 path_key;
-        st = point_of_secret(&ephemeral, &path_key);
+        st = secret_ecdh(&ephemeral, &hops[i].node, &shared);
         if (st == ST_OK)
-            st = secret_ecdh(&ephemeral, &hops[i].node, &shared);
-        if (st != ST_OK)
+            st = blind_hop(&shared, &hops[i], &blinded[i], arena);
+        if (st != ST_OK || i + 1 == count)
             break;
-        st = blind_hop(&shared, &hops[i], &blinded[i], arena);
         step_of(&path_key, &shared, &step);
-        if (st == ST_OK)
-            st = secret_multiply(&ephemeral, &step);
+        st = secret_multiply(&ephemeral, &step);
+        if (st == ST_OK && i + 2 < count)
+            st = point_of_secret(&ephemeral, &path_key);
     }
     secret_wipe(&ephemeral);
     secret_wipe(&shared);

@@ -84,29 +84,30 @@ static enum status check_hops(usize room, const struct onion_hop *hops, usize co
     return ST_OK;
 }
 
-/* The secret that each hop will find. */
+/* The secret that each hop will find, and the key that the first one is given. The last one blinds
+ * nothing. */
 static enum status share_secrets(const secret32 *session, const struct onion_hop *hops, usize count,
-                                 secret32 *shared, struct err *err)
+                                 secret32 *shared, point33 *first, struct err *err)
 {
     secret32 ephemeral = *session, blinding = {{0}};
-    enum status st = ST_OK;
-    for (usize i = 0; st == ST_OK && i < count; i++) {
-        point33 point;
-        st = point_of_secret(&ephemeral, &point);
-        if (st == ST_OK)
-            st = secret_ecdh(&ephemeral, &hops[i].node, &shared[i]);
-        if (st != ST_OK) {
-            st = fail(err, st, "no key of the curve for hop %zu", i);
+    enum status st = point_of_secret(session, first);
+    point33 point = *first;
+    usize i = 0;
+    for (; st == ST_OK && i < count; i++) {
+        st = secret_ecdh(&ephemeral, &hops[i].node, &shared[i]);
+        if (st != ST_OK || i + 1 == count)
             break;
-        }
         blinding_of(&point, &shared[i], &blinding);
         st = secret_multiply(&ephemeral, &blinding);
+        if (st == ST_OK && i + 2 < count)
+            st = point_of_secret(&ephemeral, &point);
     }
     secret_wipe(&ephemeral);
     secret_wipe(&blinding);
-    if (st != ST_OK)
-        secret_wipe_bytes(shared, count * sizeof(shared[0]));
-    return st;
+    if (st == ST_OK)
+        return ST_OK;
+    secret_wipe_bytes(shared, count * sizeof(shared[0]));
+    return fail(err, st, "no key of the curve for hop %zu", i);
 }
 
 /* What the hops before the last will have put at the end of the payloads when the last one gets
@@ -155,8 +156,7 @@ enum status onion_build_of(usize size, const secret32 *session, const struct oni
     secret32 pad;
     assert(onion_is_size(size));
     TRY(check_hops(room, hops, count, err));
-    TRY(share_secrets(session, hops, count, shared, err));
-    TRY(point_of_secret(session, &ephemeral));
+    TRY(share_secrets(session, hops, count, shared, &ephemeral, err));
     u8 *payloads = out + AT_PAYLOADS;
     memset(payloads, 0, room);
     secret_derive(BYTES_LIT("pad"), session, &pad);
