@@ -1,6 +1,6 @@
 // Channel daemons, as tests drive them: the program's own commands and JSON-RPC.
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, cpSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { bin, freePort, keys, until } from './node.mjs';
@@ -48,6 +48,8 @@ async function stop(server, scratch) {
  * it asks a chain. It ends at the one that is chosen, with the status `ended`.
  */
 export function startPoints() {
+  const library = `${dirname(bin)}/tests/durability/libpoints.so`;
+  if (!existsSync(library)) throw new Error(`${library} is not there, and without it no daemon ends: build it`);
   const folder = scratchFolder();
   const file = `${folder}/points`;
   const fd = openSync(file, 'wx+');
@@ -55,7 +57,7 @@ export function startPoints() {
   put(4, 0);
   put(0, 0);
   return {
-    env: { LD_PRELOAD: `${dirname(bin)}/tests/durability/libpoints.so`, VARVE_POINTS: file, VARVE_POINTS_EXCEPT: 'channel-chain' },
+    env: { LD_PRELOAD: library, VARVE_POINTS: file, VARVE_POINTS_EXCEPT: 'channel-chain' },
     /** The `at`th from now on, from 1; `how`: 0 before it, 1 halfway through, 2 after it. */
     choose: (at, how) => { put(4, how); put(0, at); },
     /** None. Gives how many were left until the one that was chosen; 0: it has come. */

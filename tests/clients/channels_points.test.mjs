@@ -160,13 +160,14 @@ for (const name of chains) {
 
     for (const who of [0, 1])
       test(`side ${who} ends at ${every === 1 ? 'each of its moments' : `one moment of ${every}`}`, async () => {
-        let reached = true, count = 0;
+        let reached = true, count = 0, came = 0;
         for (let at = 1 + (23 * who) % every; reached; at += every)
           for (const how of every === 1 ? hows.keys() : [count % hows.length]) {
             reached = await run(who, at, how).catch((error) => { throw new Error(`${hows[how]} moment ${at}: ${error.message}`); });
             count++;
+            came += reached;
           }
-        assert.ok(count > 2, `it comes to moments: ${count}`);
+        assert.ok(came > 1, `it comes to moments: ${came} of ${count}`);
       });
   });
 }
