@@ -700,7 +700,7 @@ void daemon_forget(struct daemon *daemon)
     subscriptions_free(daemon->subscriptions);
     signer_free(daemon->keys);
     free(daemon->entries);
-    free(daemon->stalled);
+    forward_free(daemon);
     by_hash_free(&daemon->by_id);
     by_hash_free(&daemon->passages);
     holders_free(daemon);

@@ -213,6 +213,7 @@ struct stalled {
     u32 slot;
     bool is_new;
     hash32 out; /* the channel that has no room for it; zero: it waits for something else */
+    struct onward *onward; /* what its onion says, owned; NULL: it was not opened */
 };
 
 /* What makes an invoice, and is kept of it. */
@@ -441,10 +442,10 @@ struct daemon {
     struct daemon_call *waiting;
     struct daemon_call *waiting_by_key[CALL_BUCKETS];
     struct daemon_call *paying, **paying_end; /* in turn; NULL: the list is empty */
-    struct showing *showings; /* restoring.c */
-    struct by_hash found;     /* rejoin.c */
-    bool is_restored;         /* some of its entries are */
-    bool is_restoring;        /* some of them have not recovered, perhaps */
+    struct showing *showings;                 /* restoring.c */
+    struct by_hash found;                     /* rejoin.c */
+    bool is_restored;                         /* some of its entries are */
+    bool is_restoring;                        /* some of them have not recovered, perhaps */
     struct opening *openings;
     u8 *call_room; /* CALL_ROOM bytes of scratch */
     struct stalled *stalled;

@@ -13,6 +13,7 @@
 #include "channel/daemon_chains.h"
 #include "channel/daemon_locks.h"
 #include "channel/daemon_records.h"
+#include "channel/opened.h"
 
 #include "sys/log.h"
 
@@ -92,51 +93,9 @@ static void lock_fail_with(struct entry *entry, u32 slot, bytes reason)
     queue(entry, &item);
 }
 
-/* Whether the lock came along a blinded path, after its first hop. */
-static bool is_on_path(const struct entry *entry, u32 slot, point33 *path_key)
-{
-    bytes onion = channel_lock_onion(entry->channel, slot);
-    if (onion.size != ITEM_ONION_LIMIT)
-        return false;
-    bytes_copy(path_key->b, bytes_slice(onion, ONION_SIZE, sizeof(*path_key)));
-    return true;
-}
-
 void lock_let_go(struct entry *entry, u32 slot)
 {
     lock_fail_with(entry, slot, BYTES_EMPTY);
-}
-
-/* What the lock's onion says; its secrets are the caller's to wipe. */
-static enum onion_verdict peel(const struct entry *entry, u32 slot, struct onion_peeled *out)
-{
-    bytes onion = channel_lock_onion(entry->channel, slot);
-    u32 peer = 1 - channel_side(entry->channel);
-    hash32 key = locks_get(channel_locks(entry->channel, peer), slot).key;
-    const secret32 *node = keyring_node_secret(entry->daemon->ring);
-    point33 path_key;
-    if (!is_on_path(entry, slot, &path_key))
-        return onion_peel(node, onion.data, BYTES_OF(key), out);
-    secret32 blinded;
-    if (blinded_path_key(node, &path_key, &blinded) != ST_OK) {
-        memset(out, 0, sizeof(*out));
-        return ONION_BAD_KEY;
-    }
-    enum onion_verdict verdict = onion_peel(&blinded, onion.data, BYTES_OF(key), out);
-    secret_wipe(&blinded);
-    return verdict;
-}
-
-/* Whether a blinded path begins here. */
-static bool begins_path(enum onion_verdict verdict, const struct onion_peeled *peeled)
-{
-    enum payload_kind kind = verdict == ONION_FINAL ? PAYLOAD_FINAL : PAYLOAD_FORWARD;
-    struct payload step;
-    struct failure why;
-    return (verdict == ONION_FINAL || verdict == ONION_FORWARD) &&
-           payload_decode(kind, (bytes){peeled->payload, peeled->payload_size}, &step, &why,
-                          NULL) == ST_OK &&
-           step.sealed.size > 0;
 }
 
 /* Whatever is wrong on a blinded path or behind it, the payer hears the same, from its first hop:
@@ -160,13 +119,14 @@ void lock_fail(struct entry *entry, u32 slot, const struct failure *why)
     struct onion_peeled peeled;
     point33 path_key;
     u8 message[FAILURE_LIMIT], packet[ONION_ERROR_OVERHEAD + ONION_ERROR_PADDED + FAILURE_LIMIT];
-    if (is_on_path(entry, slot, &path_key)) {
+    if (lock_is_on_path(entry, slot, &path_key)) {
         lock_fail_by_code(entry, slot, FAILURE_INVALID_ONION_BLINDING);
         return;
     }
-    enum onion_verdict verdict = peel(entry, slot, &peeled);
+    enum onion_verdict verdict = lock_peel(entry, slot, &peeled);
     if (verdict == ONION_FORWARD || verdict == ONION_FINAL || verdict == ONION_BAD_PAYLOAD) {
-        struct failure said = begins_path(verdict, &peeled) ? path_failure(entry, slot) : *why;
+        struct failure said =
+            onion_begins_path(verdict, &peeled) ? path_failure(entry, slot) : *why;
         usize size = failure_encode(&said, message);
         onion_error_build(&peeled.shared, (bytes){message, size}, packet);
         lock_fail_with(entry, slot, (bytes){packet, onion_error_size(size)});
@@ -188,9 +148,9 @@ static void pass_back(struct passage *passage)
     struct onion_peeled peeled;
     point33 path_key;
     if (passage->reason_size < ONION_ERROR_OVERHEAD ||
-        is_on_path(passage->in, passage->in_slot, &path_key) ||
-        peel(passage->in, passage->in_slot, &peeled) != ONION_FORWARD ||
-        begins_path(ONION_FORWARD, &peeled)) {
+        lock_is_on_path(passage->in, passage->in_slot, &path_key) ||
+        lock_peel(passage->in, passage->in_slot, &peeled) != ONION_FORWARD ||
+        onion_begins_path(ONION_FORWARD, &peeled)) {
         lock_fail_for_now(passage->in, passage->in_slot);
         return;
     }
@@ -203,9 +163,10 @@ static void pass_back(struct passage *passage)
 
 /* Back by the same channel only along a blinded path: who pays may be on it, and cannot see that.
  */
-static bool is_way(const struct entry *entry, const struct entry *from, const struct payload *step)
+static bool is_way(const struct entry *entry, const struct entry *from, const struct payload *step,
+                   bool on_path)
 {
-    bool is_back = entry == from && step->sealed.size == 0;
+    bool is_back = entry == from && !on_path;
     const struct channel_terms *terms = channel_terms(entry->channel);
     const struct channel_terms *in = channel_terms(from->channel);
     return !is_back && entry->stage == STAGE_OPEN && !entry->ends && entry->here && entry->there &&
@@ -214,11 +175,11 @@ static bool is_way(const struct entry *entry, const struct entry *from, const st
 }
 
 /* The channel to the next node with the most to spend; NULL: there is none. */
-static struct entry *choose_out(const struct entry *from, const struct payload *step)
+static struct entry *choose_out(const struct entry *from, const struct payload *step, bool on_path)
 {
     struct entry *best = NULL;
     for (struct entry *at = peer_find(from->daemon, &step->next); at != NULL; at = at->next_of_peer)
-        if (is_way(at, from, step) &&
+        if (is_way(at, from, step, on_path) &&
             (best == NULL || channel_spendable(at->channel) > channel_spendable(best->channel)))
             best = at;
     return best;
@@ -268,8 +229,10 @@ static u16 objection(const struct entry *from, const struct lock *lock, const st
     return 0;
 }
 
-/* The next update of `out` is full; the lock is looked at again when it has left. */
-static void stall(struct entry *entry, u32 slot, bool is_new, hash32 out)
+/* The lock is looked at again in the next turn; where the next update of `out` is full, when that
+ * has left. Then its onion need not be opened again, which costs more than all the rest: `onward`,
+ * which becomes the list's. */
+static void stall(struct entry *entry, u32 slot, bool is_new, hash32 out, struct onward *onward)
 {
     struct daemon *daemon = entry->daemon;
     if (daemon->stalled_count == daemon->stalled_room) {
@@ -278,7 +241,48 @@ static void stall(struct entry *entry, u32 slot, bool is_new, hash32 out)
             realloc(daemon->stalled, daemon->stalled_room * sizeof(daemon->stalled[0]));
         assert(daemon->stalled != NULL);
     }
-    daemon->stalled[daemon->stalled_count++] = (struct stalled){entry, slot, is_new, out};
+    daemon->stalled[daemon->stalled_count++] = (struct stalled){entry, slot, is_new, out, onward};
+}
+
+/* What an onion that was opened says. */
+struct onward {
+    struct lock lock;
+    u8 mark[ONION_HMAC_SIZE]; /* of the onion */
+    struct payload step;      /* without its texts */
+    usize size;
+    u8 onion[ITEM_ONION_LIMIT]; /* for the next node; with a path key where it follows a path */
+};
+
+static bytes mark_of(const struct entry *entry, u32 slot)
+{
+    bytes onion = channel_lock_onion(entry->channel, slot);
+    if (onion.size == 0)
+        return BYTES_EMPTY;
+    return bytes_slice(onion, ONION_SIZE - ONION_HMAC_SIZE, ONION_HMAC_SIZE);
+}
+
+static struct onward *onward_new(const struct entry *entry, u32 slot, const struct lock *lock,
+                                 const struct payload *step, bytes onion)
+{
+    struct onward *onward = calloc(1, sizeof(*onward));
+    assert(onward != NULL);
+    onward->lock = *lock;
+    bytes_copy(onward->mark, mark_of(entry, slot));
+    onward->step = *step;
+    onward->step.sealed = onward->step.message = BYTES_EMPTY;
+    onward->size = onion.size;
+    bytes_copy(onward->onion, onion);
+    return onward;
+}
+
+/* The slot may have another lock by now. */
+static bool is_onward_of(const struct onward *onward, const struct entry *entry, u32 slot)
+{
+    u32 peer = 1 - channel_side(entry->channel);
+    struct lock lock = locks_get(channel_locks(entry->channel, peer), slot);
+    return lock.amount == onward->lock.amount && lock.expiry_s == onward->lock.expiry_s &&
+           lock.kind == onward->lock.kind && hash32_equal(lock.key, onward->lock.key) &&
+           bytes_equal(mark_of(entry, slot), BYTES_OF(onward->mark));
 }
 
 static void forward(struct entry *from, u32 slot, bool is_new, const struct lock *lock,
@@ -300,7 +304,7 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
         .lock = {.amount = step->amount, .expiry_s = step->expiry_s, .key = lock->key},
         .text = onion,
     };
-    struct entry *out = choose_out(from, step);
+    struct entry *out = choose_out(from, step, onion.size > ONION_SIZE);
     u32 out_slot;
     if (out == NULL) {
         lock_fail(from, slot, &(struct failure){.code = FAILURE_UNKNOWN_NEXT_PEER});
@@ -308,7 +312,8 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
     }
     enum status st = channel_queue(out->channel, &item, &out_slot, NULL);
     if (st == ST_AGAIN) {
-        stall(from, slot, is_new, channel_name(out->channel)->id);
+        stall(from, slot, is_new, channel_name(out->channel)->id,
+              onward_new(from, slot, lock, step, onion));
         return;
     }
     if (st != ST_OK) {
@@ -318,84 +323,6 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
     struct passage *passage = passage_new(from, slot, out, out_slot, &item.lock, NULL);
     record_passage(passage);
     entry_touch(out);
-}
-
-/* What is left of an onion when layers of ours are off. */
-struct opened {
-    enum onion_verdict verdict;
-    struct onion_peeled peeled;
-    struct payload step; /* borrows from `peeled` */
-    point33 path_key;    /* for the next hop; zero: there is no blinded path */
-};
-
-static enum status read_step(struct opened *opened, struct failure *why)
-{
-    bytes payload = {opened->peeled.payload, opened->peeled.payload_size};
-    enum payload_kind kind = opened->verdict == ONION_FINAL ? PAYLOAD_FINAL : PAYLOAD_FORWARD;
-    if (opened->verdict != ONION_FORWARD && opened->verdict != ONION_FINAL) {
-        why->code = onion_failure_code(opened->verdict);
-        return ST_INVALID;
-    }
-    return payload_decode(kind, payload, &opened->step, why, NULL);
-}
-
-/* What a blinded path's instruction says of a lock with this amount becomes the step. `beside`: the
- * path key that came with the onion; NULL: none. Without a path, all stays. ST_INVALID: it cannot
- * be done. */
-static enum status follow_path(const struct entry *entry, const point33 *beside, u128 amount,
-                               const struct lock *lock, struct opened *opened)
-{
-    u8 room[BLINDED_SEALED_LIMIT];
-    struct payload *step = &opened->step;
-    struct instruction said;
-    if (step->sealed.size == 0)
-        return beside != NULL ? ST_INVALID : ST_OK;
-    TRY(payload_follow(step, keyring_node_secret(entry->daemon->ring), beside, amount,
-                       lock->expiry_s, room, &said));
-    opened->path_key = said.next_path_key;
-    return step->kind == PAYLOAD_FORWARD
-               ? ST_OK
-               : offer_take(entry->daemon, said.path_id, lock->key, &step->payment_secret);
-}
-
-/* A path may lead to its own end again, so that its length says nothing (inbound.h). */
-static bool leads_here(const struct entry *entry, const struct opened *opened)
-{
-    point33 own = keyring_node(entry->daemon->ring);
-    return opened->verdict == ONION_FORWARD && opened->step.sealed.size > 0 &&
-           point_equal(&opened->step.next, &own);
-}
-
-static enum status open_next(const struct entry *entry, const struct lock *lock,
-                             struct opened *opened)
-{
-    u8 onion[ONION_SIZE];
-    point33 path_key = opened->path_key;
-    u128 amount = opened->step.amount;
-    struct failure why;
-    secret32 key;
-    memcpy(onion, opened->peeled.next, sizeof(onion));
-    TRY(blinded_path_key(keyring_node_secret(entry->daemon->ring), &path_key, &key));
-    opened->verdict = onion_peel(&key, onion, BYTES_OF(lock->key), &opened->peeled);
-    secret_wipe(&key);
-    TRY(read_step(opened, &why));
-    return follow_path(entry, &path_key, amount, lock, opened);
-}
-
-static enum status open_all(const struct entry *entry, u32 slot, const struct lock *lock,
-                            struct opened *opened, struct failure *why)
-{
-    point33 path_key;
-    bool is_inside = is_on_path(entry, slot, &path_key);
-    opened->path_key = (point33){{0}};
-    opened->verdict = peel(entry, slot, &opened->peeled);
-    TRY(read_step(opened, why));
-    enum status st = follow_path(entry, is_inside ? &path_key : NULL, lock->amount, lock, opened);
-    for (u32 i = 0; st == ST_OK && leads_here(entry, opened); i++)
-        st = i < BLINDED_HOPS_LIMIT ? open_next(entry, lock, opened) : ST_INVALID;
-    if (st != ST_OK)
-        why->code = FAILURE_INVALID_ONION_PAYLOAD;
-    return st;
 }
 
 /* Where it goes on, with a path key where it follows a blinded path. */
@@ -415,10 +342,10 @@ static void take_unjoined(struct entry *entry, u32 slot, bool is_new, const stru
     struct opened opened;
     struct failure why = {.code = 0};
     if (entry->chain->time_s == 0) { /* no block was seen yet: nobody knows what is late */
-        stall(entry, slot, is_new, (hash32){{0}});
+        stall(entry, slot, is_new, (hash32){{0}}, NULL);
         return;
     }
-    if (open_all(entry, slot, lock, &opened, &why) != ST_OK)
+    if (lock_open(entry, slot, lock, &opened, &why) != ST_OK)
         lock_fail(entry, slot, &why);
     else if (opened.verdict == ONION_FINAL)
         receive_lock(entry, slot, is_new, lock, &opened.step);
@@ -458,12 +385,22 @@ static void take_lock(struct entry *entry, u32 slot, bool is_new)
     passage_leave_in(passage);
 }
 
-/* Then its onion need not be opened again, which costs more than all the rest. */
 static bool still_has_no_room(struct daemon *daemon, const struct stalled *lock)
 {
     const struct entry *out = daemon_find(daemon, lock->out);
     return out != NULL && out->stage == STAGE_OPEN && !out->ends && out->here && out->there &&
            !channel_has_room(out->channel);
+}
+
+static void look_again(const struct stalled *lock)
+{
+    const struct onward *onward = lock->onward;
+    if (onward != NULL && passage_in(lock->entry, lock->slot) == NULL &&
+        is_onward_of(onward, lock->entry, lock->slot))
+        forward(lock->entry, lock->slot, lock->is_new, &onward->lock, &onward->step,
+                (bytes){onward->onion, onward->size});
+    else
+        take_lock(lock->entry, lock->slot, lock->is_new);
 }
 
 void forward_turn(struct daemon *daemon)
@@ -473,14 +410,23 @@ void forward_turn(struct daemon *daemon)
     daemon->stalled = NULL;
     daemon->stalled_count = daemon->stalled_room = 0;
     for (usize i = 0; i < count; i++) {
-        if (!channel_lock_waits(list[i].entry->channel, list[i].slot))
-            continue;
-        if (still_has_no_room(daemon, &list[i]))
-            stall(list[i].entry, list[i].slot, list[i].is_new, list[i].out);
-        else
-            take_lock(list[i].entry, list[i].slot, list[i].is_new);
+        if (channel_lock_waits(list[i].entry->channel, list[i].slot)) {
+            if (still_has_no_room(daemon, &list[i])) {
+                stall(list[i].entry, list[i].slot, list[i].is_new, list[i].out, list[i].onward);
+                continue;
+            }
+            look_again(&list[i]);
+        }
+        free(list[i].onward);
     }
     free(list);
+}
+
+void forward_free(struct daemon *daemon)
+{
+    for (usize i = 0; i < daemon->stalled_count; i++)
+        free(daemon->stalled[i].onward);
+    free(daemon->stalled);
 }
 
 /* --- What became of our locks. */
