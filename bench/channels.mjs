@@ -5,11 +5,13 @@
 // Open loop: calls go out when they are due, however late answers are. A call asks for as many payments as fall into
 // its slot of time, and is answered when the peer has acknowledged all of them; latency counts from the time when the
 // call was due; this program's own timers are up to a millisecond late, so the median from when it was really sent stands
-// beside it. Then payments over one mediator and over two, closed loop, so many at a time as --widths says.
+// beside it. Then a mediator that has no time left, asked by a peer that keeps no journal (bench_mediator); and whole
+// payments over one mediator and over two, closed loop, so many at a time as --widths says.
 // Beside it, in the same minute, what a core does of libsecp256k1's verifications, and what the disk takes for a sync: a
 // payment waits for two of them, the payer's before it leaves and the payee's before it is acknowledged.
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { deploy, hex, startDaemon } from '../tests/clients/channels.mjs';
@@ -105,7 +107,7 @@ async function alone(wire, channel, count) {
 }
 
 const build = fileURLToPath(new URL('build', root));
-execFileSync('ninja', ['--quiet', '-C', build, 'bench_channel'], { stdio: 'inherit' });
+execFileSync('ninja', ['--quiet', '-C', build, 'bench_channel', 'tests/durability/bench_mediator'], { stdio: 'inherit' });
 console.log(execFileSync(`${build}/bench_channel`, [tmpdir()], { encoding: 'utf8' }));
 console.log('offered/s   paid/s   p50 ms   p99 ms   p99.9 ms   from when it was sent, p50 ms   CPU of payer, payee, chain (share of a core)');
 for (const rate of rates) {
@@ -120,6 +122,11 @@ const one = await alone(wire, channel, 1000);
 console.log(`one at a time: p50 ${percentile(one, 0.5).toFixed(2)} ms, p99 ${percentile(one, 0.99).toFixed(2)} ms`);
 console.log('memory, MiB: payer, payee', memory(alice.pid), memory(bob.pid));
 wire.close();
+
+const folder = mkdtempSync(`${tmpdir()}/varve-mediator-`);
+console.log('\nlocks through one mediator (5,000 per core-second wanted)');
+console.log(execFileSync(`${build}/tests/durability/bench_mediator`, [folder], { encoding: 'utf8' }));
+rmSync(folder, { recursive: true });
 
 // Routed, each payment a lock and an onion per hop: alice -> bob -> carol, and on to dave.
 const payments = Number(option('routed', 5000));
