@@ -397,6 +397,38 @@ TEST(an_update_that_breaks_a_rule_changes_nothing)
     end(ends);
 }
 
+/* Locks of all that there can be: the sum of 2^8 of them less one each is 2^128 less 2^8. */
+TEST(locks_whose_sum_does_not_fit_are_refused)
+{
+    enum { LOCKS = 257, SEEM = 5 };
+    static u8 items[LOCKS * 64];
+    struct wire_update update = {.seq = 1};
+    struct half half = {.seq = 1, .locked = SEEM};
+    struct locks *locks = locks_new();
+    usize size = 0;
+    begin(ends);
+    for (u32 slot = 0; slot < LOCKS; slot++) {
+        struct item item = {.kind = ITEM_STAKE, .slot = slot};
+        item.lock =
+            (struct lock){.amount = slot + 1 < LOCKS ? CHANNEL_AMOUNT_LIMIT - 1 : 256 + SEEM,
+                          .expiry_s = NOW + 10,
+                          .key = {{5}},
+                          .kind = LOCK_OF_FIRST};
+        size += item_write(&item, items + size);
+        locks_set(locks, slot, &item.lock);
+    }
+    half.root = locks_root(locks);
+    struct channel *to = ends[1].channel;
+    const struct channel_name *name = channel_name(to);
+    CHECK(secret_sign(&keys[0], signed_digest(name->domain, half_hash(name->id, &half)),
+                      &update.signature) == ST_OK);
+    update.items = (bytes){items, size};
+    CHECK(channel_take_update(to, &update, NOW, &ends[1].events, NULL) == ST_INVALID);
+    CHECK(locks_count(channel_locks(to, 0)) == 0 && ends[1].events.count == 0);
+    locks_free(locks);
+    end(ends);
+}
+
 TEST(a_lock_is_dropped_when_it_was_given_back_or_its_time_is_over)
 {
     begin(ends);

@@ -115,7 +115,8 @@ static const char *item_name(enum item_kind kind)
     return (usize)kind < countof(names) ? names[kind] : names[0];
 }
 
-/* What is trusted was judged when it came, in view of what was queued then. */
+/* What is trusted was judged when it came, in view of what was queued then. Sums are judged with
+ * each item: one that wrapped would be as small as the peer likes, and cover nothing. */
 static enum status judge_items(const struct channel *channel, bytes items, u64 now_s, bool trusted,
                                struct verdict *out, struct err *err)
 {
@@ -128,8 +129,8 @@ static enum status judge_items(const struct channel *channel, bytes items, u64 n
         if (!judge_item(channel, &item, now_s, &touched, out) && !trusted)
             return fail(err, ST_INVALID, "%s in slot %u is not allowed now", item_name(item.kind),
                         item.slot);
-        if (out->sent >> 125 != 0)
-            return fail(err, ST_INVALID, "the peer has sent more than can be counted");
+        if (out->sent >= CHANNEL_SUM_LIMIT || out->added >= CHANNEL_SUM_LIMIT)
+            return fail(err, ST_INVALID, "the peer has sent or locks more than can be counted");
     }
     return ST_OK;
 }

@@ -45,6 +45,9 @@ enum {
 
 /* Amounts are below this: sums of a few of them fit i128. */
 #define CHANNEL_AMOUNT_LIMIT ((u128)1 << 120)
+/* And what a side has sent in an epoch, or has in locks, below this: so does what is made of both.
+ */
+#define CHANNEL_SUM_LIMIT ((u128)1 << 125)
 
 struct item {
     enum item_kind kind;
