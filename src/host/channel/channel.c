@@ -230,6 +230,7 @@ bool channel_untell(struct channel *channel, u32 slot, hash32 *preimage)
     if (!channel_lock_preimage(channel, slot, preimage))
         return false;
     channel->in[slot].state = IN_KNOWN;
+    channel->in[slot].is_unsaid = false;
     return true;
 }
 
@@ -288,10 +289,22 @@ static enum status judge_change(const struct channel *channel, const struct item
     return ST_OK;
 }
 
+bool channel_owes(const struct channel *channel, const struct item *item)
+{
+    const struct in_lock *in = item->slot < channel->in_room ? &channel->in[item->slot] : NULL;
+    if (in == NULL || !in->is_unsaid)
+        return false;
+    return item->kind == ITEM_FAIL
+               ? in->state == IN_FAILED
+               : in->state == IN_SETTLED && hash32_equal(in->preimage, item->reference);
+}
+
 static enum status judge_answer(const struct channel *channel, const struct item *item,
                                 struct err *err)
 {
     u32 slot = item->slot;
+    if (channel_owes(channel, item))
+        return ST_OK;
     bool is_settle = item->kind == ITEM_SETTLE;
     bool is_ofapp = locks_get(channel->locks[peer_side(channel)], slot).kind != LOCK_OF_SECRET;
     if (channel_lock_waits(channel, slot) ? !is_settle || !is_ofapp
@@ -351,6 +364,16 @@ static void answer_in(struct in_lock *in, const struct item *item)
 {
     in->state = item->kind == ITEM_SETTLE ? IN_SETTLED : IN_FAILED;
     in->preimage = item->reference;
+    in->is_unsaid = false;
+}
+
+void channel_decide(struct channel *channel, const struct item *item)
+{
+    assert(item->kind == ITEM_SETTLE || item->kind == ITEM_FAIL);
+    if (channel->lost || judge_answer(channel, item, NULL) != ST_OK)
+        return;
+    answer_in(&channel->in[item->slot], item);
+    channel->in[item->slot].is_unsaid = true;
 }
 
 static void apply_own(struct channel *channel, const struct item *item)

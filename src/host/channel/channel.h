@@ -190,6 +190,12 @@ u128 channel_relied(const struct channel *channel);
 enum status channel_queue(struct channel *channel, const struct item *item, u32 *slot,
                           struct err *err);
 
+/* SETTLE or FAIL, to which channel_queue has said ST_AGAIN: it holds from now on, that it has not
+ * left yet is no reason to take the lock back when its time is over. It is queued later, while it
+ * is owed: not any more once its lock is gone, whatever lock has come into its slot. */
+void channel_decide(struct channel *channel, const struct item *item);
+bool channel_owes(const struct channel *channel, const struct item *item);
+
 /* Takes back all locks that are queued, as if the peer had acknowledged their end: EVENT_DROPPED.
  * For when the signer refuses them. False: there are none. */
 bool channel_unqueue_locks(struct channel *channel, struct channel_events *events);

@@ -448,6 +448,59 @@ TEST(a_lock_is_dropped_when_it_was_given_back_or_its_time_is_over)
     end(ends);
 }
 
+/* Two locks of the first side's that the second answers when its next update is full. */
+static void begin_full(struct item *settle, struct item *let_go)
+{
+    struct item first = new_lock(6, 1, NOW + 10), second = new_lock(7, 2, NOW + 10);
+    *settle = (struct item){.kind = ITEM_SETTLE, .reference = preimage_of(1)};
+    *let_go = (struct item){.kind = ITEM_FAIL};
+    begin(ends);
+    CHECK(channel_queue(ends[0].channel, &first, &settle->slot, NULL) == ST_OK);
+    CHECK(channel_queue(ends[0].channel, &second, &let_go->slot, NULL) == ST_OK);
+    settle_down(ends);
+    while (channel_has_room(ends[1].channel))
+        CHECK(pay(&ends[1], 1) == ST_OK);
+    CHECK(channel_queue(ends[1].channel, settle, NULL, NULL) == ST_AGAIN);
+    CHECK(channel_queue(ends[1].channel, let_go, NULL, NULL) == ST_AGAIN);
+    channel_decide(ends[1].channel, settle);
+    channel_decide(ends[1].channel, let_go);
+}
+
+TEST(a_lock_whose_secret_waits_for_room_in_an_update_does_not_expire)
+{
+    struct item settle, let_go, drop = {.kind = ITEM_DROP};
+    hash32 preimage;
+    begin_full(&settle, &let_go);
+    struct channel *payee = ends[1].channel;
+    drop.slot = settle.slot;
+    CHECK(channel_lock_preimage(payee, settle.slot, &preimage)); /* R5: it can be shown */
+    CHECK(channel_queue(ends[0].channel, &drop, NULL, NULL) == ST_OK);
+    send(&ends[0]);
+    const struct wire_update *update = &ends[0].line.list[ends[0].line.count - 1].update;
+    CHECK(channel_take_update(payee, update, NOW + 11, &ends[1].events, NULL) == ST_INVALID);
+    CHECK(channel_owes(payee, &settle) && send(&ends[1]));
+    CHECK(channel_queue(payee, &settle, NULL, NULL) == ST_OK && !channel_owes(payee, &settle));
+    CHECK(channel_queue(payee, &settle, NULL, NULL) == ST_MISSING);
+    end(ends);
+}
+
+TEST(an_answer_that_waits_for_room_is_none_to_the_next_lock_in_its_slot)
+{
+    struct item settle, let_go, drop = {.kind = ITEM_DROP}, other = new_lock(9, 3, NOW + 90);
+    u32 slot = LOCKS_MOST;
+    begin_full(&settle, &let_go);
+    struct channel *payer = ends[0].channel, *payee = ends[1].channel;
+    CHECK(channel_owes(payee, &let_go));
+    drop.slot = let_go.slot;
+    CHECK(channel_queue(payer, &drop, NULL, NULL) == ST_OK);
+    settle_down(ends);
+    CHECK(!channel_owes(payee, &let_go));
+    CHECK(channel_queue(payer, &other, &slot, NULL) == ST_OK && slot == let_go.slot);
+    settle_down(ends);
+    CHECK(channel_lock_waits(payee, slot) && !channel_owes(payee, &let_go));
+    end(ends);
+}
+
 TEST(a_side_cannot_be_more_than_a_window_ahead)
 {
     begin(ends);

@@ -22,8 +22,14 @@
 
 /* --- Back towards the origin. */
 
+/* Whether the item answers a lock of the peer's. */
+static bool is_of_peers(const struct item *item)
+{
+    return item->kind == ITEM_SETTLE || item->kind == ITEM_FAIL;
+}
+
 /* An answer about a lock is never lost: one that finds the next update full waits for the one
- * after it. */
+ * after it. The peer's lock may be gone by then, and another one be in its slot. */
 static void keep(struct entry *entry, const struct item *item)
 {
     struct answer *answer = malloc(sizeof(*answer) + item->text.size);
@@ -45,6 +51,8 @@ static void queue(struct entry *entry, const struct item *item)
     }
     enum status st = channel_queue(entry->channel, item, NULL, &err);
     if (st == ST_AGAIN) {
+        if (is_of_peers(item))
+            channel_decide(entry->channel, item);
         keep(entry, item);
         return;
     }
@@ -60,7 +68,8 @@ void forward_answers(struct entry *entry)
     entry->answers = NULL;
     while (list != NULL) {
         struct answer *next = list->next;
-        queue(entry, &list->item);
+        if (!is_of_peers(&list->item) || channel_owes(entry->channel, &list->item))
+            queue(entry, &list->item);
         free(list);
         list = next;
     }
@@ -697,7 +706,8 @@ static void look_at_theirs(struct entry *entry, u64 now_s)
     }
 }
 
-/* A lock of ours whose time is over is ours again, unless its secret was shown. */
+/* A lock of ours whose time is over is ours again, unless its secret was shown; or was told in
+ * time, and what we say to that still waits, with which the next update is full. */
 static void look_at_ours(struct entry *entry, u64 now_s)
 {
     enum { CLOCKS_S = 60 }; /* by which the peer's may be behind */
@@ -707,7 +717,7 @@ static void look_at_ours(struct entry *entry, u64 now_s)
         if (lock.amount == 0 || lock.kind != LOCK_OF_SECRET)
             continue;
         note_due(entry, lock.expiry_s);
-        if (now_s <= lock.expiry_s + CLOCKS_S)
+        if (now_s <= lock.expiry_s + CLOCKS_S || entry->answers != NULL)
             continue;
         bool paid = shown_find(entry->chain, lock.key, lock.expiry_s) != NULL;
         struct item end = {.kind = paid ? ITEM_PAID : ITEM_DROP, .slot = slot};

@@ -43,6 +43,7 @@ struct in_lock {
         IN_CLAIMED, /* of an app, which gives us some of it */
     } state;
     bool was_held;   /* IN_CLAIMED, in this run */
+    bool is_unsaid;  /* IN_SETTLED, IN_FAILED: for want of room in an update */
     hash32 preimage; /* IN_SETTLED */
     u8 *onion;       /* ONION_SIZE, or ITEM_ONION_LIMIT */
     usize onion_size;

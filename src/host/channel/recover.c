@@ -394,8 +394,12 @@ static void take_in_locks(struct channel *channel, const struct locks *now)
         struct lock before = locks_get(channel->locks[1 - channel->side], slot);
         if (lock.amount == 0 || !same_lock(&lock, &before))
             forget_in(channel, slot);
-        if (lock.amount != 0 && in_lock(channel, slot)->state != IN_SETTLED)
-            in_lock(channel, slot)->state = IN_HELD;
+        if (lock.amount == 0)
+            continue;
+        struct in_lock *in = in_lock(channel, slot);
+        in->is_unsaid = false;
+        if (in->state != IN_SETTLED)
+            in->state = IN_HELD;
     }
 }
 
