@@ -234,6 +234,10 @@ static enum status compute(const struct channel *channel, const struct wire_reba
     if (said->epoch != channel->base.epoch + 1 && !recovers)
         return fail(err, ST_INVALID, "a base of epoch %lu, the channel is in %lu", said->epoch,
                     channel->base.epoch);
+    if (channel->peer_lost && channel_is_frozen(channel) &&
+        said->epoch <= channel->rebase.next.epoch) /* R2 */
+        return fail(err, ST_INVALID, "a recovery base of epoch %lu, we have signed one of %lu",
+                    said->epoch, channel->rebase.next.epoch);
     if (!next_base(channel, said->epoch, said, out))
         return fail(err, ST_INVALID, "the peer's base does not follow from what was paid");
     return ST_OK;

@@ -382,6 +382,31 @@ TEST(a_side_that_was_restored_is_told_again_what_it_has_lost)
 }
 
 /* Nobody is made to stand still by a peer that only says so. */
+/* Whoever says that it is lost need not be: it has our signature under the base of that epoch. */
+TEST(a_recovery_base_of_an_epoch_in_which_one_is_signed_is_refused)
+{
+    struct wire_rebase said, answer;
+    w = world_begin(BYTES_EMPTY);
+    talk(4);
+    pay(0, 1000);
+    talk(4);
+    for (u32 side = 0; side < 2; side++) {
+        channel_say_silence(of(side));
+        channel_take_silence(of(side));
+    }
+    CHECK(channel_wants_rebase(of(0)));
+    CHECK(channel_make_rebase(of(0), &world_signer, &said, &w->side[0].events, NULL) == ST_OK);
+    CHECK(channel_take_rebase(of(1), &said, &w->side[1].events, NULL) == ST_OK);
+    CHECK(channel_make_rebase(of(1), &world_signer, &answer, &w->side[1].events, NULL) == ST_OK);
+    channel_take_lost(of(0));
+    CHECK(channel_take_rebase(of(0), &answer, &w->side[0].events, NULL) == ST_INVALID);
+    CHECK(channel_progress(of(0)).epoch == 0);
+    channel_part(of(0));
+    CHECK(channel_take_rebase(of(0), &answer, &w->side[0].events, NULL) == ST_OK);
+    CHECK(channel_progress(of(0)).epoch == 1);
+    world_end(w);
+}
+
 TEST(a_side_that_has_lost_nothing_believes_no_proof_of_the_opposite)
 {
     w = world_begin(BYTES_EMPTY);
