@@ -6,8 +6,9 @@ import {App, AppState, IApp, FIRST, OVER} from "./IApp.sol";
 
 /// @title Tickets that people resell off chain
 /// @notice The first is the organiser, the second sells for it and has the price of all seats at stake. The state's
-///         data is abi.encode(Ticket[]), one for each seat. A move is the mover's, names who moves next, and
-///         changes one ticket:
+///         data is abi.encode(Ticket[]), one for each seat. Every move is the organiser's: the seller could make
+///         none without a holder's signature, and one whose move it is and who makes none loses all that it has at
+///         stake. A move changes one ticket:
 ///           - issue: the organiser gives a free seat to its first holder;
 ///           - resell: the holder's signature names the next holder;
 ///           - admit: the holder's signature is shown at the door; the ticket is used, its price the organiser's.
@@ -30,14 +31,14 @@ contract Tickets is IApp {
         pure
         returns (bool)
     {
-        if (to.fromFirst != 0) return false;
+        if (to.fromFirst != 0 || from.mover != FIRST) return false;
         if (to.mover == OVER) {
-            return from.mover == FIRST && to.fromSecond == from.fromSecond && keccak256(to.data) == keccak256(from.data);
+            return to.fromSecond == from.fromSecond && keccak256(to.data) == keccak256(from.data);
         }
         (bytes32 show, uint128 price) = abi.decode(app.params, (bytes32, uint128));
         Ticket[] memory before = abi.decode(from.data, (Ticket[]));
         Ticket[] memory later = abi.decode(to.data, (Ticket[]));
-        if (before.length != later.length || to.mover > OVER) return false;
+        if (before.length != later.length || to.mover != FIRST) return false;
         uint256 changed;
         uint256 seat;
         for (uint256 i = 0; i < before.length; i++) {
@@ -46,18 +47,17 @@ contract Tickets is IApp {
         }
         if (changed != 1) return false;
         return to.fromSecond == from.fromSecond + (later[seat].used ? price : 0)
-            && _isChange(show, seat, before[seat], later[seat], from.mover);
+            && _isChange(show, seat, before[seat], later[seat]);
     }
 
-    function _isChange(bytes32 show, uint256 seat, Ticket memory before, Ticket memory later, uint8 mover)
+    function _isChange(bytes32 show, uint256 seat, Ticket memory before, Ticket memory later)
         private
         pure
         returns (bool)
     {
         if (before.used) return false;
         if (before.holder == address(0)) {
-            return mover == FIRST && later.holder != address(0) && later.sales == 0 && !later.used
-                && later.signature.length == 0;
+            return later.holder != address(0) && later.sales == 0 && !later.used && later.signature.length == 0;
         }
         if (later.holder == address(0) || later.sales != before.sales + 1) return false;
         if (later.used && later.holder != before.holder) return false;

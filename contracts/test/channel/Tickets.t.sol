@@ -52,15 +52,32 @@ contract TicketsTest is Test {
     }
 
     function test_a_ticket_is_resold_by_its_holder() public view {
-        AppState memory sold = stateOf(SECOND, 0, Tickets.Ticket(bob, 1, false, sign(keyOfAlice, 0, bob)));
+        AppState memory sold = stateOf(FIRST, 0, Tickets.Ticket(bob, 1, false, sign(keyOfAlice, 0, bob)));
         assertTrue(allowed(stateOf(FIRST, 0, Tickets.Ticket(alice, 0, false, "")), sold));
-        assertTrue(allowed(stateOf(SECOND, 0, Tickets.Ticket(alice, 0, false, "")), sold), "whoever's move it is");
+        assertFalse(allowed(stateOf(SECOND, 0, Tickets.Ticket(alice, 0, false, "")), sold), "the seller moves nothing");
         AppState memory stolen = stateOf(FIRST, 0, Tickets.Ticket(alice, 2, false, sign(keyOfAlice, 1, alice)));
         assertFalse(allowed(sold, stolen), "who sold a ticket has it no more");
         stolen = stateOf(FIRST, 0, Tickets.Ticket(address(1), 1, false, sign(keyOfAlice, 0, bob)));
         assertFalse(allowed(stateOf(FIRST, 0, Tickets.Ticket(alice, 0, false, "")), stolen), "the next is signed");
         AppState memory again = stateOf(FIRST, 0, Tickets.Ticket(bob, 3, false, sign(keyOfAlice, 0, bob)));
         assertFalse(allowed(stateOf(FIRST, 0, Tickets.Ticket(alice, 2, false, "")), again), "no signature counts twice");
+    }
+
+    /// Who is to move and does not loses its stake, and the seller has no holder's signature to move by.
+    function test_the_organiser_does_not_leave_the_move_to_the_seller() public view {
+        Tickets.Ticket memory free;
+        AppState memory begin = stateOf(FIRST, 0, free);
+        AppState memory sold = stateOf(FIRST, 0, Tickets.Ticket(alice, 0, false, ""));
+        assertFalse(allowed(begin, stateOf(SECOND, 0, Tickets.Ticket(alice, 0, false, ""))), "issued");
+        assertFalse(
+            allowed(sold, stateOf(SECOND, 0, Tickets.Ticket(bob, 1, false, sign(keyOfAlice, 0, bob)))), "resold"
+        );
+        assertFalse(
+            allowed(
+                sold, stateOf(SECOND, 1 ether, Tickets.Ticket(alice, 1, true, sign(keyOfAlice, 0, address(0))))
+            ),
+            "admitted"
+        );
     }
 
     function test_a_ticket_is_used_once_and_then_paid_for() public view {

@@ -212,6 +212,21 @@ TEST(tickets_are_issued_resold_and_admitted_by_their_holders_signatures)
     CHECK(moves(&app, &state, "end") && state.mover == APP_OVER && state.version == 6);
 }
 
+/* The seller's daemon would sign it too, could make no move, and lose all at stake for that. */
+TEST(the_organiser_of_tickets_does_not_leave_the_move_to_the_seller)
+{
+    bytes data;
+    struct app_wish wish = {.salt = {{[31] = 9}}, .price = 70, .seats = 3};
+    struct app app = game_of("tickets", &wish, &data);
+    struct app_state from = app_first_state(data, 1), to;
+    CHECK(app_game_of(&app)->move(&app, &from, APP_FIRST,
+                                  BYTES_LIT("issue 1 0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69"),
+                                  &to, test_arena(), NULL) == ST_OK);
+    CHECK(app_allows(&app, &from, &to, room()));
+    to.mover = APP_SECOND;
+    CHECK(!app_allows(&app, &from, &to, room()));
+}
+
 /* --- Payments. */
 
 TEST(who_pays_signs_odd_versions_and_who_gives_back_even_ones)
