@@ -397,38 +397,6 @@ TEST(an_update_that_breaks_a_rule_changes_nothing)
     end(ends);
 }
 
-/* Locks of all that there can be: the sum of 2^8 of them less one each is 2^128 less 2^8. */
-TEST(locks_whose_sum_does_not_fit_are_refused)
-{
-    enum { LOCKS = 257, SEEM = 5 };
-    static u8 items[LOCKS * 64];
-    struct wire_update update = {.seq = 1};
-    struct half half = {.seq = 1, .locked = SEEM};
-    struct locks *locks = locks_new();
-    usize size = 0;
-    begin(ends);
-    for (u32 slot = 0; slot < LOCKS; slot++) {
-        struct item item = {.kind = ITEM_STAKE, .slot = slot};
-        item.lock =
-            (struct lock){.amount = slot + 1 < LOCKS ? CHANNEL_AMOUNT_LIMIT - 1 : 256 + SEEM,
-                          .expiry_s = NOW + 10,
-                          .key = {{5}},
-                          .kind = LOCK_OF_FIRST};
-        size += item_write(&item, items + size);
-        locks_set(locks, slot, &item.lock);
-    }
-    half.root = locks_root(locks);
-    struct channel *to = ends[1].channel;
-    const struct channel_name *name = channel_name(to);
-    CHECK(secret_sign(&keys[0], signed_digest(name->domain, half_hash(name->id, &half)),
-                      &update.signature) == ST_OK);
-    update.items = (bytes){items, size};
-    CHECK(channel_take_update(to, &update, NOW, &ends[1].events, NULL) == ST_INVALID);
-    CHECK(locks_count(channel_locks(to, 0)) == 0 && ends[1].events.count == 0);
-    locks_free(locks);
-    end(ends);
-}
-
 TEST(a_lock_is_dropped_when_it_was_given_back_or_its_time_is_over)
 {
     begin(ends);
@@ -714,4 +682,58 @@ TEST(items_of_apps_are_refused_where_they_do_not_belong)
     CHECK(channel_take_update(ends[1].channel, &good, NOW, &events, NULL) == ST_OK);
     channel_events_free(&events);
     end(ends);
+}
+
+/* An update of the first's with `count` stakes of `each`, signed as it should be. */
+static struct wire_update many_stakes(usize count, u128 each)
+{
+    struct locks *locks = locks_new();
+    u8 *items = arena_take(test_arena(), count * ITEM_LIMIT, 1);
+    usize size = 0;
+    for (usize i = 0; i < count; i++) {
+        struct item item = {.kind = ITEM_STAKE, .slot = (u32)i, .lock = {.key = {{6}}}};
+        item.lock.amount = each;
+        item.lock.expiry_s = NOW + 60;
+        item.lock.kind = LOCK_OF_FIRST;
+        size += item_write(&item, items + size);
+        locks_set(locks, item.slot, &item.lock);
+    }
+    struct half half = {
+        .epoch = 0, .seq = 1, .locked = locks_total(locks), .root = locks_root(locks)};
+    const struct channel_name *name = channel_name(ends[1].channel);
+    struct wire_update update = {.id = name->id, .seq = 1, .items = {items, size}};
+    CHECK(secret_sign(&keys[0], signed_digest(name->domain, half_hash(name->id, &half)),
+                      &update.signature) == ST_OK);
+    locks_free(locks);
+    return update;
+}
+
+/* Locks whose sum is beyond what 128 bits hold would look like ones that the peer's money covers: a
+ * mediator would pass one on, and be paid nothing for it. */
+TEST(locks_that_come_to_more_than_can_be_counted_are_refused)
+{
+    static const struct {
+        usize count;
+        u128 each;
+        enum status st;
+    } rows[] = {
+        {2, 1000, ST_OK},
+        {2, 1000000, ST_INVALID},
+        {32, CHANNEL_AMOUNT_LIMIT - 1, ST_INVALID},
+        {128, CHANNEL_AMOUNT_LIMIT - 1, ST_INVALID},  /* just below 2^127 */
+        {129, CHANNEL_AMOUNT_LIMIT - 1, ST_INVALID},  /* below zero, as a signed number */
+        {256, CHANNEL_AMOUNT_LIMIT - 1, ST_INVALID},  /* 256 below zero */
+        {512, CHANNEL_AMOUNT_LIMIT / 2, ST_INVALID},  /* 2^128: nothing */
+        {1024, CHANNEL_AMOUNT_LIMIT / 4, ST_INVALID}, /* so here */
+    };
+    for (usize i = 0; i < countof(rows); i++) {
+        struct channel_events events = {0};
+        struct err err;
+        begin(ends);
+        struct wire_update update = many_stakes(rows[i].count, rows[i].each);
+        CHECK_ROW(i, channel_take_update(ends[1].channel, &update, NOW, &events, &err) ==
+                         rows[i].st);
+        channel_events_free(&events);
+        end(ends);
+    }
 }
