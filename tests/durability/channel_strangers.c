@@ -1,6 +1,7 @@
 /* Strangers who open channels and pay into none, under ever new names, with a daemon that has few
  * places: those that nobody has paid into give theirs back, and the one with money in it never. The
- * same after the daemon has started again, with its journal written anew meanwhile.
+ * same after the daemon has started again, with its journal written anew meanwhile. And one that
+ * greets again and again, by which it would be asked and answered more often than others are.
  *
  *   channel_strangers */
 #include "base/fmt.h"
@@ -31,6 +32,8 @@ static struct {
     u64 until_ms;
     point33 victim;
     usize asked, accepted, refused;
+    u32 greetings; /* that it says */
+    bool is_gone;
     char why[64];
 } stranger;
 
@@ -53,8 +56,9 @@ static void on_opened(void *self, struct link *link)
 {
     struct wire_message hello = {.type = WIRE_INIT, .init = {1, BYTES_EMPTY}};
     (void)self;
-    say(link, &hello);
-    for (u32 i = 0; i < OF_NAME; i++) {
+    for (u32 i = 0; i < stranger.greetings; i++)
+        say(link, &hello);
+    for (u32 i = 0; i < OF_NAME && stranger.greetings == 1; i++) {
         struct wire_message offer = {.type = WIRE_OPEN};
         u32 key = (u32)stranger.asked++;
         offer.open = (struct wire_open){
@@ -79,7 +83,7 @@ static void on_message(void *self, struct link *link, bytes content)
         return;
     stranger.accepted += message.type == WIRE_ACCEPT;
     stranger.refused += message.type == WIRE_REFUSE;
-    if (stranger.accepted + stranger.refused == stranger.asked)
+    if (stranger.asked != 0 && stranger.accepted + stranger.refused == stranger.asked)
         loop_stop(stranger.loop);
 }
 
@@ -92,6 +96,9 @@ static void on_gone(void *self, struct link *link, const char *why)
 {
     (void)self, (void)link;
     fmt(stranger.why, sizeof(stranger.why), "%s", why);
+    stranger.is_gone = true;
+    if (stranger.greetings > 1)
+        loop_stop(stranger.loop);
 }
 
 static void looked(struct timer *timer)
@@ -104,7 +111,7 @@ static void looked(struct timer *timer)
 
 /* --- One name after the other. */
 
-static void ask_under(u8 name)
+static void meet_under(u8 name, u32 greetings)
 {
     struct err err;
     struct link *link;
@@ -112,6 +119,8 @@ static void ask_under(u8 name)
     memset(account.b, 100 + name, sizeof(account.b));
     stranger.ring = keyring_new(&account);
     stranger.asked = stranger.accepted = stranger.refused = 0;
+    stranger.greetings = greetings;
+    stranger.is_gone = false;
     if (loop_new(&stranger.loop, &err) != ST_OK)
         bug(err.text);
     struct links_options links = links_defaults(stranger.loop, keyring_node_secret(stranger.ring));
@@ -125,9 +134,16 @@ static void ask_under(u8 name)
     looked(&stranger.look);
     loop_run(stranger.loop);
     loop_drop_timer(&stranger.look);
+    bool was_closed = stranger.is_gone;
     links_free(stranger.links);
+    stranger.is_gone = was_closed;
     loop_free(stranger.loop);
     keyring_free(stranger.ring);
+}
+
+static void ask_under(u8 name)
+{
+    meet_under(name, 1);
 }
 
 /* --- The daemon. */
@@ -205,6 +221,9 @@ static const char *play(void)
     const char *why = NULL;
     begin();
     open_with_money();
+    meet_under(NAMES + 2, 2);
+    if (!stranger.is_gone)
+        return "who greets twice is not sent away";
     for (u8 name = 0; why == NULL && name < NAMES; name++) {
         ask_under(name);
         if (stranger.accepted != OF_NAME)

@@ -188,7 +188,7 @@ void network_set_all_own(struct daemon *daemon)
 
 void network_met(struct peer *peer)
 {
-    network_parted(peer); /* it may have said INIT before */
+    assert(peer->gossip == NULL); /* one INIT on a connection */
     peer->gossip = gossip_sync_new(peer->daemon->network->graph);
     gossip_sync_ask(peer->gossip);
     peer->daemon->network->has_news = true;

@@ -352,6 +352,8 @@ static enum status take_init(struct peer *peer, const struct wire_message *messa
     if (message->init.version != INIT_VERSION)
         return fail(err, ST_INVALID, "the peer speaks version %u, we speak %u",
                     message->init.version, INIT_VERSION);
+    if (peer->greeted) /* all that a peer may do so often a minute begins anew with it */
+        return fail(err, ST_INVALID, "INIT for the second time");
     peer->greeted = true;
     each_entry(peer, reestablish);
     opening_met(peer);
