@@ -731,8 +731,8 @@ TEST(locks_that_come_to_more_than_can_be_counted_are_refused)
         struct err err;
         begin(ends);
         struct wire_update update = many_stakes(rows[i].count, rows[i].each);
-        CHECK_ROW(i, channel_take_update(ends[1].channel, &update, NOW, &events, &err) ==
-                         rows[i].st);
+        CHECK_ROW(i,
+                  channel_take_update(ends[1].channel, &update, NOW, &events, &err) == rows[i].st);
         channel_events_free(&events);
         end(ends);
     }
