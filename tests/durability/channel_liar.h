@@ -5,5 +5,6 @@
 /* They count what holds and what does not, which they say. */
 void liar_recover(unsigned *passed, unsigned *failed);
 void liar_apps(unsigned *passed, unsigned *failed);
+void liar_locks(unsigned *passed, unsigned *failed);
 
 #endif

@@ -51,7 +51,8 @@ void rejoin_resume(struct daemon *daemon);
 void rejoin_first_block(struct chain_of *chain);
 /* A channel has other locks: joins what belongs together. */
 void rejoin_join(struct daemon *daemon);
-/* One of the two has recovered: tells it, or is told, what secrets the locks have that are there. */
+/* One of the two has recovered: tells it, or is told, what secrets the locks have that are there.
+ */
 void rejoin_tell_again(struct entry *entry);
 /* It has recovered: whatever it holds under a known secret is claimed. */
 void rejoin_recovered(struct entry *entry);
@@ -91,6 +92,9 @@ void forward_restored(struct entry *entry);
 /* By how much a lock has to outlast the one on another chain that it pays for. */
 u64 forward_swap_s(const struct daemon_options *options);
 
+/* Whether a lock of the peer's with this key waits in the slot. The peer may pay for one unasked,
+ * or take it back when its time is over, and put another one there. */
+bool lock_waits(const struct entry *entry, u32 slot, hash32 key);
 /* A lock of the peer's is answered: of an app; with its secret; with a reason why not. */
 void lock_let_go(struct entry *entry, u32 slot);
 void lock_settle(struct entry *entry, u32 slot, hash32 preimage);

@@ -84,6 +84,13 @@ void answers_free(struct entry *entry)
     }
 }
 
+bool lock_waits(const struct entry *entry, u32 slot, hash32 key)
+{
+    const struct locks *locks = channel_locks(entry->channel, 1 - channel_side(entry->channel));
+    return channel_lock_waits(entry->channel, slot) &&
+           hash32_equal(locks_get(locks, slot).key, key);
+}
+
 void lock_settle(struct entry *entry, u32 slot, hash32 preimage)
 {
     struct item item = {.kind = ITEM_SETTLE, .slot = slot, .reference = preimage};
@@ -156,6 +163,8 @@ static void pass_back(struct passage *passage)
 {
     struct onion_peeled peeled;
     point33 path_key;
+    if (!lock_waits(passage->in, passage->in_slot, passage->key))
+        return;
     if (passage->reason_size < ONION_ERROR_OVERHEAD ||
         lock_is_on_path(passage->in, passage->in_slot, &path_key) ||
         lock_peel(passage->in, passage->in_slot, &peeled) != ONION_FORWARD ||
@@ -379,6 +388,8 @@ static void take_lock(struct entry *entry, u32 slot, bool is_new)
     u32 peer = 1 - channel_side(entry->channel);
     struct lock lock = locks_get(channel_locks(entry->channel, peer), slot);
     struct passage *passage = passage_in(entry, slot);
+    if (!channel_lock_waits(entry->channel, slot))
+        return;
     if (passage != NULL && passage->state == PASSAGE_WAITS && is_under_way(passage, &lock))
         return;
     if (passage == NULL || passage->state == PASSAGE_WAITS) { /* the other lock was never sent */

@@ -163,8 +163,9 @@ static void end_holding(struct daemon *daemon, struct bill *bill)
 static void give_back(struct daemon *daemon, struct bill *bill)
 {
     for (usize i = 0; i < bill->held_count; i++)
-        lock_fail(bill->held[i].entry, bill->held[i].slot,
-                  &(struct failure){.code = FAILURE_MPP_TIMEOUT});
+        if (lock_waits(bill->held[i].entry, bill->held[i].slot, bill->hash))
+            lock_fail(bill->held[i].entry, bill->held[i].slot,
+                      &(struct failure){.code = FAILURE_MPP_TIMEOUT});
     end_holding(daemon, bill);
 }
 
@@ -182,7 +183,8 @@ static void claim(struct daemon *daemon, struct bill *bill, u128 sum)
 {
     note_received(daemon, bill, sum);
     for (usize i = 0; i < bill->held_count; i++)
-        lock_settle(bill->held[i].entry, bill->held[i].slot, bill->terms.preimage);
+        if (lock_waits(bill->held[i].entry, bill->held[i].slot, bill->hash))
+            lock_settle(bill->held[i].entry, bill->held[i].slot, bill->terms.preimage);
     end_holding(daemon, bill);
 }
 
@@ -233,10 +235,22 @@ static bool is_welcome(const struct bill *bill, u128 total, u64 now_s)
            (bill->held_count == 0 || total == bill->total);
 }
 
+/* A slot's lock counts once, however often it is looked at. */
+static bool holds(const struct bill *bill, const struct held *part)
+{
+    usize i = 0;
+    while (i < bill->held_count &&
+           (bill->held[i].entry != part->entry || bill->held[i].slot != part->slot))
+        i++;
+    return i < bill->held_count;
+}
+
 static void hold(struct daemon *daemon, struct bill *bill, const struct held *part, u128 total,
                  u64 now_s)
 {
     u128 sum = 0;
+    if (holds(bill, part))
+        return;
     if (bill->held_count == 0)
         begin_holding(daemon, bill, total, now_s);
     bill->held[bill->held_count++] = *part;
