@@ -1,5 +1,6 @@
 /* Two machines that talk to each other, with delays, restarts and lies between them. */
 #include "channel/channel.h"
+#include "channel/image.h"
 
 #include "harness/test.h"
 
@@ -394,6 +395,31 @@ TEST(an_update_that_breaks_a_rule_changes_nothing)
     CHECK(channel_take_update(to, &good, NOW, &events, NULL) == ST_OK);
     CHECK(channel_take_update(to, &good, NOW, &events, NULL) == ST_AGAIN);
     channel_events_free(&events);
+    end(ends);
+}
+
+/* Of two sides' deposits, which each fit: a token's supply is whatever its maker says. */
+TEST(a_journal_that_is_written_anew_holds_the_largest_locks_that_there_can_be)
+{
+    const u128 most = CHANNEL_AMOUNT_LIMIT - 1, deposited[2] = {most, most}, withdrawn[2] = {0, 0};
+    struct item lock = new_lock(most, 1, NOW + 10);
+    struct image image = {0};
+    begin(ends);
+    for (u32 side = 0; side < 2; side++) {
+        channel_see(ends[side].channel, deposited, withdrawn);
+        channel_peer_sees(ends[side].channel, deposited, withdrawn);
+    }
+    CHECK(pay(&ends[1], most) == ST_OK);
+    settle_down(ends);
+    CHECK(channel_queue(ends[0].channel, &lock, NULL, NULL) == ST_OK);
+    CHECK(channel_queue(ends[0].channel, &lock, NULL, NULL) == ST_OK);
+    settle_down(ends);
+    image_of(ends[1].channel, &image);
+    struct image_reader in = {.left = {image.data, image.size}};
+    struct channel *again = test_channel(1);
+    CHECK(image_take(again, &in, NULL) == ST_OK && same_proof(ends[1].channel, again));
+    channel_free(again);
+    free(image.data);
     end(ends);
 }
 

@@ -294,7 +294,7 @@ static void get_locks(struct image_reader *in, struct locks *locks)
     for (u32 i = 0, least = 0; i < count && !in->failed; i++) {
         u32 slot = get_slot(in, least);
         struct lock lock = get_lock(in);
-        in->failed |= lock.amount == 0 || locks_total(locks) + lock.amount >= CHANNEL_AMOUNT_LIMIT;
+        in->failed |= lock.amount == 0 || locks_total(locks) + lock.amount >= CHANNEL_SUM_LIMIT;
         if (!in->failed)
             locks_set(locks, slot, &lock);
         least = slot + 1;

@@ -205,7 +205,7 @@ static bool read_locks(bytes in, struct locks *locks[2])
         lock.kind = (enum lock_kind)(head >> 1);
         if (head >> 1 >= LOCK_KINDS || slot >= LOCKS_MOST || side * LOCKS_MOST + slot < least ||
             lock.amount == 0 || lock.amount >= CHANNEL_AMOUNT_LIMIT ||
-            locks_total(locks[side]) + lock.amount >= CHANNEL_AMOUNT_LIMIT)
+            locks_total(locks[side]) + lock.amount >= CHANNEL_SUM_LIMIT)
             return false;
         least = side * LOCKS_MOST + slot + 1;
         locks_set(locks[side], slot, &lock);
