@@ -1,6 +1,7 @@
 /* A peer that plays with locks that a daemon is the payee of: it pays one before the daemon has
  * answered it, and puts another into its slot; or it lets the daemon's updates fill up, so that
- * secrets wait for room, until its locks are over, and then takes them back. */
+ * secrets wait for room, until its locks are over, and then takes them back. And one that asks for
+ * what it has missed as often as it likes. */
 #include "base/fmt.h"
 #include "channel/internal.h"
 #include "channel/invoice.h"
@@ -312,7 +313,25 @@ static void let_secrets_wait(void)
           "a lock whose secret waits for room is not taken back when it is over");
 }
 
-/* --- Both. */
+/* --- It asks again and again for what it has missed. */
+
+static void meet_again(void)
+{
+    struct wire_message hello = {.type = WIRE_REESTABLISH};
+    hello.reestablish = channel_hello(liar.channel);
+    hello.reestablish.received_seq = 0;
+    hello.reestablish.received_hash = (hash32){{0}};
+    liar_say(&hello);
+}
+
+static void ask_again(void)
+{
+    liar_let_open(channel_id);
+    act(meet_again);
+    judge(becomes(is_parted), "what was missed is said once on a connection");
+}
+
+/* --- All of them. */
 
 static void *script(void *self)
 {
@@ -350,4 +369,5 @@ void liar_locks(unsigned *good, unsigned *bad)
     failed = bad;
     play(let_secrets_wait);
     play(take_the_slot_of_a_held_part);
+    play(ask_again);
 }

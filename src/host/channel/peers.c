@@ -282,6 +282,8 @@ static enum status hear(struct entry *entry, const struct wire_reestablish *hell
 static enum status take_reestablish(struct entry *entry, const struct wire_message *message,
                                     struct err *err)
 {
+    if (entry->there) /* it has all that it had missed, which may be megabytes */
+        return fail(err, ST_INVALID, "REESTABLISH twice");
     if (entry->here)
         return hear(entry, &message->reestablish, err);
     entry->hello = message->reestablish;
