@@ -1,7 +1,9 @@
 /* Strangers who open channels and pay into none, under ever new names, with a daemon that has few
  * places: those that nobody has paid into give theirs back, and the one with money in it never. The
- * same after the daemon has started again, with its journal written anew meanwhile. And one that
- * greets again and again, by which it would be asked and answered more often than others are.
+ * same after the daemon has started again, with its journal written anew meanwhile. So they do when
+ * the strangers want a signature in each: of a close, which the daemon would pay for; of a base; or
+ * under a half of nothing. And one that greets again and again, by which it would be asked and
+ * answered more often than others are.
  *
  *   channel_strangers */
 #include "base/fmt.h"
@@ -24,6 +26,9 @@
 
 enum { PLACES = 6, NAMES = 8, OF_NAME = 3, DEPOSIT = 1000, PATIENCE_MS = 20000, LOOK_MS = 5 };
 
+/* What they do in a channel when they have it. */
+enum trick { DOES_NOTHING, CLOSES, FALLS_SILENT, UPDATES, TRICKS };
+
 static struct {
     struct loop *loop;
     struct links *links;
@@ -32,6 +37,9 @@ static struct {
     u64 until_ms;
     point33 victim;
     usize asked, accepted, refused;
+    struct channel_terms terms[OF_NAME];
+    enum trick trick;
+    usize ends;    /* that it hears: ERROR, CLOSE, REBASE */
     u32 greetings; /* that it says */
     bool is_gone;
     char why[64];
@@ -70,20 +78,110 @@ static void on_opened(void *self, struct link *link)
             .payout = keyring_account(stranger.ring),
             .salt = keyring_salt(stranger.ring, key),
         };
+        stranger.terms[i] = (struct channel_terms){
+            .chain_id = LEDGER_CHAIN,
+            .adjudicator = ADJUDICATOR_ADDRESS,
+            .owner = {offer.open.owner},
+            .challenge_s = offer.open.challenge_s,
+            .payout = {offer.open.payout},
+            .salt = offer.open.salt,
+        };
         say(link, &offer);
     }
+}
+
+/* --- Tricks. */
+
+static signature64 sign(u32 index, hash32 struct_hash)
+{
+    struct channel_name name = channel_name_of(&stranger.terms[index]);
+    secret32 secret = keyring_channel_secret(stranger.ring, index);
+    signature64 out;
+    if (secret_sign(&secret, signed_digest(name.domain, struct_hash), &out) != ST_OK)
+        bug("a key that does not sign");
+    return out;
+}
+
+static void stop(struct link *link, hash32 id, u16 why)
+{
+    struct wire_message stfu = {.type = WIRE_STFU, .stfu = {id, why}};
+    say(link, &stfu);
+}
+
+static void close_it(struct link *link, u32 index, hash32 id)
+{
+    struct channel_close close = {0, LEDGER_BEGAN_S + 3600};
+    struct wire_message message = {.type = WIRE_CLOSE};
+    message.close =
+        (struct wire_close){id, close.net, close.until_s, sign(index, close_hash(id, &close))};
+    say(link, &message);
+}
+
+static void fall_silent(struct link *link, u32 index, hash32 id)
+{
+    struct base base = {.epoch = 1};
+    struct wire_message message = {.type = WIRE_REBASE};
+    message.rebase =
+        (struct wire_rebase){.id = id, .epoch = 1, .signature = sign(index, base_hash(id, &base))};
+    say(link, &message);
+}
+
+static void update(struct link *link, u32 index, hash32 id)
+{
+    struct half half = {.seq = 1};
+    struct wire_message message = {.type = WIRE_UPDATE};
+    message.update =
+        (struct wire_update){.id = id, .seq = 1, .signature = sign(index, half_hash(id, &half))};
+    say(link, &message);
+}
+
+static void play_tricks(struct link *link)
+{
+    for (u32 i = 0; i < OF_NAME; i++) {
+        hash32 id = channel_name_of(&stranger.terms[i]).id;
+        if (stranger.trick == CLOSES || stranger.trick == FALLS_SILENT)
+            stop(link, id, stranger.trick == CLOSES ? 1 : 2);
+        if (stranger.trick == UPDATES)
+            update(link, i, id);
+    }
+}
+
+/* The daemon has said it too. */
+static void go_on(struct link *link, hash32 id)
+{
+    for (u32 i = 0; i < OF_NAME; i++)
+        if (hash32_equal(channel_name_of(&stranger.terms[i]).id, id))
+            (stranger.trick == CLOSES ? close_it : fall_silent)(link, i, id);
+}
+
+static void take_answer(struct link *link, const struct wire_message *message)
+{
+    if (message->type == WIRE_ACCEPT) {
+        struct channel_terms *terms = &stranger.terms[message->accept.request.b[0] - 1];
+        terms->owner[1] = message->accept.owner;
+        terms->payout[1] = message->accept.payout;
+        stranger.accepted++;
+    }
+    stranger.refused += message->type == WIRE_REFUSE;
+    if (stranger.accepted + stranger.refused == stranger.asked)
+        play_tricks(link);
 }
 
 static void on_message(void *self, struct link *link, bytes content)
 {
     struct wire_message message;
     struct err err;
-    (void)self, (void)link;
+    (void)self;
     if (wire_decode(content, &message, &err) != ST_OK)
         return;
-    stranger.accepted += message.type == WIRE_ACCEPT;
-    stranger.refused += message.type == WIRE_REFUSE;
-    if (stranger.asked != 0 && stranger.accepted + stranger.refused == stranger.asked)
+    if (message.type == WIRE_ACCEPT || message.type == WIRE_REFUSE)
+        take_answer(link, &message);
+    if (message.type == WIRE_STFU)
+        go_on(link, message.stfu.id);
+    stranger.ends +=
+        message.type == WIRE_ERROR || message.type == WIRE_CLOSE || message.type == WIRE_REBASE;
+    if (stranger.asked != 0 && stranger.accepted + stranger.refused == stranger.asked &&
+        (stranger.trick == DOES_NOTHING || stranger.ends == stranger.asked))
         loop_stop(stranger.loop);
 }
 
@@ -97,7 +195,7 @@ static void on_gone(void *self, struct link *link, const char *why)
     (void)self, (void)link;
     fmt(stranger.why, sizeof(stranger.why), "%s", why);
     stranger.is_gone = true;
-    if (stranger.greetings > 1)
+    if (stranger.greetings > 1 || stranger.trick != DOES_NOTHING)
         loop_stop(stranger.loop);
 }
 
@@ -111,7 +209,7 @@ static void looked(struct timer *timer)
 
 /* --- One name after the other. */
 
-static void meet_under(u8 name, u32 greetings)
+static void meet_under(u8 name, u32 greetings, enum trick trick)
 {
     struct err err;
     struct link *link;
@@ -119,7 +217,9 @@ static void meet_under(u8 name, u32 greetings)
     memset(account.b, 100 + name, sizeof(account.b));
     stranger.ring = keyring_new(&account);
     stranger.asked = stranger.accepted = stranger.refused = 0;
+    stranger.ends = 0;
     stranger.greetings = greetings;
+    stranger.trick = trick;
     stranger.is_gone = false;
     if (loop_new(&stranger.loop, &err) != ST_OK)
         bug(err.text);
@@ -143,11 +243,12 @@ static void meet_under(u8 name, u32 greetings)
 
 static void ask_under(u8 name)
 {
-    meet_under(name, 1);
+    meet_under(name, 1, DOES_NOTHING);
 }
 
 /* --- The daemon. */
 
+static struct ledger *ledger;
 static struct party *victim;
 static char folder[64], channel[80];
 
@@ -221,7 +322,7 @@ static const char *play(void)
     const char *why = NULL;
     begin();
     open_with_money();
-    meet_under(NAMES + 2, 2);
+    meet_under(NAMES + 2, 2, DOES_NOTHING);
     if (!stranger.is_gone)
         return "who greets twice is not sent away";
     for (u8 name = 0; why == NULL && name < NAMES; name++) {
@@ -229,6 +330,13 @@ static const char *play(void)
         if (stranger.accepted != OF_NAME)
             return "an offer is not accepted";
         why = name * OF_NAME + OF_NAME + 1 >= PLACES ? fault() : NULL;
+    }
+    for (u8 i = 0; why == NULL && i < 2 * TRICKS; i++) {
+        meet_under(NAMES + 3 + i, 1, i / 2);
+        ledger_pass(3000); /* a close that was left to us is sent */
+        if (stranger.accepted != OF_NAME)
+            return "an offer is not accepted after tricks";
+        why = fault();
     }
     ino_t was = journal();
     for (u64 until_ms = clock_now_ms() + PATIENCE_MS; journal() == was;) {
@@ -246,6 +354,9 @@ static const char *play(void)
         why = why == NULL ? fault() : why;
     }
     party_stop(victim);
+    for (usize i = 0; i < ledger->channel_count; i++)
+        if (why == NULL && ledger->channels[i].closed)
+            return "an empty channel is closed at our expense";
     return why;
 }
 
@@ -254,7 +365,7 @@ int main(void)
     char command[160];
     log_setup((struct log_options){.level = LEVEL_ERROR, .fd = 2});
     scratch_folder("strangers", folder, sizeof(folder));
-    (void)ledger_new();
+    ledger = ledger_new();
     const char *why = play();
     if (why != NULL)
         printf("FAIL channels that nobody pays into give their places back: %s\n", why);

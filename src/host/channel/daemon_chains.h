@@ -34,6 +34,7 @@ enum { CALL_ROOM = 1 << 20 }; /* bytes that a call of the adjudicator may take *
 /* Offers to close, or goes on where both sides have stopped. */
 void ending_begin(struct entry *entry);
 void ending_step(struct entry *entry);
+enum { STFU_CLOSE = 1, STFU_REBASE }; /* its reasons */
 enum status ending_take_stfu(struct entry *entry, const struct wire_message *message,
                              struct err *err);
 enum status ending_take_close(struct entry *entry, const struct wire_message *message,

@@ -563,6 +563,8 @@ void opening_seen(struct entry *entry, const struct onchain_view *view);
 /* --- places.c */
 
 enum { NO_PLACE = -1 };
+/* Nobody has paid into the channel, and nothing was signed in it. */
+bool place_is_empty(const struct entry *entry);
 /* A channel is new, or from the journal; its peer is there. */
 void place_begin(struct entry *entry);
 void place_used(struct entry *entry);

@@ -13,7 +13,6 @@
 enum {
     CLOSE_LIFE_S = 3600, /* of a signed close, and of a forced one that is not yet on chain */
     LATE_CLOSE_S = CLOSE_LIFE_S / 2, /* before its end, the other side sends it too */
-    STFU_CLOSE = 1,                  /* the reason of STFU that there is */
 };
 
 /* Scratch for one call, of the daemon. */
@@ -285,9 +284,12 @@ static void answer(struct entry *entry)
 
 static void settle(struct entry *entry)
 {
+    const struct onchain_view *view = &entry->view;
+    bool is_empty = (view->deposited[0] | view->deposited[1]) == 0;
+    if (is_empty && entry->force_until_s == 0)
+        return; /* the peer has opened a dispute about nothing, for us to pay for the end of it */
     struct arena arena = call_arena(entry);
-    errand_call(entry, ERRAND_SETTLE,
-                answer_end(channel_terms(entry->channel), &entry->view, &arena));
+    errand_call(entry, ERRAND_SETTLE, answer_end(channel_terms(entry->channel), view, &arena));
 }
 
 /* A close by both in a dispute leaves it behind; after a settlement there is none. */
@@ -365,6 +367,12 @@ void ending_view(struct entry *entry, const struct onchain_view *view)
     act_on_view(entry);
 }
 
+/* Who begins a close, and leaves it to us to pay for it, pays for what we get of it at least. */
+static bool gains_by_close(const struct entry *entry)
+{
+    return entry->closes || channel_funds(entry->channel, channel_side(entry->channel)) != 0;
+}
+
 /* Time passes: a dispute's end may have come, or a lock's; a close that both signed is sent. What
  * has failed is tried again when errands_tick says so. */
 bool ending_look(struct entry *entry)
@@ -374,7 +382,8 @@ bool ending_look(struct entry *entry)
         act_on_view(entry);
     if (both_stopped && entry->stage < STAGE_FORCED)
         entry_touch(entry); /* it may have waited for a first block */
-    if (entry->stage == STAGE_CLOSING && entry->close.until_s < entry->chain->time_s + LATE_CLOSE_S)
+    if (entry->stage == STAGE_CLOSING &&
+        entry->close.until_s < entry->chain->time_s + LATE_CLOSE_S && gains_by_close(entry))
         send_close(entry);
     return entry->stage == STAGE_FORCED || entry->stage == STAGE_CLOSING ||
            (both_stopped && entry->stage == STAGE_OPEN);

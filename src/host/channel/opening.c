@@ -300,6 +300,7 @@ void opening_forget(struct entry *entry)
     entry->peer->channels--;
     channel_stop(entry->channel);
     record_stage(entry);
+    methods_wake(entry->daemon, channel_name(entry->channel)->id);
     daemon_touch(entry->daemon);
 }
 

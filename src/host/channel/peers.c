@@ -418,6 +418,24 @@ static const struct {
     {WIRE_SYNC_WANT, network_take, NULL},
 };
 
+/* In a channel that nobody has paid into nothing is signed: it would have to be kept for ever, and
+ * a close be paid for. So the end of one costs nothing: it is forgotten. */
+static enum status take_of_empty(struct entry *entry, const struct wire_message *message,
+                                 struct err *err)
+{
+    if (message->type != WIRE_STFU || message->stfu.why == STFU_REBASE)
+        return fail(err, ST_INVALID, "%s in a channel that nobody has paid into",
+                    wire_name(message->type));
+    opening_forget(entry);
+    return say_unknown(entry->peer, message->stfu.id);
+}
+
+static bool wants_signature(enum wire_type type)
+{
+    return type == WIRE_UPDATE || type == WIRE_STFU || type == WIRE_REBASE ||
+           type == WIRE_WITHDRAW || type == WIRE_CLOSE;
+}
+
 static enum status take_message(struct peer *peer, const struct wire_message *message,
                                 struct err *err)
 {
@@ -441,6 +459,8 @@ static enum status take_message(struct peer *peer, const struct wire_message *me
                     wire_name(message->type));
     if (entry->stage >= STAGE_FORCED) /* R9: nothing is taken; the peer may not know yet why */
         return ST_OK;
+    if (wants_signature(message->type) && place_is_empty(entry))
+        return take_of_empty(entry, message, err);
     return handlers[i].of_channel(entry, message, err);
 }
 

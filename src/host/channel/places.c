@@ -52,7 +52,7 @@ void place_used(struct entry *entry)
 
 /* --- Which may go. */
 
-static bool is_empty(const struct entry *entry)
+bool place_is_empty(const struct entry *entry)
 {
     u128 in[2], out[2];
     struct channel_progress progress = channel_progress(entry->channel);
@@ -97,7 +97,7 @@ static struct entry *find(struct daemon *daemon)
     struct entry *entry = daemon->places.first;
     while (entry != NULL) {
         struct entry *next = entry->used_after;
-        if (!is_empty(entry))
+        if (!place_is_empty(entry))
             take_out(entry);
         else if (!is_busy(entry))
             return entry;

@@ -7,7 +7,7 @@
 #include "channel/adjudicator.h"
 #include "sys/log.h"
 
-enum { STFU_REBASE = 2, EPOCH_AHEAD_S = 600 /* of clocks that differ */ };
+enum { EPOCH_AHEAD_S = 600 /* of clocks that differ */ };
 
 static void refused(const struct err *err)
 {
