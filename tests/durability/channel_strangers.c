@@ -3,7 +3,7 @@
  * same after the daemon has started again, with its journal written anew meanwhile. So they do when
  * the strangers want a signature in each: of a close, which the daemon would pay for; of a base; or
  * under a half of nothing. And one that greets again and again, by which it would be asked and
- * answered more often than others are.
+ * answered more often than others are; and as many as a daemon has connections, who stay.
  *
  *   channel_strangers */
 #include "base/fmt.h"
@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -317,6 +318,84 @@ static void open_with_money(void)
     party_stop(friend);
 }
 
+/* --- A crowd. */
+
+enum { CROWD = 1000 };
+
+static struct {
+    struct loop *loop;
+    struct links *links[CROWD];
+    struct timer look;
+    u64 until_ms;
+    usize opened;
+} crowd;
+
+static void one_opened(void *self, struct link *link)
+{
+    (void)self, (void)link;
+    if (++crowd.opened == CROWD)
+        loop_stop(crowd.loop);
+}
+
+static void one_heard(void *self, struct link *link, bytes content)
+{
+    (void)self, (void)link, (void)content;
+}
+
+static void crowd_looked(struct timer *timer)
+{
+    if (clock_now_ms() > crowd.until_ms)
+        loop_stop(crowd.loop);
+    else
+        loop_set_timer(crowd.loop, timer, clock_now_ms() + LOOK_MS);
+}
+
+/* Each under a name of its own, and none says a word. */
+static void crowd_in(void)
+{
+    struct err err;
+    struct link *link;
+    secret32 key = {{[0] = 77}};
+    crowd.opened = 0;
+    if (loop_new(&crowd.loop, &err) != ST_OK)
+        bug(err.text);
+    for (u32 i = 0; i < CROWD; i++) {
+        store_be32(key.b + 28, i + 1);
+        struct links_options links = links_defaults(crowd.loop, &key);
+        struct link_events events = {NULL, one_opened, one_heard, on_drained, on_gone};
+        links.listens = false;
+        links.handshake_ms = PATIENCE_MS;
+        if (links_new(&links, &events, &crowd.links[i], &err) != ST_OK ||
+            links_connect(crowd.links[i], &stranger.victim, "127.7.1.1", 9735, &link, &err) !=
+                ST_OK)
+            bug(err.text);
+    }
+    crowd.until_ms = clock_now_ms() + 6 * (u64)PATIENCE_MS;
+    crowd.look.due = crowd_looked;
+    crowd_looked(&crowd.look);
+    loop_run(crowd.loop);
+    loop_drop_timer(&crowd.look);
+}
+
+static void crowd_out(void)
+{
+    for (u32 i = 0; i < CROWD; i++)
+        links_free(crowd.links[i]);
+    loop_free(crowd.loop);
+}
+
+/* NULL: somebody else is served beside them. */
+static const char *push_through(void)
+{
+    crowd_in();
+    usize came = crowd.opened;
+    ask_under(NAMES + 40);
+    crowd_out();
+    if (came != CROWD)
+        return "not the whole crowd comes in";
+    return stranger.accepted == OF_NAME ? NULL : "a crowd keeps others out";
+}
+
 static const char *play(void)
 {
     const char *why = NULL;
@@ -353,6 +432,7 @@ static const char *play(void)
         ask_under((u8)(NAMES + i));
         why = why == NULL ? fault() : why;
     }
+    why = why == NULL ? push_through() : why;
     party_stop(victim);
     for (usize i = 0; i < ledger->channel_count; i++)
         if (why == NULL && ledger->channels[i].closed)
@@ -365,6 +445,11 @@ int main(void)
     char command[160];
     log_setup((struct log_options){.level = LEVEL_ERROR, .fd = 2});
     scratch_folder("strangers", folder, sizeof(folder));
+    struct rlimit files; /* both ends of the crowd's connections */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
     ledger = ledger_new();
     const char *why = play();
     if (why != NULL)

@@ -604,6 +604,7 @@ static enum status begin(struct daemon *daemon, struct err *err)
     struct links_options links = links_defaults(daemon->loop, keyring_node_secret(daemon->ring));
     links.addr = options->addr;
     links.port = options->port;
+    links.spares = peers_spare;
     struct link_events events = peers_events(daemon);
     TRY(links_new(&links, &events, &daemon->links, err));
     daemon->network = network_new(daemon);

@@ -523,6 +523,8 @@ void peers_tick(struct daemon *daemon, u64 now_ms);
 /* The chain's first block: its channels are taken up. */
 void peers_begin(struct chain_of *chain);
 struct link_events peers_events(struct daemon *daemon);
+/* Whether a newcomer may have its place (link.h). */
+bool peers_spare(void *self, const struct link *link);
 /* What promises nothing need not wait for the disk. */
 void peer_say_at_once(struct peer *peer, const struct wire_message *message);
 /* Tells the peer what we count of deposits and withdrawals. */

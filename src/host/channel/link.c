@@ -13,7 +13,8 @@
 
 enum {
     BACKLOG = 1024,
-    NEWCOMERS = 16, /* let in at a time */
+    NEWCOMERS = 16,    /* let in at a time */
+    UNPROVEN_PART = 4, /* one in so many links has its handshake under way, at least */
     SWEEP_MOST_MS = 1000,
 };
 
@@ -165,15 +166,31 @@ static enum status add_link(struct links *links, int fd, const struct link *as, 
     return ST_OK;
 }
 
-/* False: all who are here have proved who they are. */
+static bool is_spare(const struct links *links, const struct link *link)
+{
+    return link->opened && links->options.spares != NULL &&
+           links->options.spares(links->events.self, link);
+}
+
+/* False: all who are here are to stay. Those who hurry must not push each other out faster than a
+ * handshake takes, nor those who have all the time in the world keep the others out. */
 static bool make_room(struct links *links)
 {
     if (links->count[false] < links->options.limit)
         return true;
-    struct link *oldest = NULL;
-    for (struct link *link = links->first; link != NULL; link = link->next)
-        if (!link->ours && !link->opened && !link->closing)
-            oldest = link;
+    struct link *unproven = NULL, *spare = NULL;
+    usize count = 0;
+    for (struct link *link = links->first; link != NULL; link = link->next) {
+        if (link->ours || link->closing)
+            continue;
+        count += !link->opened;
+        if (!link->opened)
+            unproven = link;
+        else if (is_spare(links, link))
+            spare = link;
+    }
+    bool prefers = spare == NULL || count > links->options.limit / UNPROVEN_PART;
+    struct link *oldest = prefers && unproven != NULL ? unproven : spare;
     if (oldest == NULL)
         return false;
     link_close(oldest, "its place was needed");

@@ -51,9 +51,14 @@ struct links_options {
     bool listens;
     const char *addr; /* to listen on, an IP address */
     u16 port;         /* 0: any free one */
-    /* Links that others open; full, the oldest whose handshake is not done makes room, or else the
-     * newcomer is turned away. As many again that links_connect opens. */
+    /* Links that others open. Full, one makes room: the oldest whose handshake is not done where
+     * these are a quarter, else the oldest that its owner can spare; where there is no such one, of
+     * the other kind; or else the newcomer is turned away. As many again that links_connect opens.
+     */
     usize limit;
+    /* Whether nobody misses this one; given the events' `self`. NULL: none that is open is spared,
+     * and who proves a name, of which there are any number, keeps its place. */
+    bool (*spares)(void *self, const struct link *link);
     u64 handshake_ms; /* the longest, connecting included */
     u64 idle_ms;
     usize out_limit; /* bytes that wait for one peer; at least LINK_OUT_LEAST */

@@ -38,6 +38,51 @@ TEST(link_makes_room_for_newcomers_among_those_who_have_proved_nothing)
     loop_free(loop);
 }
 
+/* One whose user is set is missed. */
+static bool has_no_user(void *self, const struct link *link)
+{
+    (void)self;
+    return link_user(link) == NULL;
+}
+
+static void eight_of_whom_some_are_spared(struct links_options *options)
+{
+    options->limit = 8;
+    options->spares = has_no_user;
+}
+
+TEST(link_makes_room_for_newcomers_among_those_whom_nobody_misses)
+{
+    struct loop *loop = rig_new_loop();
+    struct node *node = rig_new_node(loop, 0x11, eight_of_whom_some_are_spared);
+    struct raw open[8], raw[4];
+    for (usize i = 0; i < countof(open); i++) {
+        open[i] = raw_open(node);
+        if (i == 0)
+            link_set_user(node->link, node);
+    }
+    for (usize i = 0; i < 3; i++) { /* a quarter, and one */
+        raw[i] = raw_connect(node);
+        CHECK_ROW(i, raw_is_closed(&open[1 + i], loop));
+    }
+    raw[3] = raw_connect(node);
+    CHECK(raw_is_closed(&raw[0], loop)); /* those that prove nothing push out each other */
+    for (usize i = 1; i < countof(raw); i++)
+        raw_shake(&raw[i], node);
+    struct raw last = raw_open(node);
+    CHECK(raw_is_closed(&open[4], loop));
+    CHECK(node->opened == 12 && node->gone == 4);
+    raw_say(&open[0], hex("8000"));
+    RUN_UNTIL(loop, node->messages == 1);
+    for (usize i = 0; i < countof(open); i++)
+        close(open[i].fd);
+    for (usize i = 0; i < countof(raw); i++)
+        close(raw[i].fd);
+    close(last.fd);
+    links_free(node->links);
+    loop_free(loop);
+}
+
 TEST(link_connects_so_often_whoever_else_came)
 {
     struct loop *loop = rig_new_loop();
