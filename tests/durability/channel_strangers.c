@@ -8,6 +8,7 @@
  *   channel_strangers */
 #include "base/fmt.h"
 #include "base/hex.h"
+#include "channel/app_games.h"
 #include "channel/deployed.h"
 #include "channel/keyring.h"
 #include "channel/link.h"
@@ -27,8 +28,8 @@
 
 enum { PLACES = 6, NAMES = 8, OF_NAME = 3, DEPOSIT = 1000, PATIENCE_MS = 20000, LOOK_MS = 5 };
 
-/* What they do in a channel when they have it. */
-enum trick { DOES_NOTHING, CLOSES, FALLS_SILENT, UPDATES, TRICKS };
+/* What they do in a channel when they have it; and some open none. */
+enum trick { DOES_NOTHING, CLOSES, FALLS_SILENT, UPDATES, TRICKS, OFFERS_APPS };
 
 static struct {
     struct loop *loop;
@@ -41,6 +42,7 @@ static struct {
     struct channel_terms terms[OF_NAME];
     enum trick trick;
     usize ends;    /* that it hears: ERROR, CLOSE, REBASE */
+    hash32 bad;    /* an app that is no good, and so is refused */
     u32 greetings; /* that it says */
     bool is_gone;
     char why[64];
@@ -61,13 +63,53 @@ static address owner_of(u32 key)
     return who;
 }
 
+/* --- Apps, of which nobody will have accepted any. */
+
+enum { APPS = 16, STAKE = 5, OFTEN = 1100 / APPS };
+
+static struct wire_app_offer offer_of(u8 number)
+{
+    struct app_state first = app_first_state(BYTES_EMPTY, 0);
+    u8 room[2048];
+    struct app app = {.stake = {STAKE, 0}, .time_s = 600, .params = BYTES_EMPTY};
+    point33 own = keyring_node(stranger.ring);
+    struct wire_app_offer offer = {.chain_id = LEDGER_CHAIN,
+                                   .adjudicator = ADJUDICATOR_ADDRESS,
+                                   .stake_first = STAKE,
+                                   .time_s = 600,
+                                   .expiry_s = LEDGER_BEGAN_S + 100000,
+                                   .salt = {{number}}};
+    store_be64(offer.salt.b + 24, offer.expiry_s);
+    app.salt = offer.salt;
+    app.start = app_state_hash(&first, arena_over(room, sizeof(room)));
+    if (point_address(&own, &app.player[0]) != ST_OK ||
+        point_address(&stranger.victim, &app.player[1]) != ST_OK)
+        bug("a node is no point");
+    offer.app = app_id(&app, arena_over(room, sizeof(room)));
+    return offer;
+}
+
+static void offer_apps(struct link *link)
+{
+    struct wire_message message = {.type = WIRE_APP_OFFER};
+    for (u8 i = 0; i < APPS; i++) {
+        message.app_offer = offer_of(i);
+        say(link, &message);
+    }
+    message.app_offer.app.b[0] ^= 1;
+    stranger.bad = message.app_offer.app;
+    say(link, &message);
+}
+
 static void on_opened(void *self, struct link *link)
 {
     struct wire_message hello = {.type = WIRE_INIT, .init = {1, BYTES_EMPTY}};
     (void)self;
     for (u32 i = 0; i < stranger.greetings; i++)
         say(link, &hello);
-    for (u32 i = 0; i < OF_NAME && stranger.greetings == 1; i++) {
+    if (stranger.trick == OFFERS_APPS)
+        offer_apps(link);
+    for (u32 i = 0; i < OF_NAME && stranger.greetings == 1 && stranger.trick != OFFERS_APPS; i++) {
         struct wire_message offer = {.type = WIRE_OPEN};
         u32 key = (u32)stranger.asked++;
         offer.open = (struct wire_open){
@@ -177,6 +219,9 @@ static void on_message(void *self, struct link *link, bytes content)
         return;
     if (message.type == WIRE_ACCEPT || message.type == WIRE_REFUSE)
         take_answer(link, &message);
+    stranger.refused += message.type == WIRE_APP_ANSWER;
+    if (message.type == WIRE_APP_ANSWER && hash32_equal(message.app_answer.app, stranger.bad))
+        loop_stop(stranger.loop);
     if (message.type == WIRE_STFU)
         go_on(link, message.stfu.id);
     stranger.ends +=
@@ -215,7 +260,7 @@ static void meet_under(u8 name, u32 greetings, enum trick trick)
     struct err err;
     struct link *link;
     secret32 account;
-    memset(account.b, 100 + name, sizeof(account.b));
+    memset(account.b, 80 + name, sizeof(account.b));
     stranger.ring = keyring_new(&account);
     stranger.asked = stranger.accepted = stranger.refused = 0;
     stranger.ends = 0;
@@ -433,6 +478,11 @@ static const char *play(void)
         why = why == NULL ? fault() : why;
     }
     why = why == NULL ? push_through() : why;
+    for (u8 i = 0; why == NULL && i < OFTEN; i++) {
+        meet_under(NAMES + 41 + i, 1, OFFERS_APPS);
+        if (stranger.refused != 1)
+            why = "offers that nobody answers keep others from making some";
+    }
     party_stop(victim);
     for (usize i = 0; i < ledger->channel_count; i++)
         if (why == NULL && ledger->channels[i].closed)

@@ -230,6 +230,21 @@ static usize asked_by(const struct peer *peer)
     return count;
 }
 
+/* Of offers that wait for an answer, the oldest of those goes who have no money in a channel with
+ * us: they cost nothing, and last for weeks. */
+static bool make_room(struct daemon *daemon)
+{
+    struct session *oldest = NULL;
+    if (daemon->sessions_open < MOST_OPEN)
+        return true;
+    for (struct session *at = daemon->sessions; at != NULL; at = at->next)
+        if (at->stage == SESSION_ASKED && !peer_has_money(at->peer))
+            oldest = at;
+    if (oldest != NULL)
+        session_refuse(oldest, "others wait as well");
+    return oldest != NULL;
+}
+
 enum status apps_take_offer(struct peer *peer, const struct wire_message *message, struct err *err)
 {
     const struct wire_app_offer *offer = &message->app_offer;
@@ -240,7 +255,7 @@ enum status apps_take_offer(struct peer *peer, const struct wire_message *messag
     (void)err;
     if (known != NULL)
         return ST_OK; /* said again; apps_met says the answer again */
-    if (asked_by(peer) >= MOST_ASKED || peer->daemon->sessions_open >= MOST_OPEN) {
+    if (asked_by(peer) >= MOST_ASKED || !make_room(peer->daemon)) {
         say_answer(peer, offer->app, false, "there are too many offers");
         return ST_OK;
     }

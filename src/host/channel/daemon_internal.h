@@ -523,6 +523,8 @@ void peers_tick(struct daemon *daemon, u64 now_ms);
 /* The chain's first block: its channels are taken up. */
 void peers_begin(struct chain_of *chain);
 struct link_events peers_events(struct daemon *daemon);
+/* Whether somebody has paid into a channel with it that is not closed. */
+bool peer_has_money(const struct peer *peer);
 /* Whether a newcomer may have its place (link.h). */
 bool peers_spare(void *self, const struct link *link);
 /* What promises nothing need not wait for the disk. */

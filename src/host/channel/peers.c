@@ -520,21 +520,23 @@ static void on_drained(void *self)
     daemon_touch(self);
 }
 
+bool peer_has_money(const struct peer *peer)
+{
+    const struct entry *at = peer->channels == 0 ? NULL : peer->entries;
+    while (at != NULL && (at->stage == STAGE_CLOSED || place_is_empty(at)))
+        at = at->next_of_peer;
+    return at != NULL;
+}
+
 /* Nobody has money in a channel with it, nor waits for it: there are any number of those, and in
- * the place of one somebody else may be served. */
+ * the place of one somebody else may be served. Apps do not count, as anybody offers some; who
+ * plays over a hub comes back. */
 bool peers_spare(void *self, const struct link *link)
 {
     const struct peer *peer = link_user(link);
     (void)self;
-    if (peer->link != link)
-        return true;
-    if (peer->sessions != 0 || peer->wanted || opening_waits_for(peer) ||
-        peer == peer->daemon->tower)
-        return false;
-    const struct entry *at = peer->channels == 0 ? NULL : peer->entries;
-    while (at != NULL && (at->stage == STAGE_CLOSED || place_is_empty(at)))
-        at = at->next_of_peer;
-    return at == NULL;
+    return peer->link != link || (!peer->wanted && !opening_waits_for(peer) &&
+                                  peer != peer->daemon->tower && !peer_has_money(peer));
 }
 
 struct link_events peers_events(struct daemon *daemon)
