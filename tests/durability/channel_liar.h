@@ -6,5 +6,6 @@
 void liar_recover(unsigned *passed, unsigned *failed);
 void liar_apps(unsigned *passed, unsigned *failed);
 void liar_locks(unsigned *passed, unsigned *failed);
+void liar_hub(unsigned *passed, unsigned *failed);
 
 #endif

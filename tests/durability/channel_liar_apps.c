@@ -1,7 +1,9 @@
 /* A peer that lies in what it plays for stakes: payments out of a stake of its own, of which the
  * daemon has what both signed last. It must sign nothing else, take no stake but the one that was
- * agreed on, and get what it is owed: from the peer, or by the court. */
+ * agreed on, and get what it is owed: from the peer, or by the court. As a hub it must pay on no
+ * more than it was paid. */
 #include "base/fmt.h"
+#include "base/hex.h"
 #include "channel/app_games.h"
 #include "channel/deployed.h"
 #include "durability/channel_liar.h"
@@ -142,6 +144,49 @@ static void stake_for_nothing(void)
     stake_so_much(STAKE, (hash32){{99}});
 }
 
+/* --- Over the victim, which is the hub, to a second daemon. */
+
+static point33 second_node;
+
+static void call_second(void)
+{
+    liar_call(&second_node, "127.7.0.3");
+}
+
+static void say_offer_to_second(void)
+{
+    struct wire_message message = {.type = WIRE_APP_OFFER, .app_offer = offer};
+    liar_say_to_other(&message);
+}
+
+static void make_offer_to_second(void)
+{
+    u8 room[2048];
+    make_offer();
+    memset(&offer.channel, 0, sizeof(offer.channel));
+    if (point_address(&second_node, &app.player[1]) != ST_OK)
+        bug("a node is no point");
+    offer.app = app_id(&app, arena_over(room, sizeof(room)));
+}
+
+static void stake_over_hub(void)
+{
+    struct wire_message message = {.type = WIRE_APP_LEG,
+                                   .app_leg = {offer.app, second_node, STAKE}};
+    liar_say(&message);
+    stake_all();
+}
+
+static void stake_one_more(void)
+{
+    stake_so_much(1, offer.app);
+}
+
+static void pay_all(void)
+{
+    say_item((struct item){.kind = ITEM_PAID, .slot = slot});
+}
+
 static void pay_part(void)
 {
     say_item((struct item){.kind = ITEM_PART, .slot = slot, .lock.amount = amount});
@@ -218,6 +263,7 @@ static void looked(struct timer *timer)
 /* --- The victim's side, on a thread that asks. */
 
 static char channel_id[80], top[64];
+static struct party *asked; /* NULL: the victim; else the second of an app that it is the hub of */
 static unsigned *passed, *failed;
 
 static void judge(bool holds, const char *what)
@@ -266,7 +312,7 @@ static bool is_in_state(void)
     char out[PARTY_ANSWER], id[67] = "", state[32];
     for (usize i = 0; i < sizeof(hash32); i++)
         fmt(id + 2 * i, 3, "%02x", offer.app.b[i]);
-    party_ask(liar.victim, "channel_appList", "{}", out);
+    party_ask(asked != NULL ? asked : liar.victim, "channel_appList", "{}", out);
     const char *at = strstr(out, id);
     answer_text(at == NULL ? "" : at, "state", state, sizeof(state));
     return strcmp(state, wanted_state) == 0 &&
@@ -307,7 +353,7 @@ static bool victim_does(const char *method, const char *more)
     for (usize i = 0; i < sizeof(hash32); i++)
         fmt(id + 2 * i, 3, "%02x", offer.app.b[i]);
     fmt(params, sizeof(params), "{\"app\":\"0x%s\"%s}", id, more);
-    party_ask(liar.victim, method, params, out);
+    party_ask(asked != NULL ? asked : liar.victim, method, params, out);
     return strstr(out, "\"result\"") != NULL;
 }
 
@@ -510,11 +556,113 @@ static void *script(void *self)
     return self;
 }
 
-void liar_apps(unsigned *good, unsigned *bad)
+/* --- The same where the victim is the hub. */
+
+enum { WITH_SECOND = 5000 };
+
+static struct party *second;
+static char second_id[80];
+
+static u64 balance_in(const char *id)
+{
+    char out[PARTY_ANSWER];
+    party_ask(liar.victim, "channel_list", "{}", out);
+    const char *at = strstr(out, id);
+    return answer_number(at == NULL ? "" : at, "balance");
+}
+
+static bool has_balance_with_liar(void)
+{
+    return balance_in(channel_id) == wanted_balance;
+}
+
+static void start_second(void)
+{
+    char path[100], command[120], params[300], out[PARTY_ANSWER];
+    struct err err;
+    fmt(path, sizeof(path), "%s/second", top);
+    fmt(command, sizeof(command), "mkdir %s", path);
+    int code = system(command);
+    assert(code == 0);
+    struct party_options options = {
+        .who = 3, .folder = path, .addr = "127.7.0.3", .files = files_of_system()};
+    if (party_start(&options, &second, &err) != ST_OK)
+        bug(err.text);
+    bytes digits = {(const u8 *)party_name(second), 2 * sizeof(second_node)};
+    if (hex_read_fixed(digits, second_node.b, sizeof(second_node.b)) != ST_OK)
+        bug("a node has a name");
+    fmt(params, sizeof(params), "{\"peer\":\"%s\",\"amount\":%u}", party_name(second),
+        (unsigned)WITH_SECOND);
+    party_ask(liar.victim, "channel_open", params, out);
+    answer_text(out, "channel", second_id, sizeof(second_id));
+    let(call_second);
+}
+
+/* Said again, until the link is there. */
+static bool is_asked(void)
+{
+    let(say_offer_to_second);
+    return is_in_state();
+}
+
+/* The second waits for what it is paid, and the hub has locked it. */
+static bool joins(void)
+{
+    let(make_offer_to_second);
+    asked = second;
+    wanted_state = "asked";
+    wanted_version = 0;
+    bool good = comes(is_asked, 0);
+    agree();
+    let(stake_over_hub);
+    good = good && is("live", 0);
+    asked = NULL;
+    return good && is("ending", 0);
+}
+
+/* A small stake beside that which the hub has joined is paid, and that is not. */
+static void *hub_script(void *self)
+{
+    char params[200], out[PARTY_ANSWER];
+    liar_let_open(channel_id);
+    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"amount\":%u}", channel_id, (unsigned)GIVEN);
+    party_ask(liar.victim, "channel_keysend", params, out);
+    start_second();
+    judge(joins(), "a stake that is joined");
+    u32 joined = slot;
+    let(stake_one_more);
+    judge(comes(is_given_back, 0), "another stake of one app");
+    wanted_balance = LIAR_DEPOSIT - GIVEN + 1;
+    let(pay_all);
+    judge(comes(has_balance_with_liar, 0) && is("ending", 0) &&
+              balance_in(second_id) == WITH_SECOND,
+          "another stake of one app, which is paid: the hub pays on what it was not paid");
+
+    let(stake_one_more);
+    judge(comes(is_given_back, 0), "another stake, again");
+    u32 other = slot;
+    party_stop(second);
+    second = NULL;
+    ledger_pass(offer.expiry_s + 5 - ledger_now_s(liar.ledger));
+    slot = joined;
+    let(drop);
+    slot = other;
+    wanted_balance++;
+    let(pay_all);
+    judge(comes(has_balance_with_liar, 0) && is("ending", 0) &&
+              balance_in(second_id) == WITH_SECOND,
+          "another stake, paid when the joined one is gone: the hub pays on what it was not paid");
+    party_stop(liar.victim);
+    is_over = true;
+    return self;
+}
+
+static void play(void *(*with)(void *self), unsigned *good, unsigned *bad)
 {
     char command[100], path[100];
     pthread_t asking;
     struct timer look = {.due = looked};
+    is_over = false;
     passed = good;
     failed = bad;
     scratch_folder("liar", top, sizeof(top));
@@ -525,7 +673,7 @@ void liar_apps(unsigned *good, unsigned *bad)
     liar_begin(hear);
     liar_start_victim(path);
     looked(&look);
-    code = pthread_create(&asking, NULL, script, NULL);
+    code = pthread_create(&asking, NULL, with, NULL);
     assert(code == 0);
     loop_run(liar.loop);
     pthread_join(asking, NULL);
@@ -534,4 +682,14 @@ void liar_apps(unsigned *good, unsigned *bad)
     fmt(command, sizeof(command), "rm -r %s", top);
     code = system(command);
     assert(code == 0);
+}
+
+void liar_apps(unsigned *good, unsigned *bad)
+{
+    play(script, good, bad);
+}
+
+void liar_hub(unsigned *good, unsigned *bad)
+{
+    play(hub_script, good, bad);
 }

@@ -9,11 +9,28 @@ struct liar liar;
 
 /* --- What it says. */
 
-void liar_say(const struct wire_message *message)
+static void say_on(struct link *link, const struct wire_message *message)
 {
     static u8 room[WIRE_LIMIT];
-    if (liar.link != NULL)
-        (void)link_send(liar.link, (bytes){room, wire_encode(message, room)});
+    if (link != NULL)
+        (void)link_send(link, (bytes){room, wire_encode(message, room)});
+}
+
+void liar_say(const struct wire_message *message)
+{
+    say_on(liar.link, message);
+}
+
+void liar_say_to_other(const struct wire_message *message)
+{
+    say_on(liar.other, message);
+}
+
+void liar_call(const point33 *node, const char *host)
+{
+    struct err err;
+    if (links_connect(liar.links, node, host, 9735, &liar.other, &err) != ST_OK)
+        bug(err.text);
 }
 
 void liar_say_update(void)
@@ -93,8 +110,8 @@ static void on_message(void *self, struct link *link, bytes content)
 {
     struct wire_message message;
     struct err err;
-    (void)self, (void)link;
-    if (wire_decode(content, &message, &err) != ST_OK)
+    (void)self;
+    if (link == liar.other || wire_decode(content, &message, &err) != ST_OK)
         return;
     if (message.type == WIRE_OPEN)
         accept_channel(&message.open);
@@ -106,8 +123,9 @@ static void on_opened(void *self, struct link *link)
 {
     struct wire_message hello = {.type = WIRE_INIT, .init = {1, BYTES_EMPTY}};
     (void)self;
-    liar.link = link;
-    liar_say(&hello);
+    if (link != liar.other)
+        liar.link = link;
+    say_on(link, &hello);
 }
 
 static void on_drained(void *self)
@@ -118,6 +136,8 @@ static void on_drained(void *self)
 static void on_gone(void *self, struct link *link, const char *why)
 {
     (void)self, (void)why;
+    if (liar.other == link)
+        liar.other = NULL;
     if (liar.link != link)
         return;
     liar.link = NULL;
@@ -154,7 +174,7 @@ void liar_start_victim(const char *folder)
 {
     struct err err;
     struct party_options options = {
-        .who = 1, .folder = folder, .addr = "127.7.0.1", .files = files_of_system()};
+        .who = 1, .folder = folder, .addr = "127.7.0.1", .files = files_of_system(), .joins = true};
     if (party_start(&options, &liar.victim, &err) != ST_OK)
         bug(err.text);
 }

@@ -17,7 +17,8 @@ enum { LIAR_DEPOSIT = 10000 };
 struct liar {
     struct loop *loop;
     struct links *links;
-    struct link *link; /* the daemon's; NULL: it is gone */
+    struct link *link;  /* the daemon's; NULL: it is gone */
+    struct link *other; /* of liar_call; nothing that comes there is heard */
     struct keyring *ring;
     struct limited_signer *keys;
     struct channel_signer signer; /* the same */
@@ -37,6 +38,9 @@ void liar_end(void);
 void liar_start_victim(const char *folder);
 
 void liar_say(const struct wire_message *message);
+/* Another daemon than the victim, and what is said to it once it is there. */
+void liar_call(const point33 *node, const char *host);
+void liar_say_to_other(const struct wire_message *message);
 /* Of what is queued, or a bare acknowledgement. */
 void liar_say_update(void);
 /* What both count as the deposits. */

@@ -257,6 +257,13 @@ static bool is_lock_of(const struct session *session, const struct leg *leg, str
     return lock.amount != 0 && lock.kind == leg->kind && hash32_equal(lock.key, session->id);
 }
 
+/* What the hub is paid is of the one lock that it has joined, in its slot until it ends: its payer
+ * may make others with the same app, small ones, pay these and drop that. */
+static bool is_joined_leg(const struct session *session, const struct leg *leg)
+{
+    return session->role == APP_OVER && leg == &session->in;
+}
+
 struct lock leg_lock(struct session *session, struct leg *leg, bool ours)
 {
     static const struct lock none;
@@ -265,6 +272,9 @@ struct lock leg_lock(struct session *session, struct leg *leg, bool ours)
     u32 own = channel_side(leg->entry->channel);
     const struct locks *locks = channel_locks(leg->entry->channel, ours ? own : 1 - own);
     struct lock lock = locks_get(locks, leg->slot);
+    if (is_joined_leg(session, leg))
+        return session->in_is_paid || session->in_is_gone || !is_lock_of(session, leg, lock) ? none
+                                                                                             : lock;
     for (u32 slot = 0; slot < locks_end(locks) && !is_lock_of(session, leg, lock); slot++) {
         lock = locks_get(locks, slot);
         if (is_lock_of(session, leg, lock))
@@ -455,15 +465,28 @@ static void lock_in(struct entry *entry, u32 slot, bool is_new)
     }
     if (session->in.entry == NULL)
         session->in.entry = entry;
-    if (session->in.entry != entry ||
+    if (session->in.entry != entry || (is_new && session->role == APP_OVER) ||
         (leg_lock(session, &session->in, false).amount != 0 && session->in.slot != slot))
         lock_let_go(entry, slot); /* one is enough */
     session_touch(session);
 }
 
+static void lock_ended(const struct entry *entry, const struct channel_event *event)
+{
+    struct session *session = session_find(entry->daemon, event->reference);
+    bool is_paid = event->kind == EVENT_STAKE_PAID;
+    if (session == NULL || session->in.kind != event->lock_kind ||
+        (session->in.entry != entry && session->in.entry != NULL))
+        return;
+    if (session->role == APP_OVER &&
+        (session->in.slot != event->slot || session->in_is_paid || session->in_is_gone))
+        return;
+    session->in_is_paid |= is_paid;
+    session->in_is_gone |= !is_paid && session->role == APP_OVER;
+}
+
 void apps_event(struct entry *entry, const struct channel_event *event)
 {
-    struct session *session;
     switch (event->kind) {
     case EVENT_LOCK_IN:
     case EVENT_LOCK_WAITS:
@@ -471,10 +494,8 @@ void apps_event(struct entry *entry, const struct channel_event *event)
             lock_in(entry, event->slot, event->kind == EVENT_LOCK_IN);
         break;
     case EVENT_STAKE_PAID:
-        session = session_find(entry->daemon, event->reference);
-        if (session != NULL && session->in.kind == event->lock_kind &&
-            (session->in.entry == entry || session->in.entry == NULL))
-            session->in_is_paid = true;
+    case EVENT_STAKE_GONE:
+        lock_ended(entry, event);
         break;
     case EVENT_PAID_IN:
     case EVENT_PAID_OUT:
@@ -526,9 +547,8 @@ void apps_resume(struct daemon *daemon)
  *                 as it travels
  *     APP_HUB     hub_replay's
  *     APP_STAGE   id ‖ stage ‖ flags: 1 the court is asked, 2 `in` is paid, 4 frozen, 8 the
- *                 hub has locked ‖ when the court has decided, 0: not yet ‖ 0 (u64 each) ‖ what
- *                 each keeps then (16 bytes)
- *     APP_SAID, APP_HEARD    APP_STATE as it travels
+ *                 hub has locked, 16 `in` is dropped ‖ when the court has decided, 0: not yet ‖ 0
+ * (u64 each) ‖ what each keeps then (16 bytes) APP_SAID, APP_HEARD    APP_STATE as it travels
  *     APPS_OVER   expiry of those that are not listed (u64) ‖ struct app_over of each that is over
  */
 
@@ -582,7 +602,7 @@ void record_app_stage(struct session *session)
         .id = session->id,
         .stage = session->stage,
         .flags = (u64)session->sues | (u64)session->in_is_paid << 1 | (u64)session->is_frozen << 2 |
-                 (u64)session->is_joined << 3,
+                 (u64)session->is_joined << 3 | (u64)session->in_is_gone << 4,
         .decided_s = look->decided_s,
         .kept = {look->kept[0], look->kept[1]},
     };
@@ -685,6 +705,7 @@ static enum status read_stage(struct daemon *daemon, bytes payload, struct err *
     session->in_is_paid |= (said.flags & 2) != 0;
     session->is_frozen |= (said.flags & 4) != 0;
     session->is_joined |= (said.flags & 8) != 0;
+    session->in_is_gone |= (said.flags & 16) != 0;
     session_set_stage(session, (enum session_stage)said.stage);
     if (said.stage == SESSION_DONE) { /* the court is not asked any more */
         session->court.look =

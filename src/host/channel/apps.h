@@ -74,6 +74,7 @@ struct session {
     bool sues;       /* the court is asked, or will be: nothing is signed any more */
     bool is_frozen;  /* a channel was lost: nothing is signed any more */
     bool in_is_paid; /* whole */
+    bool in_is_gone; /* dropped, of the hub's */
     bool is_joined;  /* the hub has locked */
     bool asks;       /* the first was told that the hub waits for its fee, on this connection */
     bool is_allowed; /* what we have at stake, by the signer: it counts it until the end */

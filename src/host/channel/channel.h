@@ -108,6 +108,7 @@ struct channel_event {
         EVENT_FAILED,     /* it gives the lock back: slot; channel_lock_reason says why */
         EVENT_DROPPED,    /* and the peer knows that our lock is gone: slot */
         EVENT_STAKE_PAID, /* the peer has paid all of an app's lock: slot, reference: the app */
+        EVENT_STAKE_GONE, /* it has dropped one: the same */
     } kind;
     struct channel *channel;
     u32 slot;

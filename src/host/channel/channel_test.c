@@ -269,6 +269,7 @@ static void act(struct end *at, u64 *numbers)
         switch (event->kind) {
         case EVENT_LOCK_WAITS:
         case EVENT_STAKE_PAID:
+        case EVENT_STAKE_GONE:
             break;
         case EVENT_LOCK_IN:
             CHECK(channel_lock_onion(at->channel, event->slot).size == ONION_SIZE);
@@ -675,6 +676,8 @@ TEST(a_lock_that_the_court_has_given_us_some_of_does_not_expire)
     struct item let_go = {.kind = ITEM_FAIL};
     CHECK(channel_queue(ends[1].channel, &let_go, NULL, NULL) == ST_OK);
     CHECK(channel_take_update(ends[1].channel, update, NOW, &events, NULL) == ST_OK);
+    const struct channel_event *gone = &events.list[events.count - 1];
+    CHECK(gone->kind == EVENT_STAKE_GONE && gone->slot == 0 && gone->reference.b[0] == 5);
     channel_events_free(&events);
     end(ends);
 }

@@ -145,6 +145,7 @@ static void take_event(struct daemon *daemon, const struct channel_event *event)
             forward_event(entry, event);
         break;
     case EVENT_STAKE_PAID:
+    case EVENT_STAKE_GONE:
         apps_event(entry, event);
         break;
     }

@@ -661,6 +661,7 @@ void forward_event(struct entry *entry, const struct channel_event *event)
     case EVENT_PAID_IN:
     case EVENT_PAID_OUT:
     case EVENT_STAKE_PAID:
+    case EVENT_STAKE_GONE:
         break;
     }
 }

@@ -140,7 +140,7 @@ static enum status judge_items(const struct channel *channel, bytes items, u64 n
 struct change {
     u32 slot;
     struct lock before;
-    bool is_paid; /* whole */
+    enum item_kind kind;
 };
 
 static void change_locks(struct locks *locks, bytes items, struct change *changes)
@@ -149,7 +149,7 @@ static void change_locks(struct locks *locks, bytes items, struct change *change
         struct lock before = locks_get(locks, item.slot), after = before;
         if (!item_change(&item, &after))
             continue;
-        *changes++ = (struct change){item.slot, before, item.kind == ITEM_PAID};
+        *changes++ = (struct change){item.slot, before, item.kind};
         locks_set(locks, item.slot, &after);
     }
 }
@@ -245,14 +245,17 @@ static void take_items(struct channel *channel, bytes items, struct channel_even
     }
 }
 
-/* An app's lock that was paid whole looks like one that was dropped afterwards. */
-static void tell_paid(struct channel *channel, const struct change *changes, usize count,
-                      struct channel_events *events)
+/* An app's lock that was paid whole looks like one that was dropped afterwards, and one that comes
+ * to its slot next like itself. */
+static void tell_ended(struct channel *channel, const struct change *changes, usize count,
+                       struct channel_events *events)
 {
     for (usize i = 0; i < count; i++)
-        if (changes[i].is_paid && changes[i].before.kind != LOCK_OF_SECRET)
+        if ((changes[i].kind == ITEM_PAID || changes[i].kind == ITEM_DROP) &&
+            changes[i].before.kind != LOCK_OF_SECRET)
             add_event(events, (struct channel_event){
-                                  .kind = EVENT_STAKE_PAID,
+                                  .kind = changes[i].kind == ITEM_PAID ? EVENT_STAKE_PAID
+                                                                       : EVENT_STAKE_GONE,
                                   .channel = channel,
                                   .slot = changes[i].slot,
                                   .amount = changes[i].before.amount,
@@ -334,7 +337,7 @@ static enum status take(struct channel *channel, const struct wire_update *updat
         channel->hurries |= !update_only_pays_locks(update->items);
         take_ack(channel, update->ack_seq, events);
         take_items(channel, update->items, events);
-        tell_paid(channel, changes, verdict.lock_changes, events);
+        tell_ended(channel, changes, verdict.lock_changes, events);
     } else {
         change_back(locks, changes, verdict.lock_changes);
     }
