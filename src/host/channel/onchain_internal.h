@@ -1,6 +1,6 @@
 /* The parts of a daemon's view of a chain: onchain.c has the thread and the messages both ways,
- * onchain_scan.c finds what is new, onchain_view.c reads channels, onchain_court.c apps,
- * onchain_send.c sends. */
+ * onchain_scan.c finds what is new, onchain_registry.c reads secrets, onchain_view.c channels,
+ * onchain_court.c apps, onchain_send.c sends. */
 #ifndef CHANNEL_ONCHAIN_INTERNAL_H
 #define CHANNEL_ONCHAIN_INTERNAL_H
 
@@ -168,6 +168,12 @@ struct watched *watched_find(struct onchain *chain, hash32 id);
 /* Finds what is new and tells it. Statuses as client/eth.h: what was not done is done the next
  * time. */
 enum status onchain_scan(struct onchain *chain, struct err *err);
+
+/* --- onchain_registry.c */
+
+/* Tells what its logs say that were not scanned before. */
+enum status registry_take_logs(struct onchain *chain, const struct eth_logs *logs, struct arena tmp,
+                               struct err *err);
 
 /* --- onchain_view.c */
 
