@@ -1,12 +1,13 @@
-// A hub whose journal was put back from an old copy, with payments under way that the copy does not know: what it pays
-// on, it gets back.
+// A hub whose journal was put back from an old copy, or is gone, with payments under way that it does not know; and one
+// that was not there when a payment's secret was shown: what it pays on, it gets back.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { toEventSelector } from 'viem';
-import { deploy, hex, startDaemon } from './channels.mjs';
-import { ether, freeze, startNode, until } from './node.mjs';
+import { encodeFunctionData, parseAbi, toEventSelector, toFunctionSelector, toHex } from 'viem';
+import { deploy, hex, startDaemon, startTower } from './channels.mjs';
+import { addresses, ether, freeze, startNode, until } from './node.mjs';
 
 const PATIENCE = 60_000;
 const RESTORE_S = 7300; // all that the lost states may have been signed for has run out
@@ -27,17 +28,22 @@ describe('a hub that was restored', () => {
   });
 
   /** A payer, a hub and a payee, `pairs` channels of each two, and a copy of what the hub has before they pay anything. */
-  async function world(margin, pairs = 1) {
+  async function world(margin, { pairs = 1, guarded = false, before = () => {} } = {}) {
     await stop();
     chain = await startNode({ blockTime: 250 });
     running.push(chain);
     await deploy(chain.url);
-    const start = async (key) => {
-      const daemon = await startDaemon({ urls: [chain.url], key, args: ['--margin', String(margin)] });
+    const start = async (key, ...args) => {
+      const daemon = await startDaemon({ urls: [chain.url], key, args: ['--margin', String(margin), ...args] });
       running.push(daemon);
       return daemon;
     };
-    const self = { payer: await start('test:1'), hub: await start('test:2'), payee: await start('test:3'), copy: mkdtempSync(`${scratch}/copy-`) };
+    const tower = guarded ? await startTower({ urls: [chain.url], key: 'test:4' }) : null;
+    if (tower) running.push(tower);
+    const self = { payee: await start('test:3'), copy: mkdtempSync(`${scratch}/copy-`) };
+    await before(self);
+    self.payer = await start('test:1');
+    self.hub = await start('test:2', ...(tower ? ['--tower', tower.name] : []));
     const open = async (from, to) => (await self[from].rpc('channel_open', { peer: self[to].node, amount: hex(ether) })).channel;
     self.in = [];
     self.out = [];
@@ -74,9 +80,11 @@ describe('a hub that was restored', () => {
     return self;
   }
 
+  const ask = (payee, sum) => payee.rpc('channel_invoice', { amount: hex(sum), expirySeconds: 86_400 });
+
   /** The payment's locks are in both channels, and the payee, which is frozen, will find its own when it wakes. */
-  async function lock(self, sum = amount, way = { via: [point(self.hub)] }) {
-    const { invoice, hash } = await self.payee.rpc('channel_invoice', { amount: hex(sum), expirySeconds: 86_400 });
+  async function lock(self, sum = amount, way = { via: [point(self.hub)] }, asked = ask(self.payee, sum)) {
+    const { invoice, hash } = await asked;
     const spendable = async () => (await self.hub.rpc('channel_list')).filter(({ channel }) => self.out.includes(channel)).reduce((all, each) => all + BigInt(each.spendable), 0n);
     const before = await spendable();
     await freeze(self.payee.pid);
@@ -149,8 +157,71 @@ describe('a hub that was restored', () => {
     await self.has('hub', self.second, ether - amount, 'what the hub has left');
   });
 
+  test('pays and is paid for what the registry was shown before it came back with its key alone', async () => {
+    const margin = 4000;
+    const self = await world(margin, { guarded: true });
+    for (const name of ['hub', 'payee']) await self[name].rpc('channel_keysend', { channel: self.second, amount: '0x1' }); // else the tower has nothing of it
+    const { paid, hash } = await lock(self);
+    await until(async () => (await self.hub.rpc('channel_list')).every((each) => BigInt(each.unguarded) === 0n), PATIENCE, 'the tower\'s receipts');
+    const before = await reveals();
+    await freeze(self.hub.pid);
+    process.kill(self.payee.pid, 'SIGCONT');
+    await until(async () => (await self.payee.rpc('channel_invoiceStatus', { hash })).state === 'paid', PATIENCE, 'the payee to tell its secret');
+    await self.hub.kill();
+    await pass(3600 + 3 * margin + 100);
+    await until(async () => await reveals() > before, PATIENCE, 'the secret in the registry');
+    await chain.rpc('evm_mine'); // what comes after that is all that the hub will be told unasked
+    await self.again('hub', { datadir: `${scratch}/none`, word: 'restore' });
+    for (const channel of [self.first, self.second]) await self.is(channel, 'restoring', 'hub');
+    await pass(RESTORE_S);
+    assert.equal((await paid).state, 'paid');
+    await self.has('payee', self.second, amount, 'the payee\'s money');
+    await self.has('hub', self.first, amount + fee + 1n, 'the hub\'s money');
+    await self.has('hub', self.second, ether - amount, 'what the hub has left');
+  });
+
+  /** The secret of an invoice, out of its payee's journal. */
+  const secretOf = ({ datadir }, hash) => {
+    const journal = readFileSync(`${datadir}/channels.log`);
+    let at = 0;
+    while (`0x${createHash('sha256').update(journal.subarray(at, at + 32)).digest('hex')}` !== hash) {
+      if (++at > journal.length) throw new Error('the journal has no such secret');
+    }
+    return `0x${journal.subarray(at, at + 32).toString('hex')}`;
+  };
+
+  for (const [what, functionName, args] of [
+    ['alone', 'reveal', (secret) => [secret]],
+    ['in a batch', 'revealBatch', (secret) => [[toHex(1, { size: 32 }), secret]]],
+  ]) {
+    test(`a mediator is paid for a secret that was shown ${what} before its first channel, and by nobody to it`, async () => {
+      const margin = 3600;
+      let asked;
+      const self = await world(margin, {
+        before: async ({ payee }) => {
+          asked = ask(payee, amount);
+          const { hash } = await asked;
+          const [{ adjudicator: address }] = (await payee.rpc('channel_nodeInfo')).chains;
+          const registry = `0x${(await chain.rpc('eth_call', { to: address, data: toFunctionSelector('registry()') }, 'latest')).slice(-40)}`;
+          const data = encodeFunctionData({ abi: parseAbi(['function reveal(bytes32)', 'function revealBatch(bytes32[])']), functionName, args: args(secretOf(payee, hash)) });
+          const sent = await chain.rpc('eth_sendTransaction', { from: addresses[0], to: registry, data });
+          await until(() => chain.rpc('eth_getTransactionReceipt', sent), PATIENCE, 'the secret in the registry');
+          for (let i = 0; i < 70; i++) await chain.rpc('evm_mine'); // a daemon looks at some blocks again when it begins
+        },
+      });
+      const { paid } = await lock(self, amount, { via: [point(self.hub)] }, asked);
+      await self.payee.kill();
+      await pass(3600 + 4 * margin + 200);
+      assert.equal((await paid).state, 'paid');
+      await self.has('hub', self.first, amount + fee + 1n, 'the hub\'s money');
+      await self.again('payee');
+      await self.has('payee', self.second, amount, 'the payee\'s money');
+      await self.has('hub', self.second, ether - amount, 'what the hub has left');
+    });
+  }
+
   test('claims all parts of a payment, although nobody knows which lock is for which', async () => {
-    const self = await world(3600, 2);
+    const self = await world(3600, { pairs: 2 });
     const sum = ether * 14n / 10n; // more than a channel has
     await until(async () => {
       const { channels } = await self.payer.rpc('channel_graph');

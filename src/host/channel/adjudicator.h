@@ -219,6 +219,10 @@ enum status registry_read_event(const struct log *log, struct registry_event *ou
 enum status registry_read_batch(bytes input, hash32 root, const hash32 **preimages, usize *count,
                                 struct arena *arena, struct err *err);
 
+/* When keys were revealed by themselves, which says nothing of batches; 0: they were not. */
+enum status registry_ask_times(struct eth *eth, address registry, const hash32 *keys, usize count,
+                               struct eth_at at, u64 *out, struct arena tmp, struct err *err);
+
 /* sha256. */
 hash32 registry_key(hash32 preimage);
 /* The root of a batch; `count` from 1 to REGISTRY_MOST_PREIMAGES. */

@@ -466,6 +466,11 @@ static void on_stir(void *self, hash32 id)
     network_stirred(self, id);
 }
 
+static void on_searched(void *self, hash32 key)
+{
+    sought_answered(self, key);
+}
+
 static void on_funds(void *self, hash32 id, const u128 funds[2])
 {
     network_funds(self, id, funds);
@@ -497,7 +502,8 @@ static enum status open_chain(struct daemon *daemon, usize index, struct chain_o
                      .revealed = on_reveal,
                      .outcome = on_outcome,
                      .stirred = on_stir,
-                     .funds = on_funds},
+                     .funds = on_funds,
+                     .searched = on_searched},
     };
     enum status st = onchain_open(&options, &out->chain, err);
     if (st != ST_OK) {
@@ -682,6 +688,7 @@ void daemon_forget(struct daemon *daemon)
         shown_free(&daemon->chains[i]);
         reveals_free(&daemon->chains[i]);
         public_free(&daemon->chains[i]);
+        sought_free(&daemon->chains[i]);
     }
     for (u32 i = 0; i < daemon->entry_count; i++) {
         passages_free(daemon->entries[i]);

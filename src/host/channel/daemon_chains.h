@@ -123,4 +123,13 @@ bool public_add(struct chain_of *chain, hash32 key);
 bool public_has(const struct daemon *daemon, hash32 key);
 void public_free(struct chain_of *chain);
 
+/* --- sought.c */
+
+/* Whether the daemon was told all that the chain's registry was shown of a lock's key, before the
+ * daemon followed it too. Else it is asked; the answer comes before a block, which looks again. */
+bool sought_all(struct chain_of *chain, const struct lock *lock);
+/* The registry has answered. */
+void sought_answered(struct chain_of *chain, hash32 key);
+void sought_free(struct chain_of *chain);
+
 #endif

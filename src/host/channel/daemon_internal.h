@@ -23,6 +23,7 @@
  *     splice.c    new bases, and money taken out of open channels
  *     unlock.c    locks after a dispute
  *     public.c    secrets that everybody knows
+ *     sought.c    secrets that registries are asked for
  *     tower_client.c  what a watchtower is given
  *     apps.c      apps, and locks that they decide (apps.h)
  *     methods.c   JSON-RPC
@@ -321,6 +322,7 @@ struct chain_of {
     struct shown *shown[SHOWN_BUCKETS];
     struct revealing *revealing;
     struct by_hash public[2]; /* public.c: the newer, the older */
+    struct by_hash sought;    /* sought.c */
 };
 
 /* What leaves once the batch is durable. */

@@ -562,8 +562,10 @@ static bool give_up_late(struct entry *entry)
         struct passage *passage = entry->out[slot];
         if (passage == NULL || passage->state != PASSAGE_WAITS)
             continue;
+        struct lock lock = {.key = passage->key, .expiry_s = passage->expiry_s};
         if (entry->chain->final_time_s > passage->expiry_s &&
-            shown_find(entry->chain, passage->key, passage->expiry_s) == NULL)
+            shown_find(entry->chain, passage->key, passage->expiry_s) == NULL &&
+            sought_all(entry->chain, &lock))
             give_up(passage);
         else
             waits = true;
@@ -718,8 +720,9 @@ static void look_at_theirs(struct entry *entry, u64 now_s)
     }
 }
 
-/* A lock of ours whose time is over is ours again, unless its secret was shown; or was told in
- * time, and what we say to that still waits, with which the next update is full. */
+/* A lock of ours whose time is over is ours again, unless its secret was shown, be it before we
+ * followed the registry; or was told in time, and what we say to that still waits, with which the
+ * next update is full. */
 static void look_at_ours(struct entry *entry, u64 now_s)
 {
     enum { CLOCKS_S = 60 }; /* by which the peer's may be behind */
@@ -732,6 +735,8 @@ static void look_at_ours(struct entry *entry, u64 now_s)
         if (now_s <= lock.expiry_s + CLOCKS_S || entry->answers != NULL)
             continue;
         bool paid = shown_find(entry->chain, lock.key, lock.expiry_s) != NULL;
+        if (!paid && !sought_all(entry->chain, &lock))
+            continue;
         struct item end = {.kind = paid ? ITEM_PAID : ITEM_DROP, .slot = slot};
         queue(entry, &end);
     }

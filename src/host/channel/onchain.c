@@ -101,6 +101,10 @@ static void say(const struct onchain_listener *listener, const struct telling *f
     case TELL_STIRRED:
         listener->stirred(listener->self, from->key);
         return;
+    case TELL_SEARCHED:
+        if (listener->searched != NULL)
+            listener->searched(listener->self, from->key);
+        return;
     case TELL_FUNDS:
         listener->funds(listener->self, from->key, from->funds.of);
         return;
@@ -201,6 +205,15 @@ void onchain_forget_app(struct onchain *chain, hash32 app)
 void onchain_ask_funds(struct onchain *chain, hash32 id)
 {
     put_order_about(chain, ORDER_ASK, id);
+}
+
+void onchain_ask_secret(struct onchain *chain, hash32 key, u64 since_s, u64 until_s)
+{
+    struct order *order = take(sizeof(*order));
+    order->kind = ORDER_SEARCH;
+    order->search = take(sizeof(*order->search));
+    *order->search = (struct search){.key = key, .since_s = since_s, .until_s = until_s};
+    put_order(chain, order);
 }
 
 void onchain_tell_since(struct onchain *chain, u64 block)
@@ -377,6 +390,10 @@ static bool take_orders(struct onchain *chain)
         case ORDER_ASK:
             add_asked(chain, order->id);
             break;
+        case ORDER_SEARCH:
+            *chain->searches_end = order->search;
+            chain->searches_end = &order->search->next;
+            break;
         case ORDER_SINCE:
             chain->earliest = max_u64(order->since, 1);
             reach_back(chain, chain->earliest);
@@ -422,8 +439,8 @@ static bool is_still(struct onchain *chain)
 {
     u64 number;
     return clock_now_ms() < chain->looked_ms + WHOLE_MS && chain->jobs == NULL &&
-           chain->asked == NULL && eth_ask_block_number(chain->eth, &number, NULL) == ST_OK &&
-           number == chain->tip.number;
+           chain->asked == NULL && chain->searches == NULL && chain->in_batches == NULL &&
+           eth_ask_block_number(chain->eth, &number, NULL) == ST_OK && number == chain->tip.number;
 }
 
 /* Reads and tells all that is new. */
@@ -433,6 +450,7 @@ static enum status look(struct onchain *chain, struct err *err)
     chain->looked_ms = 0;
     TRY(onchain_scan(chain, err));
     TRY(onchain_tell_funds(chain, err));
+    TRY(registry_search(chain, err));
     chain->looked_ms = now_ms;
     return ST_OK;
 }
@@ -540,6 +558,7 @@ enum status onchain_open(const struct onchain_options *options, struct onchain *
         address_is_zero(options->adjudicator) ? ADJUDICATOR_ADDRESS : options->adjudicator;
     chain->orders_end = &chain->orders;
     chain->asked_end = &chain->asked;
+    chain->searches_end = &chain->searches;
     chain->outbox = outbox_new(&options->listener);
     pthread_mutex_init(&chain->lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -572,6 +591,15 @@ static void stop_thread(struct onchain *chain)
         pthread_join(chain->thread, NULL);
 }
 
+static void free_searches(struct search *list)
+{
+    while (list != NULL) {
+        struct search *next = list->next;
+        free(list);
+        list = next;
+    }
+}
+
 static void free_all(struct onchain *chain)
 {
     while (chain->all != NULL)
@@ -587,6 +615,8 @@ static void free_all(struct onchain *chain)
         chain->asked = asked->next;
         free(asked);
     }
+    free_searches(chain->searches);
+    free_searches(chain->in_batches);
 }
 
 void onchain_close(struct onchain *chain)

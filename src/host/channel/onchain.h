@@ -83,6 +83,8 @@ struct onchain_listener {
     void (*disputed)(void *self, hash32 id, hash32 salt, u64 block);
     /* The same of an app, whosever it is, of which a state was shown in the court. */
     void (*shown)(void *self, hash32 app, u64 block);
+    /* All that the registry has of a key that was asked for has been told. NULL is fine. */
+    void (*searched)(void *self, hash32 key);
 };
 
 struct onchain_options {
@@ -136,6 +138,11 @@ void onchain_forget_app(struct onchain *chain, hash32 app);
 /* Asks about a channel of whomever, as of the newest block. Many are asked about at once; how many
  * wait is for the caller to bound. */
 void onchain_ask_funds(struct onchain *chain, hash32 id);
+
+/* Tells of a secret however long ago it was revealed by itself, and of batches with it since
+ * `since_s`; then `searched`. Who only wants one that counts until `until_s` is told sooner. Keys
+ * are asked about together; how many wait is for the caller to bound. */
+void onchain_ask_secret(struct onchain *chain, hash32 key, u64 since_s, u64 until_s);
 
 /* Disputes and reveals are told from this block on. Else from when it was opened, or from the
  * first block that a channel is watched from. */

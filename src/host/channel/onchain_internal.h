@@ -63,6 +63,13 @@ struct asked {
     hash32 id;
 };
 
+/* A secret that is asked for. The thread's own. */
+struct search {
+    struct search *next;
+    hash32 key;
+    u64 since_s, until_s; /* onchain_ask_secret */
+};
+
 /* To the thread. */
 struct order {
     struct order *next;
@@ -73,6 +80,7 @@ struct order {
         ORDER_WATCH_APP,
         ORDER_FORGET_APP,
         ORDER_ASK,
+        ORDER_SEARCH,
         ORDER_SINCE,
         ORDER_DO,
     } kind;
@@ -80,6 +88,7 @@ struct order {
     u64 since;                  /* WATCH, SINCE */
     hash32 id;                  /* LOOK, FORGET, ASK, of apps */
     struct job *job;            /* DO */
+    struct search *search;      /* SEARCH */
 };
 
 /* To the listener. */
@@ -95,6 +104,7 @@ struct telling {
         TELL_OUTCOME,
         TELL_STIRRED,
         TELL_FUNDS,
+        TELL_SEARCHED,
     } kind;
     hash32 key; /* or id, or the key of a revealed secret */
     bool flag;  /* final, or succeeded */
@@ -144,6 +154,10 @@ struct onchain {
     struct watched_app *apps;
     struct job *jobs;
     struct asked *asked, **asked_end;
+    struct search *searches, **searches_end; /* nothing is looked at yet */
+    struct search *in_batches;               /* looked for in batches */
+    bool is_in_blocks;                       /* from this block on: */
+    u64 search_at;
     struct head tip;      /* all zero: nothing is scanned yet */
     struct head final;    /* the same */
     bool is_told;         /* what there is at these */
@@ -165,11 +179,17 @@ struct watched *watched_find(struct onchain *chain, hash32 id);
 
 /* --- onchain_scan.c */
 
+enum status onchain_head_at(struct onchain *chain, u64 number, struct head *out, struct arena tmp,
+                            struct err *err);
+
 /* Finds what is new and tells it. Statuses as client/eth.h: what was not done is done the next
  * time. */
 enum status onchain_scan(struct onchain *chain, struct err *err);
 
 /* --- onchain_registry.c */
+
+/* Goes on with secrets that were asked for, as far as one gets in a moment. */
+enum status registry_search(struct onchain *chain, struct err *err);
 
 /* Tells what its logs say that were not scanned before. */
 enum status registry_take_logs(struct onchain *chain, const struct eth_logs *logs, struct arena tmp,

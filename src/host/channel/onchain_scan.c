@@ -33,8 +33,8 @@ static bool has_tip(const struct onchain *chain)
 
 /* --- Heads. */
 
-static enum status head_at(struct onchain *chain, u64 number, struct head *out, struct arena tmp,
-                           struct err *err)
+enum status onchain_head_at(struct onchain *chain, u64 number, struct head *out, struct arena tmp,
+                            struct err *err)
 {
     struct eth_header header;
     TRY(eth_ask_header(chain->eth, eth_at_number(number), &header, &tmp, err));
@@ -57,7 +57,7 @@ static enum status find_final(struct onchain *chain, const struct eth_heads *hea
     else if (out->number == latest)
         *out = head_of(&heads->latest);
     else if (depth > 0)
-        return head_at(chain, out->number, out, tmp, err);
+        return onchain_head_at(chain, out->number, out, tmp, err);
     return ST_OK;
 }
 
@@ -109,7 +109,7 @@ static enum status still_has(struct onchain *chain, const struct head *head, boo
                              struct arena tmp, struct err *err)
 {
     struct head now;
-    enum status st = head_at(chain, head->number, &now, tmp, err);
+    enum status st = onchain_head_at(chain, head->number, &now, tmp, err);
     *out = st == ST_OK && same(&now, head);
     return st == ST_MISSING ? ST_OK : st;
 }

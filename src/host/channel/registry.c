@@ -40,6 +40,27 @@ bytes registry_record(hash32 preimage, u32 index, u32 count, const hash32 *path,
     return abi_end(&out);
 }
 
+enum status registry_ask_times(struct eth *eth, address registry, const hash32 *keys, usize count,
+                               struct eth_at at, u64 *out, struct arena tmp, struct err *err)
+{
+    struct eth_message *messages = ARENA_NEW(&tmp, struct eth_message, count);
+    bytes *answers = ARENA_NEW(&tmp, bytes, count);
+    for (usize i = 0; i < count; i++) {
+        struct abi_out call = abi_begin_call(abi_selector("revealedAt(bytes32)"), 1, &tmp);
+        abi_put_hash(&call, keys[i]);
+        messages[i] = (struct eth_message){.to = registry, .data = abi_end(&call)};
+    }
+    TRY(eth_ask_calls(eth, messages, count, at, answers, &tmp, err));
+    for (usize i = 0; i < count; i++) {
+        struct abi_in in = abi_over(answers[i]);
+        out[i] = abi_get_u64(&in);
+        if (in.failed)
+            return fail(err, ST_CORRUPT, "%s: what the registry answers makes no sense",
+                        eth_name(eth));
+    }
+    return ST_OK;
+}
+
 /* --- Keys. */
 
 hash32 registry_key(hash32 preimage)

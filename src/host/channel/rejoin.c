@@ -213,6 +213,14 @@ static bool knows_secret(struct entry *entry, u32 slot, hash32 key, hash32 *out)
     return true;
 }
 
+/* Of a lock whose secret is not known: a registry may have been shown it before we followed it,
+ * or before the watchtower's copy, which has none. */
+static void ask_registries(struct daemon *daemon, const struct lock *lock)
+{
+    for (usize i = 0; i < daemon->chain_count; i++)
+        (void)sought_all(&daemon->chains[i], lock);
+}
+
 static void claim_known(struct entry *entry)
 {
     u32 peer = 1 - channel_side(entry->channel);
@@ -221,9 +229,12 @@ static void claim_known(struct entry *entry)
     for (u32 slot = 0; slot < end; slot++) {
         struct lock lock = lock_in(entry, peer, slot);
         if (lock.amount == 0 || lock.kind != LOCK_OF_SECRET ||
-            !channel_lock_is_held(entry->channel, slot) ||
-            !knows_secret(entry, slot, lock.key, &preimage))
+            !channel_lock_is_held(entry->channel, slot))
             continue;
+        if (!knows_secret(entry, slot, lock.key, &preimage)) {
+            ask_registries(entry->daemon, &lock);
+            continue;
+        }
         claim_slot(entry, slot, preimage);
         rejoin_secret(entry->daemon, lock.key, preimage);
     }

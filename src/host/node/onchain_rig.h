@@ -47,6 +47,8 @@ struct dev {
     hash32 stirred;                 /* the last */
     hash32 disputed, disputed_salt; /* the last */
     u64 disputed_block;
+    hash32 searched; /* the last */
+    usize searched_count;
     usize dispute_count, seen_count, outcome_count, reveal_count, stirred_count, funds_count;
     u64 block, final_number;
 

@@ -78,6 +78,13 @@ static void saw_dispute(void *self, hash32 id, hash32 salt, u64 block)
     at->disputed_block = block;
 }
 
+static void saw_searched(void *self, hash32 key)
+{
+    struct dev *at = self;
+    at->searched = key;
+    at->searched_count++;
+}
+
 /* --- Waiting. */
 
 static void check_done(struct timer *timer)
@@ -141,7 +148,7 @@ void dev_open_chain(struct dev *at, const char *folder)
         .poll_ms = POLL_MS,
         .loop = at->loop,
         .listener = {at, saw_view, NULL, saw_block, saw_reveal, saw_outcome, saw_stir, saw_funds,
-                     saw_dispute},
+                     saw_dispute, NULL, saw_searched},
     };
     if (onchain_open(&options, &at->chain, &at->err) != ST_OK ||
         onchain_begin(at->chain, &at->err) != ST_OK)

@@ -456,6 +456,62 @@ TEST(secrets_are_told_alone_and_in_batches)
     dev_end(at);
 }
 
+static bool has_searched_one(struct dev *at)
+{
+    return at->searched_count >= 1;
+}
+
+static bool has_searched_four(struct dev *at)
+{
+    return at->searched_count >= 4;
+}
+
+static void show(struct dev *at, bytes call)
+{
+    struct onchain_intent intent = {.key = dev_next_key(at), .to = ONCHAIN_REGISTRY, .data = call};
+    onchain_submit(at->chain, &intent);
+    dev_conclude(at, intent.key, NULL, __LINE__);
+}
+
+/* One that follows a chain from now on is told of what was before only what it asks for. */
+TEST(secrets_of_before_are_told_to_who_asks_for_them)
+{
+    struct dev *at = dev_begin();
+    hash32 batch[2] = {{{[31] = 53}}, {{[31] = 54}}};
+    hash32 alone = {{[31] = 55}}, unknown = {{[31] = 56}};
+    dev_open_chain(at, test_folder());
+    show(at, registry_reveal(alone, test_arena()));
+    u64 alone_s = dev_now_s(at);
+    dev_pass(at, 100);
+    show(at, registry_reveal_batch(batch, 2, test_arena()));
+    u64 batch_s = dev_now_s(at);
+    dev_pass(at, 100);
+    dev_close_chain(at);
+    at->reveal_count = 0;
+    at->block = 0;
+    dev_open_chain(at, test_folder());
+    WAIT_FOR(at, has_block);
+    CHECK(at->reveal_count == 0);
+
+    onchain_ask_secret(at->chain, registry_key(batch[1]), batch_s + 1, UINT64_MAX);
+    WAIT_FOR(at, has_searched_one);
+    CHECK(at->reveal_count == 0 && hash32_equal(at->searched, registry_key(batch[1])));
+
+    /* Late for who wants it, the one alone is told nevertheless. */
+    onchain_ask_secret(at->chain, registry_key(unknown), 0, UINT64_MAX);
+    onchain_ask_secret(at->chain, registry_key(alone), batch_s, alone_s - 1);
+    onchain_ask_secret(at->chain, registry_key(batch[1]), batch_s, UINT64_MAX);
+    WAIT_FOR(at, has_searched_four);
+    const hash32 wanted[3] = {alone, batch[0], batch[1]};
+    CHECK(at->reveal_count == 3);
+    for (usize i = 0; i < 3; i++) {
+        CHECK_ROW(i, hash32_equal(at->reveals[i].secret, wanted[i]));
+        CHECK_ROW(i, at->reveals[i].time_s == (i == 0 ? alone_s : batch_s));
+        CHECK_ROW(i, at->reveals[i].batch_count == (i == 0 ? 0 : 2));
+    }
+    dev_end(at);
+}
+
 /* By an account that does not send it again. */
 static void deposit_from_elsewhere(struct dev *at, const struct dev_channel *of, u64 amount)
 {
