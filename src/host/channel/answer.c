@@ -61,21 +61,13 @@ static struct sender_stake until_end(const struct channel_terms *terms,
                                  until_s};
 }
 
-u32 answer_client(const struct adjudicator_states *states)
-{
-    for (u32 side = 0; side < 2; side++)
-        if (is_given(&states->half[side].payee))
-            return 1 - side;
-    return ANSWER_FOR_EITHER;
-}
-
 struct sender_stake answer_stake(const struct channel_terms *terms,
                                  const struct adjudicator_states *states,
                                  const struct onchain_view *view, u32 side)
 {
     const struct adjudicator_state *posted = &view->state;
     u256 worth = gain_of_a(states, view);
-    if (side == 1 || (side == ANSWER_FOR_EITHER && u256_is_negative(worth)))
+    if (side == 1)
         worth = u256_negate(worth);
     if (u256_is_negative(worth))
         worth = U256_ZERO;

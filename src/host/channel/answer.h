@@ -21,11 +21,6 @@ bytes answer_call(const struct channel_terms *terms, const struct adjudicator_st
                   const struct onchain_view *view, struct answering *answering,
                   struct arena *arena);
 
-/* Whose states they are: the side that has endorsed the other's half by itself. EITHER: that does
- * not show. */
-enum { ANSWER_FOR_EITHER = 2 };
-u32 answer_client(const struct adjudicator_states *states);
-
 /* What an answer with these states brings the side at most, until the dispute's end. Zeros where
  * that is nothing, and where the channel's asset is not ether: nobody says what it is worth. */
 struct sender_stake answer_stake(const struct channel_terms *terms,

@@ -42,7 +42,8 @@ bool session_is_guarded(const struct session *session)
 
 void session_guard_begin(struct session *session)
 {
-    session->guard.hint = tower_app_hint(session->id);
+    point33 node = keyring_node(session->daemon->ring);
+    session->guard.hint = tower_app_hint(session->id, &node);
     session->guard.least = session->guard.least_since = worth(session, &session->newest.state);
 }
 
@@ -82,6 +83,7 @@ static void put(struct session *session, u64 sequence, bytes blob)
 static bool seal(const struct session *session, u8 out[static TOWER_PUT_SIZE])
 {
     const struct signed_state *move = next_move(session);
+    point33 node = keyring_node(session->daemon->ring);
     struct tower_app app = {
         .player = session->role,
         .asset = session->asset,
@@ -95,7 +97,7 @@ static bool seal(const struct session *session, u8 out[static TOWER_PUT_SIZE])
         app.move = move->state;
         app.move_signature = move->signature[session->role];
     }
-    return tower_app_seal(session->id, &app, out);
+    return tower_app_seal(session->id, &node, &app, out);
 }
 
 void session_guard(struct session *session)

@@ -72,6 +72,7 @@ struct sign_request {
         SIGN_CLOSE,
         SIGN_WITHDRAW,
         SIGN_ANNOUNCE,
+        SIGN_TOWER,   /* that our node may keep the channel's states with a watchtower */
         SIGN_APP,     /* a state of an app, by the node's key: of no channel */
         SIGN_PAYMENT, /* nothing, here and below: whether it may be */
         SIGN_DEPOSIT,

@@ -108,9 +108,10 @@ struct tower_progress {
     hash32 digest;    /* of its receipt */
     enum { TOWER_IDLE, TOWER_WAITING, TOWER_UNDERWAY } state; /* and in that list of the daemon's */
     struct entry *next;
-    u128 covered;  /* channel_relied of the newest that it has in this run */
-    bool is_ahead; /* it has a later state than we */
-    bool holds;    /* updates wait for it */
+    u128 covered;      /* channel_relied of the newest that it has in this run */
+    signature64 claim; /* that we may keep the channel's states there; zeros: not signed yet */
+    bool is_ahead;     /* it has a later state than we */
+    bool holds;        /* updates wait for it */
 };
 
 /* Channels in the order in which they came, by `tower.next`. */

@@ -64,21 +64,19 @@ void restoring_begin(struct daemon *daemon)
 /* --- Nothing is left but the account's key and a watchtower. */
 
 static enum status open_kept(struct daemon *daemon, const struct daemon_kept *kept,
-                             struct tower_note *note, struct channel_terms *terms,
-                             struct adjudicator_states *states, struct err *err)
+                             struct tower_note *note, struct tower_blob *blob, struct err *err)
 {
     hint16 hint;
-    struct tower_stakes stakes; /* for the tower alone */
+    point33 node = keyring_node(daemon->ring);
     secret32 key = keyring_note_key(daemon->ring);
     memcpy(hint.b, kept->hint, sizeof(hint));
     enum status st = tower_note_open(
-        &key, hint, (bytes){kept->blob + TOWER_BLOB_SIZE, TOWER_NOTE_SIZE}, note, err);
+        &key, &node, hint, (bytes){kept->blob + TOWER_BLOB_SIZE, TOWER_NOTE_SIZE}, note, err);
     secret_wipe(&key);
     TRY(st);
-    TRY(tower_blob_open(note->salt, (bytes){kept->blob, TOWER_BLOB_SIZE}, terms, states, &stakes,
-                        err));
-    if (!answer_is_signed(terms, states) ||
-        !address_equal(signer_owner(daemon->keys, note->key), terms->owner[note->side]))
+    TRY(tower_blob_open(note->salt, &node, (bytes){kept->blob, TOWER_BLOB_SIZE}, blob, err));
+    if (!answer_is_signed(&blob->terms, &blob->states) ||
+        !address_equal(signer_owner(daemon->keys, note->key), blob->terms.owner[note->side]))
         return fail(err, ST_INVALID, "the states are not signed as they have to be");
     return ST_OK;
 }
@@ -102,24 +100,25 @@ static enum status make_entry(struct daemon *daemon, const struct daemon_kept *k
                               struct err *err)
 {
     struct tower_note note;
-    struct channel_terms terms;
-    struct adjudicator_states states;
+    struct tower_blob blob;
     struct err why;
-    if (open_kept(daemon, kept, &note, &terms, &states, &why) != ST_OK) {
+    if (open_kept(daemon, kept, &note, &blob, &why) != ST_OK) {
         log_info("channel", "the watchtower has something that is of none of our channels",
                  LOG_TEXT("why", why.text)); /* an app's, or not ours */
         return ST_OK;
     }
-    struct chain_of *chain = daemon_chain(daemon, terms.chain_id);
-    if (chain == NULL || !address_equal(chain->adjudicator, terms.adjudicator))
+    const struct channel_terms *terms = &blob.terms;
+    struct chain_of *chain = daemon_chain(daemon, terms->chain_id);
+    if (chain == NULL || !address_equal(chain->adjudicator, terms->adjudicator))
         return fail(err, ST_INVALID,
                     "there are channels on chain %lu: name it with --chain, with its adjudicator",
-                    terms.chain_id);
-    if (daemon_find(daemon, channel_name_of(&terms).id) != NULL)
+                    terms->chain_id);
+    if (daemon_find(daemon, channel_name_of(terms).id) != NULL)
         return ST_OK;
     struct peer *peer = peer_get(daemon, &note.node);
     peer_at(peer, (bytes){(const u8 *)note.host, strlen(note.host)}, note.port);
-    make_known(entry_new(daemon, &terms, note.side, note.key, peer, chain, (hash32){{0}}), &states);
+    make_known(entry_new(daemon, terms, note.side, note.key, peer, chain, (hash32){{0}}),
+               &blob.states);
     return ST_OK;
 }
 

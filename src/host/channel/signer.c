@@ -1,6 +1,7 @@
 #include "channel/signer_internal.h"
 
 #include "channel/gossip.h"
+#include "channel/tower_blob.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -549,6 +550,11 @@ static enum status judge(struct limited_signer *signer, struct held *held,
     case SIGN_ANNOUNCE:
         *digest = gossip_announce_digest(request->announce);
         return ST_OK;
+    case SIGN_TOWER: {
+        point33 node = keyring_node(signer->options.ring);
+        *digest = tower_claim_digest(id, &node);
+        return ST_OK;
+    }
     case SIGN_APP:
     case SIGN_PAYMENT:
     case SIGN_DEPOSIT:

@@ -12,6 +12,7 @@
  *                 halves moved, the locks as in these
  *     close       what the newest halves come to, no locks open; nothing but it afterwards
  *     withdrawal  before a close
+ *     tower       that our node, and no other, keeps a channel's states with a watchtower
  *     app         a state of an app that was begun, with no more than is at stake; no two of one
  *                 version, and versions rise, but for those that the other proposed meanwhile in
  *                 an app without rules. By the node's key, which the app names

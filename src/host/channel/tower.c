@@ -37,6 +37,7 @@ static void promise(struct tower *tower, struct link *link, const struct wire_to
     }
     tower->promises[tower->promise_count++] = (struct promise){
         .link = link,
+        .client = *link_remote(link),
         .hint = put->hint,
         .sequence = put->sequence,
         .digest = tower_receipt_digest(put->hint, put->sequence, put->blob),
@@ -191,9 +192,12 @@ static void on_drained(void *self)
         tower_fail(tower, &err);
         return;
     }
-    for (usize i = 0; i < tower->promise_count; i++)
-        if (tower->promises[i].link != NULL)
-            sign_receipt(tower, &tower->promises[i]);
+    for (usize i = 0; i < tower->promise_count; i++) {
+        const struct promise *kept = &tower->promises[i];
+        if (kept->link != NULL)
+            sign_receipt(tower, kept);
+        tower_take_notice(tower, &kept->client, kept->hint);
+    }
     tower->promise_count = 0;
 }
 

@@ -163,13 +163,9 @@ static bool read_plain(u8 plain[static PLAIN_SIZE], struct tower_app *out, struc
 
 /* --- Sealing. */
 
-hint16 tower_app_hint(hash32 id)
+hint16 tower_app_hint(hash32 id, const point33 *client)
 {
-    u8 hash[32];
-    hint16 out;
-    sha256_joined(BYTES_LIT("app hint"), BYTES_OF(id), hash);
-    memcpy(out.b, hash, sizeof(out));
-    return out;
+    return tower_hint_of(BYTES_LIT("app hint"), id, client);
 }
 
 static secret32 key_of(hash32 id)
@@ -179,10 +175,11 @@ static secret32 key_of(hash32 id)
     return key;
 }
 
-bool tower_app_seal(hash32 id, const struct tower_app *app, u8 out[static TOWER_PUT_SIZE])
+bool tower_app_seal(hash32 id, const point33 *client, const struct tower_app *app,
+                    u8 out[static TOWER_PUT_SIZE])
 {
     u8 plain[PLAIN_SIZE];
-    hint16 hint = tower_app_hint(id);
+    hint16 hint = tower_app_hint(id, client);
     secret32 key = key_of(id);
     struct tower_app less = *app;
     bool fits = write_plain(app, plain);
@@ -196,11 +193,11 @@ bool tower_app_seal(hash32 id, const struct tower_app *app, u8 out[static TOWER_
     return fits;
 }
 
-enum status tower_app_open(hash32 id, bytes blob, struct tower_app *out, struct arena *arena,
-                           struct err *err)
+enum status tower_app_open(hash32 id, const point33 *client, bytes blob, struct tower_app *out,
+                           struct arena *arena, struct err *err)
 {
     u8 plain[PLAIN_SIZE], again[PLAIN_SIZE];
-    hint16 hint = tower_app_hint(id);
+    hint16 hint = tower_app_hint(id, client);
     secret32 key = key_of(id);
     bool opened = blob.size == TOWER_PUT_SIZE && xaead_open(&key, BYTES_OF(hint), blob, plain);
     secret_wipe(&key);
@@ -210,6 +207,12 @@ enum status tower_app_open(hash32 id, bytes blob, struct tower_app *out, struct 
                    memcmp(plain, again, sizeof(plain)) == 0
                ? ST_OK
                : fail(err, ST_INVALID, "the blob of an app does not read");
+}
+
+bool tower_app_is_owned(const point33 *client, const struct tower_app *app)
+{
+    address who;
+    return point_address(client, &who) == ST_OK && address_equal(who, app->app.player[app->player]);
 }
 
 bool tower_app_is_signed(hash32 id, hash32 domain, const struct tower_app *app, struct arena tmp)

@@ -1,13 +1,16 @@
 /* What a watchtower keeps of an app: enough to answer in its court for one of the two players, and
  * nothing that it can read before somebody goes there.
  *
- *     hint  = first 16 bytes of sha256("app hint" ‖ id)       key = sha256("app key" ‖ id)
+ *     hint  = first 16 bytes of sha256("app hint" ‖ id ‖ client)   key = sha256("app key" ‖ id)
  *     blob  = nonce (24) ‖ XChaCha20-Poly1305(key, nonce, data: hint, plain) ‖ tag (16)
  *     plain = version (u8) ‖ player ‖ asset, expiry ‖ app ‖ state, two signatures ‖ move, one
  *             signature ‖ packed ‖ 0…
  *
- * The id is what the court's events name the app by; of an app's locks nobody but their channels'
- * sides knows it. A blob is as long as a channel's with its note, and as random.
+ * The client is the node's key that has put it, and it plays with that: of the blobs of an app the
+ * tower takes those alone whose player is their client, so there are two at most, and neither can
+ * stand in the other's place. The id is what the court's events name the app by; of an app's locks
+ * nobody but their channels' sides knows it. A blob is as long as a channel's with its note, and as
+ * random.
  *
  * What is of any length stands in `packed`: the app's params, the state's data, and the move's data
  * as far as it differs from that, one after the other, as (zeros, others: u8 each, the others)…
@@ -32,16 +35,19 @@ struct tower_app {
     signature64 move_signature;
 };
 
-hint16 tower_app_hint(hash32 id);
+hint16 tower_app_hint(hash32 id, const point33 *client);
 
 /* False: it does not fit, and `out` is not written. */
-bool tower_app_seal(hash32 id, const struct tower_app *app, u8 out[static TOWER_PUT_SIZE]);
+bool tower_app_seal(hash32 id, const point33 *client, const struct tower_app *app,
+                    u8 out[static TOWER_PUT_SIZE]);
 
-/* In `arena`, TOWER_APP_ROOM bytes at most. ST_INVALID: not sealed for this id, or not as
- * tower_app_seal writes it. */
+/* In `arena`, TOWER_APP_ROOM bytes at most. ST_INVALID: not sealed for this id and client,
+ * or not as tower_app_seal writes it. */
 enum { TOWER_APP_ROOM = APP_PARAMS_LIMIT + 2 * APP_DATA_LIMIT };
-enum status tower_app_open(hash32 id, bytes blob, struct tower_app *out, struct arena *arena,
-                           struct err *err);
+enum status tower_app_open(hash32 id, const point33 *client, bytes blob, struct tower_app *out,
+                           struct arena *arena, struct err *err);
+/* Whether its player is the client. */
+bool tower_app_is_owned(const point33 *client, const struct tower_app *app);
 
 /* Whether it is this app, and what is said to be signed is, under the domain of the court. `tmp`:
  * COURT_CALL_ROOM bytes. */

@@ -7,6 +7,7 @@
 
 static const secret32 keys[2] = {{{[31] = 1}}, {{[31] = 2}}};
 static const hash32 domain = {{0xd0}};
+static const point33 client = {{3}}; /* any; who plays is another test's */
 
 static u8 rooms[4][COURT_CALL_ROOM];
 
@@ -52,7 +53,7 @@ static bool opens(hash32 id, const u8 blob[static TOWER_PUT_SIZE], struct tower_
 {
     static u8 text[TOWER_APP_ROOM];
     struct arena arena = arena_over(text, sizeof(text));
-    return tower_app_open(id, (bytes){blob, TOWER_PUT_SIZE}, out, &arena, NULL) == ST_OK;
+    return tower_app_open(id, &client, (bytes){blob, TOWER_PUT_SIZE}, out, &arena, NULL) == ST_OK;
 }
 
 TEST(tower_app_opens_with_the_id_to_what_was_sealed)
@@ -60,12 +61,12 @@ TEST(tower_app_opens_with_the_id_to_what_was_sealed)
     u8 blob[TOWER_PUT_SIZE], board[9] = {1, 2, [8] = 1}, later[9] = {1, 2, 2, [8] = 1};
     hash32 id;
     struct tower_app app = test_app(7, BYTES_OF(board), BYTES_OF(later), &id), got;
-    CHECK(tower_app_seal(id, &app, blob) && opens(id, blob, &got));
+    CHECK(tower_app_seal(id, &client, &app, blob) && opens(id, blob, &got));
     CHECK(hash32_equal(app_id(&got.app, room(0)), id) && got.expiry_s == app.expiry_s);
     CHECK(same_state(&got.state, &app.state) && got.has_move && same_state(&got.move, &app.move));
     CHECK(got.player == APP_SECOND && tower_app_is_signed(id, domain, &got, room(0)));
     app.has_move = false;
-    CHECK(tower_app_seal(id, &app, blob) && opens(id, blob, &got));
+    CHECK(tower_app_seal(id, &client, &app, blob) && opens(id, blob, &got));
     CHECK(!got.has_move && tower_app_is_signed(id, domain, &got, room(0)));
 }
 
@@ -74,7 +75,7 @@ TEST(tower_app_says_nothing_without_the_id)
     u8 blob[TOWER_PUT_SIZE], again[TOWER_PUT_SIZE], board[9] = {1};
     hash32 id, other = {{8}};
     struct tower_app app = test_app(7, BYTES_OF(board), BYTES_OF(board), &id), got;
-    CHECK(tower_app_seal(id, &app, blob) && tower_app_seal(id, &app, again));
+    CHECK(tower_app_seal(id, &client, &app, blob) && tower_app_seal(id, &client, &app, again));
     CHECK(!opens(other, blob, &got));
     usize same = 0, zeros = 0;
     for (usize i = 0; i < sizeof(blob); i++) {
@@ -82,7 +83,7 @@ TEST(tower_app_says_nothing_without_the_id)
         zeros += blob[i] == 0;
     }
     CHECK(same < 40 && zeros < 40); /* 9 each, on average */
-    hint16 hint = tower_app_hint(id), channel = tower_hint(id);
+    hint16 hint = tower_app_hint(id, &client), channel = tower_hint(id, &client);
     CHECK(memcmp(hint.b, channel.b, sizeof(hint)) != 0 && memcmp(hint.b, id.b, sizeof(hint)) != 0);
     for (usize i = 0; i < sizeof(blob); i += 7) {
         blob[i] ^= 0x10;
@@ -113,6 +114,23 @@ TEST(tower_app_that_is_not_what_was_signed_is_seen)
     CHECK(tower_app_is_signed(id, domain, &other, room(0)));
 }
 
+/* The other player, or a hub, knows the id: what it makes counts for itself, or for nobody. */
+TEST(tower_app_counts_for_the_player_that_is_the_client)
+{
+    u8 board[9] = {1}, blob[TOWER_PUT_SIZE], text[TOWER_APP_ROOM];
+    struct arena arena = arena_over(text, sizeof(text));
+    hash32 id;
+    struct tower_app app = test_app(7, BYTES_OF(board), BYTES_OF(board), &id), got;
+    point33 node[2];
+    for (u32 player = 0; player < 2; player++)
+        CHECK(point_of_secret(&keys[player], &node[player]) == ST_OK);
+    CHECK(tower_app_is_owned(&node[1], &app) && !tower_app_is_owned(&node[0], &app));
+    CHECK(!tower_app_is_owned(&client, &app)); /* no point at all */
+    CHECK(tower_app_seal(id, &node[1], &app, blob));
+    CHECK(tower_app_open(id, &node[0], BYTES_OF(blob), &got, &arena, NULL) == ST_INVALID);
+    CHECK(tower_app_open(id, &node[1], BYTES_OF(blob), &got, &arena, NULL) == ST_OK);
+}
+
 /* Tickets are the largest that there is: a show of which some are sold fits, with the next move. */
 TEST(tower_app_has_room_for_a_show)
 {
@@ -125,7 +143,7 @@ TEST(tower_app_has_room_for_a_show)
     struct tower_app app = test_app(7, BYTES_EMPTY, BYTES_EMPTY, &id), got;
     CHECK(game->begin(&wish, &app.app, &data, &arena, NULL) == ST_OK);
     app.state.data = app.move.data = data;
-    CHECK(tower_app_seal(id, &app, blob) && opens(id, blob, &got));
+    CHECK(tower_app_seal(id, &client, &app, blob) && opens(id, blob, &got));
     CHECK(bytes_equal(got.state.data, data) && bytes_equal(got.app.params, app.app.params));
 }
 
@@ -142,7 +160,7 @@ TEST(tower_app_leaves_out_what_does_not_fit)
     }
     for (usize size = 0; size <= sizeof(text); size = size == 0 ? 1 : 2 * size) {
         struct tower_app app = test_app(7, (bytes){text, size}, (bytes){other, size}, &id);
-        bool fits = tower_app_seal(id, &app, blob);
+        bool fits = tower_app_seal(id, &client, &app, blob);
         CHECK_ROW(size, fits == (size <= 1024));
         if (!fits)
             continue;
@@ -151,7 +169,7 @@ TEST(tower_app_leaves_out_what_does_not_fit)
     }
     memset(text, 0, sizeof(text));
     struct tower_app app = test_app(7, BYTES_OF(text), BYTES_OF(text), &id);
-    CHECK(tower_app_seal(id, &app, blob) && opens(id, blob, &got) && got.has_move);
+    CHECK(tower_app_seal(id, &client, &app, blob) && opens(id, blob, &got) && got.has_move);
     CHECK(bytes_equal(got.state.data, BYTES_OF(text)));
 }
 
@@ -162,11 +180,11 @@ TEST(tower_app_packed_otherwise_is_refused)
     u8 data[4] = {5, 6, 0, 0};
     hash32 id;
     struct tower_app app = test_app(7, BYTES_OF(data), BYTES_EMPTY, &id), got;
-    hint16 hint = tower_app_hint(id);
+    hint16 hint = tower_app_hint(id, &client);
     secret32 key;
     sha256_joined(BYTES_LIT("app key"), BYTES_OF(id), key.b);
     app.has_move = false;
-    CHECK(tower_app_seal(id, &app, blob));
+    CHECK(tower_app_seal(id, &client, &app, blob));
     CHECK(xaead_open(&key, BYTES_OF(hint), BYTES_OF(blob), plain));
     usize end = sizeof(plain);
     while (plain[end - 1] == 0)

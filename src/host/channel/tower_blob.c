@@ -4,7 +4,7 @@
 #include "channel/update.h"
 #include "crypto/keccak.h"
 
-enum { VERSION = 1, PLAIN_SIZE = TOWER_BLOB_SIZE - XAEAD_OVERHEAD };
+enum { VERSION = 2, PLAIN_SIZE = TOWER_BLOB_SIZE - XAEAD_OVERHEAD };
 
 static void visit_terms(struct tower_cursor *cursor, struct channel_terms *terms)
 {
@@ -72,25 +72,44 @@ static bool fit(const struct tower_stakes *stakes)
     return true;
 }
 
-static void visit_all(struct tower_cursor *cursor, struct channel_terms *terms,
-                      struct adjudicator_states *states, struct tower_stakes *stakes)
+static void visit_all(struct tower_cursor *cursor, struct tower_blob *blob)
 {
-    visit_terms(cursor, terms);
-    visit_base(cursor, &states->base);
+    visit_terms(cursor, &blob->terms);
+    VISIT_NUMBER(cursor, blob->side);
+    VISIT(cursor, blob->claim);
+    visit_base(cursor, &blob->states.base);
     for (u32 side = 0; side < 2; side++)
-        visit_half(cursor, &states->half[side]);
-    visit_stakes(cursor, stakes);
+        visit_half(cursor, &blob->states.half[side]);
+    visit_stakes(cursor, &blob->stakes);
 }
 
 /* --- Names and keys. */
 
-hint16 tower_hint(hash32 salt)
+hint16 tower_hint_of(bytes word, hash32 hash, const point33 *client)
 {
-    u8 hash[32];
+    u8 name[sizeof(hash) + sizeof(*client)], digest[32];
     hint16 hint;
-    sha256_joined(BYTES_LIT("hint"), BYTES_OF(salt), hash);
-    memcpy(hint.b, hash, sizeof(hint.b));
+    memcpy(name, hash.b, sizeof(hash));
+    memcpy(name + sizeof(hash), client->b, sizeof(*client));
+    sha256_joined(word, BYTES_OF(name), digest);
+    memcpy(hint.b, digest, sizeof(hint.b));
     return hint;
+}
+
+hint16 tower_hint(hash32 salt, const point33 *client)
+{
+    return tower_hint_of(BYTES_LIT("hint"), salt, client);
+}
+
+hash32 tower_claim_digest(hash32 channel_id, const point33 *client)
+{
+    static const char what[] = "varve tower claim";
+    u8 text[sizeof(what) - 1 + sizeof(channel_id) + sizeof(*client)], *at = text;
+    memcpy(at, what, sizeof(what) - 1);
+    at += sizeof(what) - 1;
+    memcpy(at, channel_id.b, sizeof(channel_id));
+    memcpy(at + sizeof(channel_id), client->b, sizeof(*client));
+    return keccak256(BYTES_OF(text));
 }
 
 static secret32 key_of(hash32 salt)
@@ -116,46 +135,48 @@ hash32 tower_receipt_digest(hint16 hint, u64 sequence, bytes blob)
 
 /* --- Blobs. */
 
-void tower_blob_seal(const struct channel_terms *terms, const struct adjudicator_states *states,
-                     const struct tower_stakes *stakes, u8 out[static TOWER_BLOB_SIZE])
+void tower_blob_seal(const point33 *client, const struct tower_blob *blob,
+                     u8 out[static TOWER_BLOB_SIZE])
 {
     u8 plain[PLAIN_SIZE] = {VERSION};
-    struct channel_terms own_terms = *terms;
-    struct adjudicator_states own_states = *states;
-    struct tower_stakes own_stakes = *stakes;
+    struct tower_blob own = *blob;
     struct tower_cursor cursor = {plain + 1, plain + sizeof(plain), true};
-    hint16 hint = tower_hint(terms->salt);
-    secret32 key = key_of(terms->salt);
-    assert(fit(stakes));
-    visit_all(&cursor, &own_terms, &own_states, &own_stakes);
+    hint16 hint = tower_hint(blob->terms.salt, client);
+    secret32 key = key_of(blob->terms.salt);
+    assert(fit(&blob->stakes) && blob->side <= 1);
+    visit_all(&cursor, &own);
     xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), out);
     secret_wipe(&key);
-    secret_wipe(&own_terms.salt);
+    secret_wipe(&own.terms.salt);
 }
 
-enum status tower_blob_open(hash32 salt, bytes blob, struct channel_terms *terms,
-                            struct adjudicator_states *states, struct tower_stakes *stakes,
-                            struct err *err)
+enum status tower_blob_open(hash32 salt, const point33 *client, bytes sealed,
+                            struct tower_blob *out, struct err *err)
 {
     u8 plain[PLAIN_SIZE];
     struct tower_cursor cursor = {plain + 1, plain + sizeof(plain), false};
-    hint16 hint = tower_hint(salt);
+    hint16 hint = tower_hint(salt, client);
     secret32 key = key_of(salt);
-    bool opened = blob.size == TOWER_BLOB_SIZE && xaead_open(&key, BYTES_OF(hint), blob, plain);
+    bool opened = sealed.size == TOWER_BLOB_SIZE && xaead_open(&key, BYTES_OF(hint), sealed, plain);
     secret_wipe(&key);
     if (!opened)
         return fail(err, ST_INVALID, "the blob is not of this channel");
     if (plain[0] != VERSION)
         return fail(err, ST_INVALID, "the blob is of version %u", plain[0]);
-    *terms = (struct channel_terms){.salt = salt};
-    *states = (struct adjudicator_states){0};
-    *stakes = (struct tower_stakes){.count = 0};
-    visit_all(&cursor, terms, states, stakes);
+    *out = (struct tower_blob){.terms.salt = salt};
+    visit_all(&cursor, out);
     for (u32 side = 0; side < 2; side++) {
-        states->half[side].half.side = side;
-        states->half[side].half.epoch = states->base.base.epoch;
+        out->states.half[side].half.side = side;
+        out->states.half[side].half.epoch = out->states.base.base.epoch;
     }
-    return fit(stakes) && visit_ends(&cursor)
+    return out->side <= 1 && fit(&out->stakes) && visit_ends(&cursor)
                ? ST_OK
                : fail(err, ST_INVALID, "the blob has something after its end");
+}
+
+bool tower_blob_is_owned(hash32 channel_id, const point33 *client, const struct tower_blob *blob)
+{
+    return hash32_equal(channel_name_of(&blob->terms).id, channel_id) &&
+           signature_is_of(&blob->claim, tower_claim_digest(channel_id, client),
+                           blob->terms.owner[blob->side]);
 }

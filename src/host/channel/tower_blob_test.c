@@ -85,13 +85,52 @@ static bool same_stakes(const struct tower_stakes *a, const struct tower_stakes 
     return same;
 }
 
+static point33 test_client(u8 key)
+{
+    point33 out;
+    CHECK(point_of_secret(&(secret32){{[31] = key}}, &out) == ST_OK);
+    return out;
+}
+
+/* Side `side`'s, for the client with this key. */
+static struct tower_blob test_blob(u8 side, u8 client_key)
+{
+    struct channel_terms terms = test_terms();
+    struct tower_blob out = {
+        .terms = terms, .side = side, .states = test_states(&terms), .stakes = some};
+    point33 client = test_client(client_key);
+    hash32 digest = tower_claim_digest(channel_name_of(&terms).id, &client);
+    CHECK(secret_sign(&keys[side], digest, &out.claim) == ST_OK);
+    return out;
+}
+
+static void seal(const struct channel_terms *terms, const struct adjudicator_states *states,
+                 const struct tower_stakes *with, u8 out[static TOWER_BLOB_SIZE])
+{
+    struct tower_blob blob = {.terms = *terms, .states = *states, .stakes = *with};
+    point33 client = test_client(9);
+    tower_blob_seal(&client, &blob, out);
+}
+
+static enum status open(hash32 salt, bytes sealed, struct channel_terms *terms,
+                        struct adjudicator_states *states)
+{
+    struct tower_blob blob = {.side = 0};
+    point33 client = test_client(9);
+    enum status st = tower_blob_open(salt, &client, sealed, &blob, NULL);
+    *terms = blob.terms;
+    *states = blob.states;
+    stakes = blob.stakes;
+    return st;
+}
+
 TEST(tower_blob_opens_with_the_salt_to_what_was_sealed)
 {
     struct channel_terms terms = test_terms(), read;
     struct adjudicator_states states = test_states(&terms), got;
     u8 blob[TOWER_BLOB_SIZE];
-    tower_blob_seal(&terms, &states, &some, blob);
-    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_OK);
+    seal(&terms, &states, &some, blob);
+    CHECK(open(terms.salt, BYTES_OF(blob), &read, &got) == ST_OK);
     CHECK(hash32_equal(channel_name_of(&read).id, channel_name_of(&terms).id));
     CHECK(same_states(&terms, &states, &got));
     CHECK(answer_is_signed(&read, &got));
@@ -107,8 +146,8 @@ TEST(tower_blob_has_room_for_as_many_stakes_as_it_says)
     for (usize i = 0; i < many.count; i++)
         many.of[i] = (struct tower_stake){1, LOCK_OF_SECOND,       (u16)(LOCKS_MOST - 1 - i),
                                           5, ((u128)1 << 120) - 1, {{(u8)i}}};
-    tower_blob_seal(&terms, &states, &many, blob);
-    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_OK);
+    seal(&terms, &states, &many, blob);
+    CHECK(open(terms.salt, BYTES_OF(blob), &read, &got) == ST_OK);
     CHECK(same_stakes(&stakes, &many) && same_states(&terms, &states, &got));
 }
 
@@ -118,10 +157,10 @@ TEST(tower_blob_says_nothing_without_the_salt)
     struct adjudicator_states states = test_states(&terms), none = {0}, got;
     u8 blob[TOWER_BLOB_SIZE], again[TOWER_BLOB_SIZE], empty[TOWER_BLOB_SIZE];
     hash32 other = {{8}};
-    tower_blob_seal(&terms, &states, &some, blob);
-    tower_blob_seal(&terms, &states, &some, again);
-    tower_blob_seal(&terms, &none, &some, empty); /* of the same size, whatever there is in it */
-    CHECK(tower_blob_open(other, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_INVALID);
+    seal(&terms, &states, &some, blob);
+    seal(&terms, &states, &some, again);
+    seal(&terms, &none, &some, empty); /* of the same size, whatever there is in it */
+    CHECK(open(other, BYTES_OF(blob), &read, &got) == ST_INVALID);
     usize same = 0, zeros = 0;
     for (usize i = 0; i < sizeof(blob); i++) {
         same += blob[i] == again[i];
@@ -130,7 +169,10 @@ TEST(tower_blob_says_nothing_without_the_salt)
     CHECK(same < 32 && zeros < 32); /* 8 each, on average */
     for (usize i = 0; i + sizeof(address) <= sizeof(blob); i++)
         CHECK(memcmp(blob + i, terms.owner[0].b, sizeof(address)) != 0);
-    hint16 hint = tower_hint(terms.salt), further = tower_hint(other);
+    point33 client = test_client(9), second = test_client(8);
+    hint16 hint = tower_hint(terms.salt, &client), further = tower_hint(other, &client);
+    hint16 of_second = tower_hint(terms.salt, &second);
+    CHECK(memcmp(hint.b, of_second.b, sizeof(hint)) != 0);
     CHECK(memcmp(hint.b, further.b, sizeof(hint)) != 0);
     CHECK(memcmp(hint.b, terms.salt.b, sizeof(hint)) != 0);
 }
@@ -140,36 +182,58 @@ TEST(tower_blob_is_refused_where_a_bit_differs)
     struct channel_terms terms = test_terms(), read;
     struct adjudicator_states states = test_states(&terms), got;
     u8 blob[TOWER_BLOB_SIZE];
-    tower_blob_seal(&terms, &states, &some, blob);
+    seal(&terms, &states, &some, blob);
     for (usize i = 0; i < sizeof(blob); i += 7) {
         blob[i] ^= 0x10;
-        CHECK_ROW(i, tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) ==
-                         ST_INVALID);
+        CHECK_ROW(i, open(terms.salt, BYTES_OF(blob), &read, &got) == ST_INVALID);
         blob[i] ^= 0x10;
     }
     bytes whole = BYTES_OF(blob);
     for (usize size = 0; size < TOWER_BLOB_SIZE; size += 89)
-        CHECK_ROW(size, tower_blob_open(terms.salt, bytes_slice(whole, 0, size), &read, &got,
-                                        &stakes, NULL) == ST_INVALID);
+        CHECK_ROW(size, open(terms.salt, bytes_slice(whole, 0, size), &read, &got) == ST_INVALID);
 }
 
 TEST(tower_blob_of_another_version_or_with_more_in_it_is_refused)
 {
     struct channel_terms terms = test_terms(), read;
     struct adjudicator_states got;
-    u8 plain[TOWER_BLOB_SIZE - XAEAD_OVERHEAD] = {1}, blob[TOWER_BLOB_SIZE];
-    hint16 hint = tower_hint(terms.salt);
+    u8 plain[TOWER_BLOB_SIZE - XAEAD_OVERHEAD] = {2}, blob[TOWER_BLOB_SIZE];
+    point33 client = test_client(9);
+    hint16 hint = tower_hint(terms.salt, &client);
     secret32 key;
     sha256_joined(BYTES_LIT("key"), BYTES_OF(terms.salt), key.b);
     xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), blob);
-    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_OK);
-    plain[0] = 2;
-    xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), blob);
-    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_INVALID);
+    CHECK(open(terms.salt, BYTES_OF(blob), &read, &got) == ST_OK);
     plain[0] = 1;
+    xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), blob);
+    CHECK(open(terms.salt, BYTES_OF(blob), &read, &got) == ST_INVALID);
+    plain[0] = 2;
     plain[sizeof(plain) - 1] = 1;
     xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), blob);
-    CHECK(tower_blob_open(terms.salt, BYTES_OF(blob), &read, &got, &stakes, NULL) == ST_INVALID);
+    CHECK(open(terms.salt, BYTES_OF(blob), &read, &got) == ST_INVALID);
+}
+
+/* The peer has the salt, the same states and a key of the channel: what it makes counts for its own
+ * side, or for nobody. */
+TEST(tower_blob_counts_for_the_side_whose_owner_names_the_client)
+{
+    hash32 id = channel_name_of(&(struct channel_terms){0}).id;
+    point33 client = test_client(9), other = test_client(8);
+    struct tower_blob blob = test_blob(0, 9), got;
+    u8 sealed[TOWER_BLOB_SIZE];
+    tower_blob_seal(&client, &blob, sealed);
+    CHECK(tower_blob_open(blob.terms.salt, &other, BYTES_OF(sealed), &got, NULL) == ST_INVALID);
+    CHECK(tower_blob_open(blob.terms.salt, &client, BYTES_OF(sealed), &got, NULL) == ST_OK);
+    CHECK(!tower_blob_is_owned(id, &client, &got)); /* of another channel */
+    id = channel_name_of(&blob.terms).id;
+    CHECK(tower_blob_is_owned(id, &client, &got) && got.side == 0);
+    CHECK(!tower_blob_is_owned(id, &other, &got));
+    got.side = 1;
+    CHECK(!tower_blob_is_owned(id, &client, &got));
+    got = test_blob(1, 8);
+    CHECK(tower_blob_is_owned(id, &other, &got));
+    got.side = 0;
+    CHECK(!tower_blob_is_owned(id, &other, &got));
 }
 
 TEST(tower_answers_only_with_states_that_both_sides_signed)
@@ -286,9 +350,8 @@ TEST(stake_of_an_answer_is_what_it_moves)
     CHECK(answer_stake(&terms, &states, &view, 1).worth_wei.w[0] == 1000);
     view.deposited[0] = view.deposited[1] = 300; /* never more than there is */
     CHECK(answer_stake(&terms, &states, &view, 1).worth_wei.w[0] == 600);
-    CHECK(answer_client(&states) == 1); /* it has endorsed a's half; what a gains is not b's */
+    /* What a gains is not b's. */
     CHECK(u256_is_zero(answer_stake(&terms, &states, &view, 0).worth_wei));
-    CHECK(answer_stake(&terms, &states, &view, ANSWER_FOR_EITHER).worth_wei.w[0] == 600);
     view.bond.amount_wei = 77;
     stake = answer_lie_stake(&terms, &view);
     CHECK(stake.worth_wei.w[0] == 77 && stake.until_s == 10000);

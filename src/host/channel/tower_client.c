@@ -125,7 +125,8 @@ static void put(struct entry *entry, u64 sequence, bytes blob)
 }
 
 /* For ourselves, if nothing is left of us but the account's key. */
-static void seal_note(const struct entry *entry, u8 out[static TOWER_NOTE_SIZE])
+static void seal_note(const struct entry *entry, const point33 *node,
+                      u8 out[static TOWER_NOTE_SIZE])
 {
     secret32 key = keyring_note_key(entry->daemon->ring);
     struct tower_note note = {
@@ -137,7 +138,7 @@ static void seal_note(const struct entry *entry, u8 out[static TOWER_NOTE_SIZE])
     };
     static_assert(sizeof(note.host) == sizeof(entry->peer->host), "a host is copied whole");
     memcpy(note.host, entry->peer->host, sizeof(note.host));
-    tower_note_seal(&key, &note, out);
+    tower_note_seal(&key, node, &note, out);
     secret_wipe(&key);
     secret_wipe(&note.salt);
 }
@@ -157,13 +158,35 @@ static void list_stakes(const struct entry *entry, struct tower_stakes *out)
     }
 }
 
+/* Once for each channel and run. */
+static enum status sign_claim(struct entry *entry, signature64 *out)
+{
+    static const signature64 none;
+    signature64 *claim = &entry->tower.claim;
+    struct sign_request request = {
+        .terms = channel_terms(entry->channel),
+        .name = channel_name(entry->channel),
+        .side = channel_side(entry->channel),
+        .key = entry->key,
+        .kind = SIGN_TOWER,
+    };
+    struct err err;
+    enum status st = ST_OK;
+    if (memcmp(claim, &none, sizeof(none)) == 0)
+        st = signer_sign(entry->daemon->keys, &request, claim, &err);
+    if (st != ST_OK)
+        log_error("channel", "the signer refuses", LOG_TEXT("why", err.text));
+    *out = *claim;
+    return st;
+}
+
 void tower_step(struct entry *entry)
 {
     struct peer *tower = entry->daemon->tower;
     struct tower_progress *at = &entry->tower;
-    u8 blob[TOWER_PUT_SIZE];
-    struct adjudicator_states states;
-    struct tower_stakes stakes;
+    u8 sealed[TOWER_PUT_SIZE];
+    struct tower_blob blob;
+    point33 node = keyring_node(entry->daemon->ring);
     if (tower == NULL || !tower->greeted || at->state != TOWER_IDLE || at->is_ahead)
         return;
     u64 sequence = entry->stage == STAGE_CLOSED ? UINT64_MAX : sequence_of(entry);
@@ -174,17 +197,20 @@ void tower_step(struct entry *entry)
         append(&entry->daemon->tower_waiting, entry);
         return;
     }
-    at->hint = tower_hint(channel_terms(entry->channel)->salt);
+    at->hint = tower_hint(channel_terms(entry->channel)->salt, &node);
     if (entry->stage == STAGE_CLOSED) {
         put(entry, sequence, BYTES_EMPTY);
         return;
     }
-    if (ending_states(entry, &states) != ST_OK)
+    if (ending_states(entry, &blob.states) != ST_OK || sign_claim(entry, &blob.claim) != ST_OK)
         return;
-    list_stakes(entry, &stakes);
-    tower_blob_seal(channel_terms(entry->channel), &states, &stakes, blob);
-    seal_note(entry, blob + TOWER_BLOB_SIZE);
-    put(entry, sequence, BYTES_OF(blob));
+    blob.terms = *channel_terms(entry->channel);
+    blob.side = (u8)channel_side(entry->channel);
+    list_stakes(entry, &blob.stakes);
+    tower_blob_seal(&node, &blob, sealed);
+    secret_wipe(&blob.terms.salt);
+    seal_note(entry, &node, sealed + TOWER_BLOB_SIZE);
+    put(entry, sequence, BYTES_OF(sealed));
 }
 
 /* What the tower has of each channel is not known until it has said so. */

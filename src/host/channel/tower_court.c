@@ -16,29 +16,54 @@
 
 /* --- Blobs. */
 
-static enum status open_blob(const struct tower_chain *chain, hash32 id, usize index,
-                             struct tower_app *out, struct arena *arena)
-{
-    u8 blob[TOWER_PUT_SIZE], room[COURT_CALL_ROOM];
-    TRY(tower_store_find(chain->tower->store, tower_app_hint(id), index, blob, NULL));
-    hash32 domain = signed_domain("varve app", chain->chain_id, onchain_court(chain->chain));
-    if (tower_app_open(id, BYTES_OF(blob), out, arena, NULL) != ST_OK ||
-        !tower_app_is_signed(id, domain, out, arena_over(room, sizeof(room))))
-        return ST_INVALID; /* of another chain; or somebody's, to take the place of what is right */
-    return ST_OK;
-}
-
-/* Blobs of the case's app, one after the other. False: that was the last. */
-static bool next_blob(const struct court_case *of, usize *index, struct tower_app *out,
+/* False: it is nobody's who plays, whoever else knew the id; or of another chain. */
+static bool open_blob(const struct court_case *of, const point33 *client, struct tower_app *out,
                       struct arena *arena)
 {
-    struct arena all = *arena;
-    enum status st;
-    do {
-        *arena = all;
-        st = open_blob(of->chain, of->id, (*index)++, out, arena);
-    } while (st == ST_INVALID);
-    return st == ST_OK;
+    u8 blob[TOWER_PUT_SIZE], room[COURT_CALL_ROOM];
+    const struct tower_chain *chain = of->chain;
+    u64 sequence;
+    if (tower_store_get(chain->tower->store, client, tower_app_hint(of->id, client), &sequence,
+                        blob, NULL) != ST_OK)
+        return false;
+    hash32 domain = signed_domain("varve app", chain->chain_id, onchain_court(chain->chain));
+    return tower_app_open(of->id, client, BYTES_OF(blob), out, arena, NULL) == ST_OK &&
+           tower_app_is_owned(client, out) &&
+           tower_app_is_signed(of->id, domain, out, arena_over(room, sizeof(room)));
+}
+
+/* A player's. False: it has none. */
+static bool open_players(const struct court_case *of, u32 player, struct tower_app *out,
+                         struct arena *arena)
+{
+    return of->clients.has[player] && open_blob(of, &of->clients.of[player], out, arena);
+}
+
+/* Takes the client for the player that it is. */
+static void take_client(struct court_case *of, const point33 *client)
+{
+    u8 room[TOWER_APP_ROOM];
+    struct arena arena = arena_over(room, sizeof(room));
+    struct tower_app app;
+    if (!open_blob(of, client, &app, &arena))
+        return;
+    of->clients.has[app.player] = true;
+    of->clients.of[app.player] = *client;
+    of->expiry_s = max_u64(of->expiry_s, app.expiry_s);
+}
+
+static void each_client(void *self, const point33 *client)
+{
+    take_client(self, client);
+}
+
+void tower_court_notice(struct tower *tower, const point33 *client, hint16 hint)
+{
+    for (struct court_case *at = tower->cases; at != NULL; at = at->next) {
+        hint16 its = tower_app_hint(at->id, client);
+        if (memcmp(its.b, hint.b, sizeof(its)) == 0)
+            take_client(at, client);
+    }
 }
 
 /* --- Calls. */
@@ -79,18 +104,19 @@ static bool is_worth_showing(const struct court_case *of, const struct tower_app
 /* The newest of all clients'. */
 static void show(struct court_case *of)
 {
-    u8 room[TOWER_APP_ROOM], best_room[TOWER_APP_ROOM], call_room[COURT_CALL_ROOM];
-    struct arena arena = arena_over(room, sizeof(room));
-    struct arena best_arena = arena_over(best_room, sizeof(best_room));
+    u8 rooms[2][TOWER_APP_ROOM], call_room[COURT_CALL_ROOM];
     struct arena call = arena_over(call_room, sizeof(call_room));
-    struct tower_app app, best = {.state.version = of->view.look.version};
+    struct tower_app app[2], best = {.state.version = of->view.look.version};
     u64 until_s = of->view.look.show_until_s;
     bool has = false, is_worth = until_s != 0;
-    for (usize i = 0; next_blob(of, &i, &app, &arena); arena = arena_over(room, sizeof(room))) {
-        is_worth |= is_worth_showing(of, &app);
-        if (app.state.version > best.state.version) {
-            struct arena part = best_arena;
-            has = open_blob(of->chain, of->id, i - 1, &best, &part) == ST_OK;
+    for (u32 player = 0; player < 2; player++) {
+        struct arena arena = arena_over(rooms[player], sizeof(rooms[player]));
+        if (!open_players(of, player, &app[player], &arena))
+            continue;
+        is_worth |= is_worth_showing(of, &app[player]);
+        if (app[player].state.version > best.state.version) {
+            best = app[player];
+            has = true;
         }
     }
     if (!has || !is_worth)
@@ -105,13 +131,15 @@ static void show(struct court_case *of)
 static void go_on(struct court_case *of)
 {
     u8 room[TOWER_APP_ROOM], call_room[COURT_CALL_ROOM];
-    struct arena arena = arena_over(room, sizeof(room));
     struct arena call = arena_over(call_room, sizeof(call_room));
     const struct court_look *look = &of->view.look;
     const struct app_state *shown = &of->view.state;
     bool in_time = of->chain->time_s <= look->move_until_s;
     struct tower_app app;
-    for (usize i = 0; next_blob(of, &i, &app, &arena); arena = arena_over(room, sizeof(room))) {
+    for (u32 player = 0; player < 2; player++) {
+        struct arena arena = arena_over(room, sizeof(room));
+        if (!open_players(of, player, &app, &arena))
+            continue;
         if (in_time && app.has_move && shown->mover == app.player &&
             app.move.version == shown->version + 1) {
             submit(of, &of->moves,
@@ -168,16 +196,12 @@ static struct court_case **find(const struct tower_chain *chain, hash32 id)
 /* NULL: there is no blob of it. */
 static struct court_case *take(struct tower_chain *chain, hash32 id, u64 block)
 {
-    u8 room[TOWER_APP_ROOM];
-    struct arena arena = arena_over(room, sizeof(room));
     struct court_case **end = find(chain, id), found = {.chain = chain, .id = id, .block = block};
-    struct tower_app app;
     if (*end != NULL) {
         (*end)->block = min_u64((*end)->block, block); /* after a reorg */
         return *end;
     }
-    for (usize i = 0; next_blob(&found, &i, &app, &arena); arena = arena_over(room, sizeof(room)))
-        found.expiry_s = max_u64(found.expiry_s, app.expiry_s);
+    tower_store_clients(chain->tower->store, &found, each_client);
     if (found.expiry_s == 0)
         return NULL;
     struct court_case *made = malloc(sizeof(*made));

@@ -28,13 +28,21 @@ struct tower_calls {
     u32 count, failures;
 };
 
+/* Whose blob is opened for each side of a channel, for each player of an app. */
+struct tower_clients {
+    bool has[2];
+    point33 of[2];
+};
+
 /* A dispute of a channel that there are blobs of. */
 struct dispute {
     struct dispute *next;
     struct tower_chain *chain;
     struct channel_terms terms;
     struct channel_name name;
-    u64 block; /* in which it was opened */
+    struct tower_clients clients; /* as the sides' owners claim */
+    u32 answers[2];               /* for each side, so that neither uses up the other's */
+    u64 block;                    /* in which it was opened */
     struct onchain_view view;
     bool has_view;
     struct answering answering;
@@ -47,6 +55,7 @@ struct court_case {
     struct court_case *next;
     struct tower_chain *chain;
     hash32 id;
+    struct tower_clients clients; /* who play */
     u64 block;      /* in which something was shown first, or a channel with its lock disputed */
     bool is_wanted; /* by such a channel's dispute: it is shown where nobody has done that */
     u64 expiry_s;   /* the latest of the blobs' */
@@ -61,6 +70,7 @@ struct court_case {
 /* A blob that is put and not durable yet. */
 struct promise {
     struct link *link; /* NULL: gone */
+    point33 client;
     hint16 hint;
     u64 sequence;
     hash32 digest;
@@ -88,17 +98,18 @@ void tower_fail(struct tower *tower, const struct err *why);
 
 enum status tower_open_chains(struct tower *tower, struct err *err);
 void tower_close_chains(struct tower *tower);
+/* Something is durable that a client has put: it may be of what goes on already. */
+void tower_take_notice(struct tower *tower, const point33 *client, hint16 hint);
 /* Calls a contract about what has this id, if that was not called before, as far as the stake is
- * worth it. */
-void tower_call(struct tower_chain *chain, hash32 id, struct tower_calls *calls,
+ * worth it. False: it was, or there were too many calls. */
+bool tower_call(struct tower_chain *chain, hash32 id, struct tower_calls *calls,
                 enum onchain_contract to, bytes call, struct sender_stake stake);
 /* The outcome of one of these calls. */
 void tower_called(struct tower_calls *calls, hash32 id, bool succeeded, const char *why);
 
-/* Number `index` of the blobs of a dispute's channel. ST_INVALID: it is none; ST_MISSING: there are
- * not so many. */
-enum status tower_open_blob(const struct dispute *of, usize index,
-                            struct adjudicator_states *states, struct tower_stakes *stakes);
+/* The blob of a side of a dispute's channel. False: there is none that is signed as it has to be.
+ */
+bool tower_open_blob(const struct dispute *of, u32 side, struct tower_blob *out);
 
 /* --- tower_unlock.c */
 
@@ -114,6 +125,8 @@ void tower_court_shown(struct tower_chain *chain, hash32 id, u64 block);
 /* A channel is disputed whose locks depend on it, since that block. False: that was known, or there
  * is no blob of it. */
 bool tower_court_wanted(struct tower_chain *chain, hash32 id, u64 block);
+/* As tower_take_notice. */
+void tower_court_notice(struct tower *tower, const point33 *client, hint16 hint);
 void tower_court_view(struct tower_chain *chain, hash32 id, const struct onchain_app *view);
 void tower_court_block(struct tower_chain *chain);
 void tower_court_outcome(struct tower_chain *chain, hash32 key, bool succeeded, const char *why);

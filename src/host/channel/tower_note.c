@@ -28,18 +28,18 @@ static void write_plain(const struct tower_note *note, u8 out[static PLAIN_SIZE]
     memcpy(out + AT_HOST, note->host, strnlen(note->host, HOST_SIZE - 1));
 }
 
-void tower_note_seal(const secret32 *key, const struct tower_note *note,
+void tower_note_seal(const secret32 *key, const point33 *owner, const struct tower_note *note,
                      u8 out[static TOWER_NOTE_SIZE])
 {
     u8 plain[PLAIN_SIZE];
-    hint16 hint = tower_hint(note->salt);
+    hint16 hint = tower_hint(note->salt, owner);
     write_plain(note, plain);
     xaead_seal(key, BYTES_OF(hint), BYTES_OF(plain), out);
     secret_wipe(&plain);
 }
 
-enum status tower_note_open(const secret32 *key, hint16 hint, bytes sealed, struct tower_note *out,
-                            struct err *err)
+enum status tower_note_open(const secret32 *key, const point33 *owner, hint16 hint, bytes sealed,
+                            struct tower_note *out, struct err *err)
 {
     u8 plain[PLAIN_SIZE], again[PLAIN_SIZE];
     if (sealed.size != TOWER_NOTE_SIZE || !xaead_open(key, BYTES_OF(hint), sealed, plain))
@@ -50,7 +50,7 @@ enum status tower_note_open(const secret32 *key, hint16 hint, bytes sealed, stru
     out->port = (u16)(plain[AT_PORT] << 8 | plain[AT_PORT + 1]);
     memcpy(out->host, plain + AT_HOST, HOST_SIZE);
     out->host[HOST_SIZE - 1] = 0;
-    hint16 expected = tower_hint(out->salt);
+    hint16 expected = tower_hint(out->salt, owner);
     write_plain(out, again);
     bool is_right = memcmp(plain, again, sizeof(plain)) == 0 && out->side <= 1 &&
                     out->key < KEYRING_LIMIT && memcmp(expected.b, hint.b, sizeof(hint)) == 0 &&

@@ -20,11 +20,12 @@ struct tower_note {
     char host[64]; /* "": it calls us */
 };
 
-void tower_note_seal(const secret32 *key, const struct tower_note *note,
+/* `owner`: its node's key, by which the tower knows it. */
+void tower_note_seal(const secret32 *key, const point33 *owner, const struct tower_note *note,
                      u8 out[static TOWER_NOTE_SIZE]);
 
 /* ST_INVALID: not sealed with this key for this hint, or not as tower_note_seal writes it. */
-enum status tower_note_open(const secret32 *key, hint16 hint, bytes sealed, struct tower_note *out,
-                            struct err *err);
+enum status tower_note_open(const secret32 *key, const point33 *owner, hint16 hint, bytes sealed,
+                            struct tower_note *out, struct err *err);
 
 #endif

@@ -25,7 +25,7 @@ enum {
 
 /* A blob on disk. */
 struct place {
-    struct place *next; /* in the bucket of its hint */
+    struct place *next; /* in the bucket of both names */
     point33 client;
     hint16 hint;
     u64 sequence, position;
@@ -82,11 +82,19 @@ static bool same_hint(hint16 a, hint16 b)
     return memcmp(a.b, b.b, sizeof(a.b)) == 0;
 }
 
+static usize bucket_of_place(const struct tower_store *store, const point33 *client, hint16 hint)
+{
+    u8 name[NAME_SIZE];
+    memcpy(name, client->b, sizeof(*client));
+    memcpy(name + sizeof(*client), hint.b, sizeof(hint));
+    return bucket_of(store, BYTES_OF(name));
+}
+
 /* Where the pointer to it is, or would be. */
 static struct place **find_place(const struct tower_store *store, const point33 *client,
                                  hint16 hint)
 {
-    struct place **at = &store->places[bucket_of(store, BYTES_OF(hint))];
+    struct place **at = &store->places[bucket_of_place(store, client, hint)];
     while (*at != NULL && (!same_hint((*at)->hint, hint) || !same_client(&(*at)->client, client)))
         at = &(*at)->next;
     return at;
@@ -111,7 +119,8 @@ static void grow(struct tower_store *store)
     for (usize i = 0; i < buckets; i++) {
         for (struct place *place = places[i], *next; place != NULL; place = next) {
             next = place->next;
-            struct place **head = &store->places[bucket_of(store, BYTES_OF(place->hint))];
+            struct place **head =
+                &store->places[bucket_of_place(store, &place->client, place->hint)];
             place->next = *head;
             *head = place;
         }
@@ -384,23 +393,14 @@ void tower_store_close(struct tower_store *store)
 
 /* --- Blobs. */
 
-static const struct place *find_nth(const struct tower_store *store, hint16 hint, usize index)
-{
-    const struct place *place = store->places[bucket_of(store, BYTES_OF(hint))];
-    for (; place != NULL; place = place->next)
-        if (same_hint(place->hint, hint) && index-- == 0)
-            return place;
-    return NULL;
-}
-
-static enum status check_room(const struct tower_store *store, const point33 *client, hint16 hint,
+static enum status check_room(const struct tower_store *store, const point33 *client,
                               struct err *err)
 {
     const struct client *known = *find_client(store, client);
     if (known != NULL && known->count >= TOWER_CLIENT_BLOBS)
         return fail(err, ST_FULL, "the tower keeps %d channels and apps of a node",
                     TOWER_CLIENT_BLOBS);
-    if (store->count >= TOWER_BLOBS || find_nth(store, hint, TOWER_CLIENTS_OF_HINT - 1) != NULL)
+    if (store->count >= TOWER_BLOBS)
         return fail(err, ST_FULL, "the tower is full");
     return ST_OK;
 }
@@ -426,7 +426,7 @@ enum status tower_store_put(struct tower_store *store, const point33 *client, hi
     if (blob.size != TOWER_PUT_SIZE)
         return fail(err, ST_INVALID, "a blob has %d bytes", TOWER_PUT_SIZE);
     if (known == NULL)
-        TRY(check_room(store, client, hint, err));
+        TRY(check_room(store, client, err));
     struct place place = {.client = *client, .hint = hint, .sequence = sequence};
     TRY(put_blob(store->log, &place, blob, &place.position, err));
     set_place(store, client, hint, sequence, place.position);
@@ -464,11 +464,12 @@ bool tower_store_next(const struct tower_store *store, const point33 *client, hi
     return found;
 }
 
-enum status tower_store_find(struct tower_store *store, hint16 hint, usize index,
-                             u8 out[static TOWER_PUT_SIZE], struct err *err)
+void tower_store_clients(const struct tower_store *store, void *self,
+                         void (*each)(void *self, const point33 *client))
 {
-    const struct place *place = find_nth(store, hint, index);
-    return place == NULL ? ST_MISSING : read_blob(store, place, out, err);
+    for (usize i = 0; i < store->buckets; i++)
+        for (const struct client *at = store->clients[i]; at != NULL; at = at->next)
+            each(self, &at->name);
 }
 
 u64 tower_store_sequence(const struct tower_store *store, const point33 *client, hint16 hint)

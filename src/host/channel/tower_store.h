@@ -1,6 +1,10 @@
 /* The blobs of a watchtower, on disk: one for each client and hint, the newest in the place of the
  * one before.
  *
+ * Invariant: whether a client's blob is taken, and stays, depends on what that client has here
+ * before, and on nothing that others have under the same hint or any other; but that all of them
+ * together have TOWER_BLOBS places.
+ *
  *     BLOB    client (33) ‖ hint (16) ‖ sequence (u64, big-endian) ‖ blob
  *     FORGET  client ‖ hint
  *     SINCE   chain id ‖ block (u64 each, big-endian)
@@ -16,9 +20,8 @@
 struct tower_store;
 
 enum {
-    TOWER_CLIENT_BLOBS = 1024,  /* of one client */
-    TOWER_BLOBS = 1 << 16,      /* of all */
-    TOWER_CLIENTS_OF_HINT = 64, /* a channel has two; whoever learns its salt may pose as more */
+    TOWER_CLIENT_BLOBS = 1024, /* of one client */
+    TOWER_BLOBS = 1 << 16,     /* of all */
 };
 
 /* `path` is made where absent. ST_AGAIN: another process has it.  ST_CORRUPT: no such file. */
@@ -41,9 +44,9 @@ enum status tower_store_get(struct tower_store *store, const point33 *client, hi
 /* The least hint above `after` that a client has a blob of. False: there is none. */
 bool tower_store_next(const struct tower_store *store, const point33 *client, hint16 after,
                       hint16 *out);
-/* Number `index` of those with this hint, whosever they are. ST_MISSING: there are not so many. */
-enum status tower_store_find(struct tower_store *store, hint16 hint, usize index,
-                             u8 out[static TOWER_PUT_SIZE], struct err *err);
+/* All that have a blob, in no order; `each` puts nothing. */
+void tower_store_clients(const struct tower_store *store, void *self,
+                         void (*each)(void *self, const point33 *client));
 /* The sequence of a client's own; 0: there is none. */
 u64 tower_store_sequence(const struct tower_store *store, const point33 *client, hint16 hint);
 

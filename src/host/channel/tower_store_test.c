@@ -82,20 +82,50 @@ TEST(tower_store_has_the_newest_of_each_client_after_a_restart_too)
     tower_store_close(store);
 }
 
-TEST(tower_store_finds_all_of_a_hint)
+struct told {
+    u32 count, sum;
+};
+
+static void tell(void *self, const point33 *client)
+{
+    struct told *told = self;
+    told->count++;
+    told->sum += load_be32(client->b + 1);
+}
+
+TEST(tower_store_tells_of_all_clients_that_have_something)
 {
     struct tower_store *store = open_at(files_of_system(), test_path());
-    u8 blob[TOWER_PUT_SIZE];
-    CHECK(put(store, 1, 1, 5, 1) == ST_OK && put(store, 2, 1, 5, 2) == ST_OK);
-    CHECK(put(store, 3, 2, 5, 4) == ST_OK);
-    int sum = 0;
-    usize count = 0;
-    while (tower_store_find(store, hint_of(1), count, blob, NULL) == ST_OK) {
-        sum += blob[0];
-        count++;
+    point33 name = client_of(5);
+    struct told told = {0};
+    CHECK(put(store, 1, 1, 5, 1) == ST_OK && put(store, 1, 2, 5, 2) == ST_OK);
+    CHECK(put(store, 5, 1, 5, 1) == ST_OK && put(store, 9, 7, 5, 1) == ST_OK);
+    tower_store_clients(store, &told, tell);
+    CHECK(told.count == 3 && told.sum == 15);
+    CHECK(tower_store_put(store, &name, hint_of(1), 6, BYTES_EMPTY, NULL) == ST_OK);
+    told = (struct told){0};
+    tower_store_clients(store, &told, tell);
+    CHECK(told.count == 2 && told.sum == 10);
+    tower_store_close(store);
+}
+
+/* Others put under its hint what they can, before it comes and afterwards. */
+TEST(tower_store_keeps_a_clients_blob_whatever_others_have_under_its_hint)
+{
+    enum { OTHERS = 300 };
+    const char *path = test_path();
+    struct tower_store *store = open_at(files_of_system(), path);
+    for (u32 i = 0; i < OTHERS; i++)
+        CHECK_ROW(i, put(store, 100 + i, 1, UINT64_MAX, 9) == ST_OK);
+    CHECK(put(store, 1, 1, 5, 1) == ST_OK);
+    for (u32 i = 0; i < OTHERS; i++)
+        CHECK_ROW(i, put(store, 1000 + i, 1, UINT64_MAX, 9) == ST_OK);
+    CHECK(put(store, 1, 1, 6, 2) == ST_OK);
+    for (int round = 0; round < 2; round++) {
+        CHECK(get(store, 1, 1) == 2);
+        tower_store_close(store);
+        store = open_at(files_of_system(), path);
     }
-    CHECK(count == 2 && sum == 3);
-    CHECK(tower_store_find(store, hint_of(9), 0, blob, NULL) == ST_MISSING);
     tower_store_close(store);
 }
 
@@ -116,7 +146,7 @@ TEST(tower_store_forgets_what_an_empty_blob_says)
     tower_store_close(store);
 }
 
-TEST(tower_store_is_bounded_by_client_and_by_hint)
+TEST(tower_store_is_bounded_by_client)
 {
     struct tower_store *store = open_at(files_of_system(), test_path());
     u8 small[TOWER_PUT_SIZE - 1] = {0};
@@ -128,9 +158,6 @@ TEST(tower_store_is_bounded_by_client_and_by_hint)
     CHECK(put(store, 1, 0, 2, 2) == ST_OK && get(store, 1, 0) == 2); /* in place of its own */
     CHECK(tower_store_put(store, &name, hint_of(3), 9, BYTES_EMPTY, NULL) == ST_OK);
     CHECK(put(store, 1, TOWER_CLIENT_BLOBS, 1, 1) == ST_OK);
-    for (u32 i = 1; i < TOWER_CLIENTS_OF_HINT; i++)
-        CHECK_ROW(i, put(store, 1 + i, 0, 1, 1) == ST_OK);
-    CHECK(put(store, 1 + TOWER_CLIENTS_OF_HINT, 0, 1, 1) == ST_FULL);
     CHECK(put(store, 2, 0, 2, 1) == ST_OK);
     tower_store_close(store);
 }

@@ -29,15 +29,13 @@ static struct locks *locks_of(const struct dispute *dispute, const struct tower_
 /* By whichever of the clients' blobs has them; NULL: there are none, or none has. */
 static struct locks *find_locks(const struct dispute *dispute, u32 side)
 {
-    struct adjudicator_states states;
-    struct tower_stakes stakes;
+    struct tower_blob blob;
     struct locks *locks = NULL;
-    enum status st = hash32_is_zero(dispute->view.pots.root[side]) ? ST_MISSING : ST_INVALID;
-    for (usize i = 0; locks == NULL && st != ST_MISSING; i++) {
-        st = tower_open_blob(dispute, i, &states, &stakes);
-        if (st == ST_OK)
-            locks = locks_of(dispute, &stakes, side);
-    }
+    if (hash32_is_zero(dispute->view.pots.root[side]))
+        return NULL;
+    for (u32 client = 0; client < 2 && locks == NULL; client++)
+        if (tower_open_blob(dispute, client, &blob))
+            locks = locks_of(dispute, &blob.stakes, side);
     return locks;
 }
 

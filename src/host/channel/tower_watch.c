@@ -13,30 +13,57 @@ enum {
     CALL_ROOM = 1 << 16,
     OFTEN = 64, /* blocks that are looked at again after a restart, at most */
     /* Two owners can make new states for ever, and the tower send a call for each: it pays for so
-     * many in one dispute. An answer and the settlement are what it takes. */
-    MOST_CALLS = 16,
+     * many in one dispute, of them so many with what one side has put. An answer and the settlement
+     * are what it takes. */
+    MOST_CALLS = 24,
+    MOST_ANSWERS = 6,
 };
 
 /* --- Blobs. */
 
-static enum status open_blob(const struct tower *tower, hash32 salt, hash32 id, usize index,
-                             struct channel_terms *terms, struct adjudicator_states *states,
-                             struct tower_stakes *stakes)
+/* False: it is nobody's who has the channel, whoever else knew the salt. */
+static bool open_blob(const struct tower *tower, hash32 salt, hash32 id, const point33 *client,
+                      struct tower_blob *out)
 {
-    u8 blob[TOWER_PUT_SIZE];
-    TRY(tower_store_find(tower->store, tower_hint(salt), index, blob, NULL));
-    if (tower_blob_open(salt, (bytes){blob, TOWER_BLOB_SIZE}, terms, states, stakes, NULL) !=
-            ST_OK ||
-        !hash32_equal(channel_name_of(terms).id, id) || !answer_is_signed(terms, states))
-        return ST_INVALID; /* somebody's who knew the salt, to take the place of what is right */
-    return ST_OK;
+    u8 sealed[TOWER_PUT_SIZE];
+    u64 sequence;
+    return tower_store_get(tower->store, client, tower_hint(salt, client), &sequence, sealed,
+                           NULL) == ST_OK &&
+           tower_blob_open(salt, client, (bytes){sealed, TOWER_BLOB_SIZE}, out, NULL) == ST_OK &&
+           tower_blob_is_owned(id, client, out);
 }
 
-enum status tower_open_blob(const struct dispute *of, usize index,
-                            struct adjudicator_states *states, struct tower_stakes *stakes)
+bool tower_open_blob(const struct dispute *of, u32 side, struct tower_blob *out)
 {
-    struct channel_terms terms;
-    return open_blob(of->chain->tower, of->terms.salt, of->name.id, index, &terms, states, stakes);
+    return of->clients.has[side] &&
+           open_blob(of->chain->tower, of->terms.salt, of->name.id, &of->clients.of[side], out) &&
+           out->side == side && answer_is_signed(&out->terms, &out->states);
+}
+
+/* Takes the client for its side, if it has a blob that says so. */
+static void take_client(struct dispute *of, const point33 *client)
+{
+    struct tower_blob blob;
+    if (!open_blob(of->chain->tower, of->terms.salt, of->name.id, client, &blob))
+        return;
+    of->terms = blob.terms;
+    of->clients.has[blob.side] = true;
+    of->clients.of[blob.side] = *client;
+}
+
+static void each_client(void *self, const point33 *client)
+{
+    take_client(self, client);
+}
+
+void tower_take_notice(struct tower *tower, const point33 *client, hint16 hint)
+{
+    for (struct dispute *at = tower->disputes; at != NULL; at = at->next) {
+        hint16 its = tower_hint(at->terms.salt, client);
+        if (memcmp(its.b, hint.b, sizeof(its)) == 0)
+            take_client(at, client);
+    }
+    tower_court_notice(tower, client, hint);
 }
 
 /* --- Calls. */
@@ -50,7 +77,7 @@ static struct sender_stake bounded(const struct tower *tower, struct sender_stak
     return stake;
 }
 
-void tower_call(struct tower_chain *chain, hash32 id, struct tower_calls *calls,
+bool tower_call(struct tower_chain *chain, hash32 id, struct tower_calls *calls,
                 enum onchain_contract to, bytes call, struct sender_stake stake)
 {
     struct {
@@ -59,13 +86,14 @@ void tower_call(struct tower_chain *chain, hash32 id, struct tower_calls *calls,
     } name = {id, keccak256(call), calls->failures};
     hash32 key = keccak256(BYTES_OF(name));
     if (hash32_equal(key, calls->key) || calls->count == MOST_CALLS)
-        return;
+        return false;
     calls->key = key;
     calls->count++;
     calls->is_underway = true;
     struct onchain_intent intent = {
         .key = key, .to = to, .data = call, .stake = bounded(chain->tower, stake)};
     onchain_submit(chain->chain, &intent);
+    return true;
 }
 
 /* What failed is tried again with the next block, if it is still wanted. */
@@ -77,9 +105,10 @@ void tower_called(struct tower_calls *calls, hash32 id, bool succeeded, const ch
         log_warn("tower", "a transaction failed", LOG_HEX("about", id), LOG_TEXT("why", why));
 }
 
-static void submit(struct dispute *dispute, bytes call, struct sender_stake stake)
+static bool submit(struct dispute *dispute, bytes call, struct sender_stake stake)
 {
-    tower_call(dispute->chain, dispute->name.id, &dispute->calls, ONCHAIN_ADJUDICATOR, call, stake);
+    return tower_call(dispute->chain, dispute->name.id, &dispute->calls, ONCHAIN_ADJUDICATOR, call,
+                      stake);
 }
 
 static bool is_better(const struct adjudicator_states *a, const struct adjudicator_states *b)
@@ -89,35 +118,36 @@ static bool is_better(const struct adjudicator_states *a, const struct adjudicat
     return a->half[0].half.seq + a->half[1].half.seq > b->half[0].half.seq + b->half[1].half.seq;
 }
 
-/* The best of all clients': the two sides may both be clients, and one of them is the cheat. */
-static bool find_best(const struct dispute *dispute, struct adjudicator_states *best)
-{
-    struct adjudicator_states states;
-    struct tower_stakes stakes;
-    enum status st;
-    *best = (struct adjudicator_states){0};
-    for (usize i = 0; (st = tower_open_blob(dispute, i, &states, &stakes)) != ST_MISSING; i++)
-        if (st == ST_OK && is_better(&states, best))
-            *best = states;
-    return best->base.base.epoch != 0 || best->half[0].half.seq + best->half[1].half.seq != 0;
-}
-
-static bool answer(struct dispute *dispute)
+/* With what this side has put. False: it has nothing newer than the dispute. */
+static bool answer_for(struct dispute *dispute, const struct tower_blob *blob)
 {
     u8 room[CALL_ROOM];
     struct arena arena = arena_over(room, sizeof(room));
-    struct adjudicator_states states;
-    if (!find_best(dispute, &states))
+    if (dispute->answers[blob->side] == MOST_ANSWERS)
         return false;
     dispute->answering.has_failed = dispute->calls.failures != 0;
-    bytes call = answer_call(&dispute->terms, &states, &dispute->view, &dispute->answering, &arena);
+    bytes call =
+        answer_call(&dispute->terms, &blob->states, &dispute->view, &dispute->answering, &arena);
     if (call.size == 0)
         return false;
     log_warn("tower", "a dispute with an old state is answered",
              LOG_HEX("channel", dispute->name.id));
-    submit(dispute, call,
-           answer_stake(&dispute->terms, &states, &dispute->view, answer_client(&states)));
+    dispute->answers[blob->side] += submit(
+        dispute, call, answer_stake(&dispute->terms, &blob->states, &dispute->view, blob->side));
     return true;
+}
+
+/* The two sides may both be clients, and one of them is the cheat: what it has put must not keep
+ * the other's from being shown. The better first, which may make the other one needless. */
+static bool answer(struct dispute *dispute)
+{
+    struct tower_blob blob[2];
+    bool has[2];
+    for (u32 side = 0; side < 2; side++)
+        has[side] = tower_open_blob(dispute, side, &blob[side]);
+    u32 first = has[1] && (!has[0] || is_better(&blob[1].states, &blob[0].states));
+    return (has[first] && answer_for(dispute, &blob[first])) ||
+           (has[1 - first] && answer_for(dispute, &blob[1 - first]));
 }
 
 /* The closer's bond, for the client that it cheats. Tried once: the money that the dispute is about
@@ -127,18 +157,15 @@ static void accuse(struct dispute *dispute)
     u8 room[CALL_ROOM];
     struct arena arena = arena_over(room, sizeof(room));
     const struct channel_terms *terms = &dispute->terms;
-    struct adjudicator_states states;
-    struct tower_stakes stakes;
-    enum status st = dispute->has_accused ? ST_MISSING : ST_INVALID;
-    for (usize i = 0; st != ST_MISSING; i++) {
-        st = tower_open_blob(dispute, i, &states, &stakes);
-        bytes call =
-            st == ST_OK ? answer_to_lie(terms, &states, &dispute->view, &arena) : BYTES_EMPTY;
+    struct tower_blob blob;
+    for (u32 side = 0; side < 2 && !dispute->has_accused; side++) {
+        if (!tower_open_blob(dispute, side, &blob))
+            continue;
+        bytes call = answer_to_lie(terms, &blob.states, &dispute->view, &arena);
         if (call.size == 0)
             continue;
         dispute->has_accused = true;
         submit(dispute, call, answer_lie_stake(terms, &dispute->view));
-        return;
     }
 }
 
@@ -177,20 +204,14 @@ static struct dispute **find(struct tower *tower, hash32 id)
  * tower no more than so many apps. */
 static void take_to_court(const struct dispute *dispute)
 {
-    enum { MOST = 8, MOST_OF_BLOB = 4 };
-    struct adjudicator_states states;
-    struct tower_stakes stakes;
-    enum status st = ST_INVALID;
-    usize all = 0;
-    for (usize i = 0; st != ST_MISSING; i++) {
-        st = tower_open_blob(dispute, i, &states, &stakes);
-        usize of_blob = 0;
-        for (usize at = 0; st == ST_OK && at < stakes.count && all < MOST; at++) {
-            bool is_new = of_blob < MOST_OF_BLOB &&
-                          tower_court_wanted(dispute->chain, stakes.of[at].app, dispute->block);
-            of_blob += is_new;
-            all += is_new;
-        }
+    enum { MOST_OF_SIDE = 4 };
+    struct tower_blob blob;
+    for (u32 side = 0; side < 2; side++) {
+        if (!tower_open_blob(dispute, side, &blob))
+            continue;
+        usize taken = 0;
+        for (usize i = 0; i < blob.stakes.count && taken < MOST_OF_SIDE; i++)
+            taken += tower_court_wanted(dispute->chain, blob.stakes.of[i].app, dispute->block);
     }
 }
 
@@ -198,26 +219,22 @@ static void on_disputed(void *self, hash32 id, hash32 salt, u64 block)
 {
     struct tower_chain *chain = self;
     struct tower *tower = chain->tower;
-    struct channel_terms terms;
-    struct adjudicator_states states;
-    struct tower_stakes stakes;
-    enum status st = ST_INVALID;
     struct dispute **end = find(tower, id);
+    struct dispute found = {.chain = chain, .terms.salt = salt, .name.id = id, .block = block};
     if (*end != NULL) {
         (*end)->block = min_u64((*end)->block, block); /* after a reorg */
         return;
     }
-    for (usize i = 0; st == ST_INVALID; i++)
-        st = open_blob(tower, salt, id, i, &terms, &states, &stakes);
-    if (st != ST_OK)
+    tower_store_clients(tower->store, &found, each_client);
+    if (!found.clients.has[0] && !found.clients.has[1])
         return;
-    struct dispute *dispute = calloc(1, sizeof(*dispute));
+    found.name = channel_name_of(&found.terms);
+    struct dispute *dispute = malloc(sizeof(*dispute));
     assert(dispute != NULL);
-    *dispute = (struct dispute){
-        .chain = chain, .terms = terms, .name = channel_name_of(&terms), .block = block};
+    *dispute = found;
     *end = dispute;
     log_info("tower", "a dispute begins", LOG_HEX("channel", id), LOG_U64("block", block));
-    onchain_watch(chain->chain, &terms, block);
+    onchain_watch(chain->chain, &dispute->terms, block);
     take_to_court(dispute);
 }
 

@@ -277,14 +277,13 @@ static bool has_third_half(struct dev *at)
 static bytes answer_to(const struct dev_channel *of, const struct adjudicator_half halves[2],
                        struct answering *answering)
 {
-    struct adjudicator_states states = {.half = {halves[0], halves[1]}}, opened;
-    struct channel_terms terms;
-    struct tower_stakes stakes = {.count = 0};
-    u8 blob[TOWER_BLOB_SIZE];
-    tower_blob_seal(&of->terms, &states, &stakes, blob);
-    CHECK(tower_blob_open(of->terms.salt, BYTES_OF(blob), &terms, &opened, &stakes, NULL) == ST_OK);
-    CHECK(answer_is_signed(&terms, &opened));
-    return answer_call(&terms, &opened, &of->seen->newest, answering, test_arena());
+    static const point33 client = {{2}};
+    struct tower_blob blob = {.terms = of->terms, .states.half = {halves[0], halves[1]}}, opened;
+    u8 sealed[TOWER_BLOB_SIZE];
+    tower_blob_seal(&client, &blob, sealed);
+    CHECK(tower_blob_open(of->terms.salt, &client, BYTES_OF(sealed), &opened, NULL) == ST_OK);
+    CHECK(answer_is_signed(&opened.terms, &opened.states));
+    return answer_call(&opened.terms, &opened.states, &of->seen->newest, answering, test_arena());
 }
 
 TEST(answers_of_a_third_party_land_whatever_halves_the_cheat_has_shown)
