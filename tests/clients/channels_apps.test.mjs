@@ -16,6 +16,28 @@ const stake = ether / 10n, otherStake = ether / 20n;
 
 const [L1] = chains;
 
+/** By which the holder gives a ticket that was sold so often to the next, or shows it at the door. */
+const signTicket = (show, seat, sales, holder, next = zeroAddress) => holder.sign({
+  hash: keccak256(encodeAbiParameters(parseAbiParameters('bytes32, uint256, uint64, address'), [show, BigInt(seat), BigInt(sales), next])),
+});
+/** Tickets of a show, which the second sells and the first organises. */
+async function beginShow(on, channel, price, seats) {
+  const { app, params } = await on.nodes[0].rpc('channel_appPropose', { channel, app: 'tickets', price: hex(price), seats, moveSeconds, expirySeconds: 30_000 });
+  await on.is(1, app, { state: 'asked', stake: hex(BigInt(seats) * price), otherStake: '0x0' });
+  await on.nodes[1].rpc('channel_appAccept', { app });
+  await on.is(0, app, { turn: 'ours', version: 1 });
+  let version = 1;
+  const move = async (words) => {
+    await until(async () => { // one that has just started has to see its chain's first block
+      const { result, error } = await on.nodes[0].ask('channel_appMove', { app, move: words });
+      if (error && !/nothing is signed now/.test(error.message)) throw new Error(error.message);
+      return result;
+    }, 30_000, words);
+    await on.is(0, app, { version: ++version });
+  };
+  return { app, show: params.slice(0, 66), move, refused: (words, why) => assert.rejects(on.nodes[0].rpc('channel_appMove', { app, move: words }), why) };
+}
+
 /** A chain and daemons on it, the first of which has a channel of an ether with the second. Those in `guarded` have a watchtower. */
 async function world(name, count = 2, more = [], guarded = []) {
   const chain = await startChain(name);
@@ -423,6 +445,38 @@ for (const name of chains) {
       rmSync(scratch, { recursive: true, force: true });
     });
 
+    test('a show with all seats resold, the largest state that there is: the tower shows it whole, and ends it', async () => {
+      const before = await on.balances(channel), price = ether / 1000n, seats = 32, used = 3;
+      const { app, show, move } = await beginShow(on, channel, price, seats);
+      const [ann, ben] = [0, 0].map(() => privateKeyToAccount(generatePrivateKey()));
+      for (let seat = 0; seat < seats; seat++) await move(`issue ${seat} ${ann.address}`);
+      for (let seat = 0; seat < seats; seat++) await move(`resell ${seat} ${ben.address} ${await signTicket(show, seat, 0, ann, ben.address)}`);
+      const version = 1 + 2 * seats;
+      await on.is(1, app, { version });
+      const scratch = mkdtempSync(`${tmpdir()}/varve-app-`);
+      await on.nodes[1].kill();
+      cpSync(on.nodes[1].datadir, `${scratch}/old`, { recursive: true });
+      on.nodes[1] = await on.nodes[1].again();
+      for (let seat = 0; seat < used; seat++) await move(`admit ${seat} ${await signTicket(show, seat, 1, ben)}`);
+      await on.is(1, app, { version: version + used });
+      await on.nodes[1].kill();
+      await until(async () => (await on.nodes[0].ask('channel_appMove', { app, move: 'end' })).result, 30_000, 'the end');
+      await on.is(0, app, { turn: 'theirs', guarded: true });
+      await on.nodes[0].kill();
+      const old = await on.nodes[1].again({ datadir: `${scratch}/old`, port: 0 });
+      await until(async () => (await old.ask('channel_appSettle', { app, force: true })).result, 30_000, 'the cheat\'s journal');
+      await called(async () => await on.events(app, shown) >= 2);
+      await old.kill();
+      await on.pass(moveSeconds);
+      await called(async () => await on.events(app, decided) === 1);
+      assert.deepEqual(await on.chain.words(decided, app), [[0n, BigInt(seats - used) * price]]);
+      for (const i of [0, 1]) on.nodes[i] = await on.nodes[i].again();
+      for (const i of [0, 1]) await on.is(i, app, { state: 'done' }, 60_000, 1);
+      await on.settled(channel);
+      assert.deepEqual(await on.balances(channel), [before[0] + BigInt(used) * price, before[1] - BigInt(used) * price]);
+      rmSync(scratch, { recursive: true, force: true });
+    });
+
     test('a channel that is closed by force while its player is away: the tower goes to court, and that decides the locks', async () => {
       const { app, scratch } = await won();
       on.nodes[1] = await on.nodes[1].again();
@@ -450,24 +504,9 @@ describe('tickets', () => {
   before(async () => { on = await world(L1); channel = await on.open(); });
   after(() => on?.stop());
 
-  const price = ether / 100n;
+  const price = ether / 100n, sign = signTicket;
   const [ann, ben, eve] = [0, 0, 0].map(() => privateKeyToAccount(generatePrivateKey()));
-  /** By which the holder gives a ticket that was sold so often to the next, or shows it at the door. */
-  const sign = (show, seat, sales, holder, next = zeroAddress) => holder.sign({
-    hash: keccak256(encodeAbiParameters(parseAbiParameters('bytes32, uint256, uint64, address'), [show, BigInt(seat), BigInt(sales), next])),
-  });
-  const begin = async () => {
-    const { app, params } = await on.nodes[0].rpc('channel_appPropose', { channel, app: 'tickets', price: hex(price), seats: 4, moveSeconds, expirySeconds: 30_000 });
-    await on.is(1, app, { state: 'asked', stake: hex(4n * price), otherStake: '0x0' });
-    await on.nodes[1].rpc('channel_appAccept', { app });
-    await on.is(0, app, { turn: 'ours', version: 1 });
-    let version = 1;
-    const move = async (words) => {
-      await on.nodes[0].rpc('channel_appMove', { app, move: words });
-      await on.is(0, app, { version: ++version });
-    };
-    return { app, show: params.slice(0, 66), move, refused: (words, why) => assert.rejects(on.nodes[0].rpc('channel_appMove', { app, move: words }), why) };
-  };
+  const begin = () => beginShow(on, channel, price, 4);
 
   test('issued, resold off chain, admitted once each, and settled once', async () => {
     const before = await on.balances(channel), block = await on.chain.rpc('eth_blockNumber');

@@ -60,8 +60,7 @@ struct app_guard {
     u128 least;       /* worth of what can be shown and is not older than what the tower has */
     u128 least_since; /* the same, once it has what is under way */
     bool is_underway;
-    bool holds;    /* our signature under the newest state waits for the tower */
-    bool is_large; /* what does not fit into a blob: people know */
+    bool holds; /* our signature under the newest state waits for the tower */
 };
 
 struct session {

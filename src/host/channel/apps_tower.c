@@ -80,7 +80,7 @@ static void put(struct session *session, u64 sequence, bytes blob)
     daemon_say(session->daemon->tower, &message);
 }
 
-static bool seal(const struct session *session, u8 out[static TOWER_PUT_SIZE])
+static bytes seal(const struct session *session, u8 room[static TOWER_PUT_MOST])
 {
     const struct signed_state *move = next_move(session);
     point33 node = keyring_node(session->daemon->ring);
@@ -97,14 +97,14 @@ static bool seal(const struct session *session, u8 out[static TOWER_PUT_SIZE])
         app.move = move->state;
         app.move_signature = move->signature[session->role];
     }
-    return tower_app_seal(session->id, &node, &app, out);
+    return tower_app_seal(session->id, &node, &app, room);
 }
 
 void session_guard(struct session *session)
 {
     struct app_guard *guard = &session->guard;
     struct peer *tower = session->daemon->tower;
-    u8 blob[TOWER_PUT_SIZE];
+    u8 room[TOWER_PUT_MOST];
     if (tower == NULL || !tower->greeted || guard->is_underway || session->role == APP_OVER)
         return;
     if (session->stage == SESSION_DONE) {
@@ -113,15 +113,8 @@ void session_guard(struct session *session)
         return;
     }
     u64 sequence = sequence_of(session);
-    if (session->newest.state.version == 0 || sequence <= guard->put)
-        return;
-    if (seal(session, blob)) {
-        put(session, sequence, BYTES_OF(blob));
-    } else if (!guard->is_large) {
-        guard->is_large = true;
-        log_warn("channel", "an app's state is too large for the tower, which has an earlier one",
-                 LOG_HEX("app", session->id));
-    }
+    if (session->newest.state.version != 0 && sequence > guard->put)
+        put(session, sequence, seal(session, room));
 }
 
 /* What the tower has of each is not known until it has said so. */

@@ -82,12 +82,13 @@ static enum status take_put(struct tower *tower, struct link *link,
 
 static void say_blob(struct tower *tower, struct link *link, hint16 hint)
 {
-    u8 blob[TOWER_PUT_SIZE];
+    u8 room[TOWER_PUT_MOST];
     struct wire_message answer = {.type = WIRE_TOWER_BLOB};
-    answer.tower_blob.hint = hint;
-    if (tower_store_get(tower->store, link_remote(link), hint, &answer.tower_blob.sequence, blob,
-                        NULL) == ST_OK)
-        answer.tower_blob.blob = BYTES_OF(blob);
+    struct wire_tower_blob *blob = &answer.tower_blob;
+    blob->hint = hint;
+    if (tower_store_get(tower->store, link_remote(link), hint, &blob->sequence, room, &blob->blob,
+                        NULL) != ST_OK)
+        blob->blob = BYTES_EMPTY;
     say(link, &answer);
 }
 

@@ -4,10 +4,11 @@
 
 enum {
     VERSION = 1,
-    PLAIN_SIZE = TOWER_PUT_SIZE - XAEAD_OVERHEAD,
+    PLAIN_MOST = TOWER_PUT_MOST - XAEAD_OVERHEAD,
     MOST_OF_RUN = 255,
     ZEROS_THAT_END = 3,
 };
+static_assert(APP_PARAMS_LIMIT + APP_DATA_LIMIT + 1024 < PLAIN_MOST, "any state has room");
 
 /* --- Packing. */
 
@@ -114,12 +115,12 @@ static void mix(u8 *move, usize size, bytes with)
         move[i] ^= with.data[i];
 }
 
-/* False: it does not fit. */
-static bool write_plain(const struct tower_app *from, u8 out[static PLAIN_SIZE])
+/* The size of the blob that it goes into, but for XAEAD_OVERHEAD; 0: there is no room. */
+static usize write_plain(const struct tower_app *from, u8 out[static PLAIN_MOST])
 {
     u8 room[TOWER_APP_ROOM];
     struct tower_app app = *from;
-    struct tower_cursor cursor = {out + 1, out + PLAIN_SIZE, true};
+    struct tower_cursor cursor = {out + 1, out + PLAIN_MOST, true};
     if (!app.has_move) {
         app.move = (struct app_state){.version = 0};
         memset(&app.move_signature, 0, sizeof(app.move_signature));
@@ -128,20 +129,22 @@ static bool write_plain(const struct tower_app *from, u8 out[static PLAIN_SIZE])
     assert(params.size <= APP_PARAMS_LIMIT && data.size <= APP_DATA_LIMIT &&
            move.size <= APP_DATA_LIMIT);
     struct sizes sizes = {(u16)params.size, (u16)data.size, (u16)move.size};
-    memset(out, 0, PLAIN_SIZE);
+    memset(out, 0, PLAIN_MOST);
     out[0] = VERSION;
     visit_all(&cursor, &app, &sizes);
     bytes_copy(room, params);
     bytes_copy(room + params.size, data);
     bytes_copy(room + params.size + data.size, move);
     mix(room + params.size + data.size, move.size, data);
-    return pack((bytes){room, params.size + data.size + move.size}, &cursor);
+    if (!pack((bytes){room, params.size + data.size + move.size}, &cursor))
+        return 0;
+    return tower_put_size((usize)(cursor.at - out) + XAEAD_OVERHEAD) - XAEAD_OVERHEAD;
 }
 
-static bool read_plain(u8 plain[static PLAIN_SIZE], struct tower_app *out, struct arena *arena)
+static bool read_plain(u8 *plain, usize size, struct tower_app *out, struct arena *arena)
 {
     struct sizes sizes;
-    struct tower_cursor cursor = {plain + 1, plain + PLAIN_SIZE, false};
+    struct tower_cursor cursor = {plain + 1, plain + size, false};
     *out = (struct tower_app){.player = APP_FIRST};
     visit_all(&cursor, out, &sizes);
     if (plain[0] != VERSION || out->player >= APP_OVER || out->state.mover > APP_OVER ||
@@ -149,9 +152,9 @@ static bool read_plain(u8 plain[static PLAIN_SIZE], struct tower_app *out, struc
         sizes.data > APP_DATA_LIMIT || sizes.move > APP_DATA_LIMIT || out->state.version == 0 ||
         out->state.version == UINT64_MAX)
         return false;
-    usize size = (usize)sizes.params + sizes.data + sizes.move;
-    u8 *text = arena_zeroed(arena, size, 1, 1);
-    if (!unpack(&cursor, text, size))
+    usize all = (usize)sizes.params + sizes.data + sizes.move;
+    u8 *text = arena_zeroed(arena, all, 1, 1);
+    if (!unpack(&cursor, text, all))
         return false;
     out->app.params = (bytes){text, sizes.params};
     out->state.data = (bytes){text + sizes.params, sizes.data};
@@ -175,36 +178,38 @@ static secret32 key_of(hash32 id)
     return key;
 }
 
-bool tower_app_seal(hash32 id, const point33 *client, const struct tower_app *app,
-                    u8 out[static TOWER_PUT_SIZE])
+bytes tower_app_seal(hash32 id, const point33 *client, const struct tower_app *app,
+                     u8 room[static TOWER_PUT_MOST])
 {
-    u8 plain[PLAIN_SIZE];
+    u8 plain[PLAIN_MOST];
     hint16 hint = tower_app_hint(id, client);
     secret32 key = key_of(id);
     struct tower_app less = *app;
-    bool fits = write_plain(app, plain);
+    usize size = write_plain(app, plain);
     less.has_move = false;
-    if (!fits && app->has_move)
-        fits = write_plain(&less, plain);
-    if (fits)
-        xaead_seal(&key, BYTES_OF(hint), BYTES_OF(plain), out);
+    if (size == 0)
+        size = write_plain(&less, plain);
+    assert(size != 0); /* packing makes nothing longer by more than 2 of 255 bytes */
+    xaead_seal(&key, BYTES_OF(hint), (bytes){plain, size}, room);
     secret_wipe(&key);
     secret_wipe(&plain);
-    return fits;
+    return (bytes){room, size + XAEAD_OVERHEAD};
 }
 
 enum status tower_app_open(hash32 id, const point33 *client, bytes blob, struct tower_app *out,
                            struct arena *arena, struct err *err)
 {
-    u8 plain[PLAIN_SIZE], again[PLAIN_SIZE];
+    u8 plain[PLAIN_MOST], again[PLAIN_MOST];
+    usize size = blob.size - XAEAD_OVERHEAD;
     hint16 hint = tower_app_hint(id, client);
     secret32 key = key_of(id);
-    bool opened = blob.size == TOWER_PUT_SIZE && xaead_open(&key, BYTES_OF(hint), blob, plain);
+    bool opened = blob.size != 0 && tower_put_size(blob.size) == blob.size &&
+                  xaead_open(&key, BYTES_OF(hint), blob, plain);
     secret_wipe(&key);
     if (!opened)
         return fail(err, ST_INVALID, "the blob is not of this app");
-    return read_plain(plain, out, arena) && write_plain(out, again) &&
-                   memcmp(plain, again, sizeof(plain)) == 0
+    return read_plain(plain, size, out, arena) && write_plain(out, again) == size &&
+                   memcmp(plain, again, size) == 0
                ? ST_OK
                : fail(err, ST_INVALID, "the blob of an app does not read");
 }

@@ -10,13 +10,14 @@
  * tower takes those alone whose player is their client, so there are two at most, and neither can
  * stand in the other's place. The id is what the court's events name the app by; of an app's locks
  * nobody but their channels' sides knows it. A blob is as long as a channel's with its note, and as
- * random.
+ * random; or it has the least of two larger sizes in which the state has room, and so much of it
+ * the tower sees.
  *
  * What is of any length stands in `packed`: the app's params, the state's data, and the move's data
  * as far as it differs from that, one after the other, as (zeros, others: u8 each, the others)…
  * The longest runs are taken, where three zeros or more end the others: so there is one way to
- * write a thing. Most of it is ABI's zeros. What does not fit yet cannot be kept: then the move is
- * left out, and without it nothing is sealed. */
+ * write a thing. Most of it is ABI's zeros. The largest has room for any state; a move for which
+ * there is none beside it is left out. */
 #ifndef CHANNEL_TOWER_APP_H
 #define CHANNEL_TOWER_APP_H
 
@@ -37,9 +38,9 @@ struct tower_app {
 
 hint16 tower_app_hint(hash32 id, const point33 *client);
 
-/* False: it does not fit, and `out` is not written. */
-bool tower_app_seal(hash32 id, const point33 *client, const struct tower_app *app,
-                    u8 out[static TOWER_PUT_SIZE]);
+/* The blob, which lies in `room`. */
+bytes tower_app_seal(hash32 id, const point33 *client, const struct tower_app *app,
+                     u8 room[static TOWER_PUT_MOST]);
 
 /* In `arena`, TOWER_APP_ROOM bytes at most. ST_INVALID: not sealed for this id and client,
  * or not as tower_app_seal writes it. */

@@ -119,6 +119,15 @@ static secret32 key_of(hash32 salt)
     return key;
 }
 
+usize tower_put_size(usize least)
+{
+    static const usize sizes[] = {TOWER_PUT_SIZE, TOWER_PUT_LARGER, TOWER_PUT_MOST};
+    for (usize i = 0; i < countof(sizes); i++)
+        if (least <= sizes[i])
+            return sizes[i];
+    return 0;
+}
+
 hash32 tower_receipt_digest(hint16 hint, u64 sequence, bytes blob)
 {
     static const char what[] = "varve tower receipt";

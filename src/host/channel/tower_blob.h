@@ -31,6 +31,9 @@ enum {
     TOWER_BLOB_SIZE = 2048,
     TOWER_NOTE_SIZE = 256, /* stands after the blob (tower_note.h) */
     TOWER_PUT_SIZE = TOWER_BLOB_SIZE + TOWER_NOTE_SIZE,
+    /* Apps' states may be larger: */
+    TOWER_PUT_LARGER = 8192,
+    TOWER_PUT_MOST = 32768,
     TOWER_STAKES = 16,
 };
 
@@ -73,6 +76,9 @@ enum status tower_blob_open(hash32 salt, const point33 *client, bytes sealed,
                             struct tower_blob *out, struct err *err);
 /* Whether an owner of the channel of this id has made it for this client. */
 bool tower_blob_is_owned(hash32 channel_id, const point33 *client, const struct tower_blob *blob);
+
+/* The least of the three sizes that has room for so much; 0: none has. */
+usize tower_put_size(usize least);
 
 /* What a tower signs for a blob that it keeps: keccak256("varve tower receipt" ‖ hint ‖ sequence
  * ‖ keccak256(blob)). */

@@ -20,14 +20,15 @@
 static bool open_blob(const struct court_case *of, const point33 *client, struct tower_app *out,
                       struct arena *arena)
 {
-    u8 blob[TOWER_PUT_SIZE], room[COURT_CALL_ROOM];
+    u8 sealed_room[TOWER_PUT_MOST], room[COURT_CALL_ROOM];
     const struct tower_chain *chain = of->chain;
+    bytes sealed;
     u64 sequence;
     if (tower_store_get(chain->tower->store, client, tower_app_hint(of->id, client), &sequence,
-                        blob, NULL) != ST_OK)
+                        sealed_room, &sealed, NULL) != ST_OK)
         return false;
     hash32 domain = signed_domain("varve app", chain->chain_id, onchain_court(chain->chain));
-    return tower_app_open(of->id, client, BYTES_OF(blob), out, arena, NULL) == ST_OK &&
+    return tower_app_open(of->id, client, sealed, out, arena, NULL) == ST_OK &&
            tower_app_is_owned(client, out) &&
            tower_app_is_signed(of->id, domain, out, arena_over(room, sizeof(room)));
 }

@@ -49,7 +49,6 @@ static void keep(struct asking *asking, const struct wire_tower_blob *blob)
     struct daemon_kept *kept = &asking->list[asking->count++];
     memcpy(kept->hint, blob->hint.b, sizeof(kept->hint));
     bytes_copy(kept->blob, blob->blob);
-    asking->last = blob->hint;
 }
 
 /* Hints ascend, so a tower cannot go on for ever with the same. */
@@ -61,11 +60,13 @@ static const char *take_blob(struct asking *asking, struct link *link,
         end(asking, "");
         return NULL;
     }
-    if (blob->blob.size != TOWER_PUT_SIZE ||
+    if (tower_put_size(blob->blob.size) != blob->blob.size ||
         memcmp(blob->hint.b, asking->last.b, sizeof(asking->last)) <= 0 ||
         asking->count >= TOWER_CLIENT_BLOBS)
         return "it gives what was not asked for";
-    keep(asking, blob);
+    asking->last = blob->hint;
+    if (blob->blob.size == TOWER_PUT_SIZE)
+        keep(asking, blob); /* larger ones are of apps, which are not restored */
     ask_next(asking, link);
     return NULL;
 }

@@ -29,9 +29,10 @@ struct place {
     point33 client;
     hint16 hint;
     u64 sequence, position;
+    u32 size; /* of the blob */
 };
 
-/* How many blobs a client has. */
+/* How many places a client has. */
 struct client {
     struct client *next; /* in the bucket of its name */
     point33 name;
@@ -51,7 +52,8 @@ struct tower_store {
     u8 seed[16]; /* of buckets: clients choose hints and names */
     struct place **places;
     struct client **clients;
-    usize buckets, count; /* of both tables; of places */
+    usize buckets, count; /* of both tables; of blobs */
+    usize used;           /* places that they take */
     struct since since[MOST_CHAINS];
     usize chain_count;
 };
@@ -135,34 +137,40 @@ static void grow(struct tower_store *store)
     free(clients);
 }
 
-static void count_one(struct tower_store *store, const point33 *name, int more)
+static u32 places_of(usize size)
+{
+    return (u32)((size + TOWER_PUT_SIZE - 1) / TOWER_PUT_SIZE);
+}
+
+/* It has so many places more, and so many less. */
+static void count_places(struct tower_store *store, const point33 *name, u32 more, u32 less)
 {
     struct client **at = find_client(store, name), *client = *at;
     if (client == NULL) {
         client = *at = take(1, sizeof(*client));
         client->name = *name;
     }
-    client->count += (u32)more;
+    client->count = client->count + more - less;
+    store->used = store->used + more - less;
     if (client->count != 0)
         return;
     *at = client->next;
     free(client);
 }
 
-static void set_place(struct tower_store *store, const point33 *client, hint16 hint, u64 sequence,
-                      u64 position)
+static void set_place(struct tower_store *store, const struct place *to)
 {
     if (store->count == store->buckets)
         grow(store);
-    struct place **at = find_place(store, client, hint), *place = *at;
+    struct place **at = find_place(store, &to->client, to->hint), *place = *at;
     if (place == NULL) {
         place = *at = take(1, sizeof(*place));
-        *place = (struct place){.client = *client, .hint = hint};
         store->count++;
-        count_one(store, client, 1);
     }
-    place->sequence = sequence;
-    place->position = position;
+    count_places(store, &to->client, places_of(to->size), places_of(place->size));
+    struct place *next = place->next;
+    *place = *to;
+    place->next = next;
 }
 
 static void drop_place(struct tower_store *store, const point33 *client, hint16 hint)
@@ -171,9 +179,9 @@ static void drop_place(struct tower_store *store, const point33 *client, hint16 
     if (place == NULL)
         return;
     *at = place->next;
-    free(place);
     store->count--;
-    count_one(store, client, -1);
+    count_places(store, client, 0, places_of(place->size));
+    free(place);
 }
 
 static struct since *find_since(struct tower_store *store, u64 chain_id)
@@ -190,6 +198,11 @@ static struct since *find_since(struct tower_store *store, u64 chain_id)
 
 /* --- Replay. */
 
+static bool is_size(usize size)
+{
+    return tower_put_size(size) == size;
+}
+
 static enum status read_name(bytes payload, point33 *client, hint16 *hint)
 {
     if (payload.size < NAME_SIZE)
@@ -201,19 +214,20 @@ static enum status read_name(bytes payload, point33 *client, hint16 *hint)
 
 static enum status replay_one(struct tower_store *store, const struct log_record *record)
 {
-    point33 client;
-    hint16 hint;
+    struct place place = {.position = record->position};
     bytes payload = record->payload;
     switch (record->kind) {
     case RECORD_BLOB:
-        if (payload.size != HEAD_SIZE + TOWER_PUT_SIZE)
+        if (payload.size <= HEAD_SIZE || !is_size(payload.size - HEAD_SIZE))
             return ST_CORRUPT;
-        TRY(read_name(payload, &client, &hint));
-        set_place(store, &client, hint, load_be64(payload.data + NAME_SIZE), record->position);
+        TRY(read_name(payload, &place.client, &place.hint));
+        place.sequence = load_be64(payload.data + NAME_SIZE);
+        place.size = (u32)(payload.size - HEAD_SIZE);
+        set_place(store, &place);
         return ST_OK;
     case RECORD_FORGET:
-        TRY(read_name(payload, &client, &hint));
-        drop_place(store, &client, hint);
+        TRY(read_name(payload, &place.client, &place.hint));
+        drop_place(store, &place.client, place.hint);
         return ST_OK;
     case RECORD_SINCE:
         if (payload.size != 2 * sizeof(u64))
@@ -271,13 +285,16 @@ static enum status put_since(struct log_file *log, const struct since *since, st
 }
 
 static enum status read_blob(struct tower_store *store, const struct place *place,
-                             u8 out[static TOWER_PUT_SIZE], struct err *err)
+                             u8 room[static TOWER_PUT_MOST], bytes *blob, struct err *err)
 {
-    u8 memory[2 * TOWER_PUT_SIZE];
+    u8 memory[TOWER_PUT_MOST + 4096];
     struct arena arena = arena_over(memory, sizeof(memory));
     struct log_record record;
     TRY(log_read(store->log, place->position, &record, &arena, err));
-    bytes_copy(out, bytes_slice(record.payload, HEAD_SIZE, TOWER_PUT_SIZE));
+    if (record.payload.size != HEAD_SIZE + place->size)
+        return fail(err, ST_CORRUPT, "%s has changed under the tower", store->path);
+    *blob = (bytes){room, place->size};
+    bytes_copy(room, bytes_slice(record.payload, HEAD_SIZE, place->size));
     return ST_OK;
 }
 
@@ -287,10 +304,11 @@ static enum status write_all(struct tower_store *store, struct log_file *log, st
         TRY(put_since(log, &store->since[i], err));
     for (usize i = 0; i < store->buckets; i++)
         for (const struct place *place = store->places[i]; place != NULL; place = place->next) {
-            u8 blob[TOWER_PUT_SIZE];
+            u8 room[TOWER_PUT_MOST];
+            bytes blob;
             u64 position;
-            TRY(read_blob(store, place, blob, err));
-            TRY(put_blob(log, place, BYTES_OF(blob), &position, err));
+            TRY(read_blob(store, place, room, &blob, err));
+            TRY(put_blob(log, place, blob, &position, err));
         }
     return log_sync(log, err);
 }
@@ -319,7 +337,7 @@ static enum status open_log(struct tower_store *store, struct err *err)
 static enum status compact(struct tower_store *store, struct err *err)
 {
     char path[PATH_ROOM + 8];
-    u64 live = store->count * (HEAD_SIZE + TOWER_PUT_SIZE);
+    u64 live = store->used * (HEAD_SIZE + TOWER_PUT_SIZE);
     if (log_end(store->log) < max_u64(COMPACT_SIZE, 2 * live) ||
         log_end(store->log) < store->compacted_size + COMPACT_SIZE)
         return ST_OK;
@@ -393,14 +411,16 @@ void tower_store_close(struct tower_store *store)
 
 /* --- Blobs. */
 
-static enum status check_room(const struct tower_store *store, const point33 *client,
-                              struct err *err)
+/* For `more` places, of which `less` are its own already. */
+static enum status check_room(const struct tower_store *store, const point33 *client, u32 more,
+                              u32 less, struct err *err)
 {
     const struct client *known = *find_client(store, client);
-    if (known != NULL && known->count >= TOWER_CLIENT_BLOBS)
+    u32 has = known == NULL ? 0 : known->count;
+    if (more > less && has + more - less > TOWER_CLIENT_BLOBS)
         return fail(err, ST_FULL, "the tower keeps %d channels and apps of a node",
                     TOWER_CLIENT_BLOBS);
-    if (store->count >= TOWER_BLOBS)
+    if (more > less && store->used + more - less > TOWER_BLOBS)
         return fail(err, ST_FULL, "the tower is full");
     return ST_OK;
 }
@@ -423,13 +443,15 @@ enum status tower_store_put(struct tower_store *store, const point33 *client, hi
         return fail(err, ST_INVALID, "the tower has a newer state");
     if (blob.size == 0)
         return known == NULL ? ST_OK : forget(store, client, hint, err);
-    if (blob.size != TOWER_PUT_SIZE)
-        return fail(err, ST_INVALID, "a blob has %d bytes", TOWER_PUT_SIZE);
-    if (known == NULL)
-        TRY(check_room(store, client, err));
-    struct place place = {.client = *client, .hint = hint, .sequence = sequence};
+    if (!is_size(blob.size))
+        return fail(err, ST_INVALID, "a blob has %d, %d or %d bytes", TOWER_PUT_SIZE,
+                    TOWER_PUT_LARGER, TOWER_PUT_MOST);
+    TRY(check_room(store, client, places_of(blob.size), known == NULL ? 0 : places_of(known->size),
+                   err));
+    struct place place = {
+        .client = *client, .hint = hint, .sequence = sequence, .size = (u32)blob.size};
     TRY(put_blob(store->log, &place, blob, &place.position, err));
-    set_place(store, client, hint, sequence, place.position);
+    set_place(store, &place);
     return ST_OK;
 }
 
@@ -440,13 +462,14 @@ enum status tower_store_sync(struct tower_store *store, struct err *err)
 }
 
 enum status tower_store_get(struct tower_store *store, const point33 *client, hint16 hint,
-                            u64 *sequence, u8 out[static TOWER_PUT_SIZE], struct err *err)
+                            u64 *sequence, u8 room[static TOWER_PUT_MOST], bytes *blob,
+                            struct err *err)
 {
     const struct place *place = *find_place(store, client, hint);
     if (place == NULL)
         return fail(err, ST_MISSING, "there is no such blob");
     *sequence = place->sequence;
-    return read_blob(store, place, out, err);
+    return read_blob(store, place, room, blob, err);
 }
 
 bool tower_store_next(const struct tower_store *store, const point33 *client, hint16 after,

@@ -3,7 +3,8 @@
  *
  * Invariant: whether a client's blob is taken, and stays, depends on what that client has here
  * before, and on nothing that others have under the same hint or any other; but that all of them
- * together have TOWER_BLOBS places.
+ * together have TOWER_BLOBS places. A blob takes as many as there are TOWER_PUT_SIZE bytes in it,
+ * begun ones too.
  *
  *     BLOB    client (33) ‖ hint (16) ‖ sequence (u64, big-endian) ‖ blob
  *     FORGET  client ‖ hint
@@ -20,7 +21,7 @@
 struct tower_store;
 
 enum {
-    TOWER_CLIENT_BLOBS = 1024, /* of one client */
+    TOWER_CLIENT_BLOBS = 1024, /* places of one client */
     TOWER_BLOBS = 1 << 16,     /* of all */
 };
 
@@ -30,17 +31,18 @@ enum status tower_store_open(const struct files *files, const char *path, struct
 /* NULL is fine. */
 void tower_store_close(struct tower_store *store);
 
-/* Keeps a blob of TOWER_PUT_SIZE bytes; an empty one forgets what is there. Not durable before
- * tower_store_sync. ST_INVALID: of another size, or older than what is there.  ST_FULL: a limit.
- * ST_IO: the disk. */
+/* Keeps a blob of one of the three sizes; an empty one forgets what is there. Not durable before
+ * tower_store_sync. ST_INVALID: of another size, or older than what is there.  ST_FULL: a limit;
+ * what is there stays.  ST_IO: the disk. */
 enum status tower_store_put(struct tower_store *store, const point33 *client, hint16 hint,
                             u64 sequence, bytes blob, struct err *err);
 /* ST_IO: nothing is known of what was put since the last one; nothing more is taken. */
 enum status tower_store_sync(struct tower_store *store, struct err *err);
 
-/* A client's own. ST_MISSING: there is none. */
+/* A client's own, which lies in `room`. ST_MISSING: there is none. */
 enum status tower_store_get(struct tower_store *store, const point33 *client, hint16 hint,
-                            u64 *sequence, u8 out[static TOWER_PUT_SIZE], struct err *err);
+                            u64 *sequence, u8 room[static TOWER_PUT_MOST], bytes *blob,
+                            struct err *err);
 /* The least hint above `after` that a client has a blob of. False: there is none. */
 bool tower_store_next(const struct tower_store *store, const point33 *client, hint16 after,
                       hint16 *out);

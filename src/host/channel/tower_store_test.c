@@ -37,26 +37,33 @@ static const char *test_path(void)
     return path;
 }
 
+static enum status put_size(struct tower_store *store, u32 client, u32 hint, u64 sequence, u8 each,
+                            usize size)
+{
+    u8 blob[TOWER_PUT_MOST];
+    point33 name = client_of(client);
+    memset(blob, each, size);
+    return tower_store_put(store, &name, hint_of(hint), sequence, (bytes){blob, size}, NULL);
+}
+
 static enum status put(struct tower_store *store, u32 client, u32 hint, u64 sequence, u8 each)
 {
-    u8 blob[TOWER_PUT_SIZE];
-    point33 name = client_of(client);
-    memset(blob, each, sizeof(blob));
-    return tower_store_put(store, &name, hint_of(hint), sequence, BYTES_OF(blob), NULL);
+    return put_size(store, client, hint, sequence, each, TOWER_PUT_SIZE);
 }
 
 /* The byte that its blob is made of; -1: there is none. */
 static int get(struct tower_store *store, u32 client, u32 hint)
 {
-    u8 blob[TOWER_PUT_SIZE];
+    u8 room[TOWER_PUT_MOST];
+    bytes blob;
     u64 sequence;
     point33 name = client_of(client);
-    if (tower_store_get(store, &name, hint_of(hint), &sequence, blob, NULL) != ST_OK)
+    if (tower_store_get(store, &name, hint_of(hint), &sequence, room, &blob, NULL) != ST_OK)
         return -1;
-    for (usize i = 1; i < sizeof(blob); i++)
-        CHECK(blob[i] == blob[0]);
+    for (usize i = 1; i < blob.size; i++)
+        CHECK(blob.data[i] == blob.data[0]);
     CHECK(sequence == tower_store_sequence(store, &name, hint_of(hint)) && sequence != 0);
-    return blob[0];
+    return blob.data[0];
 }
 
 TEST(tower_store_has_the_newest_of_each_client_after_a_restart_too)
@@ -162,6 +169,45 @@ TEST(tower_store_is_bounded_by_client)
     tower_store_close(store);
 }
 
+static usize size_of(struct tower_store *store, u32 client, u32 hint)
+{
+    u8 room[TOWER_PUT_MOST];
+    bytes blob = BYTES_EMPTY;
+    u64 sequence;
+    point33 name = client_of(client);
+    (void)tower_store_get(store, &name, hint_of(hint), &sequence, room, &blob, NULL);
+    return blob.size;
+}
+
+/* A larger blob takes the places of several, also where it comes in a small one's stead. */
+TEST(tower_store_counts_what_is_larger_as_several)
+{
+    enum { PLACES = 15 }; /* of the largest */
+    const char *path = test_path();
+    struct tower_store *store = open_at(files_of_system(), path);
+    u32 fits = TOWER_CLIENT_BLOBS / PLACES, left = TOWER_CLIENT_BLOBS % PLACES;
+    for (u32 i = 0; i < fits; i++)
+        CHECK_ROW(i, put_size(store, 1, i, 1, 1, TOWER_PUT_MOST) == ST_OK);
+    CHECK(put_size(store, 1, fits, 1, 1, TOWER_PUT_MOST) == ST_FULL);
+    for (u32 i = 0; i < left; i++)
+        CHECK_ROW(i, put(store, 1, 1000 + i, 1, 2) == ST_OK);
+    for (int round = 0; round < 2; round++) {
+        CHECK(put(store, 1, 2000, 1, 1) == ST_FULL);
+        CHECK(put_size(store, 1, 1000, 2, 3, TOWER_PUT_LARGER) == ST_FULL);
+        CHECK(get(store, 1, 1000) == 2 && size_of(store, 1, 1000) == TOWER_PUT_SIZE);
+        CHECK(get(store, 1, 3) == 1 && size_of(store, 1, 3) == TOWER_PUT_MOST);
+        tower_store_close(store);
+        store = open_at(files_of_system(), path);
+    }
+    CHECK(put_size(store, 1, 3, 2, 4, TOWER_PUT_LARGER) == ST_OK); /* 11 are free */
+    CHECK(get(store, 1, 3) == 4 && size_of(store, 1, 3) == TOWER_PUT_LARGER);
+    CHECK(put_size(store, 1, 1000, 2, 3, TOWER_PUT_LARGER) == ST_OK); /* 8 */
+    for (u32 i = 0; i < 8; i++)
+        CHECK_ROW(i, put(store, 1, 3000 + i, 1, 1) == ST_OK);
+    CHECK(put(store, 1, 4000, 1, 1) == ST_FULL);
+    tower_store_close(store);
+}
+
 TEST(tower_store_stays_small_however_often_blobs_are_replaced)
 {
     enum { HINTS = 16, PUTS = 30000 };
@@ -245,8 +291,9 @@ TEST(tower_store_lists_what_a_client_has_by_hint)
     while (tower_store_next(store, &name, at, &next)) {
         CHECK(memcmp(next.b, at.b, sizeof(at)) > 0 && get(store, 1, 0) == -1);
         u64 sequence;
-        u8 blob[TOWER_PUT_SIZE];
-        CHECK(tower_store_get(store, &name, next, &sequence, blob, NULL) == ST_OK);
+        u8 room[TOWER_PUT_MOST];
+        bytes blob;
+        CHECK(tower_store_get(store, &name, next, &sequence, room, &blob, NULL) == ST_OK);
         at = next;
         count++;
     }

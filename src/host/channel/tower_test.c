@@ -154,6 +154,23 @@ TEST(tower_refuses_an_older_state_and_says_which_it_has)
     end(&at);
 }
 
+TEST(tower_keeps_blobs_of_three_sizes)
+{
+    static u8 blob[TOWER_PUT_MOST] = {1, [TOWER_PUT_MOST - 1] = 2};
+    static const usize sizes[] = {TOWER_PUT_SIZE, TOWER_PUT_MOST, TOWER_PUT_LARGER, TOWER_PUT_SIZE};
+    struct rig at = {0};
+    begin_with(&at, files_of_system(), test_folder());
+    struct node *client = connect_client(&at, 0x31);
+    for (usize i = 0; i < countof(sizes); i++) {
+        CHECK_ROW(i, is_kept(&at, client, 3 + i, (bytes){blob, sizes[i]}));
+        CHECK_ROW(i, has(&at, client, 3 + i, (bytes){blob, sizes[i]}));
+    }
+    struct wire_message other = put_of(9, (bytes){blob, TOWER_PUT_LARGER + 1});
+    CHECK(ask(&at, client, &other).type == WIRE_TOWER_REFUSE);
+    links_free(client->links);
+    end(&at);
+}
+
 TEST(tower_hangs_up_on_who_takes_it_for_a_peer)
 {
     struct rig at = {0};

@@ -25,11 +25,13 @@ enum {
 static bool open_blob(const struct tower *tower, hash32 salt, hash32 id, const point33 *client,
                       struct tower_blob *out)
 {
-    u8 sealed[TOWER_PUT_SIZE];
+    u8 room[TOWER_PUT_MOST];
+    bytes sealed;
     u64 sequence;
-    return tower_store_get(tower->store, client, tower_hint(salt, client), &sequence, sealed,
+    return tower_store_get(tower->store, client, tower_hint(salt, client), &sequence, room, &sealed,
                            NULL) == ST_OK &&
-           tower_blob_open(salt, client, (bytes){sealed, TOWER_BLOB_SIZE}, out, NULL) == ST_OK &&
+           tower_blob_open(salt, client, bytes_slice(sealed, 0, TOWER_BLOB_SIZE), out, NULL) ==
+               ST_OK &&
            tower_blob_is_owned(id, client, out);
 }
 
