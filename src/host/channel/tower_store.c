@@ -26,16 +26,18 @@ enum {
 /* A blob on disk. */
 struct place {
     struct place *next; /* in the bucket of both names */
+    struct place *next_of_client, **of_client;
     point33 client;
     hint16 hint;
     u64 sequence, position;
     u32 size; /* of the blob */
 };
 
-/* How many places a client has. */
+/* Which blobs a client has, and how many places they take. */
 struct client {
     struct client *next; /* in the bucket of its name */
     point33 name;
+    struct place *places;
     u32 count;
 };
 
@@ -142,22 +144,42 @@ static u32 places_of(usize size)
     return (u32)((size + TOWER_PUT_SIZE - 1) / TOWER_PUT_SIZE);
 }
 
-/* It has so many places more, and so many less. */
-static void count_places(struct tower_store *store, const point33 *name, u32 more, u32 less)
+static void join_client(struct tower_store *store, struct place *place)
 {
-    struct client **at = find_client(store, name), *client = *at;
+    struct client **at = find_client(store, &place->client), *client = *at;
     if (client == NULL) {
         client = *at = take(1, sizeof(*client));
-        client->name = *name;
+        client->name = place->client;
     }
-    client->count = client->count + more - less;
-    store->used = store->used + more - less;
-    if (client->count != 0)
+    place->next_of_client = client->places;
+    place->of_client = &client->places;
+    if (place->next_of_client != NULL)
+        place->next_of_client->of_client = &place->next_of_client;
+    client->places = place;
+}
+
+static void leave_client(struct tower_store *store, struct place *place)
+{
+    struct client **at = find_client(store, &place->client), *client = *at;
+    *place->of_client = place->next_of_client;
+    if (place->next_of_client != NULL)
+        place->next_of_client->of_client = place->of_client;
+    if (client->places != NULL)
         return;
     *at = client->next;
     free(client);
 }
 
+static void set_size(struct tower_store *store, struct place *place, u32 size)
+{
+    u32 more = places_of(size), less = places_of(place->size);
+    struct client *client = *find_client(store, &place->client);
+    client->count = client->count + more - less;
+    store->used = store->used + more - less;
+    place->size = size;
+}
+
+/* What `to` says of a blob. */
 static void set_place(struct tower_store *store, const struct place *to)
 {
     if (store->count == store->buckets)
@@ -165,12 +187,13 @@ static void set_place(struct tower_store *store, const struct place *to)
     struct place **at = find_place(store, &to->client, to->hint), *place = *at;
     if (place == NULL) {
         place = *at = take(1, sizeof(*place));
+        *place = (struct place){.client = to->client, .hint = to->hint};
         store->count++;
+        join_client(store, place);
     }
-    count_places(store, &to->client, places_of(to->size), places_of(place->size));
-    struct place *next = place->next;
-    *place = *to;
-    place->next = next;
+    set_size(store, place, to->size);
+    place->sequence = to->sequence;
+    place->position = to->position;
 }
 
 static void drop_place(struct tower_store *store, const point33 *client, hint16 hint)
@@ -179,8 +202,9 @@ static void drop_place(struct tower_store *store, const point33 *client, hint16 
     if (place == NULL)
         return;
     *at = place->next;
+    set_size(store, place, 0);
+    leave_client(store, place);
     store->count--;
-    count_places(store, client, 0, places_of(place->size));
     free(place);
 }
 
@@ -475,16 +499,16 @@ enum status tower_store_get(struct tower_store *store, const point33 *client, hi
 bool tower_store_next(const struct tower_store *store, const point33 *client, hint16 after,
                       hint16 *out)
 {
-    bool found = false;
-    for (usize i = 0; i < store->buckets; i++)
-        for (const struct place *at = store->places[i]; at != NULL; at = at->next)
-            if (same_client(&at->client, client) &&
-                memcmp(at->hint.b, after.b, sizeof(after)) > 0 &&
-                (!found || memcmp(at->hint.b, out->b, sizeof(*out)) < 0)) {
-                *out = at->hint;
-                found = true;
-            }
-    return found;
+    const struct client *known = *find_client(store, client);
+    const struct place *least = NULL;
+    for (const struct place *at = known == NULL ? NULL : known->places; at != NULL;
+         at = at->next_of_client)
+        if (memcmp(at->hint.b, after.b, sizeof(after)) > 0 &&
+            (least == NULL || memcmp(at->hint.b, least->hint.b, sizeof(after)) < 0))
+            least = at;
+    if (least != NULL)
+        *out = least->hint;
+    return least != NULL;
 }
 
 void tower_store_clients(const struct tower_store *store, void *self,

@@ -3,6 +3,7 @@
 
 #include "base/fmt.h"
 #include "harness/test.h"
+#include "sys/clock.h"
 #include "sys/power.h"
 
 #include <sys/stat.h>
@@ -299,5 +300,30 @@ TEST(tower_store_lists_what_a_client_has_by_hint)
     }
     CHECK(count == 20);
     CHECK(!tower_store_next(store, &nobody, (hint16){{0}}, &next));
+    tower_store_close(store);
+}
+
+/* A stranger may ask for the next of its own as often as it likes: that it has none, or few, is not
+ * found out by looking at all that others have. */
+TEST(tower_store_lists_what_a_client_has_whatever_others_have)
+{
+    enum { OTHERS = 8, EACH = 1000, ASKED = 100000 };
+    struct tower_store *store = open_at(files_of_system(), test_path());
+    point33 client = client_of(1), nobody = client_of(99);
+    hint16 hint;
+    for (u32 i = 0; i < OTHERS * EACH; i++)
+        CHECK(put(store, 2 + i / EACH, i, 1, 1) == ST_OK);
+    CHECK(put(store, 1, 7, 1, 1) == ST_OK && put(store, 1, 9, 1, 1) == ST_OK);
+    u64 used_ns = clock_thread_ns();
+    for (u32 i = 0; i < ASKED; i++) {
+        CHECK(tower_store_next(store, &client, hint_of(7), &hint));
+        CHECK(memcmp(hint.b, hint_of(9).b, sizeof(hint)) == 0);
+        CHECK(!tower_store_next(store, &nobody, hint_of(0), &hint));
+    }
+    used_ns = clock_thread_ns() - used_ns;
+    CHECK(used_ns < 3000000000);
+    CHECK(tower_store_put(store, &client, hint_of(9), 2, BYTES_EMPTY, NULL) == ST_OK);
+    CHECK(!tower_store_next(store, &client, hint_of(7), &hint));
+    CHECK(tower_store_next(store, &client, hint_of(0), &hint));
     tower_store_close(store);
 }
