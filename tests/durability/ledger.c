@@ -40,6 +40,8 @@ struct onchain {
     usize watched_count;
     struct watched_app *apps; /* owned */
     usize app_count, app_room;
+    hash32 *asked; /* keys of secrets; owned */
+    usize asked_count, asked_room;
     struct order orders[LEDGER_CHANNELS];
     usize order_count;
     u64 told; /* block; UINT64_MAX: none */
@@ -258,6 +260,17 @@ static void tell_apps(struct onchain *chain)
         tell_app(chain, &chain->apps[i]);
 }
 
+/* Nothing is revealed here. */
+static void tell_secrets(struct onchain *chain)
+{
+    struct onchain_listener *listener = &chain->options.listener;
+    if (chain->asked_count > 0)
+        chain->told = UINT64_MAX; /* a block comes after an answer */
+    for (usize i = 0; i < chain->asked_count; i++)
+        listener->searched(listener->self, chain->asked[i]);
+    chain->asked_count = 0;
+}
+
 static void tell_news(struct onchain *chain)
 {
     struct onchain_listener *listener = &chain->options.listener;
@@ -272,6 +285,7 @@ static void tell_news(struct onchain *chain)
         listener->view(listener->self, chain->watched[i].name.id, &view, true);
     }
     tell_apps(chain);
+    tell_secrets(chain);
     if (block != chain->told)
         listener->block(listener->self, block, LEDGER_BEGAN_S + block, block,
                         LEDGER_BEGAN_S + block);
@@ -316,6 +330,7 @@ void onchain_close(struct onchain *chain)
     for (usize i = 0; i < chain->order_count; i++)
         free(chain->orders[i].call);
     free(chain->apps);
+    free(chain->asked);
     free(chain);
 }
 
@@ -393,6 +408,17 @@ void onchain_look(struct onchain *chain, hash32 id)
 void onchain_tell_since(struct onchain *chain, u64 block)
 {
     (void)chain, (void)block; /* nothing is revealed here */
+}
+
+void onchain_ask_secret(struct onchain *chain, hash32 key, u64 since_s, u64 until_s)
+{
+    (void)since_s, (void)until_s;
+    if (chain->asked_count == chain->asked_room) {
+        chain->asked_room = 2 * chain->asked_room + 16;
+        chain->asked = realloc(chain->asked, chain->asked_room * sizeof(chain->asked[0]));
+        assert(chain->asked != NULL);
+    }
+    chain->asked[chain->asked_count++] = key;
 }
 
 void onchain_ask_funds(struct onchain *chain, hash32 id)
