@@ -1,11 +1,13 @@
 /* A peer that plays with locks that a daemon is the payee of: it pays one before the daemon has
  * answered it, and puts another into its slot; or it lets the daemon's updates fill up, so that
  * secrets wait for room, until its locks are over, and then takes them back. And one that asks for
- * what it has missed as often as it likes. */
+ * what it has missed as often as it likes; and one that does not pay for a secret that a daemon has
+ * told whose journal is then put back from an old copy. */
 #include "base/fmt.h"
 #include "channel/internal.h"
 #include "channel/invoice.h"
 #include "channel/payload.h"
+#include "crypto/keccak.h"
 #include "durability/channel_liar.h"
 #include "durability/ledger.h"
 #include "durability/liar.h"
@@ -41,6 +43,7 @@ static void (*_Atomic wanted)(void); /* by the asking thread */
 static bool is_mute;                 /* it acknowledges nothing that comes after `heard` */
 static struct half heard;
 static hash32 heard_hash;
+static hash32 told; /* the newest secret */
 
 static void say_update(void)
 {
@@ -63,7 +66,10 @@ static void take_update(const struct wire_update *update)
     enum status st = channel_take_update(liar.channel, update, 0, &events, &err);
     refused += st == ST_INVALID;
     for (usize i = 0; i < events.count; i++)
-        settled += events.list[i].kind == EVENT_SETTLED;
+        if (events.list[i].kind == EVENT_SETTLED) {
+            settled++;
+            told = events.list[i].reference;
+        }
     struct half half = channel_newest(liar.channel).half[0];
     if (st == ST_OK)
         signer_hear(liar.keys, 0, &half, update->items);
@@ -72,12 +78,23 @@ static void take_update(const struct wire_update *update)
         say_update();
 }
 
+static void show(void)
+{
+    static u8 room[CHANNEL_SHOWN_LIMIT];
+    struct wire_message message = {.type = WIRE_RECOVER};
+    channel_take_lost(liar.channel);
+    message.recover = channel_show(liar.channel, room);
+    liar_say(&message);
+}
+
 static void hear(const struct wire_message *message)
 {
     if (message->type == WIRE_UPDATE)
         take_update(&message->update);
     else if (message->type == WIRE_REESTABLISH)
         liar_meet(&message->reestablish);
+    else if (message->type == WIRE_LOST)
+        show();
 }
 
 static void allow(const struct sign_payment *payment)
@@ -167,6 +184,20 @@ static void act(void (*how)(void))
         usleep(500);
     is_acknowledged = false;
     (void)becomes(all_is_acknowledged);
+}
+
+static void in_folder(const char *command)
+{
+    char whole[200];
+    fmt(whole, sizeof(whole), "cd %s && %s", top, command);
+    assert(system(whole) == 0);
+}
+
+static void start_victim(void)
+{
+    char path[100];
+    fmt(path, sizeof(path), "%s/victim", top);
+    liar_start_victim(path);
 }
 
 static void make_invoice(struct invoice *out, unsigned amount)
@@ -313,6 +344,55 @@ static void let_secrets_wait(void)
           "a lock whose secret waits for room is not taken back when it is over");
 }
 
+/* --- The victim's journal is put back from an old copy, when a secret is told and not paid for. */
+
+static void lock_whole(void)
+{
+    (void)lock_part(&invoices[0]);
+    say_update();
+}
+
+/* Whether the victim has sent it to the registry, of which this chain knows nothing. */
+static bool is_shown(void)
+{
+    hash32 key = keccak256(BYTES_OF(told));
+    bool found = false;
+    pthread_mutex_lock(&liar.ledger->lock);
+    for (usize i = 0; i < liar.ledger->done_count; i++)
+        found |= hash32_equal(liar.ledger->done[i].key, key);
+    pthread_mutex_unlock(&liar.ledger->lock);
+    return found;
+}
+
+static bool is_restoring(void)
+{
+    char out[PARTY_ANSWER], state[32];
+    party_ask(liar.victim, "channel_list", "{}", out);
+    answer_text(out, "state", state, sizeof(state));
+    return strcmp(state, "restoring") == 0;
+}
+
+static void go_back_with_a_secret(void)
+{
+    char params[200], out[PARTY_ANSWER];
+    open_channel();
+    make_invoice(&invoices[0], 1);
+    act(lock_whole);
+    bool good = becomes(has_settled);
+    party_stop(liar.victim);
+    in_folder("cp -r victim copy");
+    start_victim();
+    good = good && becomes(victim_answers);
+    fmt(params, sizeof(params), "{\"channel\":\"%s\",\"amount\":1}", channel_id);
+    party_ask(liar.victim, "channel_keysend", params, out);
+    party_stop(liar.victim);
+    in_folder("rm -r victim && mv copy victim");
+    start_victim();
+    judge(good && becomes(is_restoring) && !is_shown(), "the copy proves to be old");
+    ledger_pass(LEDGER_BEGAN_S + LIFE_S - 30 - ledger_now_s(liar.ledger));
+    judge(becomes(is_shown), "a channel that is lost shows the secret that it has told in time");
+}
+
 /* --- It asks again and again for what it has missed. */
 
 static void meet_again(void)
@@ -352,7 +432,8 @@ static void play(void (*trick)(void))
     is_over = is_mute = false;
     wanted = NULL;
     liar_begin(hear);
-    liar_start_victim(top);
+    in_folder("mkdir victim");
+    start_victim();
     looked(&look);
     assert(pthread_create(&asking, NULL, script, &trick) == 0);
     loop_run(liar.loop);
@@ -370,4 +451,5 @@ void liar_locks(unsigned *good, unsigned *bad)
     play(let_secrets_wait);
     play(take_the_slot_of_a_held_part);
     play(ask_again);
+    play(go_back_with_a_secret);
 }

@@ -697,7 +697,7 @@ static void note_due(struct entry *entry, u64 due_s)
 }
 
 /* R5: a secret that we told and that the peer does not pay for is shown to everybody in time. When
- * the peer still does not pay, the adjudicator does. */
+ * the peer still does not pay, the adjudicator does; but the lock of an old copy may be paid. */
 static void look_at_theirs(struct entry *entry, u64 now_s)
 {
     const struct locks *locks = channel_locks(entry->channel, 1 - channel_side(entry->channel));
@@ -715,7 +715,7 @@ static void look_at_theirs(struct entry *entry, u64 now_s)
             entry, &lock, lock.expiry_s - min_u64(lock.expiry_s, margin_s), lock.expiry_s);
         if (now_s <= lock.expiry_s)
             errand_reveal(entry->chain, preimage, &stake);
-        else if (now_s > lock.expiry_s + margin_s)
+        else if (now_s > lock.expiry_s + margin_s && !channel_is_lost(entry->channel))
             ending_force(entry);
     }
 }
@@ -763,7 +763,7 @@ bool forward_look(struct entry *entry)
         forward_answers(entry);
         waits = give_up_late(entry);
     }
-    if (entry->stage == STAGE_CLOSED || channel_is_lost(entry->channel))
+    if (entry->stage == STAGE_CLOSED)
         return waits;
     look_at_locks(entry);
     return waits || entry->due_s != UINT64_MAX;
