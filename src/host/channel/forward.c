@@ -535,12 +535,11 @@ static void take_failed(struct entry *entry, u32 slot)
     queue(entry, &drop);
 }
 
-/* One of before a restore is not given back (R13). */
+/* One of before a restore is not given back (R13); nor one whose payer has taken it back already,
+ * as its time was over. */
 static void give_up(struct passage *passage)
 {
-    bool is_held =
-        passage->in != NULL && channel_lock_is_held(passage->in->channel, passage->in_slot);
-    if (passage->in != NULL && !is_held)
+    if (passage->in != NULL && channel_lock_waits(passage->in->channel, passage->in_slot))
         pass_back(passage);
     else if (passage->part != NULL)
         part_failed(passage->part, (bytes){passage->reason, passage->reason_size});
