@@ -2,8 +2,47 @@
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { command, deploy, hex, startDaemon, startPoints } from './channels.mjs';
-import { addresses, ether, keys, until } from './node.mjs';
+import { addresses, ether, keys, startNode, until } from './node.mjs';
 import { startStack } from './stack.mjs';
+
+describe('a chain whose clock is behind', () => {
+  const each = [];
+  after(async () => {
+    for (const one of each.reverse()) await one.stop();
+  });
+  const begin = async (one) => {
+    each.push(await one);
+    return each.at(-1);
+  };
+
+  // A secret would be in time there when the lock on the other chain is over.
+  test('a hub swaps nothing to it, and does again once it has caught up', async () => {
+    const left = await begin(startNode({ blockTime: 300 })), right = await begin(startNode({ blockTime: 300, args: ['--chain-id', '777'] }));
+    const urls = [left.url, right.url], args = ['--margin', '30'];
+    for (const url of urls) await deploy(url);
+    const alice = await begin(startDaemon({ urls: [left.url], key: keys[1], args }));
+    const hub = await begin(startDaemon({ urls, key: keys[2], args: [...args, '--swap'] }));
+    const bob = await begin(startDaemon({ urls: [right.url], key: keys[3], args }));
+    await alice.rpc('channel_open', { peer: hub.node, amount: hex(ether) });
+    await hub.rpc('channel_open', { peer: bob.node, amount: hex(ether), chainId: hex(777) });
+    const pay = async () => {
+      const { invoice } = await bob.rpc('channel_invoice', { amount: hex(1000n) });
+      return alice.rpc('channel_pay', { invoice, via: [`0x${hub.node.slice(0, 66)}`], fromChainId: hex(900), timeoutMs: 30_000 });
+    };
+    const later = async (node, seconds) => {
+      const newest = () => node.rpc('eth_getBlockByNumber', 'latest', false);
+      const then = Number((await newest()).timestamp) + seconds;
+      await node.rpc('evm_increaseTime', hex(seconds));
+      const { number } = await until(async () => { const block = await newest(); return Number(block.timestamp) >= then && block; }, 30_000, 'that time');
+      await until(async () => Number((await hub.rpc('channel_nodeInfo')).chains[urls.indexOf(node.url)].block) >= Number(number), 30_000, 'the hub to see it');
+    };
+    assert.equal((await pay()).state, 'paid');
+    await later(left, 1000);
+    await assert.rejects(pay(), /hop 1/);
+    await later(right, 1000);
+    assert.equal((await pay()).state, 'paid');
+  });
+});
 
 describe('from varve\'s L1 to its layer 2', () => {
   let stack, alice, hub, bob, first, second;

@@ -423,11 +423,21 @@ static void on_view(void *self, hash32 id, const struct onchain_view *view, bool
     daemon_touch(chain->daemon);
 }
 
+/* The first after a start may have come long ago, where blocks are made of transactions alone: its
+ * clock is believed to be right. */
+static void note_clock(struct chain_of *chain, u64 time_s)
+{
+    u64 now_s = network_now_s();
+    if (time_s != chain->time_s)
+        chain->came_s = chain->time_s == 0 ? min_u64(now_s, time_s) : now_s;
+}
+
 static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 final_time_s)
 {
     enum { OFTEN = 64 }; /* blocks that are looked at again after a restart, at most */
     struct chain_of *chain = self;
     bool is_first = chain->time_s == 0;
+    note_clock(chain, time_s);
     chain->block = number;
     chain->time_s = time_s;
     chain->final_time_s = final_time_s;

@@ -179,6 +179,15 @@ static void pass_back(struct passage *passage)
 
 /* --- Onwards. */
 
+/* By their newest blocks, a chain's clock is not behind the other's by more than half of what the
+ * lock that comes in lasts longer: else its registry would take a secret as in time when the other
+ * chain's lock is over. */
+static bool is_clock_right(const struct chain_of *out, const struct chain_of *in)
+{
+    i128 behind_s = ((i128)out->came_s - out->time_s) - ((i128)in->came_s - in->time_s);
+    return out == in || behind_s <= (i128)forward_swap_s(&in->daemon->options) / 2;
+}
+
 /* Back by the same channel only along a blinded path: who pays may be on it, and cannot see that.
  */
 static bool is_way(const struct entry *entry, const struct entry *from, const struct payload *step,
@@ -188,6 +197,7 @@ static bool is_way(const struct entry *entry, const struct entry *from, const st
     const struct channel_terms *terms = channel_terms(entry->channel);
     const struct channel_terms *in = channel_terms(from->channel);
     return !is_back && entry->stage == STAGE_OPEN && !entry->ends && entry->here && entry->there &&
+           is_clock_right(entry->chain, from->chain) &&
            terms->chain_id == (step->chain_id == 0 ? in->chain_id : step->chain_id) &&
            address_equal(terms->asset, step->chain_id == 0 ? in->asset : step->asset);
 }
