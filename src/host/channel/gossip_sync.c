@@ -17,8 +17,9 @@ static_assert(2 + 2 + GOSSIP_LIST_LIMIT * ITEM_SIZE <= WIRE_LIMIT, "a list fits"
 struct gossip_sync {
     struct graph *graph;
     struct gossip_bucket checks, summaries;
-    bool asks;    /* a summary is due */
-    bool answers; /* a SYNC_WANT is due: `want` */
+    struct gossip_bucket *strangers; /* NULL: it is none of them */
+    bool asks;                       /* a summary is due */
+    bool answers;                    /* a SYNC_WANT is due: `want` */
     u32 want_count;
     u64 want[GOSSIP_LIST_LIMIT];
     bool differs[GOSSIP_BUCKETS]; /* what the peer is told of */
@@ -34,6 +35,11 @@ struct gossip_sync *gossip_sync_new(struct graph *graph)
     assert(sync != NULL);
     sync->graph = graph;
     return sync;
+}
+
+void gossip_sync_share(struct gossip_sync *sync, struct gossip_bucket *strangers)
+{
+    sync->strangers = strangers;
 }
 
 void gossip_sync_free(struct gossip_sync *sync)
@@ -59,6 +65,9 @@ static enum status spend_checks(struct gossip_sync *sync, u64 checks, u64 now_s,
 {
     if (!gossip_spend(&sync->checks, checks, GOSSIP_CHECKS_LIMIT, MINUTE_S, now_s))
         return fail(err, ST_AGAIN, "a peer tells too much in a minute");
+    if (sync->strangers != NULL &&
+        !gossip_spend(sync->strangers, checks, GOSSIP_STRANGERS_LIMIT, MINUTE_S, now_s))
+        return fail(err, ST_AGAIN, "strangers tell too much in a minute");
     return ST_OK;
 }
 

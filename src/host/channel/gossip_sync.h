@@ -27,6 +27,7 @@ enum {
     GOSSIP_QUEUE_LIMIT = 8192,    /* items that wait to be sent */
     GOSSIP_SUMMARY_PERIOD_S = 60, /* one in so long is answered */
     GOSSIP_CHECKS_LIMIT = 40000,  /* signatures of a peer's messages that are checked in a minute */
+    GOSSIP_STRANGERS_LIMIT = 4 * GOSSIP_CHECKS_LIMIT, /* of those of all who share */
     /* What a node may say of itself and its channels in an hour; 2 more for each channel. */
     GOSSIP_WORDS_LEAST = 8,
 };
@@ -35,6 +36,9 @@ struct gossip_sync;
 
 /* The graph outlives it. */
 struct gossip_sync *gossip_sync_new(struct graph *graph);
+/* The peer is one of those of whom there are any number: what is checked for it comes out of
+ * `strangers`, too, which they share and which outlives it. */
+void gossip_sync_share(struct gossip_sync *sync, struct gossip_bucket *strangers);
 /* NULL is fine. */
 void gossip_sync_free(struct gossip_sync *sync);
 

@@ -378,3 +378,29 @@ TEST(gossip_sync_checks_so_many_signatures_a_minute)
     CHECK(take(&peer, &forged, NOW_S) == ST_AGAIN);
     peer_free(&peer);
 }
+
+TEST(gossip_sync_checks_for_all_strangers_together_what_some_peers_may_ask_for)
+{
+    enum { STRANGERS = 6 };
+    struct peer peers[STRANGERS], friend = peer_new();
+    struct gossip_bucket strangers = {0};
+    struct wire_message announce = announce_of(1, 2, 3), forged = node_of(2, NOW_S);
+    u32 checked = 0;
+    forged.node.node = point_of(3);
+    memset(forged.node.signature.b + 32, 0xff, 32);
+    for (u32 i = 0; i < STRANGERS; i++) {
+        peers[i] = peer_new();
+        gossip_sync_share(peers[i].sync, &strangers);
+        CHECK(take(&peers[i], &announce, NOW_S) == ST_OK);
+    }
+    for (u32 i = 0; i < STRANGERS; i++)
+        while (checked <= GOSSIP_STRANGERS_LIMIT && take(&peers[i], &forged, NOW_S) == ST_INVALID)
+            checked++;
+    CHECK(checked == GOSSIP_STRANGERS_LIMIT - 4 * STRANGERS);
+    CHECK(take(&friend, &announce, NOW_S) == ST_OK);
+    CHECK(take(&friend, &forged, NOW_S) == ST_INVALID);
+    CHECK(take(&peers[0], &forged, NOW_S + 60) == ST_INVALID); /* a minute later */
+    for (u32 i = 0; i < STRANGERS; i++)
+        peer_free(&peers[i]);
+    peer_free(&friend);
+}

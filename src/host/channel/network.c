@@ -40,6 +40,7 @@ struct network {
     u32 again; /* the graph's slot from which on public channels are asked about again */
     bool has_news;
     bool changed;
+    struct gossip_bucket strangers;
     u64 look_ms, confirm_ms, keep_ms, prune_ms, ask_ms;
     struct keeper keeper;
 };
@@ -190,6 +191,8 @@ void network_met(struct peer *peer)
 {
     assert(peer->gossip == NULL); /* one INIT on a connection */
     peer->gossip = gossip_sync_new(peer->daemon->network->graph);
+    if (!peer->ours && !peer_has_money(peer))
+        gossip_sync_share(peer->gossip, &peer->daemon->network->strangers);
     gossip_sync_ask(peer->gossip);
     peer->daemon->network->has_news = true;
     for (struct entry *at = peer->entries; at != NULL; at = at->next_of_peer)
