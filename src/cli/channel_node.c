@@ -9,6 +9,7 @@
 #include "channel/service.h"
 #include "channel/tower.h"
 #include "channel/tower_restore.h"
+#include "channel/tower_store.h"
 #include "client/amount.h"
 #include "client/key_choice.h"
 #include "sys/log.h"
@@ -297,8 +298,24 @@ static enum status start_restored(struct program *program, struct err *err)
     return ST_OK;
 }
 
+/* Their names, with or without an address. */
+static enum status list_clients(const setting_LIST *said, point33 *out, struct err *err)
+{
+    enum { DIGITS = 66 };
+    for (usize i = 0; i < said->count; i++) {
+        bytes text = {(const u8 *)said->list[i], strlen(said->list[i])};
+        bool has_end = text.size == DIGITS || (text.size > DIGITS && text.data[DIGITS] == '@');
+        if (!has_end || hex_read_fixed(bytes_slice(text, 0, DIGITS), out[i].b, 33) != ST_OK ||
+            point_check(&out[i]) != ST_OK)
+            return fail(err, ST_INVALID, "--client %s: that names no node", said->list[i]);
+    }
+    return ST_OK;
+}
+
 static enum status start_tower(struct program *program, struct err *err)
 {
+    point33 clients[countof(((const setting_LIST *)NULL)->list)];
+    static_assert(countof(clients) <= TOWER_NAMED, "all that are said may be named");
     const struct channel_settings *settings = program->settings;
     struct daemon_chain chains[MOST_CHAINS];
     struct tower_options options = {
@@ -311,7 +328,10 @@ static enum status start_tower(struct program *program, struct err *err)
         .port = (u16)settings->port,
         .chains = chains,
         .chain_count = list_chains(settings, chains),
+        .clients = clients,
+        .client_count = settings->clients.count,
     };
+    TRY(list_clients(&settings->clients, clients, err));
     TRY(amount_read(settings->spend, ETHER_DECIMALS, &options.spend_wei, err));
     return tower_open(&options, &program->tower, err);
 }

@@ -86,18 +86,18 @@ export function copyLive({ datadir }, to) {
 }
 
 /** A watchtower on the chains `urls`, paid for by `key`. With `datadir` and `port` of an earlier one it is that one again. */
-export async function startTower({ urls, key, datadir, port }) {
+export async function startTower({ urls, key, datadir, port, args = [] }) {
   const scratch = datadir ?? scratchFolder();
   port ??= await freePort();
   const server = await launch([
     'tower', ...urls.flatMap((url) => ['--chain', url]), '--key', key, '--datadir', scratch, '--port', String(port),
-    '--confirmations', '1', '--poll', '50',
+    '--confirmations', '1', '--poll', '50', ...args,
   ]);
   const name = server.line('Tower');
   const tower = {
     name, pid: server.child.pid, datadir: scratch, output: server.output, port: Number(name.split(':').at(-1)),
     kill: async (signal = 'SIGKILL') => { server.child.kill(signal); return server.exit; },
-    again: () => startTower({ urls, key, datadir: scratch, port: tower.port }),
+    again: () => startTower({ urls, key, datadir: scratch, port: tower.port, args }),
     stop: () => stop(server, datadir ? undefined : scratch),
   };
   return tower;

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { chains, startChain } from './chains.mjs';
-import { hex, startDaemon, startTower } from './channels.mjs';
+import { command, hex, startDaemon, startTower } from './channels.mjs';
 import { addresses, ether, keys, until } from './node.mjs';
 
 const challenge = 20_000; // of the chain's time, which is moved on when all is there that should be
@@ -18,8 +18,8 @@ for (const name of chains) {
     before(async () => {
       chain = await startChain(name, 250);
       scratch = mkdtempSync(`${tmpdir()}/varve-tower-`);
-      tower = await startTower({ urls: [chain.url], key: keys[3] });
       alice = await startDaemon({ urls: [chain.url], key: keys[1], args });
+      tower = await startTower({ urls: [chain.url], key: keys[3], args: ['--client', alice.node, '--client', alice.node.split('@')[0]] });
       bob = await startDaemon({ urls: [chain.url], key: keys[2], args: [...args, '--tower', tower.name, '--tower.risk', '0.01'] });
     });
     after(async () => {
@@ -34,6 +34,14 @@ for (const name of chains) {
     const state = async (daemon, channel) => (await daemon.channel(channel)).state;
     const guarded = (channel) => until(async () => BigInt((await bob.channel(channel)).unguarded) === 0n, 10_000, 'the receipt');
     const met = (channel) => until(async () => (await state(alice, channel)) === 'open' && (await state(bob, channel)) === 'open', 10_000, 'the reunion');
+
+    test('a tower keeps room for nodes alone', async () => {
+      for (const client of ['alice', alice.node.slice(1), `${alice.node.slice(0, 66)}0`, `05${alice.node.slice(2)}`]) {
+        const { code, err } = await command('tower', '--chain', chain.url, '--key', keys[3], '--datadir', `${scratch}/none`, '--client', client);
+        assert.notEqual(code, 0);
+        assert.match(err, /names no node/);
+      }
+    });
 
     test('payments go on without the tower while little is at risk, then wait until it is back', async () => {
       const channel = await open();

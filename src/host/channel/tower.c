@@ -218,7 +218,10 @@ static enum status open_store(struct tower *tower, struct err *err)
     char path[PATH_ROOM];
     if (fmt(path, sizeof(path), "%s/tower.log", tower->options.folder) >= sizeof(path))
         return fail(err, ST_INVALID, "path too long: %s", tower->options.folder);
-    return tower_store_open(tower->options.files, path, &tower->store, err);
+    TRY(tower_store_open(tower->options.files, path, &tower->store, err));
+    if (tower->options.client_count != 0)
+        tower_store_name(tower->store, tower->options.clients, tower->options.client_count);
+    return ST_OK;
 }
 
 static enum status begin(struct tower *tower, struct err *err)

@@ -34,6 +34,8 @@ struct tower_options {
     u16 port;                /* 0: any */
     const struct daemon_chain *chains;
     usize chain_count;
+    const point33 *clients; /* room is kept for them (tower_store.h); copied */
+    usize client_count;
     u256 spend_wei; /* for one answer, where that is more than ten times what it began with */
 };
 

@@ -56,6 +56,8 @@ struct tower_store {
     struct client **clients;
     usize buckets, count; /* of both tables; of blobs */
     usize used;           /* places that they take */
+    point33 named[TOWER_NAMED];
+    usize named_count;
     struct since since[MOST_CHAINS];
     usize chain_count;
 };
@@ -435,16 +437,50 @@ void tower_store_close(struct tower_store *store)
 
 /* --- Blobs. */
 
+static bool is_named(const struct tower_store *store, const point33 *client)
+{
+    for (usize i = 0; i < store->named_count; i++)
+        if (same_client(&store->named[i], client))
+            return true;
+    return false;
+}
+
+void tower_store_name(struct tower_store *store, const point33 *clients, usize count)
+{
+    assert(count <= TOWER_NAMED);
+    store->named_count = 0;
+    for (usize i = 0; i < count; i++)
+        if (!is_named(store, &clients[i])) /* each counts once */
+            store->named[store->named_count++] = clients[i];
+}
+
+static u32 count_of(const struct tower_store *store, const point33 *name)
+{
+    const struct client *known = *find_client(store, name);
+    return known == NULL ? 0 : known->count;
+}
+
+/* Whether a client may have so many places more, as far as others leave them. */
+static bool others_leave(const struct tower_store *store, const point33 *client, u32 more)
+{
+    usize of_strangers = store->used;
+    if (is_named(store, client))
+        return true;
+    for (usize i = 0; i < store->named_count; i++)
+        of_strangers -= count_of(store, &store->named[i]);
+    return of_strangers + more <= TOWER_BLOBS - store->named_count * TOWER_CLIENT_BLOBS;
+}
+
 /* For `more` places, of which `less` are its own already. */
 static enum status check_room(const struct tower_store *store, const point33 *client, u32 more,
                               u32 less, struct err *err)
 {
-    const struct client *known = *find_client(store, client);
-    u32 has = known == NULL ? 0 : known->count;
-    if (more > less && has + more - less > TOWER_CLIENT_BLOBS)
+    if (more <= less)
+        return ST_OK;
+    if (count_of(store, client) + more - less > TOWER_CLIENT_BLOBS)
         return fail(err, ST_FULL, "the tower keeps %d channels and apps of a node",
                     TOWER_CLIENT_BLOBS);
-    if (more > less && store->used + more - less > TOWER_BLOBS)
+    if (!others_leave(store, client, more - less))
         return fail(err, ST_FULL, "the tower is full");
     return ST_OK;
 }

@@ -3,8 +3,9 @@
  *
  * Invariant: whether a client's blob is taken, and stays, depends on what that client has here
  * before, and on nothing that others have under the same hint or any other; but that all of them
- * together have TOWER_BLOBS places. A blob takes as many as there are TOWER_PUT_SIZE bytes in it,
- * begun ones too.
+ * together have TOWER_BLOBS places. Of these TOWER_CLIENT_BLOBS are for each client that was named,
+ * so it has room whatever strangers do. A blob takes as many places as there are TOWER_PUT_SIZE
+ * bytes in it, begun ones too.
  *
  *     BLOB    client (33) ‖ hint (16) ‖ sequence (u64, big-endian) ‖ blob
  *     FORGET  client ‖ hint
@@ -23,6 +24,7 @@ struct tower_store;
 enum {
     TOWER_CLIENT_BLOBS = 1024, /* places of one client */
     TOWER_BLOBS = 1 << 16,     /* of all */
+    TOWER_NAMED = 16,          /* clients that may be named */
 };
 
 /* `path` is made where absent. ST_AGAIN: another process has it.  ST_CORRUPT: no such file. */
@@ -30,6 +32,10 @@ enum status tower_store_open(const struct files *files, const char *path, struct
                              struct err *err);
 /* NULL is fine. */
 void tower_store_close(struct tower_store *store);
+
+/* Room is kept for these clients, of whom there are TOWER_NAMED at most. What strangers have there
+ * already stays. */
+void tower_store_name(struct tower_store *store, const point33 *clients, usize count);
 
 /* Keeps a blob of one of the three sizes; an empty one forgets what is there. Not durable before
  * tower_store_sync. ST_INVALID: of another size, or older than what is there.  ST_FULL: a limit;

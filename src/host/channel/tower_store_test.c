@@ -209,6 +209,38 @@ TEST(tower_store_counts_what_is_larger_as_several)
     tower_store_close(store);
 }
 
+/* Strangers fill all that they can, before named clients come: these find what is theirs. */
+TEST(tower_store_has_room_for_who_is_named)
+{
+    enum { NAMED = 2 };
+    struct tower_store *store = open_at(files_of_system(), test_path());
+    point33 named[] = {client_of(1), client_of(2), client_of(1)};
+    tower_store_name(store, named, countof(named));
+    CHECK(put(store, 1, 0, 1, 2) == ST_OK);
+    u32 strangers = 0, places = 0;
+    bool is_full = false;
+    for (u32 i = 0; !is_full; i++) {
+        enum status st = put_size(store, 100 + strangers, i, 1, 1, TOWER_PUT_MOST);
+        if (st == ST_FULL)
+            st = put(store, 100 + ++strangers, i, 1, 1); /* under another name */
+        else
+            places += 14;
+        is_full = st == ST_FULL;
+        places += st == ST_OK;
+    }
+    while (put(store, 101 + strangers, places, 1, 1) == ST_OK)
+        places++;
+    CHECK(get(store, 1, 0) == 2);
+    CHECK(places == TOWER_BLOBS - NAMED * TOWER_CLIENT_BLOBS);
+    for (u32 client = 1; client <= NAMED; client++) {
+        for (u32 i = 0; i < TOWER_CLIENT_BLOBS; i++)
+            CHECK_ROW(i, put(store, client, i, 1, 2) == ST_OK);
+        CHECK(put(store, client, TOWER_CLIENT_BLOBS, 1, 2) == ST_FULL &&
+              get(store, client, 7) == 2);
+    }
+    tower_store_close(store);
+}
+
 TEST(tower_store_stays_small_however_often_blobs_are_replaced)
 {
     enum { HINTS = 16, PUTS = 30000 };
