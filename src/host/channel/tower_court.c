@@ -22,15 +22,18 @@ static bool open_blob(const struct court_case *of, const point33 *client, struct
 {
     u8 sealed_room[TOWER_PUT_MOST], room[COURT_CALL_ROOM];
     const struct tower_chain *chain = of->chain;
+    struct tower_store *store = chain->tower->store;
+    hint16 hint = tower_app_hint(of->id, client);
     bytes sealed;
     u64 sequence;
-    if (tower_store_get(chain->tower->store, client, tower_app_hint(of->id, client), &sequence,
-                        sealed_room, &sealed, NULL) != ST_OK)
+    if (!tower_store_may_be(store, client, hint, of->id) ||
+        tower_store_get(store, client, hint, &sequence, sealed_room, &sealed, NULL) != ST_OK)
         return false;
+    bool is_owned = tower_app_open(of->id, client, sealed, out, arena, NULL) == ST_OK &&
+                    tower_app_is_owned(client, out);
+    tower_store_judge(store, client, hint, is_owned ? of->id : (hash32){{0}});
     hash32 domain = signed_domain("varve app", chain->chain_id, onchain_court(chain->chain));
-    return tower_app_open(of->id, client, sealed, out, arena, NULL) == ST_OK &&
-           tower_app_is_owned(client, out) &&
-           tower_app_is_signed(of->id, domain, out, arena_over(room, sizeof(room)));
+    return is_owned && tower_app_is_signed(of->id, domain, out, arena_over(room, sizeof(room)));
 }
 
 /* A player's. False: it has none. */

@@ -30,7 +30,9 @@ struct place {
     point33 client;
     hint16 hint;
     u64 sequence, position;
-    u32 size; /* of the blob */
+    u32 size;            /* of the blob */
+    bool is_judged;      /* it is */
+    hash32 is_judged_of; /* this one's; zero: nobody's */
 };
 
 /* Which blobs a client has, and how many places they take. */
@@ -55,7 +57,8 @@ struct tower_store {
     struct place **places;
     struct client **clients;
     usize buckets, count; /* of both tables; of blobs */
-    usize used;           /* places that they take */
+    usize client_count;
+    usize used; /* places that they take */
     point33 named[TOWER_NAMED];
     usize named_count;
     struct since since[MOST_CHAINS];
@@ -152,6 +155,7 @@ static void join_client(struct tower_store *store, struct place *place)
     if (client == NULL) {
         client = *at = take(1, sizeof(*client));
         client->name = place->client;
+        store->client_count++;
     }
     place->next_of_client = client->places;
     place->of_client = &client->places;
@@ -169,6 +173,7 @@ static void leave_client(struct tower_store *store, struct place *place)
     if (client->places != NULL)
         return;
     *at = client->next;
+    store->client_count--;
     free(client);
 }
 
@@ -196,6 +201,7 @@ static void set_place(struct tower_store *store, const struct place *to)
     set_size(store, place, to->size);
     place->sequence = to->sequence;
     place->position = to->position;
+    place->is_judged = false;
 }
 
 static void drop_place(struct tower_store *store, const point33 *client, hint16 hint)
@@ -463,11 +469,16 @@ static u32 count_of(const struct tower_store *store, const point33 *name)
 /* Whether a client may have so many places more, as far as others leave them. */
 static bool others_leave(const struct tower_store *store, const point33 *client, u32 more)
 {
-    usize of_strangers = store->used;
+    usize of_strangers = store->used, strangers = store->client_count;
     if (is_named(store, client))
         return true;
-    for (usize i = 0; i < store->named_count; i++)
-        of_strangers -= count_of(store, &store->named[i]);
+    for (usize i = 0; i < store->named_count; i++) {
+        u32 count = count_of(store, &store->named[i]);
+        of_strangers -= count;
+        strangers -= count != 0;
+    }
+    if (count_of(store, client) == 0 && strangers >= TOWER_STRANGERS)
+        return false;
     return of_strangers + more <= TOWER_BLOBS - store->named_count * TOWER_CLIENT_BLOBS;
 }
 
@@ -545,6 +556,22 @@ bool tower_store_next(const struct tower_store *store, const point33 *client, hi
     if (least != NULL)
         *out = least->hint;
     return least != NULL;
+}
+
+bool tower_store_may_be(const struct tower_store *store, const point33 *client, hint16 hint,
+                        hash32 id)
+{
+    const struct place *place = *find_place(store, client, hint);
+    return place != NULL && (!place->is_judged || hash32_equal(place->is_judged_of, id));
+}
+
+void tower_store_judge(struct tower_store *store, const point33 *client, hint16 hint, hash32 is_of)
+{
+    struct place *place = *find_place(store, client, hint);
+    if (place == NULL)
+        return;
+    place->is_judged = true;
+    place->is_judged_of = is_of;
 }
 
 void tower_store_clients(const struct tower_store *store, void *self,

@@ -4,8 +4,9 @@
  * Invariant: whether a client's blob is taken, and stays, depends on what that client has here
  * before, and on nothing that others have under the same hint or any other; but that all of them
  * together have TOWER_BLOBS places. Of these TOWER_CLIENT_BLOBS are for each client that was named,
- * so it has room whatever strangers do. A blob takes as many places as there are TOWER_PUT_SIZE
- * bytes in it, begun ones too.
+ * so it has room whatever strangers do; and of strangers there are TOWER_STRANGERS at most, as each
+ * dispute of anybody's looks through all clients. A blob takes as many places as there are
+ * TOWER_PUT_SIZE bytes in it, begun ones too.
  *
  *     BLOB    client (33) ‖ hint (16) ‖ sequence (u64, big-endian) ‖ blob
  *     FORGET  client ‖ hint
@@ -24,6 +25,7 @@ struct tower_store;
 enum {
     TOWER_CLIENT_BLOBS = 1024, /* places of one client */
     TOWER_BLOBS = 1 << 16,     /* of all */
+    TOWER_STRANGERS = 4096,    /* clients that nobody named */
     TOWER_NAMED = 16,          /* clients that may be named */
 };
 
@@ -52,6 +54,12 @@ enum status tower_store_get(struct tower_store *store, const point33 *client, hi
 /* The least hint above `after` that a client has a blob of. False: there is none. */
 bool tower_store_next(const struct tower_store *store, const point33 *client, hint16 after,
                       hint16 *out);
+/* What a client's blob has been found to be of, until another one takes its place: so that it is
+ * opened once, however many disputes come. False: there is none, or it is of something else. */
+bool tower_store_may_be(const struct tower_store *store, const point33 *client, hint16 hint,
+                        hash32 id);
+void tower_store_judge(struct tower_store *store, const point33 *client, hint16 hint, hash32 is_of);
+
 /* All that have a blob, in no order; `each` puts nothing. */
 void tower_store_clients(const struct tower_store *store, void *self,
                          void (*each)(void *self, const point33 *client));

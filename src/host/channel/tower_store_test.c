@@ -241,6 +241,43 @@ TEST(tower_store_has_room_for_who_is_named)
     tower_store_close(store);
 }
 
+/* Each dispute looks through all clients, so there are not too many; who is named is one more. */
+TEST(tower_store_takes_so_many_strangers)
+{
+    struct tower_store *store = open_at(files_of_system(), test_path());
+    point33 named = client_of(1);
+    tower_store_name(store, &named, 1);
+    for (u32 i = 0; i < TOWER_STRANGERS; i++)
+        CHECK_ROW(i, put(store, 2 + i, 1, 1, 1) == ST_OK);
+    CHECK(put(store, 2 + TOWER_STRANGERS, 1, 1, 1) == ST_FULL);
+    CHECK(put(store, 2, 2, 1, 1) == ST_OK && put(store, 1, 1, 1, 1) == ST_OK);
+    CHECK(put(store, 2 + TOWER_STRANGERS, 1, 1, 1) == ST_FULL);
+    point33 name = client_of(3);
+    CHECK(tower_store_put(store, &name, hint_of(1), 2, BYTES_EMPTY, NULL) == ST_OK);
+    CHECK(put(store, 2 + TOWER_STRANGERS, 1, 1, 1) == ST_OK);
+    tower_store_close(store);
+}
+
+TEST(tower_store_remembers_what_a_blob_is_of_until_it_is_replaced)
+{
+    struct tower_store *store = open_at(files_of_system(), test_path());
+    point33 name = client_of(1), nobody = client_of(2);
+    hash32 id = {{1}}, other = {{2}};
+    CHECK(put(store, 1, 1, 1, 1) == ST_OK);
+    CHECK(tower_store_may_be(store, &name, hint_of(1), id));
+    CHECK(!tower_store_may_be(store, &name, hint_of(2), id));
+    CHECK(!tower_store_may_be(store, &nobody, hint_of(1), id));
+    tower_store_judge(store, &name, hint_of(1), id);
+    CHECK(tower_store_may_be(store, &name, hint_of(1), id));
+    CHECK(!tower_store_may_be(store, &name, hint_of(1), other));
+    tower_store_judge(store, &name, hint_of(1), (hash32){{0}});
+    CHECK(!tower_store_may_be(store, &name, hint_of(1), id));
+    CHECK(put(store, 1, 1, 2, 1) == ST_OK);
+    CHECK(tower_store_may_be(store, &name, hint_of(1), other));
+    tower_store_judge(store, &nobody, hint_of(1), id); /* nothing is there */
+    tower_store_close(store);
+}
+
 TEST(tower_store_stays_small_however_often_blobs_are_replaced)
 {
     enum { HINTS = 16, PUTS = 30000 };

@@ -28,11 +28,16 @@ static bool open_blob(const struct tower *tower, hash32 salt, hash32 id, const p
     u8 room[TOWER_PUT_MOST];
     bytes sealed;
     u64 sequence;
-    return tower_store_get(tower->store, client, tower_hint(salt, client), &sequence, room, &sealed,
-                           NULL) == ST_OK &&
-           tower_blob_open(salt, client, bytes_slice(sealed, 0, TOWER_BLOB_SIZE), out, NULL) ==
-               ST_OK &&
-           tower_blob_is_owned(id, client, out);
+    hash32 is_of = {{0}};
+    hint16 hint = tower_hint(salt, client);
+    if (!tower_store_may_be(tower->store, client, hint, id) ||
+        tower_store_get(tower->store, client, hint, &sequence, room, &sealed, NULL) != ST_OK)
+        return false;
+    if (tower_blob_open(salt, client, bytes_slice(sealed, 0, TOWER_BLOB_SIZE), out, NULL) == ST_OK)
+        is_of = channel_name_of(&out->terms).id;
+    bool is_owned = !hash32_is_zero(is_of) && tower_blob_is_owned(is_of, client, out);
+    tower_store_judge(tower->store, client, hint, is_owned ? is_of : (hash32){{0}});
+    return is_owned && hash32_equal(is_of, id);
 }
 
 bool tower_open_blob(const struct dispute *of, u32 side, struct tower_blob *out)
