@@ -86,6 +86,17 @@ static void offer_without_time(void)
     say_offer();
 }
 
+/* As if over a hub, in a token. */
+static void offer_in_token(void)
+{
+    u8 room[2048];
+    make_offer();
+    memset(&offer.channel, 0, sizeof(offer.channel));
+    offer.asset = (address){{1}};
+    offer.app = app_id(&app, arena_over(room, sizeof(room)));
+    say_offer();
+}
+
 /* Tic-tac-toe, for something of the victim's as well. */
 static u8 board[9];
 static void offer_game(void)
@@ -522,6 +533,13 @@ static void *script(void *self)
     judge(comes(is_refused, 0), "an app whose id does not say when it expires");
     let(stake_for_nothing);
     judge(comes(is_given_back, 0), "a stake without a proposal");
+    let(drop);
+
+    let(offer_in_token);
+    judge(is("asked", 0), "an offer in another money");
+    agree();
+    let(stake_all);
+    judge(comes(is_given_back, 0) && is("locking", 0), "a stake in another money");
     let(drop);
 
     let(offer_one);

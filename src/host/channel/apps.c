@@ -252,6 +252,13 @@ bool leg_speaks(const struct leg *leg)
     return entry != NULL && entry->stage < STAGE_CLOSING && !channel_is_lost(entry->channel);
 }
 
+/* Over a hub the lock may come by any channel, and a channel may hold any token, on any chain. */
+static bool is_in_money_of(const struct session *session, const struct entry *entry)
+{
+    return entry->chain == session->chain &&
+           address_equal(channel_terms(entry->channel)->asset, session->asset);
+}
+
 static bool is_lock_of(const struct session *session, const struct leg *leg, struct lock lock)
 {
     return lock.amount != 0 && lock.kind == leg->kind && hash32_equal(lock.key, session->id);
@@ -463,7 +470,7 @@ static void lock_in(struct entry *entry, u32 slot, bool is_new)
         lock_let_go(entry, slot);
         return;
     }
-    if (session->in.entry == NULL)
+    if (session->in.entry == NULL && is_in_money_of(session, entry))
         session->in.entry = entry;
     if (session->in.entry != entry || (is_new && session->role == APP_OVER) ||
         (leg_lock(session, &session->in, false).amount != 0 && session->in.slot != slot))
@@ -512,7 +519,8 @@ static void find_in(struct session *session)
 {
     for (u32 i = 0; i < session->daemon->entry_count && session->in.entry == NULL; i++) {
         session->in.entry = session->daemon->entries[i];
-        if (leg_lock(session, &session->in, false).amount == 0)
+        if (!is_in_money_of(session, session->in.entry) ||
+            leg_lock(session, &session->in, false).amount == 0)
             session->in.entry = NULL;
     }
 }
