@@ -1,11 +1,17 @@
 /* A watchtower and its clients, over connections; without chains. */
 #include "channel/tower.h"
 
+#include "base/fmt.h"
 #include "channel/keyring.h"
 #include "channel/link_rig.h"
 #include "channel/tower_blob.h"
+#include "channel/tower_restore.h"
+#include "channel/tower_store.h"
 #include "harness/test.h"
 #include "sys/power.h"
+
+#include <pthread.h>
+#include <stdlib.h>
 
 static const secret32 account = {{[31] = 77}};
 
@@ -168,6 +174,66 @@ TEST(tower_keeps_blobs_of_three_sizes)
     struct wire_message other = put_of(9, (bytes){blob, TOWER_PUT_LARGER + 1});
     CHECK(ask(&at, client, &other).type == WIRE_TOWER_REFUSE);
     links_free(client->links);
+    end(&at);
+}
+
+/* --- Asked for all, by who has lost the rest. */
+
+struct last {
+    struct task task;
+    struct loop *loop;
+};
+
+static void stop_loop(struct task *task)
+{
+    loop_stop(((struct last *)task)->loop);
+}
+
+static void *serve(void *loop)
+{
+    loop_run(loop);
+    return NULL;
+}
+
+static void keep_some(const char *folder, const secret32 *of)
+{
+    static u8 blob[TOWER_PUT_MOST] = {1};
+    static const usize sizes[] = {TOWER_PUT_SIZE, TOWER_PUT_MOST, TOWER_PUT_SIZE, TOWER_PUT_LARGER};
+    char path[4096];
+    struct tower_store *store;
+    struct keyring *ring = keyring_new(of);
+    point33 node = keyring_node(ring), other = {{2}};
+    fmt(path, sizeof(path), "%s/tower.log", folder);
+    CHECK(tower_store_open(files_of_system(), path, &store, NULL) == ST_OK);
+    for (u8 i = 0; i < countof(sizes); i++) {
+        bytes part = {blob, sizes[i]};
+        CHECK(tower_store_put(store, &node, (hint16){{(u8)(i + 1)}}, 1, part, NULL) == ST_OK);
+        CHECK(tower_store_put(store, &other, (hint16){{(u8)(i + 9)}}, 1, part, NULL) == ST_OK);
+    }
+    tower_store_close(store);
+    keyring_free(ring);
+}
+
+/* Larger ones are of apps, which are not restored; what comes after them is not lost with them. */
+TEST(tower_gives_back_all_that_a_node_has_of_channels)
+{
+    static const secret32 lost = {{[31] = 78}};
+    const char *folder = test_folder();
+    char name[DAEMON_NAME_SIZE];
+    struct daemon_kept *list = NULL;
+    usize count = 0;
+    pthread_t thread;
+    struct rig at = {0};
+    keep_some(folder, &lost);
+    begin_with(&at, files_of_system(), folder);
+    tower_name(at.tower, name);
+    struct last last = {.task.run = stop_loop, .loop = at.loop};
+    CHECK(pthread_create(&thread, NULL, serve, at.loop) == 0);
+    enum status st = tower_restore(&lost, name, &list, &count, NULL);
+    loop_post(at.loop, &last.task);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(st == ST_OK && count == 2 && list[0].hint[0] == 1 && list[1].hint[0] == 3);
+    free(list);
     end(&at);
 }
 
