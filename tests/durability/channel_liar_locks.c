@@ -411,6 +411,44 @@ static void ask_again(void)
     judge(becomes(is_parted), "what was missed is said once on a connection");
 }
 
+/* --- It keeps a lock of the victim's, whose secret it may have shown before there was a victim. */
+
+static atomic_ullong kept_until_s;
+
+static void look_at_kept(void)
+{
+    kept_until_s = locks_get(channel_locks(liar.channel, 0), 0).expiry_s;
+}
+
+static bool is_kept(void)
+{
+    act(look_at_kept);
+    return kept_until_s != 0;
+}
+
+static bool has_asked(void)
+{
+    pthread_mutex_lock(&liar.ledger->lock);
+    bool has = liar.ledger->asks != 0;
+    pthread_mutex_unlock(&liar.ledger->lock);
+    return has;
+}
+
+static void keep_a_lock(void)
+{
+    char params[300], out[PARTY_ANSWER], digits[67] = "";
+    point33 node = keyring_node(liar.ring);
+    open_channel();
+    for (usize i = 0; i < sizeof(node.b); i++)
+        fmt(digits + 2 * i, 3, "%02x", node.b[i]);
+    fmt(params, sizeof(params), "{\"node\":\"%s\",\"amount\":5,\"timeoutMs\":100}", digits);
+    party_ask(liar.victim, "channel_pay", params, out);
+    bool good = becomes(is_kept) && !has_asked();
+    ledger_pass(kept_until_s - 30 - ledger_now_s(liar.ledger));
+    judge(good && becomes(has_asked),
+          "the registry is asked for a lock's secret while the one that pays for it lasts");
+}
+
 /* --- All of them. */
 
 static void *script(void *self)
@@ -452,4 +490,5 @@ void liar_locks(unsigned *good, unsigned *bad)
     play(take_the_slot_of_a_held_part);
     play(ask_again);
     play(go_back_with_a_secret);
+    play(keep_a_lock);
 }

@@ -419,6 +419,9 @@ void onchain_ask_secret(struct onchain *chain, hash32 key, u64 since_s, u64 unti
         assert(chain->asked != NULL);
     }
     chain->asked[chain->asked_count++] = key;
+    lock(ledger);
+    ledger->asks++;
+    pthread_mutex_unlock(&ledger->lock);
 }
 
 void onchain_ask_funds(struct onchain *chain, hash32 id)

@@ -51,6 +51,7 @@ struct ledger {
     } done[LEDGER_KEYS];
     usize done_count;
     u64 block;
+    u64 asks; /* for secrets, of all daemons */
 };
 
 /* A new one, in the place of the last. Before any daemon is started. */

@@ -730,21 +730,24 @@ static void look_at_theirs(struct entry *entry, u64 now_s)
 }
 
 /* A lock of ours whose time is over is ours again, unless its secret was shown, be it before we
- * followed the registry; or was told in time, and what we say to that still waits, with which the
- * next update is full. */
+ * followed the registry: which is asked a margin before, as the lock that pays for it ends at the
+ * same time. Or it was told in time, and what we say to that still waits for room in the next
+ * update. */
 static void look_at_ours(struct entry *entry, u64 now_s)
 {
     enum { CLOCKS_S = 60 }; /* by which the peer's may be behind */
     const struct locks *locks = channel_locks(entry->channel, channel_side(entry->channel));
+    u64 margin_s = entry->daemon->options.margin_s;
     for (u32 slot = 0; slot < locks_end(locks); slot++) {
         struct lock lock = locks_get(locks, slot);
         if (lock.amount == 0 || lock.kind != LOCK_OF_SECRET)
             continue;
-        note_due(entry, lock.expiry_s);
-        if (now_s <= lock.expiry_s + CLOCKS_S || entry->answers != NULL)
+        note_due(entry, lock.expiry_s - min_u64(lock.expiry_s, margin_s));
+        if (now_s + margin_s < lock.expiry_s)
             continue;
         bool paid = shown_find(entry->chain, lock.key, lock.expiry_s) != NULL;
-        if (!paid && !sought_all(entry->chain, &lock))
+        if ((!paid && !sought_all(entry->chain, &lock)) || now_s <= lock.expiry_s + CLOCKS_S ||
+            entry->answers != NULL)
             continue;
         struct item end = {.kind = paid ? ITEM_PAID : ITEM_DROP, .slot = slot};
         queue(entry, &end);

@@ -2,8 +2,8 @@
  *
  * A registry is followed from a daemon's first channel on its chain, or from where it was restored.
  * What it was shown before may be of locks that are there now: of a restore, or made by who knows
- * that nobody here has seen the secret. So before a lock of ours is taken to be unpaid because its
- * time is over, and when a lock of before a restore is found, the registry is asked. What it has is
+ * that nobody here has seen the secret. So a margin before the time of a lock of ours is over, and
+ * when a lock of before a restore is found, the registry is asked. What it has is
  * told as if it were new (forward_reveal); what it is shown later, is new.
  *
  * Of batches those count that are not older than a lock can be. An answer holds until the end of
