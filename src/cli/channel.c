@@ -162,6 +162,7 @@ static void print_entry(json entry, const struct channel_settings *settings, str
     enum { SHOWN = 18 };
     char when[32] = "-";
     u64 begun = 0, count = 1;
+    bool found = false;
     bytes kind = json_text(json_get(entry, "kind"), &tmp);
     bytes state = json_text(json_get(entry, "state"), &tmp);
     bytes payment = json_text(json_get(entry, "payment"), &tmp);
@@ -170,6 +171,7 @@ static void print_entry(json entry, const struct channel_settings *settings, str
     struct amount_text amount = amount_of(json_get(entry, "amount"), (u8)settings->decimals);
     struct amount_text fee = amount_of(json_get(entry, "fee"), (u8)settings->decimals);
     (void)json_read_number_u64(json_get(entry, "count"), &count);
+    (void)json_read_bool(json_get(entry, "found"), &found);
     if (json_read_number_u64(json_get(entry, "begun"), &begun) == ST_OK) {
         time_t seconds = (time_t)begun;
         struct tm calendar;
@@ -182,6 +184,8 @@ static void print_entry(json entry, const struct channel_settings *settings, str
         printf(" x %lu", count);
     if (strcmp(fee.text, "0") != 0)
         printf("  fee %s", fee.text);
+    if (found)
+        printf("  found after a restore");
     printf("\n");
 }
 

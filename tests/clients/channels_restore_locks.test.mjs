@@ -220,6 +220,29 @@ describe('a hub that was restored', () => {
     });
   }
 
+  test('a payment of one\'s own that the copy does not know is in the history when it is paid', async () => {
+    const self = await world(3600);
+    const { invoice, hash } = await ask(self.payee, amount);
+    await freeze(self.payee.pid);
+    self.hub.rpc('channel_pay', { invoice, via: [], timeoutMs: 600_000 }).catch(() => {}); // it is killed
+    await until(async () => BigInt((await self.hub.channel(self.second)).spendable) <= ether - amount, PATIENCE, 'the lock');
+    await self.payer.rpc('channel_keysend', { channel: self.first, amount: '0x1' }); // answered when the lock has left
+    await self.hub.kill();
+    await self.again('hub', { datadir: self.copy });
+    process.kill(self.payee.pid, 'SIGCONT');
+    for (const channel of [self.first, self.second]) await self.is(channel, 'restoring', 'hub');
+    await pass(RESTORE_S);
+    await self.has('payee', self.second, amount, 'the payee\'s money');
+    const rows = async () => (await self.hub.rpc('channel_history', { payment: hash })).entries;
+    const told = (each) => [each.kind, each.state, each.channel, BigInt(each.amount), each.found, each.preimage !== undefined];
+    await until(async () => (await rows()).length > 0, PATIENCE, 'the history');
+    assert.deepEqual((await rows()).map(told), [['sent', 'paid', self.second, amount, true, true]]);
+    await self.hub.kill();
+    await self.again('hub', { datadir: self.copy });
+    assert.deepEqual((await rows()).map(told), [['sent', 'paid', self.second, amount, true, true]]);
+    await self.has('hub', self.second, ether - amount, 'what the hub has left');
+  });
+
   test('claims all parts of a payment, although nobody knows which lock is for which', async () => {
     const self = await world(3600, { pairs: 2 });
     const sum = ether * 14n / 10n; // more than a channel has
@@ -227,7 +250,7 @@ describe('a hub that was restored', () => {
       const { channels } = await self.payer.rpc('channel_graph');
       return self.out.every((id) => channels.some((each) => each.channel === id && each.public && each.policies.every((policy) => policy?.enabled)));
     }, PATIENCE, 'the payer to know the channels');
-    const { paid } = await lock(self, sum, { maxFee: hex(sum / 10n) });
+    const { paid, hash } = await lock(self, sum, { maxFee: hex(sum / 10n) });
     await self.hub.kill();
     await self.again('hub', { datadir: self.copy });
     process.kill(self.payee.pid, 'SIGCONT');
@@ -238,5 +261,8 @@ describe('a hub that was restored', () => {
     await self.has('payee', self.out, sum, 'the payee\'s money');
     await self.has('hub', self.in, sum + BigInt(fees) + 1n, 'the hub\'s money');
     await self.has('hub', self.out, 2n * ether - sum, 'what the hub has left');
+    const { entries } = await self.hub.rpc('channel_history', { payment: hash });
+    const come = { sent: (each) => -BigInt(each.amount), received: (each) => BigInt(each.amount), forwarded: (each) => BigInt(each.fee) };
+    assert.equal(entries.reduce((all, each) => all + come[each.kind](each), 0n), BigInt(fees), JSON.stringify(entries));
   });
 });

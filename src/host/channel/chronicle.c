@@ -3,6 +3,7 @@
  *
  *     's' ‖ hash          a payment of ours       'r' ‖ hash      an invoice, or a gift to us
  *     'f' ‖ hash ‖ place  one that passed: the channel and slot that it came in by
+ *     'l' ‖ hash ‖ place  a lock of before a restore of which nobody knows what it is for
  *     'c' ‖ index         a channel that money was in
  *     'd' ‖ index ‖ side ‖ epoch ‖ seq ‖ item     payments in one channel, by whose update has them
  *
@@ -184,6 +185,25 @@ void chronicle_forward(const struct passage *passage, hash32 preimage)
     row.fee = from.amount > to.amount ? from.amount - to.amount : 0;
     row.preimage = preimage;
     history_put(in->daemon->history, &id, &row);
+}
+
+void chronicle_loose(const struct entry *entry, const struct loose_lock *loose)
+{
+    u8 name[sizeof(hash32) + 9];
+    struct history_row row =
+        row_of(entry->daemon, loose->ours != 0 ? HISTORY_SENT : HISTORY_RECEIVED, HISTORY_PAID);
+    memcpy(name, loose->key.b, sizeof(loose->key.b));
+    store_be32(name + 32, entry->index);
+    store_be32(name + 36, (u32)loose->slot);
+    name[40] = loose->ours != 0;
+    struct history_id id = id_of('l', BYTES_OF(name));
+    set_channel(&row, entry);
+    row.node = (point33){{0}}; /* where it began or ended is not known */
+    row.name = loose->key;
+    row.amount = loose->amount;
+    row.preimage = loose->preimage;
+    row.found = 1;
+    history_put(entry->daemon->history, &id, &row);
 }
 
 /* --- Channels. */

@@ -56,6 +56,8 @@ void rejoin_join(struct daemon *daemon);
 void rejoin_tell_again(struct entry *entry);
 /* It has recovered: whatever it holds under a known secret is claimed. */
 void rejoin_recovered(struct entry *entry);
+/* One of ours that nothing is joined to is paid: after a restore, the history tells of it. */
+void rejoin_pay(struct entry *entry, u32 slot, hash32 preimage);
 /* A secret has come. */
 void rejoin_secret(struct daemon *daemon, hash32 key, hash32 preimage);
 /* It is in a chain's registry, since that time. Whether it has to be kept. */
@@ -95,12 +97,13 @@ u64 forward_swap_s(const struct daemon_options *options);
 /* Whether a lock of the peer's with this key waits in the slot. The peer may pay for one unasked,
  * or take it back when its time is over, and put another one there. */
 bool lock_waits(const struct entry *entry, u32 slot, hash32 key);
-/* A lock of the peer's is answered: of an app; with its secret; with a reason why not. */
+/* A lock of the peer's is answered: of an app; with its secret; with a reason why not. False: it
+ * was before, or the peer is told nothing any more. */
 void lock_let_go(struct entry *entry, u32 slot);
-void lock_settle(struct entry *entry, u32 slot, hash32 preimage);
+bool lock_settle(struct entry *entry, u32 slot, hash32 preimage);
 void lock_fail(struct entry *entry, u32 slot, const struct failure *why);
-/* One of ours is paid. */
-void lock_pay(struct entry *entry, u32 slot);
+/* One of ours is paid. False: as above. */
+bool lock_pay(struct entry *entry, u32 slot);
 
 /* --- receive.c */
 

@@ -42,6 +42,15 @@ enum record {
     RECORD_SIGNED,
     RECORD_FOUND,
     RECORD_APPS_OVER,
+    RECORD_LOOSE,
+};
+
+/* A lock of before a restore that was paid, and that nothing is joined to. As the journal has it.
+ */
+struct loose_lock {
+    u128 amount;
+    hash32 key, preimage;
+    u64 ours, slot; /* ours: 1; the peer's: 0 */
 };
 
 void record_entry(const struct entry *entry);
@@ -57,6 +66,7 @@ void record_wanted(const struct entry *entry);
 void record_stage(const struct entry *entry);
 void record_lost(const struct entry *entry);
 void record_found(struct daemon *daemon, const hash32 *preimage);
+void record_loose(const struct entry *entry, const struct loose_lock *loose);
 void record_known(const struct entry *entry, const struct channel_proof *proof);
 void record_passage(const struct passage *passage);
 void record_bill(struct daemon *daemon, const struct bill_terms *terms);
@@ -97,6 +107,7 @@ u64 chronicle_bill(struct daemon *daemon, const struct bill_terms *terms, hash32
 void chronicle_gift(const struct entry *entry, const struct lock *lock, hash32 preimage);
 void chronicle_forward(const struct passage *passage, hash32 preimage);
 void chronicle_channel(const struct entry *entry);
+void chronicle_loose(const struct entry *entry, const struct loose_lock *loose);
 /* What memory has no more of. */
 bool chronicle_was_paid(const struct daemon *daemon, hash32 hash);
 bool chronicle_bill_state(const struct daemon *daemon, hash32 hash, u128 *received);

@@ -145,7 +145,8 @@ static const struct {
         IS("ended", "Count") ","
         IS("expiry", "Count") "," /* of an invoice */
         IS("node", "Node") ","
-        IS("preimage", "Hash"))},
+        IS("preimage", "Hash") ","
+        IS("found", "Bool"))}, /* of before a restore: not known what for */
     {"Graph", OBJECT("\"nodes\",\"channels\"",
         ARE("nodes", "GraphNode") ","
         ARE("channels", "GraphChannel"))},

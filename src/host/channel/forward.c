@@ -40,26 +40,38 @@ static void keep(struct entry *entry, const struct item *item)
     entry->answers = answer;
 }
 
-static void queue(struct entry *entry, const struct item *item)
+static bool is_kept(const struct entry *entry, const struct item *item)
+{
+    const struct answer *at = entry->answers;
+    while (at != NULL && (at->item.kind != item->kind || at->item.slot != item->slot ||
+                          !hash32_equal(at->item.reference, item->reference)))
+        at = at->next;
+    return at != NULL;
+}
+
+/* False: it was queued before, or the peer is told nothing. */
+static bool queue(struct entry *entry, const struct item *item)
 {
     struct err err;
     /* R9, R12: the peer is told nothing; the registry may be. */
     if (entry->stage >= STAGE_FORCED || channel_is_lost(entry->channel)) {
         if (item->kind == ITEM_SETTLE)
             channel_learn(entry->channel, item->slot, item->reference);
-        return;
+        return false;
     }
     enum status st = channel_queue(entry->channel, item, NULL, &err);
     if (st == ST_AGAIN) {
+        bool is_new = !is_kept(entry, item);
         if (is_of_peers(item))
             channel_decide(entry->channel, item);
         keep(entry, item);
-        return;
+        return is_new;
     }
     if (st != ST_OK)
         log_warn("channel", "an answer to a lock is not wanted any more",
                  LOG_HEX("channel", channel_name(entry->channel)->id), LOG_TEXT("why", err.text));
     entry_touch(entry);
+    return st == ST_OK;
 }
 
 void forward_answers(struct entry *entry)
@@ -91,16 +103,16 @@ bool lock_waits(const struct entry *entry, u32 slot, hash32 key)
            hash32_equal(locks_get(locks, slot).key, key);
 }
 
-void lock_settle(struct entry *entry, u32 slot, hash32 preimage)
+bool lock_settle(struct entry *entry, u32 slot, hash32 preimage)
 {
     struct item item = {.kind = ITEM_SETTLE, .slot = slot, .reference = preimage};
-    queue(entry, &item);
+    return queue(entry, &item);
 }
 
-void lock_pay(struct entry *entry, u32 slot)
+bool lock_pay(struct entry *entry, u32 slot)
 {
     struct item item = {.kind = ITEM_PAID, .slot = slot};
-    queue(entry, &item);
+    return queue(entry, &item);
 }
 
 static void lock_fail_with(struct entry *entry, u32 slot, bytes reason)
@@ -473,13 +485,17 @@ static void pay(struct passage *passage, hash32 preimage)
 {
     struct daemon *daemon = passage->daemon;
     hash32 key = passage->key;
+    bool is_loose = passage->in == NULL && passage->part == NULL;
     if (passage->in != NULL)
         chronicle_forward(passage, preimage);
     if (passage->in != NULL)
         lock_settle(passage->in, passage->in_slot, preimage);
     if (passage->part != NULL)
         part_paid(passage->part, preimage);
-    lock_pay(passage->out, passage->out_slot);
+    if (is_loose)
+        rejoin_pay(passage->out, passage->out_slot, preimage);
+    else
+        lock_pay(passage->out, passage->out_slot);
     passage_end(passage);
     rejoin_secret(daemon, key, preimage);
 }
@@ -495,7 +511,7 @@ static void take_settled(struct entry *entry, u32 slot, hash32 preimage)
         pay(passage, preimage);
         return;
     }
-    lock_pay(entry, slot);
+    rejoin_pay(entry, slot, preimage);
     rejoin_secret(entry->daemon, registry_key(preimage), preimage);
 }
 
@@ -745,12 +761,17 @@ static void look_at_ours(struct entry *entry, u64 now_s)
         note_due(entry, lock.expiry_s - min_u64(lock.expiry_s, margin_s));
         if (now_s + margin_s < lock.expiry_s)
             continue;
-        bool paid = shown_find(entry->chain, lock.key, lock.expiry_s) != NULL;
-        if ((!paid && !sought_all(entry->chain, &lock)) || now_s <= lock.expiry_s + CLOCKS_S ||
-            entry->answers != NULL)
+        const struct shown *shown = shown_find(entry->chain, lock.key, lock.expiry_s);
+        struct item drop = {.kind = ITEM_DROP, .slot = slot};
+        if ((shown == NULL && !sought_all(entry->chain, &lock)) ||
+            now_s <= lock.expiry_s + CLOCKS_S || entry->answers != NULL)
             continue;
-        struct item end = {.kind = paid ? ITEM_PAID : ITEM_DROP, .slot = slot};
-        queue(entry, &end);
+        if (shown == NULL)
+            queue(entry, &drop);
+        else if (passage_out(entry, slot) == NULL)
+            rejoin_pay(entry, slot, shown->terms.secret);
+        else
+            lock_pay(entry, slot);
     }
 }
 

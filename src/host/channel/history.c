@@ -45,8 +45,9 @@ struct history {
     FIELD(begun_s)                                                                                 \
     FIELD(ended_s)                                                                                 \
     FIELD(name)                                                                                    \
-    FIELD(channel) FIELD(out) FIELD(chain_id) FIELD(asset) FIELD(amount) FIELD(fee) FIELD(count)   \
-        FIELD(preimage) FIELD(node) FIELD(expiry_s)
+    FIELD(channel)                                                                                 \
+    FIELD(out) FIELD(chain_id) FIELD(asset) FIELD(amount) FIELD(fee) FIELD(count) FIELD(preimage)  \
+        FIELD(node) FIELD(expiry_s) FIELD(found)
 
 static bool is_zero(const void *data, usize size)
 {

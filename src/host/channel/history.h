@@ -37,6 +37,7 @@ struct history_row {
     hash32 preimage;
     point33 node;
     u64 expiry_s; /* of an invoice, as of its chain's clock */
+    u8 found;     /* 1: a lock of before a restore; what it was for is not known */
 };
 
 enum { HISTORY_ID_LIMIT = 64 };

@@ -130,7 +130,8 @@ TEST(a_row_of_the_history_reads_as_it_was_written_and_no_other)
                               .count = 10,
                               .preimage = {{11}},
                               .node = {{12}},
-                              .expiry_s = 13};
+                              .expiry_s = 13,
+                              .found = 1};
     struct history_row read;
     u8 out[HISTORY_ROW_LIMIT], again[HISTORY_ROW_LIMIT];
     usize size = history_row_write(&row, out);

@@ -136,6 +136,10 @@ static void put_row(struct json_out *out, const struct history_row *row)
     if (!point_equal(&row->node, &nobody))
         method_put_hex(out, "node", BYTES_OF(row->node));
     put_hash(out, "preimage", row->preimage);
+    if (row->found != 0) {
+        json_key(out, "found");
+        json_put_bool(out, true);
+    }
     json_close_object(out);
 }
 

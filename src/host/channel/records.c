@@ -14,6 +14,7 @@
  *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it ‖ expiry; FAILED: its hash
  *     LOST      index ‖ time from which its channel may recover, 0: not known yet ‖ the next key
  *     FOUND     a secret that a channel which has not recovered may have a lock for
+ *     LOOSE     index ‖ struct loose_lock, for the history
  *     KNOWN     index ‖ struct channel_proof, of a watchtower's blob
  *     SHOWN     chain id ‖ a secret that the chain's registry has, of a lock of ours or a peer's
  *     PEER      node (33 bytes) ‖ port (u16) ‖ host: where it listens since somebody said so
@@ -150,6 +151,11 @@ void record_found(struct daemon *daemon, const hash32 *preimage)
 {
     bytes payload = BYTES_OF(*preimage);
     wal_put(daemon->wal, RECORD_FOUND, &payload, 1);
+}
+
+void record_loose(const struct entry *entry, const struct loose_lock *loose)
+{
+    put(entry, RECORD_LOOSE, (bytes){(const u8 *)loose, sizeof(*loose)});
 }
 
 void record_known(const struct entry *entry, const struct channel_proof *proof)
@@ -435,6 +441,7 @@ static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct
     struct staged staged;
     struct lost lost;
     struct channel_proof known;
+    struct loose_lock loose;
     u64 mark[2];
     switch (kind) {
     case RECORD_SENT:
@@ -468,6 +475,12 @@ static enum status replay_of(struct entry *entry, u8 kind, bytes content, struct
             break;
         bytes_copy(mark, content);
         signer_note(entry->daemon->keys, entry->key, mark[0], mark[1]);
+        return ST_OK;
+    case RECORD_LOOSE:
+        if (content.size != sizeof(loose))
+            break;
+        bytes_copy(&loose, content);
+        chronicle_loose(entry, &loose);
         return ST_OK;
     case RECORD_CHANNEL:
         return anew_read_channel(entry, content, err);

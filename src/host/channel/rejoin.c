@@ -74,12 +74,41 @@ static bool has_key(const struct lock *lock, hash32 key)
     return lock->amount != 0 && lock->kind == LOCK_OF_SECRET && hash32_equal(lock->key, key);
 }
 
-/* What else was joined to it learns nothing more of it. */
+static struct loose_lock loose_in(const struct entry *entry, bool ours, u32 slot, hash32 preimage)
+{
+    u32 side = channel_side(entry->channel);
+    struct lock lock = lock_in(entry, ours ? side : 1 - side, slot);
+    return (struct loose_lock){
+        .amount = lock.amount, .key = lock.key, .preimage = preimage, .ours = ours, .slot = slot};
+}
+
+static void tell_loose(const struct entry *entry, const struct loose_lock *loose)
+{
+    record_loose(entry, loose);
+    chronicle_loose(entry, loose);
+}
+
+/* Once it is answered, the lock is gone. */
+void rejoin_pay(struct entry *entry, u32 slot, hash32 preimage)
+{
+    struct loose_lock loose = loose_in(entry, true, slot, preimage);
+    if (lock_pay(entry, slot) && entry->daemon->is_restored)
+        tell_loose(entry, &loose);
+}
+
+/* What else was joined to it learns nothing more of it. The history has one that was told before,
+ * and invoices. */
 static void claim_slot(struct entry *entry, u32 slot, hash32 preimage)
 {
-    if (passage_in(entry, slot) != NULL)
+    struct loose_lock loose = loose_in(entry, false, slot, preimage);
+    const struct passage *passage = passage_in(entry, slot);
+    u128 received = 0;
+    bool is_told = passage != NULL && passage->state == PASSAGE_SETTLED;
+    is_told |= bill_state(entry->daemon, loose.key, &received) && received != 0;
+    if (passage != NULL)
         passage_leave_in(passage_in(entry, slot));
-    lock_settle(entry, slot, preimage);
+    if (lock_settle(entry, slot, preimage) && !is_told)
+        tell_loose(entry, &loose);
 }
 
 static void claim(struct entry *entry, hash32 key, hash32 preimage)
@@ -137,14 +166,14 @@ void rejoin_record(struct daemon *daemon)
 
 /* What nothing is joined to: it was made since the copy, for a lock that is held, or for ourselves.
  */
-static void pay_alone(struct entry *entry, hash32 key, u64 time_s)
+static void pay_alone(struct entry *entry, hash32 key, hash32 secret, u64 time_s)
 {
     u32 side = channel_side(entry->channel);
     u32 end = locks_end(channel_locks(entry->channel, side));
     for (u32 slot = 0; slot < end; slot++) {
         struct lock lock = lock_in(entry, side, slot);
         if (has_key(&lock, key) && passage_out(entry, slot) == NULL && time_s <= lock.expiry_s)
-            lock_pay(entry, slot);
+            rejoin_pay(entry, slot, secret);
     }
 }
 
@@ -159,7 +188,7 @@ bool rejoin_shown(struct chain_of *chain, hash32 key, hash32 secret, u64 time_s)
         return false;
     for (struct entry *entry; (entry = holders_next(daemon, key, &at)) != NULL;)
         if (entry->chain == chain && !channel_is_lost(entry->channel))
-            pay_alone(entry, key, time_s);
+            pay_alone(entry, key, secret, time_s);
     claim_all(daemon, key, secret);
     return is_restoring(daemon) && chain->kept++ < KEPT_MOST;
 }
