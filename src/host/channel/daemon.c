@@ -550,7 +550,7 @@ static enum status open_wal(struct daemon *daemon, struct err *err)
     if (fmt(shelf, sizeof(shelf), "%s/channels.past", daemon->options.folder) >= sizeof(shelf))
         return fail(err, ST_INVALID, "path too long: %s", daemon->options.folder);
     TRY(shelf_open(shelf, &daemon->shelf, err));
-    TRY(history_new(daemon->shelf, &daemon->history, err));
+    TRY(history_new(daemon->shelf, HISTORY_USUAL_MOST, &daemon->history, err));
     daemon->replaying = true;
     enum status st = wal_open(&options, &daemon->wal, err);
     daemon->replaying = false;

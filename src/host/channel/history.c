@@ -11,10 +11,9 @@
 
 enum {
     VERSION = 1,
-    MOST_WAITING = 1 << 18, /* rows; above, the journal alone has them */
-    AT_ONCE = 1 << 14,      /* rows in a change */
-    GATHER_MS = 500,        /* each change costs some syncs and copied pages, however small */
-    AGAIN_MS = 1000,        /* after a failure */
+    AT_ONCE = 1 << 14, /* rows in a change */
+    GATHER_MS = 500,   /* each change costs some syncs and copied pages, however small */
+    AGAIN_MS = 1000,   /* after a failure */
 };
 
 struct waiting {
@@ -29,13 +28,14 @@ struct history {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t wake, written_more;
     struct waiting *list;
-    usize count, room;
+    usize count, room, most;
     u64 put, written; /* rows */
     u64 awaited;      /* somebody waits for so many */
     u64 failures;     /* to write what waits */
     bool is_failing;  /* the newest of them has not been made good */
     bool ending;
-    bool lost; /* some were given up, as too many waited: only a start brings them back */
+    bool lost; /* some were given up, as too many waited for a disk that fails: only a start brings
+                  them back, which reads the journal */
     struct err why;
 };
 
@@ -46,8 +46,9 @@ struct history {
     FIELD(ended_s)                                                                                 \
     FIELD(name)                                                                                    \
     FIELD(channel)                                                                                 \
-    FIELD(out) FIELD(chain_id) FIELD(asset) FIELD(amount) FIELD(fee) FIELD(count) FIELD(preimage)  \
-        FIELD(node) FIELD(expiry_s) FIELD(found)
+    FIELD(out)                                                                                     \
+    FIELD(chain_id) FIELD(asset) FIELD(amount) FIELD(fee) FIELD(count) FIELD(preimage) FIELD(node) \
+        FIELD(expiry_s) FIELD(found)
 
 static bool is_zero(const void *data, usize size)
 {
@@ -208,6 +209,7 @@ static void write_waiting(struct history *history)
     struct err err;
     history->list = NULL;
     history->count = history->room = 0;
+    pthread_cond_broadcast(&history->written_more); /* there is room */
     pthread_mutex_unlock(&history->mutex);
     enum status st = write_rows(history->shelf, list, count, &err);
     pthread_mutex_lock(&history->mutex);
@@ -247,11 +249,12 @@ static void *run(void *self)
 
 /* --- Life. */
 
-enum status history_new(struct shelf *shelf, struct history **out, struct err *err)
+enum status history_new(struct shelf *shelf, usize most, struct history **out, struct err *err)
 {
     struct history *history = calloc(1, sizeof(*history));
     assert(history != NULL);
     history->shelf = shelf;
+    history->most = most;
     pthread_mutex_init(&history->mutex, NULL);
     pthread_cond_init(&history->wake, NULL);
     pthread_cond_init(&history->written_more, NULL);
@@ -291,12 +294,24 @@ static void append(struct history *history, const struct waiting *row)
     history->list[history->count++] = *row;
 }
 
+/* Called and returns with the mutex. A slow disk slows down what happens; one that fails does not,
+ * as disputes have to be answered all the same. */
+static void wait_for_room(struct history *history)
+{
+    while (history->count >= history->most && !history->is_failing) {
+        history->awaited = history->put; /* no gathering */
+        pthread_cond_signal(&history->wake);
+        pthread_cond_wait(&history->written_more, &history->mutex);
+    }
+}
+
 u64 history_put(struct history *history, const struct history_id *id, const struct history_row *row)
 {
     if (history == NULL)
         return 0;
     pthread_mutex_lock(&history->mutex);
-    if (history->count < MOST_WAITING) {
+    wait_for_room(history);
+    if (history->count < history->most) {
         append(history, &(struct waiting){*id, *row});
         history->put++;
         if (history->count == 1)

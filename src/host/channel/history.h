@@ -46,12 +46,15 @@ struct history_id {
     u8 size;
 };
 
-/* `shelf` outlives it. ST_FULL: no thread. */
-enum status history_new(struct shelf *shelf, struct history **out, struct err *err);
+/* `shelf` outlives it; of rows that are not being written yet, `most` wait in memory. ST_FULL: no
+ * thread. */
+enum { HISTORY_USUAL_MOST = 1 << 18 };
+enum status history_new(struct shelf *shelf, usize most, struct history **out, struct err *err);
 /* Writes what waits. NULL is fine. */
 void history_free(struct history *history);
 
-/* Soon on the shelf. Returns its number. NULL is fine: nothing happens. */
+/* Soon on the shelf. Returns its number. Where as many wait as may, it waits for the disk; where
+ * that fails, the row is given up until a start. NULL is fine: nothing happens. */
 u64 history_put(struct history *history, const struct history_id *id,
                 const struct history_row *row);
 /* Whether the row of that number is durable. NULL is fine: it is as if. */

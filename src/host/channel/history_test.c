@@ -3,7 +3,10 @@
 #include "base/fmt.h"
 #include "harness/test.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 static struct history_id id_of(u8 number)
@@ -48,7 +51,7 @@ TEST(rows_of_the_history_keep_their_time_and_what_was_paid_stays)
     struct err err;
     fmt(path, sizeof(path), "%s/shelf", test_folder());
     CHECK(shelf_open(path, &shelf, &err) == ST_OK);
-    CHECK(history_new(shelf, &history, &err) == ST_OK);
+    CHECK(history_new(shelf, HISTORY_USUAL_MOST, &history, &err) == ST_OK);
     put(history, 1, 10, HISTORY_PENDING);
     put(history, 2, 30, HISTORY_PENDING);
     put(history, 3, 20, HISTORY_PAID);
@@ -91,7 +94,7 @@ TEST(rows_that_could_not_be_written_are_written_later)
     void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
     fmt(path, sizeof(path), "%s/shelf", test_folder());
     CHECK(shelf_open(path, &shelf, &err) == ST_OK);
-    CHECK(history_new(shelf, &history, &err) == ST_OK);
+    CHECK(history_new(shelf, HISTORY_USUAL_MOST, &history, &err) == ST_OK);
     put(history, 1, 10, HISTORY_PAID);
     CHECK(history_wait(history, &err) == ST_OK);
     let_files_be(8192);
@@ -112,6 +115,66 @@ TEST(rows_that_could_not_be_written_are_written_later)
     check_all(shelf, "30:1 20:1 10:1 ");
     shelf_close(shelf);
     signal(SIGXFSZ, before);
+}
+
+/* --- A slow disk. */
+
+enum { MANY = 100 };
+
+struct putting {
+    struct history *history;
+    atomic_uint done;
+};
+
+static void *put_many(void *self)
+{
+    struct putting *at = self;
+    for (u8 i = 0; i < MANY; i++) {
+        put(at->history, i, i, HISTORY_PAID);
+        at->done++;
+    }
+    return NULL;
+}
+
+static unsigned count_rows(struct shelf *shelf)
+{
+    struct shelf_read *read;
+    struct history_cursor cursor = {.size = 0};
+    struct history_row row;
+    struct err err;
+    unsigned count = 0;
+    CHECK(shelf_read_begin(shelf, &read, &err) == ST_OK);
+    while (history_older(read, &cursor, &row) == ST_OK)
+        count++;
+    shelf_read_end(read);
+    return count;
+}
+
+/* While the test holds the shelf, nothing is written: a few rows are being written, and a few wait;
+ * who puts more waits too, and nothing is given up. */
+TEST(who_puts_more_rows_than_may_wait_waits_for_a_slow_disk)
+{
+    enum { MOST = 7 };
+    char path[4200];
+    struct shelf *shelf;
+    struct shelf_change *change;
+    struct putting at = {.done = 0};
+    struct err err;
+    pthread_t thread;
+    fmt(path, sizeof(path), "%s/shelf", test_folder());
+    CHECK(shelf_open(path, &shelf, &err) == ST_OK);
+    CHECK(history_new(shelf, MOST, &at.history, &err) == ST_OK);
+    CHECK(shelf_begin(shelf, &change, &err) == ST_OK);
+    CHECK(pthread_create(&thread, NULL, put_many, &at) == 0);
+    while (at.done <= MOST) /* the first of them are being written, others wait */
+        sched_yield();
+    CHECK(at.done <= 2 * MOST);
+    CHECK(shelf_end(change, ST_OK, &err) == ST_OK);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(at.done == MANY && history_wait(at.history, &err) == ST_OK);
+    CHECK(history_has(at.history, MANY) && count_rows(shelf) == MANY);
+    history_free(at.history);
+    shelf_close(shelf);
 }
 
 TEST(a_row_of_the_history_reads_as_it_was_written_and_no_other)
