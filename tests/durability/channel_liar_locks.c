@@ -228,7 +228,8 @@ static bool victim_answers(void)
     char out[PARTY_ANSWER], state[32];
     party_ask(liar.victim, "channel_list", "{}", out);
     answer_text(out, "state", state, sizeof(state));
-    return strcmp(state, "open") == 0;
+    u64 spendable = answer_number(out, "spendable");
+    return strcmp(state, "open") == 0 && spendable != 0 && spendable != UINT64_MAX;
 }
 
 /* --- A lock is paid before it is answered, and its slot is taken by another. */
