@@ -456,6 +456,12 @@ static void on_block(void *self, u64 number, u64 time_s, u64 final_number, u64 f
     daemon_touch(chain->daemon);
 }
 
+static void on_reached(void *self, bool is_reached)
+{
+    struct chain_of *chain = self;
+    chain->lost_s = is_reached ? 0 : network_now_s();
+}
+
 static void on_app(void *self, hash32 id, const struct onchain_app *app)
 {
     apps_view(self, id, app);
@@ -508,6 +514,7 @@ static enum status open_chain(struct daemon *daemon, usize index, struct chain_o
         .listener = {.self = out,
                      .view = on_view,
                      .app = on_app,
+                     .reached = on_reached,
                      .block = on_block,
                      .revealed = on_reveal,
                      .outcome = on_outcome,

@@ -315,6 +315,7 @@ struct chain_of {
     address adjudicator;
     u64 block, time_s;
     u64 came_s;          /* when the newest block came, on the machine's clock */
+    u64 lost_s;          /* since when the chain cannot be followed, on that too; 0: it can */
     u64 final_time_s;    /* of the newest final block */
     u64 since;           /* what came before is in the journal */
     u64 opened;          /* the same, when the daemon began */

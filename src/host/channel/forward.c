@@ -13,6 +13,7 @@
 #include "channel/daemon_chains.h"
 #include "channel/daemon_locks.h"
 #include "channel/daemon_records.h"
+#include "channel/network.h"
 #include "channel/opened.h"
 
 #include "sys/log.h"
@@ -191,13 +192,16 @@ static void pass_back(struct passage *passage)
 
 /* --- Onwards. */
 
-/* By their newest blocks, a chain's clock is not behind the other's by more than half of what the
+/* Whether both chains' registries would judge alike, as far as we see. By their newest blocks, the
+ * clock of the chain that a swap goes to is not behind the other's by more than half of what the
  * lock that comes in lasts longer: else its registry would take a secret as in time when the other
- * chain's lock is over. */
-static bool is_clock_right(const struct chain_of *out, const struct chain_of *in)
+ * chain's lock is over. A secret on a chain that is not followed would not be seen at all. */
+static bool may_swap(const struct chain_of *in, const struct chain_of *out)
 {
+    const struct daemon_options *options = &in->daemon->options;
     i128 behind_s = ((i128)out->came_s - out->time_s) - ((i128)in->came_s - in->time_s);
-    return out == in || behind_s <= (i128)forward_swap_s(&in->daemon->options) / 2;
+    return behind_s <= (i128)forward_swap_s(options) / 2 &&
+           (out->lost_s == 0 || network_now_s() <= out->lost_s + options->margin_s);
 }
 
 /* Back by the same channel only along a blinded path: who pays may be on it, and cannot see that.
@@ -209,7 +213,7 @@ static bool is_way(const struct entry *entry, const struct entry *from, const st
     const struct channel_terms *terms = channel_terms(entry->channel);
     const struct channel_terms *in = channel_terms(from->channel);
     return !is_back && entry->stage == STAGE_OPEN && !entry->ends && entry->here && entry->there &&
-           is_clock_right(entry->chain, from->chain) &&
+           (entry->chain == from->chain || may_swap(from->chain, entry->chain)) &&
            terms->chain_id == (step->chain_id == 0 ? in->chain_id : step->chain_id) &&
            address_equal(terms->asset, step->chain_id == 0 ? in->asset : step->asset);
 }

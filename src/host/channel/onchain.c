@@ -105,6 +105,9 @@ static void say(const struct onchain_listener *listener, const struct telling *f
         if (listener->searched != NULL)
             listener->searched(listener->self, from->key);
         return;
+    case TELL_REACHED:
+        listener->reached(listener->self, from->flag);
+        return;
     case TELL_FUNDS:
         listener->funds(listener->self, from->key, from->funds.of);
         return;
@@ -420,11 +423,22 @@ static void sleep_until(struct onchain *chain, u64 at_ms)
     pthread_mutex_unlock(&chain->lock);
 }
 
+static void tell_reached(struct onchain *chain)
+{
+    if (chain->options.listener.reached == NULL)
+        return;
+    struct telling *telling = telling_new(0);
+    telling->kind = TELL_REACHED;
+    telling->flag = !chain->unreachable;
+    tell(chain, telling);
+}
+
 static void say_reached(struct onchain *chain, enum status st, const struct err *why)
 {
     if (chain->unreachable == (st != ST_OK))
         return;
     chain->unreachable = st != ST_OK;
+    tell_reached(chain);
     if (chain->unreachable)
         log_error("channel", "the chain cannot be followed now", LOG_U64("chain", chain->chain_id),
                   LOG_TEXT("why", why->text));

@@ -85,6 +85,8 @@ struct onchain_listener {
     void (*shown)(void *self, hash32 app, u64 block);
     /* All that the registry has of a key that was asked for has been told. NULL is fine. */
     void (*searched)(void *self, hash32 key);
+    /* Whether the chain can be followed, when that changes; at first it can. NULL is fine. */
+    void (*reached)(void *self, bool is_reached);
 };
 
 struct onchain_options {

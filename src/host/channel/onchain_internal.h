@@ -105,9 +105,10 @@ struct telling {
         TELL_STIRRED,
         TELL_FUNDS,
         TELL_SEARCHED,
+        TELL_REACHED,
     } kind;
     hash32 key; /* or id, or the key of a revealed secret */
-    bool flag;  /* final, or succeeded */
+    bool flag;  /* final, succeeded, or reached */
     u64 number, time_s, final_number, final_time_s;
     struct onchain_view view;
     struct onchain_app app;
