@@ -64,6 +64,18 @@ describe('the history of three daemons', () => {
     await until(async () => await alike(alice, 'sent') === 210 && await alike(bob, 'received') === 210, 10_000, 'both sides\' entries');
   });
 
+  test('what an invoice was for, on both sides, and an offer, at who paid', async () => {
+    const text = 'tea, and "more" of it: čaj';
+    const { invoice, hash } = await carol.rpc('channel_invoice', { amount: '0x3e9', description: text });
+    assert.equal((await entry(carol, hash)).description, text);
+    await alice.rpc('channel_pay', { invoice, via: [point(bob)] });
+    for (const daemon of [alice, carol]) assert.equal((await entry(daemon, hash, 'paid')).description, text);
+    const { offer } = await carol.rpc('channel_offer', { amount: '0x3ea', description: 'a cake' });
+    const paid = await until(async () => (await alice.ask('channel_pay', { invoice: offer })).result, 30_000, 'the offer to be paid');
+    assert.equal((await entry(alice, paid.payment, 'paid')).description, 'a cake');
+    assert.equal((await history(alice)).find((each) => each.payment !== hash && each.payment !== paid.payment)?.description, undefined);
+  });
+
   test('pages and filters', async () => {
     const all = await history(alice);
     const paged = [];

@@ -159,6 +159,12 @@ void chronicle_gift(const struct entry *entry, const struct lock *lock, hash32 p
     history_put(entry->daemon->history, &id, &row);
 }
 
+void chronicle_text(const struct daemon *daemon, hash32 hash, bool is_ours, bytes text)
+{
+    struct history_id id = is_ours ? id_of_sent(hash) : id_of_received(hash);
+    history_put_text(daemon->history, &id, text);
+}
+
 static struct lock lock_of(const struct entry *entry, bool ours, u32 slot)
 {
     u32 side = channel_side(entry->channel);

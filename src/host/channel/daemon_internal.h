@@ -245,6 +245,7 @@ struct payment_terms {
     point33 node;
     bool is_keysend;
     hash32 preimage; /* of a keysend */
+    bytes text;      /* what it is for; borrowed, for its beginning alone */
 };
 
 /* The ends of a payment's ways, as its payee has blinded them. While a route is looked for, each is

@@ -43,6 +43,7 @@ enum record {
     RECORD_FOUND,
     RECORD_APPS_OVER,
     RECORD_LOOSE,
+    RECORD_TEXT,
 };
 
 /* A lock of before a restore that was paid, and that nothing is joined to. As the journal has it.
@@ -71,6 +72,8 @@ void record_known(const struct entry *entry, const struct channel_proof *proof);
 void record_passage(const struct passage *passage);
 void record_bill(struct daemon *daemon, const struct bill_terms *terms);
 void record_received(struct daemon *daemon, hash32 hash, u128 amount);
+/* What an invoice, or a payment of ours, is for. */
+void record_text(struct daemon *daemon, hash32 hash, bool is_ours, bytes text);
 void record_payment(const struct payment *payment);
 void record_failed(const struct payment *payment);
 /* The time, if it is another than that which the journal has. */
@@ -106,6 +109,7 @@ u64 chronicle_bill(struct daemon *daemon, const struct bill_terms *terms, hash32
                    u128 received);
 void chronicle_gift(const struct entry *entry, const struct lock *lock, hash32 preimage);
 void chronicle_forward(const struct passage *passage, hash32 preimage);
+void chronicle_text(const struct daemon *daemon, hash32 hash, bool is_ours, bytes text);
 void chronicle_channel(const struct entry *entry);
 void chronicle_loose(const struct entry *entry, const struct loose_lock *loose);
 /* What memory has no more of. */

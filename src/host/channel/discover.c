@@ -146,7 +146,8 @@ static const struct {
         IS("expiry", "Count") "," /* of an invoice */
         IS("node", "Node") ","
         IS("preimage", "Hash") ","
-        IS("found", "Bool"))}, /* of before a restore: not known what for */
+        IS("found", "Bool") "," /* of before a restore: not known what for */
+        IS("description", "Text"))},
     {"Graph", OBJECT("\"nodes\",\"channels\"",
         ARE("nodes", "GraphNode") ","
         ARE("channels", "GraphChannel"))},

@@ -19,6 +19,7 @@ enum {
 struct waiting {
     struct history_id id;
     struct history_row row;
+    bytes text; /* owned; empty: it is the row that is to be written */
 };
 
 struct history {
@@ -47,8 +48,9 @@ struct history {
     FIELD(name)                                                                                    \
     FIELD(channel)                                                                                 \
     FIELD(out)                                                                                     \
-    FIELD(chain_id) FIELD(asset) FIELD(amount) FIELD(fee) FIELD(count) FIELD(preimage) FIELD(node) \
-        FIELD(expiry_s) FIELD(found)
+    FIELD(chain_id)                                                                                \
+    FIELD(asset) FIELD(amount) FIELD(fee) FIELD(count) FIELD(preimage) FIELD(node) FIELD(expiry_s) \
+        FIELD(found)
 
 static bool is_zero(const void *data, usize size)
 {
@@ -116,6 +118,13 @@ static struct key row_key(const struct history_id *id)
     return key;
 }
 
+static struct key text_key(const struct history_id *id)
+{
+    struct key key = row_key(id);
+    key.data[0] = 'D';
+    return key;
+}
+
 static struct key order_key(u64 begun_s, const struct history_id *id)
 {
     struct key key = {.data = {'T'}, .size = (usize)9 + id->size};
@@ -135,6 +144,9 @@ static bytes bytes_of(const struct key *key)
 static enum status write_row(struct shelf_change *change, const struct waiting *at, struct err *err)
 {
     struct history_row row = at->row, old;
+    struct key of_text = text_key(&at->id);
+    if (at->text.size != 0)
+        return shelf_put(change, bytes_of(&of_text), at->text, err);
     struct key key = row_key(&at->id);
     u8 room[HISTORY_ROW_LIMIT];
     bytes value;
@@ -147,6 +159,13 @@ static enum status write_row(struct shelf_change *change, const struct waiting *
     TRY(shelf_put(change, bytes_of(&key), (bytes){room, history_row_write(&row, room)}, err));
     struct key order = order_key(row.begun_s, &at->id);
     return is_there ? ST_OK : shelf_put(change, bytes_of(&order), BYTES_EMPTY, err);
+}
+
+static void free_rows(struct waiting *list, usize count)
+{
+    for (usize i = 0; i < count; i++)
+        free((void *)(uintptr_t)list[i].text.data);
+    free(list);
 }
 
 static enum status write_rows(struct shelf *shelf, const struct waiting *list, usize count,
@@ -216,7 +235,7 @@ static void write_waiting(struct history *history)
     if (st == ST_OK) {
         if (history->is_failing)
             log_info("channel", "the history is written again", LOG_U64("rows", count));
-        free(list);
+        free_rows(list, count);
         history->is_failing = false;
         history->written = put;
     } else {
@@ -280,7 +299,7 @@ void history_free(struct history *history)
     pthread_cond_destroy(&history->written_more);
     pthread_cond_destroy(&history->wake);
     pthread_mutex_destroy(&history->mutex);
-    free(history->list);
+    free_rows(history->list, history->count);
     free(history);
 }
 
@@ -305,24 +324,40 @@ static void wait_for_room(struct history *history)
     }
 }
 
-u64 history_put(struct history *history, const struct history_id *id, const struct history_row *row)
+/* What is not taken is freed. */
+static u64 put(struct history *history, const struct waiting *waiting)
 {
-    if (history == NULL)
-        return 0;
     pthread_mutex_lock(&history->mutex);
     wait_for_room(history);
     if (history->count < history->most) {
-        append(history, &(struct waiting){*id, *row});
+        append(history, waiting);
         history->put++;
         if (history->count == 1)
             pthread_cond_signal(&history->wake);
-    } else if (!history->lost) {
+    } else {
+        free((void *)(uintptr_t)waiting->text.data);
+        if (!history->lost)
+            (void)fail(&history->why, ST_FULL, "more happens than the history can note");
         history->lost = true;
-        (void)fail(&history->why, ST_FULL, "more happens than the history can note");
     }
     u64 number = history->put;
     pthread_mutex_unlock(&history->mutex);
     return number;
+}
+
+u64 history_put(struct history *history, const struct history_id *id, const struct history_row *row)
+{
+    return history == NULL ? 0 : put(history, &(struct waiting){.id = *id, .row = *row});
+}
+
+void history_put_text(struct history *history, const struct history_id *id, bytes text)
+{
+    if (history == NULL || text.size == 0)
+        return;
+    u8 *copy = malloc(text.size);
+    assert(copy != NULL);
+    bytes_copy(copy, text);
+    (void)put(history, &(struct waiting){.id = *id, .text = {copy, text.size}});
 }
 
 bool history_has(struct history *history, u64 number)
@@ -385,4 +420,13 @@ enum status history_older(struct shelf_read *read, struct history_cursor *cursor
     key = row_key(&id);
     TRY(shelf_get(read, bytes_of(&key), &value));
     return history_row_read(value, out);
+}
+
+enum status history_text(struct shelf_read *read, const struct history_cursor *cursor, bytes *out)
+{
+    struct history_id id = {.size = (u8)(cursor->size - 9)};
+    assert(cursor->size >= 9);
+    memcpy(id.data, cursor->data + 9, id.size);
+    struct key key = text_key(&id);
+    return shelf_get(read, bytes_of(&key), out);
 }

@@ -5,6 +5,7 @@
  *
  *     "P" ‖ id                          a row: what of it is not zero, after flags
  *     "T" ‖ begun (u64, seconds) ‖ id   the order
+ *     "D" ‖ id                          what it was for, as an invoice or an offer says
  *
  * An id is made of what the journal has too (history.c), so a row that is written again is the
  * same one. One that says "paid" stays. */
@@ -57,6 +58,8 @@ void history_free(struct history *history);
  * that fails, the row is given up until a start. NULL is fine: nothing happens. */
 u64 history_put(struct history *history, const struct history_id *id,
                 const struct history_row *row);
+/* The same of what it was for: the newest text counts. Copied. */
+void history_put_text(struct history *history, const struct history_id *id, bytes text);
 /* Whether the row of that number is durable. NULL is fine: it is as if. */
 bool history_has(struct history *history, u64 number);
 /* From any thread: all that was put is durable. ST_IO: it is not, and why; it is tried again, now
@@ -73,6 +76,9 @@ struct history_cursor {
 };
 enum status history_older(struct shelf_read *read, struct history_cursor *cursor,
                           struct history_row *out);
+
+/* What the row at *cursor was for, until the read ends. ST_MISSING: nobody has said. */
+enum status history_text(struct shelf_read *read, const struct history_cursor *cursor, bytes *out);
 
 /* --- Rows' bytes. */
 

@@ -36,6 +36,23 @@ static void check_all(struct shelf *shelf, const char *all)
     CHECK(strcmp(seen, all) == 0);
 }
 
+/* Of the newest, with its final zero. */
+static void check_text(struct shelf *shelf, const char *wanted)
+{
+    struct shelf_read *read;
+    struct history_cursor cursor = {.size = 0};
+    struct history_row row;
+    struct err err;
+    bytes text;
+    CHECK(shelf_read_begin(shelf, &read, &err) == ST_OK);
+    CHECK(history_older(read, &cursor, &row) == ST_OK);
+    CHECK(history_text(read, &cursor, &text) == ST_OK && text.size == strlen(wanted) + 1 &&
+          memcmp(text.data, wanted, text.size) == 0);
+    CHECK(history_older(read, &cursor, &row) == ST_OK);
+    CHECK(history_text(read, &cursor, &text) == ST_MISSING);
+    shelf_read_end(read);
+}
+
 static void put(struct history *history, u8 number, u64 begun_s, enum history_state state)
 {
     struct history_id id = id_of(number);
@@ -64,13 +81,15 @@ TEST(rows_of_the_history_keep_their_time_and_what_was_paid_stays)
     put(history, 2, 70, HISTORY_PAID);
     struct history_row row = row_at(80, HISTORY_PENDING);
     struct history_id id = id_of(4);
+    history_put_text(history, &id, BYTES_OF("tea"));
     u64 number = history_put(history, &id, &row);
     history_free(history); /* writes what waits */
+    check_text(shelf, "tea");
     check_all(shelf, "80:0 30:1 20:1 10:2 ");
     CHECK(history_get(shelf, &id, &row) == ST_OK && row.amount == 5 && row.name.b[0] == 7);
     id = id_of(9);
     CHECK(history_get(shelf, &id, &row) == ST_MISSING);
-    CHECK(number == 7 && history_has(NULL, 5) && history_put(NULL, &id, &row) == 0);
+    CHECK(number == 8 && history_has(NULL, 5) && history_put(NULL, &id, &row) == 0);
     shelf_close(shelf);
 }
 

@@ -113,7 +113,7 @@ static void put_time(struct json_out *out, const char *key, u64 value)
     json_put_u64(out, value);
 }
 
-static void put_row(struct json_out *out, const struct history_row *row)
+static void put_row(struct json_out *out, const struct history_row *row, bytes text)
 {
     static const point33 nobody;
     json_open_object(out);
@@ -140,6 +140,10 @@ static void put_row(struct json_out *out, const struct history_row *row)
         json_key(out, "found");
         json_put_bool(out, true);
     }
+    if (text.size != 0) {
+        json_key(out, "description");
+        json_put_text(out, text);
+    }
     json_close_object(out);
 }
 
@@ -153,7 +157,9 @@ static bool put_page(struct json_out *out, struct shelf_read *read, struct filte
             return false;
         if (!passes(filter, &row))
             continue;
-        put_row(out, &row);
+        bytes text = BYTES_EMPTY;
+        (void)!history_text(read, &filter->cursor, &text);
+        put_row(out, &row, text);
         count++;
     }
     return true;

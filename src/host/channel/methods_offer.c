@@ -221,7 +221,7 @@ static struct blind_ends *ends_of(const struct daemon *daemon, const struct invo
 }
 
 static enum status pay_answer(struct daemon_call *call, const struct invoice *answer,
-                              u128 fee_limit, struct err *err)
+                              const struct wish *wish, struct err *err)
 {
     struct payment_terms terms = {
         .hash = answer->payment_hash,
@@ -229,8 +229,9 @@ static enum status pay_answer(struct daemon_call *call, const struct invoice *an
         .chain_id = answer->chain_id,
         .asset = answer->asset,
         .node = answer->node,
+        .text = wish->offer.description,
     };
-    struct seek_options options = {.fee_limit = fee_limit, .until_ms = call->until_ms};
+    struct seek_options options = {.fee_limit = wish->fee_limit, .until_ms = call->until_ms};
     struct blind_ends *ends = ends_of(call->daemon, answer, err);
     call->key = terms.hash;
     return ends == NULL ? ST_INVALID : payment_seek(call->daemon, &terms, &options, ends, err);
@@ -262,7 +263,7 @@ static void take_answer(struct daemon_call *call, const struct onion_message *me
     if (st == ST_OK)
         st = check_answer(call, &wish, &answer, &err);
     if (st == ST_OK)
-        st = pay_answer(call, &answer, wish.fee_limit, &err);
+        st = pay_answer(call, &answer, &wish, &err);
     if (st != ST_OK)
         method_refuse_payment(call, st, err.text);
     else

@@ -207,6 +207,7 @@ void method_invoice(struct daemon_call *call)
         return;
     }
     invoice.payment_hash = registry_key(bill.preimage);
+    record_text(daemon, invoice.payment_hash, false, invoice.description);
     invoice.payment_secret = bill.secret;
     announcing_hints(daemon, invoice.chain_id, invoice.asset, &invoice.hints);
     if (invoice_sign(&invoice, keyring_node_secret(daemon->ring), &err) != ST_OK) {
@@ -324,6 +325,7 @@ static bool read_invoice(struct daemon_call *call, bytes text, struct payment_te
         .chain_id = invoice.chain_id,
         .asset = invoice.asset,
         .node = invoice.node,
+        .text = invoice.description,
     };
     *hints = invoice.hints;
     return invoice.amount != 0 || method_read_amount(call, "amount", &out->amount);

@@ -35,6 +35,7 @@ struct payment *payment_add(struct daemon *daemon, const struct payment_terms *t
     struct payment *payment = calloc(1, sizeof(*payment));
     assert(payment != NULL);
     payment->terms = *terms;
+    payment->terms.text = BYTES_EMPTY;
     payment->daemon = daemon;
     payment->next = daemon->payments;
     daemon->payments = payment;
@@ -471,6 +472,7 @@ static enum status begin(struct daemon *daemon, const struct payment_terms *term
     (*out)->from_chain = from_chain;
     record_payment(*out);
     chronicle_payment(*out);
+    record_text(daemon, terms->hash, true, terms->text);
     return ST_OK;
 }
 

@@ -14,6 +14,7 @@
  *     PAYMENT   of ours, as ABI words; PART: its hash ‖ our lock for it ‖ expiry; FAILED: its hash
  *     LOST      index ‖ time from which its channel may recover, 0: not known yet ‖ the next key
  *     FOUND     a secret that a channel which has not recovered may have a lock for
+ *     TEXT      hash ‖ 1: of a payment of ours, 0: of an invoice ‖ what it is for
  *     LOOSE     index ‖ struct loose_lock, for the history
  *     KNOWN     index ‖ struct channel_proof, of a watchtower's blob
  *     SHOWN     chain id ‖ a secret that the chain's registry has, of a lock of ours or a peer's
@@ -188,6 +189,16 @@ void record_bill(struct daemon *daemon, const struct bill_terms *terms)
 {
     bytes payload = BYTES_OF(*terms);
     wal_put(daemon->wal, RECORD_BILL, &payload, 1);
+}
+
+void record_text(struct daemon *daemon, hash32 hash, bool is_ours, bytes text)
+{
+    u8 kind = is_ours;
+    bytes parts[] = {BYTES_OF(hash), BYTES_OF(kind), text};
+    if (text.size == 0)
+        return;
+    wal_put(daemon->wal, RECORD_TEXT, parts, countof(parts));
+    chronicle_text(daemon, hash, is_ours, text);
 }
 
 void record_received(struct daemon *daemon, hash32 hash, u128 amount)
@@ -679,6 +690,17 @@ static enum status read_found(struct daemon *daemon, bytes payload, struct err *
     return ST_OK;
 }
 
+static enum status read_text(struct daemon *daemon, bytes payload, struct err *err)
+{
+    hash32 hash;
+    usize at = sizeof(hash) + 1;
+    if (payload.size <= at || payload.data[at - 1] > 1)
+        return fail(err, ST_CORRUPT, "the journal has a text that does not read");
+    bytes_copy(hash.b, bytes_slice(payload, 0, sizeof(hash)));
+    chronicle_text(daemon, hash, payload.data[at - 1] == 1, bytes_slice(payload, at, payload.size));
+    return ST_OK;
+}
+
 static enum status read_spent(struct daemon *daemon, bytes payload, struct err *err)
 {
     struct signer_spent spent;
@@ -715,6 +737,7 @@ static enum status (*const readers[])(struct daemon *daemon, bytes payload, stru
     [RECORD_TIME] = read_time,           [RECORD_OFFER] = read_nothing,
     [RECORD_INSTEAD] = read_instead,     [RECORD_SPENT] = read_spent,
     [RECORD_FEES] = read_fees,           [RECORD_FOUND] = read_found,
+    [RECORD_TEXT] = read_text,
 };
 
 enum status record_replay(void *self, u8 kind, bytes payload, struct err *err)
