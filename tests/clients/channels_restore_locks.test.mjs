@@ -80,7 +80,10 @@ describe('a hub that was restored', () => {
     return self;
   }
 
-  const ask = (payee, sum) => payee.rpc('channel_invoice', { amount: hex(sum), expirySeconds: 86_400 });
+  /** Of one that may just have started. */
+  const ask = (payee, sum) => until(() => payee.rpc('channel_invoice', { amount: hex(sum), expirySeconds: 86_400 }).catch((error) => {
+    if (!/no block/.test(error.message)) throw error;
+  }), 20_000, 'a first block');
 
   /** The payment's locks are in both channels, and the payee, which is frozen, will find its own when it wakes. */
   async function lock(self, sum = amount, way = { via: [point(self.hub)] }, asked = ask(self.payee, sum)) {

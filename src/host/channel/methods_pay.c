@@ -194,6 +194,10 @@ void method_invoice(struct daemon_call *call)
     if (!json_is(method_argument(call, "amount"), JSON_ABSENT) &&
         !method_read_amount(call, "amount", &invoice.amount))
         return;
+    if (chain->time_s == 0) { /* an invoice says by the chain's time when it expires */
+        methods_refuse(call, "no block of the chain was seen yet: ask again");
+        return;
+    }
     invoice.chain_id = chain->chain_id;
     invoice.adjudicator = chain->adjudicator;
     invoice.created_s = chain->time_s;
