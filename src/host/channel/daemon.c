@@ -3,6 +3,7 @@
 #include "channel/daemon_locks.h"
 #include "channel/daemon_records.h"
 #include "channel/messages.h"
+#include "channel/stalled.h"
 #include "channel/subscriptions.h"
 
 #include "base/fmt.h"
@@ -337,7 +338,7 @@ static void take_turn(struct daemon *daemon)
     if (!wal_is_idle(daemon->wal) || daemon->ending)
         return;
     daemon_take_events(daemon, &daemon->events);
-    forward_turn(daemon);
+    stalled_turn(daemon);
     payments_turn(daemon);
     apps_turn(daemon);
     methods_turn(daemon); /* last: it takes all the room that is left */
@@ -726,7 +727,7 @@ void daemon_forget(struct daemon *daemon)
     subscriptions_free(daemon->subscriptions);
     signer_free(daemon->keys);
     free(daemon->entries);
-    forward_free(daemon);
+    stalled_free(daemon);
     by_hash_free(&daemon->by_id);
     by_hash_free(&daemon->passages);
     holders_free(daemon);

@@ -9,6 +9,8 @@
  *     places.c    channels that nobody pays into give their places back
  *     looks.c     channels that a block has to do with
  *     forward.c   locks that pass through
+ *     opened.c    what their onions say
+ *     stalled.c   those that wait for room
  *     passage.c   which lock pays for which
  *     holders.c      which channels have locks with a key
  *     rejoin.c    the same after a restore, where the journal does not say it

@@ -78,9 +78,6 @@ void forward_replay(struct entry *entry, const struct channel_event *event);
 /* After the journal, and before channel_resume's events. */
 void forward_resume(struct entry *entry);
 /* What did not fit into updates gets into the next ones. */
-void forward_turn(struct daemon *daemon);
-/* Frees what waits for a turn. */
-void forward_free(struct daemon *daemon);
 void forward_answers(struct entry *entry);
 void answers_free(struct entry *entry);
 void forward_reveal(struct chain_of *chain, const struct onchain_reveal *reveal);

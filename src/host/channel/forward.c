@@ -15,6 +15,7 @@
 #include "channel/daemon_records.h"
 #include "channel/network.h"
 #include "channel/opened.h"
+#include "channel/stalled.h"
 
 #include "sys/log.h"
 
@@ -273,64 +274,8 @@ static u16 objection(const struct entry *from, const struct lock *lock, const st
     return 0;
 }
 
-/* The lock is looked at again in the next turn; where the next update of `out` is full, when that
- * has left. Then its onion need not be opened again, which costs more than all the rest: `onward`,
- * which becomes the list's. */
-static void stall(struct entry *entry, u32 slot, bool is_new, hash32 out, struct onward *onward)
-{
-    struct daemon *daemon = entry->daemon;
-    if (daemon->stalled_count == daemon->stalled_room) {
-        daemon->stalled_room = daemon->stalled_room == 0 ? 64 : 2 * daemon->stalled_room;
-        daemon->stalled =
-            realloc(daemon->stalled, daemon->stalled_room * sizeof(daemon->stalled[0]));
-        assert(daemon->stalled != NULL);
-    }
-    daemon->stalled[daemon->stalled_count++] = (struct stalled){entry, slot, is_new, out, onward};
-}
-
-/* What an onion that was opened says. */
-struct onward {
-    struct lock lock;
-    u8 mark[ONION_HMAC_SIZE]; /* of the onion */
-    struct payload step;      /* without its texts */
-    usize size;
-    u8 onion[ITEM_ONION_LIMIT]; /* for the next node; with a path key where it follows a path */
-};
-
-static bytes mark_of(const struct entry *entry, u32 slot)
-{
-    bytes onion = channel_lock_onion(entry->channel, slot);
-    if (onion.size == 0)
-        return BYTES_EMPTY;
-    return bytes_slice(onion, ONION_SIZE - ONION_HMAC_SIZE, ONION_HMAC_SIZE);
-}
-
-static struct onward *onward_new(const struct entry *entry, u32 slot, const struct lock *lock,
-                                 const struct payload *step, bytes onion)
-{
-    struct onward *onward = calloc(1, sizeof(*onward));
-    assert(onward != NULL);
-    onward->lock = *lock;
-    bytes_copy(onward->mark, mark_of(entry, slot));
-    onward->step = *step;
-    onward->step.sealed = onward->step.message = BYTES_EMPTY;
-    onward->size = onion.size;
-    bytes_copy(onward->onion, onion);
-    return onward;
-}
-
-/* The slot may have another lock by now. */
-static bool is_onward_of(const struct onward *onward, const struct entry *entry, u32 slot)
-{
-    u32 peer = 1 - channel_side(entry->channel);
-    struct lock lock = locks_get(channel_locks(entry->channel, peer), slot);
-    return lock.amount == onward->lock.amount && lock.expiry_s == onward->lock.expiry_s &&
-           lock.kind == onward->lock.kind && hash32_equal(lock.key, onward->lock.key) &&
-           bytes_equal(mark_of(entry, slot), BYTES_OF(onward->mark));
-}
-
-static void forward(struct entry *from, u32 slot, bool is_new, const struct lock *lock,
-                    const struct payload *step, bytes onion)
+void forward_on(struct entry *from, u32 slot, bool is_new, const struct lock *lock,
+                const struct payload *step, bytes onion)
 {
     struct failure why = {
         .code = objection(from, lock, step),
@@ -356,8 +301,8 @@ static void forward(struct entry *from, u32 slot, bool is_new, const struct lock
     }
     enum status st = channel_queue(out->channel, &item, &out_slot, NULL);
     if (st == ST_AGAIN) {
-        stall(from, slot, is_new, channel_name(out->channel)->id,
-              onward_new(from, slot, lock, step, onion));
+        stalled_for_room(from, slot, is_new, channel_name(out->channel)->id,
+                         onward_new(from, slot, lock, step, onion));
         return;
     }
     if (st != ST_OK) {
@@ -377,8 +322,8 @@ static void forward_opened(struct entry *entry, u32 slot, bool is_new, const str
     bool on_path = opened->step.sealed.size > 0;
     memcpy(text, opened->peeled.next, ONION_SIZE);
     memcpy(text + ONION_SIZE, opened->path_key.b, sizeof(opened->path_key));
-    forward(entry, slot, is_new, lock, &opened->step,
-            (bytes){text, on_path ? sizeof(text) : ONION_SIZE});
+    forward_on(entry, slot, is_new, lock, &opened->step,
+               (bytes){text, on_path ? sizeof(text) : ONION_SIZE});
 }
 
 static void take_unjoined(struct entry *entry, u32 slot, bool is_new, const struct lock *lock)
@@ -386,7 +331,7 @@ static void take_unjoined(struct entry *entry, u32 slot, bool is_new, const stru
     struct opened opened;
     struct failure why = {.code = 0};
     if (entry->chain->time_s == 0) { /* no block was seen yet: nobody knows what is late */
-        stall(entry, slot, is_new, (hash32){{0}}, NULL);
+        stalled_add(entry, slot, is_new);
         return;
     }
     if (lock_open(entry, slot, lock, &opened, &why) != ST_OK)
@@ -409,7 +354,7 @@ static bool is_under_way(const struct passage *passage, const struct lock *lock)
 
 /* A lock of the peer's that we have acknowledged; after a restart, one that still waits for us and
  * is not new. */
-static void take_lock(struct entry *entry, u32 slot, bool is_new)
+void forward_take(struct entry *entry, u32 slot, bool is_new)
 {
     u32 peer = 1 - channel_side(entry->channel);
     struct lock lock = locks_get(channel_locks(entry->channel, peer), slot);
@@ -429,50 +374,6 @@ static void take_lock(struct entry *entry, u32 slot, bool is_new)
     else
         lock_fail_for_now(entry, slot);
     passage_leave_in(passage);
-}
-
-static bool still_has_no_room(struct daemon *daemon, const struct stalled *lock)
-{
-    const struct entry *out = daemon_find(daemon, lock->out);
-    return out != NULL && out->stage == STAGE_OPEN && !out->ends && out->here && out->there &&
-           !channel_has_room(out->channel);
-}
-
-static void look_again(const struct stalled *lock)
-{
-    const struct onward *onward = lock->onward;
-    if (onward != NULL && passage_in(lock->entry, lock->slot) == NULL &&
-        is_onward_of(onward, lock->entry, lock->slot))
-        forward(lock->entry, lock->slot, lock->is_new, &onward->lock, &onward->step,
-                (bytes){onward->onion, onward->size});
-    else
-        take_lock(lock->entry, lock->slot, lock->is_new);
-}
-
-void forward_turn(struct daemon *daemon)
-{
-    struct stalled *list = daemon->stalled;
-    usize count = daemon->stalled_count;
-    daemon->stalled = NULL;
-    daemon->stalled_count = daemon->stalled_room = 0;
-    for (usize i = 0; i < count; i++) {
-        if (channel_lock_waits(list[i].entry->channel, list[i].slot)) {
-            if (still_has_no_room(daemon, &list[i])) {
-                stall(list[i].entry, list[i].slot, list[i].is_new, list[i].out, list[i].onward);
-                continue;
-            }
-            look_again(&list[i]);
-        }
-        free(list[i].onward);
-    }
-    free(list);
-}
-
-void forward_free(struct daemon *daemon)
-{
-    for (usize i = 0; i < daemon->stalled_count; i++)
-        free(daemon->stalled[i].onward);
-    free(daemon->stalled);
 }
 
 /* --- What became of our locks. */
@@ -675,10 +576,10 @@ void forward_event(struct entry *entry, const struct channel_event *event)
     switch (event->kind) {
     case EVENT_LOCK_IN:
         forget_past(entry, event->slot);
-        take_lock(entry, event->slot, true);
+        forward_take(entry, event->slot, true);
         break;
     case EVENT_LOCK_WAITS:
-        take_lock(entry, event->slot, false);
+        forward_take(entry, event->slot, false);
         break;
     case EVENT_SETTLED:
         take_settled(entry, event->slot, event->reference);
