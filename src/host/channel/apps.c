@@ -554,9 +554,10 @@ void apps_resume(struct daemon *daemon)
  *                 player's node ‖ with HAS_FEE in the role: what is for the hub (u128) ‖ APP_OFFER
  *                 as it travels
  *     APP_HUB     hub_replay's
- *     APP_STAGE   id ‖ stage ‖ flags: 1 the court is asked, 2 `in` is paid, 4 frozen, 8 the
- *                 hub has locked, 16 `in` is dropped ‖ when the court has decided, 0: not yet ‖ 0
- * (u64 each) ‖ what each keeps then (16 bytes) APP_SAID, APP_HEARD    APP_STATE as it travels
+ *     APP_STAGE   id ‖ stage ‖ flags: 1 the court is asked, 2 `in` is paid, 4 frozen, 8 the hub
+ *                 has locked, 16 `in` is dropped ‖ when the court has decided, 0: not yet ‖ 0
+ *                 (u64 each) ‖ what each keeps then (16 bytes)
+ *     APP_SAID, APP_HEARD    APP_STATE as it travels
  *     APPS_OVER   expiry of those that are not listed (u64) ‖ struct app_over of each that is over
  */
 

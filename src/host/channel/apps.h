@@ -5,7 +5,8 @@
  * session that is DONE is only there to be told of, as one of the last hundred.
  *
  *     apps.c        sessions: what they hold, what the journal has of them, turns
- *     apps_play.c   from an offer to the last state: what is said to the other player
+ *     apps_offer.c  offers and answers
+ *     apps_play.c   from the locks to the last state: what is said to the other player
  *     apps_end.c    stakes: paying, letting go, expiry
  *     apps_court.c  where the two do not agree
  *     apps_hub.c    locks that are joined for others
@@ -149,7 +150,7 @@ struct arena session_arena(const struct session *session);
 /* Whether the court has decided in time for the locks. */
 bool session_is_decided(const struct session *session);
 
-/* --- apps_play.c */
+/* --- apps_offer.c */
 
 /* An offer, ours or the peer's, as a session of stage OFFERED or ASKED. `entry`: whose lock is ours
  * or the channel of both; NULL: with a hub, as the second. ST_INVALID: it is none. */
@@ -168,6 +169,11 @@ void session_say_offer(const struct session *session);
 /* ST_INVALID: it cannot be played any more. */
 enum status session_accept(struct session *session, struct err *err);
 void session_refuse(struct session *session, const char *why);
+/* Again, to one that may have missed it. */
+void session_say_accepted(const struct session *session);
+
+/* --- apps_play.c */
+
 /* The user moves. ST_INVALID, ST_FULL, ST_AGAIN: not so, or not now. */
 enum status session_move(struct session *session, bytes words, struct err *err);
 /* Ends it with what both have signed; what has never begun, or unasked, is dropped. */

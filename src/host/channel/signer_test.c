@@ -1,6 +1,5 @@
 /* What the signer signs, and what it does not: limits, versions, money. */
 #include "channel/signer.h"
-#include "channel/tower_blob.h"
 
 #include "harness/test.h"
 
@@ -304,22 +303,6 @@ TEST(after_a_close_the_signer_signs_nothing_else_in_a_channel)
     CHECK(signer_sign(keys, &request, &out, &why) == ST_INVALID); /* the name is channel 0's */
     request.name = &names[1];
     CHECK(signer_sign(keys, &request, &out, &why) == ST_OK);
-    end();
-}
-
-/* Also after a close: the peer may dispute until the chain has that. */
-TEST(the_signer_lets_our_node_alone_keep_a_channel_with_a_tower)
-{
-    begin((struct signer_limits){0});
-    CHECK(sign_close(0, 0, NOW) == ST_OK);
-    struct sign_request request = request_of(0);
-    point33 node = keyring_node(ring);
-    signature64 out;
-    request.kind = SIGN_TOWER;
-    CHECK(signer_sign(keys, &request, &out, &why) == ST_OK);
-    CHECK(signature_is_of(&out, tower_claim_digest(names[0].id, &node), terms[0].owner[0]));
-    request.name = &names[1];
-    CHECK(signer_sign(keys, &request, &out, &why) == ST_INVALID);
     end();
 }
 

@@ -42,14 +42,14 @@ static void drop(struct entry_list *list, struct entry *entry)
 
 /* Keys are hashes of what is wanted, or of the caller's choice: whoever chooses them so that they
  * meet slows itself down. */
-static struct entry **bucket_of(struct sender *sender, hash32 key)
+static usize bucket_of(hash32 key)
 {
-    return &sender->buckets[load_le64(key.b) % SENDER_BUCKETS];
+    return load_le64(key.b) % SENDER_BUCKETS;
 }
 
 struct entry *sender_find(const struct sender *sender, hash32 key)
 {
-    struct entry *entry = sender->buckets[load_le64(key.b) % SENDER_BUCKETS];
+    struct entry *entry = sender->buckets[bucket_of(key)];
     while (entry != NULL && !hash32_equal(entry->intent.key, key))
         entry = entry->next_in_bucket;
     return entry;
@@ -57,7 +57,8 @@ struct entry *sender_find(const struct sender *sender, hash32 key)
 
 struct entry *entry_add(struct sender *sender, const struct sender_intent *intent)
 {
-    struct entry *entry = calloc(1, sizeof(*entry)), **bucket = bucket_of(sender, intent->key);
+    struct entry *entry = calloc(1, sizeof(*entry)),
+                 **bucket = &sender->buckets[bucket_of(intent->key)];
     assert(entry != NULL);
     bytes blobs = {(const u8 *)intent->blobs, intent->blob_count * sizeof(struct blob)};
     entry->intent = *intent;
@@ -137,7 +138,7 @@ void sender_forget(struct sender *sender)
 {
     while (sender->finished.count > SENDER_REMEMBERED) {
         struct entry *entry = sender->finished.first;
-        struct entry **at = bucket_of(sender, entry->intent.key);
+        struct entry **at = &sender->buckets[bucket_of(entry->intent.key)];
         while (*at != entry)
             at = &(*at)->next_in_bucket;
         *at = entry->next_in_bucket;
